@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The datapath as user space sees it: programs and maps, opened, loaded, pinned or taken over from
+ * the pins an earlier daemon left. The only file that sees the skeleton. Attaching programs to
+ * interfaces is not here (netlink/tc, bpf/tcx).
+ *
+ * Everything below takes effect for packets at once unless it says otherwise. All calls come from
+ * one thread. int results are 0 or -errno, with out-parameters untouched on failure.
+ */
+#ifndef MS_BPF_DATAPLANE_H
+#define MS_BPF_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/lib/layout.h"
+#include "core/base/addr.h"
+#include "core/base/error.h"
+
+struct ms_dataplane;
+
+struct ms_dataplane_config {
+	/* Directory for our pins inside a bpffs, e.g. /sys/fs/bpf/microseg. Made (0700) if absent;
+	 * refused if it is not ours: a symlink, another owner, group- or world-writable, no bpffs.
+	 */
+	const char *pin_dir;
+	uint32_t sessions;  /* two-way sessions, each family; 0 = 131072 */
+	uint32_t half_open; /* one-way sessions, each family; 0 = 65536 */
+};
+
+enum ms_hook { MS_HOOK_INGRESS, MS_HOOK_EGRESS, MS_HOOK__COUNT };
+
+/*
+ * Loads the programs and makes or takes over the pinned maps. Maps whose layout version or size
+ * differs are put beside the old ones and sessions are copied, never silently emptied.
+ * `*ret_taken_over` says whether maps of an earlier run were found. `err` gets one sentence for a
+ * person (no permission, no bpffs, kernel too old, foreign pin folder).
+ */
+int ms_dataplane_open(const struct ms_dataplane_config *config, bool *ret_taken_over,
+		      struct ms_dataplane **ret_dp, struct ms_error *err);
+
+/* Closes our references; pins stay, packets go on being judged. NULL is fine. */
+void ms_dataplane_close(struct ms_dataplane *dp);
+
+/* Removes every pin of ours below `pin_dir` and the folder. Works without an open dataplane and
+ * with a dead daemon. `-ENOENT` = nothing there. */
+int ms_dataplane_unpin_all(const char *pin_dir, struct ms_error *err);
+
+/* Borrowed fds, valid until close. */
+int ms_dataplane_program(const struct ms_dataplane *dp, enum ms_hook hook);
+/* Kernel's id of that program, to recognise our own on a hook. */
+uint32_t ms_dataplane_program_id(const struct ms_dataplane *dp, enum ms_hook hook);
+const char *ms_dataplane_pin_dir(const struct ms_dataplane *dp);
+/* True if the load was done without CAP_PERFMON: `hardened load: slow` in status. */
+bool ms_dataplane_is_hardened(const struct ms_dataplane *dp);
+/* Instructions the verifier walked for each program, by name. -ENOENT = no such program. */
+int ms_dataplane_verified_insns(const struct ms_dataplane *dp, const char *program,
+				uint32_t *ret_insns);
+
+/* ---- control word ---- */
+
+/* A snapshot of the live control word. */
+struct ms_control ms_dataplane_control(const struct ms_dataplane *dp);
+/* The half that is not in force, free to be written: waits out packets still reading it
+ * (membarrier), which is why visibility never waits but re-use does. */
+int ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
+/* One atomic store: from now on packets are judged by `half`, under `generation`, in a new epoch.
+ */
+void ms_dataplane_publish(struct ms_dataplane *dp, unsigned int half, uint32_t generation);
+/* Something else that changes verdicts changed: sessions are judged again. */
+void ms_dataplane_bump_epoch(struct ms_dataplane *dp);
+void ms_dataplane_set_panic(struct ms_dataplane *dp, enum ms_panic panic); /* bumps the epoch */
+/* By enum ms_timeout, ns. */
+void ms_dataplane_set_timeouts(struct ms_dataplane *dp, const uint64_t *timeouts_ns);
+/* The generation that was in force in `epoch`, 0 if that is no longer known. */
+uint32_t ms_dataplane_epoch_generation(const struct ms_dataplane *dp, uint32_t epoch);
+
+/* ---- policy tables of one half ---- */
+
+struct ms_image; /* core/classify/image.h */
+
+/* Writes a compiled policy into an idle half. Nothing is visible before publish. -ENOSPC with a
+ * sentence if it does not fit; the half may then be partly written, which is harmless. */
+int ms_dataplane_load_image(struct ms_dataplane *dp, unsigned int half,
+			    const struct ms_image *image, struct ms_error *err);
+int ms_dataplane_set_group(struct ms_dataplane *dp, unsigned int half, uint16_t group,
+			   const struct ms_group *line);
+int ms_dataplane_get_group(const struct ms_dataplane *dp, unsigned int half, uint16_t group,
+			   struct ms_group *ret_line);
+
+/* ---- sets: membership by set id, in force at once; the caller bumps the epoch ---- */
+
+/* `expires_tick` 0 = never. Adding a member again replaces its expiry. */
+int ms_dataplane_set_add(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member,
+			 uint32_t expires_tick);
+int ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member);
+/* Walks every stored member of every set, for take-over. `visit` returns false to stop. */
+int ms_dataplane_set_foreach(const struct ms_dataplane *dp,
+			     bool (*visit)(void *user, uint32_t set, const struct ms_cidr *member,
+					   uint32_t expires_tick),
+			     void *user);
+
+/* ---- interfaces ---- */
+
+int ms_dataplane_put_iface(struct ms_dataplane *dp, const struct ms_iface *line);
+int ms_dataplane_get_iface(const struct ms_dataplane *dp, uint32_t ifindex,
+			   struct ms_iface *ret_line);
+/* -ENOENT if there was no line. */
+int ms_dataplane_remove_iface(struct ms_dataplane *dp, uint32_t ifindex);
+
+/* ---- slots' names, pinned so that attribution survives the daemon ---- */
+
+#define MS_RULE_ID_MAX 64 /* with its NUL */
+#define MS_ORIGIN_MAX 128 /* "10-db.yaml:14", with its NUL */
+
+struct ms_slot_name {
+	char rule[MS_RULE_ID_MAX];
+	char origin[MS_ORIGIN_MAX]; /* file:line, or "runtime", or "builtin" */
+	char source[16];            /* "file", "runtime", "builtin", or a plugin's name */
+};
+
+int ms_dataplane_put_slot(struct ms_dataplane *dp, uint32_t slot, const struct ms_slot_name *name);
+int ms_dataplane_get_slot(const struct ms_dataplane *dp, uint32_t slot,
+			  struct ms_slot_name *ret_name);
+/* Also zeroes the slot's counters and log state, so its next owner starts at 0. */
+int ms_dataplane_remove_slot(struct ms_dataplane *dp, uint32_t slot);
+int ms_dataplane_slot_foreach(const struct ms_dataplane *dp,
+			      bool (*visit)(void *user, uint32_t slot,
+					    const struct ms_slot_name *name),
+			      void *user);
+
+/* ---- counters; those of live sessions are added by core/session ---- */
+
+int ms_dataplane_stats(const struct ms_dataplane *dp, struct ms_stats *ret_sum);
+int ms_dataplane_slot_count(const struct ms_dataplane *dp, uint32_t slot,
+			    struct ms_slot_count *ret_count, struct ms_slot_meta *ret_meta);
+int ms_dataplane_zone_count(const struct ms_dataplane *dp, uint16_t zone,
+			    struct ms_zone_count *ret_count);
+int ms_dataplane_clear_zone(struct ms_dataplane *dp, uint16_t zone);
+
+/* ---- sessions: raw access for core/session ---- */
+
+struct ms_session_raw {
+	uint8_t family; /* 4 or 6 */
+	bool half_open; /* from the one-way table */
+	union {
+		struct ms_key4 k4;
+		struct ms_key6 k6;
+	} key;
+	struct ms_session value;
+};
+
+/* Walks all four tables in batches. `visit` returns false to stop early. Under traffic a session
+ * may be seen twice or not at all; at a quiet moment exactly once. */
+int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
+				 bool (*visit)(void *user, const struct ms_session_raw *session),
+				 void *user);
+
+/* One slice of a resumable walk: up to `max` sessions, `*cursor` zeroed before the first slice.
+ * `*ret_done` = the walk has been all round. */
+struct ms_session_cursor {
+	unsigned int table;
+	bool started;
+	uint8_t batch[16]; /* opaque */
+};
+int ms_dataplane_session_slice(const struct ms_dataplane *dp, struct ms_session_cursor *cursor,
+			       struct ms_session_raw *sessions, size_t max, size_t *ret_count,
+			       bool *ret_done);
+
+/* Deletes sessions that are still exactly as judged (same last_seen and epoch) unless `force`, and
+ * folds their counters into their slot and zone, in the kernel (program ms_reap), so no packet
+ * counted meanwhile is lost. `*ret_deleted` = how many went. */
+int ms_dataplane_session_reap(struct ms_dataplane *dp, const struct ms_session_raw *sessions,
+			      size_t count, bool force, size_t *ret_deleted);
+
+/* ---- events ---- */
+
+/* Pollable; call ms_dataplane_consume_events() when readable. */
+int ms_dataplane_events_fd(const struct ms_dataplane *dp);
+typedef void (*ms_dataplane_on_event)(void *user, const struct ms_event *event);
+void ms_dataplane_on_events(struct ms_dataplane *dp, ms_dataplane_on_event on_event, void *user);
+/* Returns how many were handled, or -errno. */
+int ms_dataplane_consume_events(struct ms_dataplane *dp);
+
+/* ---- trace: the same classifier on a packet that nobody sent ---- */
+
+struct ms_trace_request {
+	uint32_t ifindex; /* whose line is used; it must have one */
+	enum ms_hook hook;
+	unsigned int half; /* usually the live one */
+	const void *frame; /* Ethernet frame */
+	size_t frame_len;
+};
+
+struct ms_trace_result {
+	uint8_t verdict, reason, dir, family;
+	uint32_t slot;
+	uint32_t generation;
+	uint8_t session; /* 1 = a live session would have answered */
+	uint8_t would_log;
+};
+
+int ms_dataplane_trace(struct ms_dataplane *dp, const struct ms_trace_request *request,
+		       struct ms_trace_result *ret_result);
+
+/* ---- clock ---- */
+
+uint32_t ms_dataplane_tick_now(const struct ms_dataplane *dp);
+uint64_t ms_dataplane_ticks_to_ns(const struct ms_dataplane *dp, uint32_t ticks);
+uint32_t ms_dataplane_ns_to_ticks(const struct ms_dataplane *dp, uint64_t ns); /* rounds up */
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * /etc/microseg/microseg.yaml and the daemon's flags: every key has a default. Same parser and
+ * strictness as policy documents.
+ */
+#ifndef MS_CORE_CONFIG_H
+#define MS_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/lib/layout.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+
+#define MS_CONFIG_FILE "/etc/microseg/microseg.yaml"
+#define MS_CONFIG_POLICY "/etc/microseg/policy.d"
+#define MS_CONFIG_BPFFS "/sys/fs/bpf/microseg"
+#define MS_CONFIG_RUN_DIR "/run/microseg"
+#define MS_CONFIG_STATE_DIR "/var/lib/microseg"
+
+enum ms_config_log_events { MS_LOG_EVENTS_OFF, MS_LOG_EVENTS_DENY, MS_LOG_EVENTS_ALL };
+
+struct ms_config {
+	char *policy;      /* directory or file */
+	char **interfaces; /* --interface patterns: replace the groups by one called `cli` */
+	size_t n_interfaces;
+	char *bpffs, *run_dir, *state_dir;
+	bool cleanup_on_exit;
+	bool trial;                   /* first-screen banner: --cleanup-on-exit on a terminal */
+	uint32_t sessions, half_open; /* 0 = auto */
+	uint32_t rules_max, events_max;
+	uint64_t timeouts_ns[MS_TIMEOUT__COUNT];
+	uint64_t adopt_grace_ns;
+	enum ms_log_level log_level;
+	enum ms_config_log_events log_events;
+};
+
+/* Defaults filled in. */
+int ms_config_init(struct ms_config *config);
+void ms_config_fini(struct ms_config *config);
+/* Overlays the file's keys; -ENOENT if it is absent (the caller decides whether that matters). */
+int ms_config_read(struct ms_config *config, const char *path, struct ms_error *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control protocol's frames and envelopes, shared by daemon and CLI: one JSON object, then a
+ * NUL. Request {"method","parameters","more"}; reply {"parameters","continues"} or {"error":
+ * {"code","message","file","line","column","word"}}. Strict: duplicate keys, trailing bytes,
+ * unknown envelope keys are refused. Limits are part of the contract.
+ */
+#ifndef MS_CORE_CONTROL_MESSAGE_H
+#define MS_CORE_CONTROL_MESSAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+
+#define MS_MESSAGE_REQUEST_MAX (256u << 20) /* documents of 100k rules travel in one request */
+#define MS_MESSAGE_REPLY_MAX (16u << 20)    /* longer answers are streamed with "continues" */
+#define MS_CONTROL_SOCKET "/run/microseg/control.sock"
+
+/* "refused" (document or request invalid), "denied" (not root), "not_found", "usage", "busy",
+ * "internal": the error's `code` on the wire. */
+struct ms_message_error {
+	char code[32];
+	struct ms_error detail;
+};
+
+/* A frame's text (without NUL) to an object; NULL with `err` set. New reference. */
+json_t *ms_message_decode(const char *text, size_t length, struct ms_error *err);
+/* An object to a frame's text with its NUL; caller frees. NULL = out of memory. */
+char *ms_message_encode(const json_t *message, size_t *ret_length);
+
+/* `parameters` is stolen; NULL = {}. */
+json_t *ms_message_request(const char *method, json_t *parameters, bool more);
+json_t *ms_message_reply(json_t *parameters, bool continues);
+json_t *ms_message_failure(const char *code, const struct ms_error *err);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Puts the shared programs on interfaces and takes them off, by tc or tcx, and sees whether they
+ * are still there. Knows hooks, not policy.
+ */
+#ifndef MS_CORE_IFACE_ATTACH_H
+#define MS_CORE_IFACE_ATTACH_H
+
+#include "bpf/dataplane.h"
+#include "core/policy/model.h"
+#include "netlink/monitor.h"
+#include "netlink/tc.h"
+
+enum ms_attach_how { MS_ATTACHED_NONE, MS_ATTACHED_TC, MS_ATTACHED_TCX };
+const char *ms_attach_how_name(enum ms_attach_how how); /* "none", "tc", "tcx" */
+
+struct ms_attacher;
+
+int ms_attacher_new(struct ms_dataplane *dp, struct ms_attacher **ret_attacher,
+		    struct ms_error *err);
+struct ms_attacher *ms_attacher_free(struct ms_attacher *attacher); /* detaches nothing */
+
+/* tc for short-lived kinds, tcx for lasting ones where the kernel has it. */
+enum ms_attach_how ms_attacher_choose(const struct ms_attacher *attacher,
+				      enum ms_attach_choice choice, const struct ms_link *link);
+
+struct ms_attach_job {
+	uint32_t ifindex;
+	enum ms_attach_how how;    /* NONE = take ours off, whichever it is */
+	enum ms_attach_how before; /* what is on it now as far as we know: make before break */
+	enum ms_side side;         /* which program goes on which hook follows from it */
+	bool loopback;             /* ingress only */
+	int result;                /* out */
+};
+/* All of them, pipelined where possible. */
+int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, size_t count);
+
+/* From the kernel: is exactly our program on each wanted hook, exactly once? */
+struct ms_attach_state {
+	enum ms_attach_how how;
+	bool present[MS_HOOK__COUNT];
+	uint32_t program_id[MS_HOOK__COUNT];
+	unsigned int before_us[MS_HOOK__COUNT], after_us[MS_HOOK__COUNT]; /* neighbours */
+	bool duplicate;
+};
+int ms_attacher_query(struct ms_attacher *attacher, uint32_t ifindex,
+		      struct ms_attach_state *ret_state);
+
+/* Takes ours off every interface of this namespace and unpins links: `cleanup`, daemon or not.
+ * Returns how many interfaces were cleared, or -errno. Needs no dataplane. */
+int ms_attach_cleanup(const char *pin_dir, bool dry_run,
+		      void (*on_found)(void *user, const char *ifname, const char *what),
+		      void *user, struct ms_error *err);
+
+#endif

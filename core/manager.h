@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The owner of everything in the daemon. Construction order = reading order of ms_manager_start(),
+ * teardown reversed. Control commands read through the accessors (borrowed, valid until the next
+ * return to the loop) and change through the operations below; each operation either is in force
+ * (and on disk, where it must survive) when it returns 0, or has changed nothing.
+ */
+#ifndef MS_CORE_MANAGER_H
+#define MS_CORE_MANAGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/dataplane.h"
+#include "core/base/error.h"
+#include "core/event/event.h"
+#include "core/iface/set.h"
+#include "core/policy/model.h"
+#include "core/session/session.h"
+#include "netlink/monitor.h"
+
+struct ms_config; /* core/config.h */
+struct ms_loop;
+struct ms_manager;
+
+/* Takes everything up: state, dataplane, policy, first walk, attach, control socket. `err` has one
+ * sentence if it fails; nothing is left behind that was not there before. `config` is borrowed. */
+int ms_manager_start(const struct ms_config *config, struct ms_loop *loop,
+		     struct ms_manager **ret_manager, struct ms_error *err);
+/* Ends the daemon's part. Protection stays unless config->cleanup_on_exit. */
+struct ms_manager *ms_manager_stop(struct ms_manager *manager);
+
+/* ---- what is ---- */
+
+const struct ms_config *ms_manager_config(const struct ms_manager *manager);
+struct ms_dataplane *ms_manager_dataplane(struct ms_manager *manager);
+struct ms_iface_set *ms_manager_ifaces(struct ms_manager *manager);
+struct ms_attacher *ms_manager_attacher(struct ms_manager *manager);
+const struct ms_monitor *ms_manager_monitor(const struct ms_manager *manager);
+const struct ms_policy *ms_manager_policy(const struct ms_manager *manager); /* merged, in force */
+const struct ms_policy *ms_manager_source(const struct ms_manager *manager,
+					  enum ms_source source); /* as written; file, runtime */
+struct ms_event_history *ms_manager_history(struct ms_manager *manager);
+struct ms_sweeper *ms_manager_sweeper(struct ms_manager *manager);
+uint32_t ms_manager_slot(const struct ms_manager *manager, const char *rule_id); /* 0 = none */
+/* Name of a slot, also of rules that are gone but whose sessions live. NULL = never heard of. */
+const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint32_t slot);
+const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager, uint16_t zone);
+
+struct ms_manager_status {
+	uint32_t generation_applied, generation_desired; /* differ while an apply failed */
+	char policy_source[256]; /* "/etc/microseg/policy.d", "applied: a.yaml b.yaml", "built-in
+				    default" */
+	bool policy_is_applied;  /* PATH documents stand in for the directory */
+	char last_error[640];    /* of the last reload, "" = none */
+	int64_t applied_at;      /* seconds since 1970 */
+	int64_t started_at;
+	enum ms_panic panic;
+	uint64_t events_lost, events_suppressed_in_log;
+	char engine[32];        /* classifier */
+	char session_table[16]; /* "lru_hash" */
+	uint32_t repairs;
+	bool degraded; /* anything not as desired */
+};
+void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
+
+/* New events as they come, for `observe -f`; -ENOMEM. */
+struct ms_event_listener;
+int ms_manager_listen(struct ms_manager *manager,
+		      void (*on_event)(void *user, const struct ms_event_record *record),
+		      void *user, struct ms_event_listener **ret_listener);
+void ms_manager_unlisten(struct ms_manager *manager, struct ms_event_listener *listener);
+
+/* ---- what is wanted ---- */
+
+struct ms_document { /* one policy document as text; the CLI reads files, the daemon never does */
+	char *name;
+	char *text;
+	size_t length;
+};
+
+struct ms_commit {
+	uint32_t generation;          /* in force now (with dry_run: would be) */
+	unsigned int sessions_end;    /* live sessions whose verdict turns to deny */
+	char rule_id[MS_RULE_ID_MAX]; /* of rule_add */
+	unsigned int changes;
+};
+
+/* Reads the policy directory again (and forgets applied documents). SIGHUP without documents
+ * applied is this too. */
+int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit *ret_commit,
+		      struct ms_error *err);
+/* These documents stand in for the directory until the next reload, over restarts. */
+int ms_manager_apply(struct ms_manager *manager, const struct ms_document *documents, size_t count,
+		     bool dry_run, struct ms_commit *ret_commit, struct ms_error *err);
+/* The merged policy those documents (or, with count 0, the directory) would give, for check/diff.
+ */
+int ms_manager_preview(struct ms_manager *manager, const struct ms_document *documents,
+		       size_t count, struct ms_policy **ret_policy, struct ms_error *err);
+/* Live sessions that `policy` would deny; answered by the datapath's own classifier. */
+int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
+			   unsigned int *ret_count);
+
+/* Runtime rules. Without an id one is made ("runtime/N"). `replace` of import empties first. */
+int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,
+			struct ms_commit *ret_commit, struct ms_error *err);
+int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_run,
+			   struct ms_commit *ret_commit, struct ms_error *err);
+int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document *document,
+			   bool replace, bool dry_run, struct ms_commit *ret_commit,
+			   struct ms_error *err);
+/* Members in force and on disk on return; no new generation, unless the set is new. */
+int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
+		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err);
+int ms_manager_set_remove(struct ms_manager *manager, const char *set,
+			  const struct ms_cidr *members, size_t count, bool dry_run,
+			  struct ms_error *err);
+/* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
+int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
+			  bool dry_run, struct ms_error *err);
+/* `group` NULL = everywhere. Persistent until off. */
+int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char *group,
+		     struct ms_error *err);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The rules everybody has: shown in `rule list` as builtin/..., overridable by a rule of the same
+ * id. Judged after the failsafe, before the operator's. Pure.
+ */
+#ifndef MS_CORE_POLICY_BUILTIN_H
+#define MS_CORE_POLICY_BUILTIN_H
+
+#include "core/policy/model.h"
+
+#define MS_BUILTIN_ND "builtin/nd"
+#define MS_BUILTIN_DHCP "builtin/dhcp"
+/* Decided in the datapath (the inner packet's session), so it has no match of its own. */
+#define MS_BUILTIN_ICMP_ERROR "builtin/icmp-error"
+
+/* Appends the built-in rules to `policy`. -ENOMEM */
+int ms_builtin_add_rules(struct ms_policy *policy);
+bool ms_builtin_is_id(const char *id);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Several sources into the one policy that is judged, in the order of judgement:
+ *   built-in rules, then runtime and file by (priority, runtime before file, position).
+ * Pure. Refuses what only shows over all sources: duplicate names and ids, a second failsafe,
+ * unknown groups and sets, reserved ids.
+ */
+#ifndef MS_CORE_POLICY_MERGE_H
+#define MS_CORE_POLICY_MERGE_H
+
+#include "core/base/error.h"
+#include "core/policy/model.h"
+
+struct ms_merge_inputs {
+	const struct ms_policy *files;   /* may be NULL */
+	const struct ms_policy *runtime; /* may be NULL: rules and set members only */
+	int64_t now;                     /* rules whose `expires` has passed are left out */
+};
+
+/*
+ * `*ret_policy` is self-contained (deep copies). Runtime set members are added to the file's set
+ * of that name, or make one. A built-in rule (nd, dhcp, icmp-error) is left out if an operator's
+ * rule has its id. The failsafe is the documents', or the defaults.
+ */
+int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
+		    struct ms_error *err);
+
+#endif

@@ -70,7 +70,7 @@ struct ms_iface {
 	__u32 ifindex;  /* 0 = line unused: packets are reason `excluded` */
 	__u16 zone;     /* identity carried by sessions; never reused while one may carry it */
 	__u16 group[2]; /* by half, 0 = no group: left alone */
-	__u8 side;      /* enum ms_side */
+	__u8 side;      /* bit h = enum ms_side in half h, so that it switches with its group */
 	__u8 flags;
 	__u32 grace_until; /* tick; flows older than our hook may be adopted until then, 0 = never
 			    */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/base/proto.h"
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/parse.h"
+
+struct name {
+	uint8_t number;
+	const char *text;
+};
+
+/* Of two names of one number the first is printed. */
+static const struct name protos[] = {
+	{ IPPROTO_ICMP, "icmp" },
+	{ IPPROTO_IGMP, "igmp" },
+	{ IPPROTO_IPIP, "ipip" },
+	{ IPPROTO_TCP, "tcp" },
+	{ IPPROTO_UDP, "udp" },
+	{ IPPROTO_DCCP, "dccp" },
+	{ IPPROTO_IPV6, "ipv6" },
+	{ IPPROTO_GRE, "gre" },
+	{ IPPROTO_ESP, "esp" },
+	{ IPPROTO_AH, "ah" },
+	{ IPPROTO_ICMPV6, "icmpv6" },
+	{ 89, "ospf" },
+	{ IPPROTO_PIM, "pim" },
+	{ 112, "vrrp" },
+	{ 115, "l2tp" },
+	{ IPPROTO_SCTP, "sctp" },
+	{ IPPROTO_UDPLITE, "udplite" },
+};
+
+static const struct name icmp_types[] = {
+	{ 0, "echo-reply" },           { 3, "destination-unreachable" },
+	{ 4, "source-quench" },        { 5, "redirect" },
+	{ 8, "echo-request" },         { 9, "router-advertisement" },
+	{ 10, "router-solicitation" }, { 11, "time-exceeded" },
+	{ 12, "parameter-problem" },   { 13, "timestamp-request" },
+	{ 14, "timestamp-reply" },     { 15, "info-request" },
+	{ 16, "info-reply" },          { 17, "address-mask-request" },
+	{ 18, "address-mask-reply" },
+};
+
+static const struct name icmpv6_types[] = {
+	{ 1, "destination-unreachable" }, { 2, "packet-too-big" },
+	{ 3, "time-exceeded" },           { 4, "parameter-problem" },
+	{ 128, "echo-request" },          { 129, "echo-reply" },
+	{ 130, "mld-listener-query" },    { 131, "mld-listener-report" },
+	{ 132, "mld-listener-done" },     { 132, "mld-listener-reduction" },
+	{ 133, "nd-router-solicit" },     { 134, "nd-router-advert" },
+	{ 135, "nd-neighbor-solicit" },   { 136, "nd-neighbor-advert" },
+	{ 137, "nd-redirect" },           { 138, "router-renumbering" },
+	{ 141, "ind-neighbor-solicit" },  { 142, "ind-neighbor-advert" },
+	{ 143, "mld2-listener-report" },
+};
+
+static const char *find_text(const struct name *names, size_t n_names, uint8_t number)
+{
+	for (size_t i = 0; i < n_names; i++)
+		if (names[i].number == number)
+			return names[i].text;
+	return NULL;
+}
+
+static bool parse(const struct name *names, size_t n_names, const char *text, uint8_t *ret_number)
+{
+	uint64_t value;
+
+	for (size_t i = 0; i < n_names; i++) {
+		if (strcmp(names[i].text, text) == 0) {
+			*ret_number = names[i].number;
+			return true;
+		}
+	}
+	if (!ms_parse_uint(text, 0, 255, &value))
+		return false;
+	*ret_number = (uint8_t)value;
+	return true;
+}
+
+const char *ms_proto_name(uint8_t proto)
+{
+	return find_text(protos, ms_array_size(protos), proto);
+}
+
+bool ms_proto_parse(const char *text, uint8_t *ret_proto)
+{
+	return parse(protos, ms_array_size(protos), text, ret_proto);
+}
+
+char *ms_proto_format(uint8_t proto, char *buf, unsigned long size)
+{
+	const char *name = ms_proto_name(proto);
+
+	if (name)
+		snprintf(buf, size, "%s", name);
+	else
+		snprintf(buf, size, "%u", proto);
+	return buf;
+}
+
+const char *ms_proto_icmp_name(uint8_t proto, uint8_t type)
+{
+	if (proto == IPPROTO_ICMP)
+		return find_text(icmp_types, ms_array_size(icmp_types), type);
+	if (proto == IPPROTO_ICMPV6)
+		return find_text(icmpv6_types, ms_array_size(icmpv6_types), type);
+	return NULL;
+}
+
+bool ms_proto_icmp_parse(uint8_t proto, const char *text, uint8_t *ret_type)
+{
+	if (proto == IPPROTO_ICMP)
+		return parse(icmp_types, ms_array_size(icmp_types), text, ret_type);
+	if (proto == IPPROTO_ICMPV6)
+		return parse(icmpv6_types, ms_array_size(icmpv6_types), text, ret_type);
+	return false;
+}

@@ -17,6 +17,7 @@
 #include "core/iface/set.h"
 #include "core/policy/model.h"
 #include "core/session/session.h"
+#include "core/state/documents.h"
 #include "netlink/monitor.h"
 
 struct ms_config; /* core/config.h */
@@ -72,12 +73,6 @@ int ms_manager_listen(struct ms_manager *manager,
 void ms_manager_unlisten(struct ms_manager *manager, struct ms_event_listener *listener);
 
 /* ---- what is wanted ---- */
-
-struct ms_document { /* one policy document as text; the CLI reads files, the daemon never does */
-	char *name;
-	char *text;
-	size_t length;
-};
 
 struct ms_commit {
 	uint32_t generation;          /* in force now (with dry_run: would be) */

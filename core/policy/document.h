@@ -16,6 +16,8 @@
 #include "core/base/error.h"
 #include "core/policy/model.h"
 
+#define MS_DOCUMENT_SIZE_MAX ((size_t)256 << 20)
+
 /* Appends the document's contents to `policy`, which is untouched on failure. `name` is shown in
  * messages and origins; a name ending in .json must be strict JSON. */
 int ms_document_parse(const char *name, const char *text, size_t length, enum ms_source source,

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sd_notify(3)'s datagram without libsystemd. Source of the format: systemd's sd_notify(3). */
+#ifndef MS_CORE_BASE_SDNOTIFY_H
+#define MS_CORE_BASE_SDNOTIFY_H
+
+#include <stdint.h>
+
+/* "READY=1", "STATUS=...", "RELOADING=1", "STOPPING=1", "WATCHDOG=1"; several joined by newlines.
+ * Without $NOTIFY_SOCKET does nothing. 0 or -errno. */
+int ms_sdnotify(const char *state);
+/* Half of the period in which the manager wants to hear WATCHDOG=1, in ms; 0 = it does not. */
+uint64_t ms_sdnotify_watchdog_ms(void);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include "core/base/log.h"
+
+struct ms_loop {
+	struct event_base *base;
+	unsigned int watches;
+};
+
+struct ms_watch {
+	struct ms_loop *loop;
+	struct event *event;
+	ms_loop_callback callback;
+	void *user;
+	bool repeat;
+	struct timeval delay;
+};
+
+static void on_libevent_log(int severity, const char *message)
+{
+	if (severity >= EVENT_LOG_WARN)
+		ms_log_warn("libevent", "%s", message);
+}
+
+int ms_loop_new(struct ms_loop **ret_loop)
+{
+	struct ms_loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return -ENOMEM;
+	event_set_log_callback(on_libevent_log);
+	loop->base = event_base_new();
+	if (!loop->base || event_base_priority_init(loop->base, MS_LOOP__PRIORITIES) < 0) {
+		ms_loop_free(loop);
+		return -ENOMEM;
+	}
+	*ret_loop = loop;
+	return 0;
+}
+
+struct ms_loop *ms_loop_free(struct ms_loop *loop)
+{
+	if (!loop)
+		return NULL;
+	if (loop->base)
+		event_base_free(loop->base);
+	free(loop);
+	return NULL;
+}
+
+int ms_loop_run(struct ms_loop *loop)
+{
+	return event_base_dispatch(loop->base) < 0 ? -EIO : 0;
+}
+
+void ms_loop_stop(struct ms_loop *loop)
+{
+	event_base_loopbreak(loop->base);
+}
+
+struct event_base *ms_loop_base(struct ms_loop *loop)
+{
+	return loop->base;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct ms_watch *watch = arg;
+
+	(void)fd;
+	(void)what;
+	/* Re-arm first: the callback may free the watch. */
+	if (watch->repeat)
+		evtimer_add(watch->event, &watch->delay);
+	watch->callback(watch->user);
+}
+
+static int add(struct ms_loop *loop, int fd, short what, enum ms_loop_priority priority,
+	       ms_loop_callback callback, void *user, struct ms_watch **ret_watch)
+{
+	struct ms_watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return -ENOMEM;
+	watch->loop = loop;
+	watch->callback = callback;
+	watch->user = user;
+	watch->event = event_new(loop->base, fd, what, on_event, watch);
+	if (!watch->event) {
+		free(watch);
+		return -ENOMEM;
+	}
+	event_priority_set(watch->event, priority);
+	if (what && event_add(watch->event, NULL) < 0) {
+		event_free(watch->event);
+		free(watch);
+		return -EIO;
+	}
+	loop->watches++;
+	*ret_watch = watch;
+	return 0;
+}
+
+int ms_loop_add_fd(struct ms_loop *loop, int fd, enum ms_loop_priority priority,
+		   ms_loop_callback on_readable, void *user, struct ms_watch **ret_watch)
+{
+	return add(loop, fd, EV_READ | EV_PERSIST, priority, on_readable, user, ret_watch);
+}
+
+int ms_loop_add_signal(struct ms_loop *loop, int signal, ms_loop_callback on_signal, void *user,
+		       struct ms_watch **ret_watch)
+{
+	return add(loop, signal, EV_SIGNAL | EV_PERSIST, MS_LOOP_CONTROL, on_signal, user,
+		   ret_watch);
+}
+
+int ms_loop_add_timer(struct ms_loop *loop, enum ms_loop_priority priority, ms_loop_callback on_due,
+		      void *user, struct ms_watch **ret_watch)
+{
+	return add(loop, -1, 0, priority, on_due, user, ret_watch);
+}
+
+int ms_watch_arm(struct ms_watch *timer, uint64_t delay_ms, bool repeat)
+{
+	timer->delay.tv_sec = (time_t)(delay_ms / 1000);
+	timer->delay.tv_usec = (suseconds_t)(delay_ms % 1000 * 1000);
+	timer->repeat = repeat;
+	return evtimer_add(timer->event, &timer->delay) < 0 ? -EIO : 0;
+}
+
+void ms_watch_disarm(struct ms_watch *timer)
+{
+	timer->repeat = false;
+	evtimer_del(timer->event);
+}
+
+bool ms_watch_is_armed(const struct ms_watch *timer)
+{
+	return evtimer_pending(timer->event, NULL) != 0;
+}
+
+struct ms_watch *ms_watch_free(struct ms_watch *watch)
+{
+	if (!watch)
+		return NULL;
+	event_free(watch->event);
+	watch->loop->watches--;
+	free(watch);
+	return NULL;
+}

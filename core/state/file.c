@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/state/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/base/cleanup.h"
+
+int ms_state_file_read(int dir_fd, const char *name, size_t max, char **ret_text,
+		       size_t *ret_length)
+{
+	/* O_NONBLOCK: a FIFO in the folder must not hang the daemon. */
+	ms_cleanup(ms_close_fd) int fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ms_cleanup(ms_free) char *text = NULL;
+	struct stat st;
+	size_t used = 0, room;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if ((size_t)st.st_size > max)
+		return -EFBIG;
+	/* One byte more than it seems to hold: the read that finds the end needs no second try. */
+	room = (size_t)st.st_size + 1;
+	text = malloc(room + 1);
+	if (!text)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = read(fd, text + used, room - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+		if (used > max)
+			return -EFBIG;
+		if (used == room) { /* it grew while we read */
+			char *bigger = realloc(text, 2 * room + 1);
+
+			if (!bigger)
+				return -ENOMEM;
+			text = bigger;
+			room *= 2;
+		}
+	}
+	text[used] = '\0';
+	*ret_text = ms_take_ptr(text);
+	*ret_length = used;
+	return 0;
+}
+
+static int write_all(int fd, const char *text, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+int ms_state_file_write(int dir_fd, const char *name, const char *text, size_t length)
+{
+	ms_cleanup(ms_close_fd) int fd = -1;
+	char temporary[256];
+	int r;
+
+	if ((size_t)snprintf(temporary, sizeof(temporary), ".%s.new", name) >= sizeof(temporary))
+		return -ENAMETOOLONG;
+	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, text, length);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(dir_fd, temporary, 0);
+		return r;
+	}
+	/* The rename itself must be on disk before anybody is told so. */
+	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int ms_state_file_remove(int dir_fd, const char *name)
+{
+	if (unlinkat(dir_fd, name, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return fsync(dir_fd) < 0 ? -errno : 0;
+}

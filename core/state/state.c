@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/state/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/parse.h"
+#include "core/policy/document.h"
+#include "core/state/file.h"
+
+#define FILE_MAX (4 * MS_DOCUMENT_SIZE_MAX)
+
+struct ms_state {
+	int dir_fd;
+};
+
+static const char *const document_files[] = {
+	[MS_STATE_APPLIED] = "applied.json",
+	[MS_STATE_LAST_GOOD] = "last-good.json",
+};
+
+int ms_state_open(const char *dir, struct ms_state **ret_state, struct ms_error *err)
+{
+	ms_cleanup(ms_close_fd) int fd = -1;
+	struct ms_state *state;
+	struct stat st;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return ms_error_set(err, -errno, "cannot make the state directory %s: %s", dir,
+				    strerror(errno));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return ms_error_set(err, -errno, "cannot open the state directory %s: %s", dir,
+				    strerror(errno));
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return ms_error_set(err, -EPERM,
+				    "the state directory %s belongs to or is writable by others",
+				    dir);
+	state = calloc(1, sizeof(*state));
+	if (!state)
+		return -ENOMEM;
+	state->dir_fd = ms_take_fd(&fd);
+	*ret_state = state;
+	return 0;
+}
+
+struct ms_state *ms_state_close(struct ms_state *state)
+{
+	if (!state)
+		return NULL;
+	close(state->dir_fd);
+	free(state);
+	return NULL;
+}
+
+int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	int r = ms_state_file_read(state->dir_fd, "runtime.json", FILE_MAX, &text, &length);
+
+	if (r < 0)
+		return r;
+	return ms_runtime_decode(text, length, runtime, err);
+}
+
+int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	int r = ms_runtime_encode(runtime, &text, &length);
+
+	if (r < 0)
+		return r;
+	return ms_state_file_write(state->dir_fd, "runtime.json", text, length);
+}
+
+int ms_state_load_documents(struct ms_state *state, enum ms_state_documents which,
+			    struct ms_documents *ret_documents, struct ms_error *err)
+{
+	const char *file = document_files[which];
+	ms_cleanup(ms_free) char *text = NULL;
+	json_auto_t *root = NULL;
+	struct ms_documents documents = MS_DOCUMENTS_INIT;
+	json_error_t problem;
+	json_t *item;
+	size_t length, i;
+	int r = ms_state_file_read(state->dir_fd, file, FILE_MAX, &text, &length);
+
+	if (r < 0)
+		return r;
+	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+	if (!json_is_array(root))
+		return ms_error_set(err, -EINVAL, "%s in the state directory is damaged", file);
+	json_array_foreach(root, i, item)
+	{
+		const char *name, *body;
+		size_t body_length;
+
+		if (json_unpack(item, "{s:s, s:s%}", "name", &name, "text", &body, &body_length) <
+		    0)
+			r = ms_error_set(err, -EINVAL, "%s in the state directory is damaged",
+					 file);
+		else
+			r = ms_documents_add(&documents, name, body, body_length);
+		if (r < 0) {
+			ms_documents_fini(&documents);
+			return r;
+		}
+	}
+	*ret_documents = documents;
+	return 0;
+}
+
+int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
+			    const struct ms_documents *documents)
+{
+	json_auto_t *root = json_array();
+	ms_cleanup(ms_free) char *text = NULL;
+
+	for (size_t i = 0; i < documents->count; i++) {
+		const struct ms_document *document = &documents->items[i];
+
+		/* NULL from json_pack() (text that is no UTF-8, no memory) fails the append too. */
+		if (json_array_append_new(root,
+					  json_pack("{s:s, s:s%}", "name", document->name, "text",
+						    document->text, document->length)) < 0)
+			return -EINVAL;
+	}
+	text = json_dumps(root, JSON_INDENT(1));
+	if (!text)
+		return -ENOMEM;
+	return ms_state_file_write(state->dir_fd, document_files[which], text, strlen(text));
+}
+
+int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which)
+{
+	return ms_state_file_remove(state->dir_fd, document_files[which]);
+}
+
+uint32_t ms_state_load_generation(struct ms_state *state)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	uint64_t generation;
+
+	if (ms_state_file_read(state->dir_fd, "generation", 32, &text, &length) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return ms_parse_uint(text, 0, UINT32_MAX, &generation) ? (uint32_t)generation : 0;
+}
+
+int ms_state_save_generation(struct ms_state *state, uint32_t generation)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u\n", generation);
+
+	return ms_state_file_write(state->dir_fd, "generation", text, (size_t)length);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state directory: what the daemon must know again after a restart or a reboot. Every save is
+ * on disk when it returns and replaces the old file whole.
+ *
+ *	runtime.json    rules, set members, modes and panic given by the CLI
+ *	applied.json    documents of `policy apply PATH...`, absent = the policy directory counts
+ *	last-good.json  the documents of the last policy that was in force
+ *	generation      number of the last generation, so that numbers never repeat
+ */
+#ifndef MS_CORE_STATE_STATE_H
+#define MS_CORE_STATE_STATE_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/state/documents.h"
+#include "core/state/runtime.h"
+
+struct ms_state;
+
+/* Makes the directory (0700) if its parent exists. Refused: a symlink, another owner's, writable
+ * by others. */
+int ms_state_open(const char *dir, struct ms_state **ret_state, struct ms_error *err);
+struct ms_state *ms_state_close(struct ms_state *state);
+
+/* Absent file: -ENOENT. */
+int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err);
+int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime);
+
+enum ms_state_documents { MS_STATE_APPLIED, MS_STATE_LAST_GOOD };
+int ms_state_load_documents(struct ms_state *state, enum ms_state_documents which,
+			    struct ms_documents *ret_documents, struct ms_error *err);
+int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
+			    const struct ms_documents *documents);
+int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which);
+
+uint32_t ms_state_load_generation(struct ms_state *state); /* 0 = none yet */
+int ms_state_save_generation(struct ms_state *state, uint32_t generation);
+
+#endif

@@ -5,18 +5,16 @@
 # objects that read them (depfile).
 
 find_program(MS_CLANG NAMES clang-14 clang REQUIRED)
-# Distributions put a wrapper called bpftool on the path that only looks for a matching kernel
-# package; take the first that answers.
-foreach(candidate /usr/sbin/bpftool /usr/local/sbin/bpftool bpftool)
-  execute_process(COMMAND ${candidate} version RESULT_VARIABLE ms_bpftool_result
-                  OUTPUT_QUIET ERROR_QUIET)
-  if(ms_bpftool_result EQUAL 0)
-    set(MS_BPFTOOL ${candidate} CACHE STRING "bpftool that runs")
-    break()
-  endif()
-endforeach()
 if(NOT MS_BPFTOOL)
-  message(FATAL_ERROR "no bpftool that runs was found: install the package bpftool")
+  include(MicrosegBpftool)
+  ms_find_bpftool(bpftool)
+  set(MS_BPFTOOL ${bpftool} CACHE STRING "bpftool that runs")
+endif()
+execute_process(COMMAND ${MS_CLANG} -dumpversion OUTPUT_VARIABLE ms_clang_version
+                OUTPUT_STRIP_TRAILING_WHITESPACE)
+set(ms_bpf_werror)
+if(MS_WERROR STREQUAL ON OR (MS_WERROR STREQUAL AUTO AND ms_clang_version MATCHES "^14\\."))
+  set(ms_bpf_werror -Werror)
 endif()
 
 function(ms_add_bpf_object name source)
@@ -29,7 +27,8 @@ function(ms_add_bpf_object name source)
   add_custom_command(
     OUTPUT ${object}
     COMMAND
-      ${MS_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror
+      ${MS_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter
+      ${ms_bpf_werror}
       -I${CMAKE_SOURCE_DIR} -I${CMAKE_SOURCE_DIR}/bpf/include
       -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} ${BPF_DEFINES} -MD -MF ${object}.d -MT
       ${object} -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Builds the tests, runs the lanes that were asked for (all of them by default) one after another,
+# and ends with one line: "N passed, N failed", counted by test case over all lanes. A lane that
+# cannot run, or that holds no test, has failed; so has a run that leaves something behind.
+#
+# Called by ./setup.sh test, which has installed what is needed. Root.
+set -uo pipefail
+
+top=$(dirname "$(dirname "$(readlink -f "$0")")")
+cd "$top" || exit 1
+jobs=$(nproc)
+passed=0
+failed=0
+
+# A Debian kernel for the guest, and the tools that judge format and style, exist only on the
+# reference distribution.
+reference() {
+  grep -q '^VERSION_CODENAME=bookworm' /etc/os-release
+}
+
+lanes=("$@")
+if [ ${#lanes[@]} -eq 0 ]; then
+  lanes=(unit check bpf netns sanitize)
+  if reference; then
+    lanes+=(kernels package)
+  else
+    lanes=(unit bpf netns sanitize)
+    echo "Not Debian 12: lanes ${lanes[*]} only; check, kernels and package need its tools."
+  fi
+fi
+for lane in "${lanes[@]}"; do
+  case $lane in
+  unit | check | bpf | netns | kernels | package | sanitize) ;;
+  *)
+    echo "tests: there is no lane \"$lane\" (unit check bpf netns kernels package sanitize)" >&2
+    exit 2
+    ;;
+  esac
+done
+
+# What a test run could leave behind on the machine, one thing a line.
+residue() {
+  ip -o link show | awk -F': ' '{print "interface", $2}'
+  ip netns list | awk '{print "netns", $1}'
+  tc qdisc show 2>/dev/null | awk '$2 == "clsact" {print "qdisc", $0}'
+  awk '$3 == "bpf" || $3 == "nsfs" {print "mount", $3, $2}' /proc/self/mounts
+  find /sys/fs/bpf -mindepth 1 2>/dev/null | sed 's/^/pin /'
+  ps -eo comm=,args= | awk '$1 ~ /^(microseg|qemu-system)/ {print "process", $0}'
+  find /run/microseg /var/lib/microseg /etc/microseg /usr/sbin/policy-rc.d 2>/dev/null |
+    sed 's/^/file /'
+}
+
+# Adds up a ctest log: a libcheck binary counts by its own sum (several sums if it ran in a guest),
+# anything else as one.
+count() {
+  awk '
+    / Testing: / { name = $3; sums = 0; ok = 0; bad = 0 }
+    / Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
+      match($0, /Checks: [0-9]+/); checks = substr($0, RSTART + 8, RLENGTH - 8)
+      match($0, /Failures: [0-9]+/); failures = substr($0, RSTART + 10, RLENGTH - 10)
+      match($0, /Errors: [0-9]+/); errors = substr($0, RSTART + 8, RLENGTH - 8)
+      sums++; ok += checks - failures - errors; bad += failures + errors
+    }
+    /^Test Passed\.$/ { passed += sums ? ok : 1; failed += bad }
+    /^Test Failed\.$|^Test timed out|^\*\*\*|^Unable to find executable/ {
+      passed += ok; failed += bad ? bad : 1; print "FAILED " name > "/dev/stderr"
+    }
+    END { print passed + 0, failed + 0 }
+  ' "$1"
+}
+
+lane_failed() {
+  echo "lane $1: $2"
+  failed=$((failed + 1))
+}
+
+# run_lane LANE BUILD_DIR JOBS
+run_lane() {
+  local lane=$1 dir=$2 start=$SECONDS log ok bad status=0
+  ctest --test-dir "$dir" -L "^$lane\$" -j "$3" --output-on-failure --no-tests=error \
+    --timeout 1500 </dev/null || status=$?
+  log=$dir/Testing/Temporary/LastTest.log
+  read -r ok bad < <(count "$log")
+  cp "$log" "$dir/Testing/$lane.log"
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  # ctest knows failures that leave no mark in the log.
+  if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
+    lane_failed "$lane" "ctest ended with $status"
+  fi
+  echo "lane $lane ($(basename "$dir")): $ok passed, $bad failed, $((SECONDS - start)) s"
+}
+
+build() {
+  cmake --preset "$1" -Wno-dev >"build/$1.configure.log" 2>&1 || {
+    cat "build/$1.configure.log"
+    return 1
+  }
+  ninja -C "build/$1"
+}
+
+wants() {
+  local lane
+  for lane in "${lanes[@]}"; do
+    [ "$lane" != "$1" ] || return 0
+  done
+  return 1
+}
+
+mkdir -p build
+before=$(residue)
+
+if ! build test; then
+  lane_failed build "the tests cannot be built"
+  echo "$passed passed, $failed failed"
+  exit 1
+fi
+for lane in unit check bpf netns; do
+  if wants $lane; then
+    case $lane in
+    unit | check) run_lane $lane build/test "$jobs" ;;
+    *) run_lane $lane build/test 1 ;;
+    esac
+  fi
+done
+if wants sanitize; then
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
+  export UBSAN_OPTIONS=print_stacktrace=1
+  if build asan; then
+    run_lane unit build/asan "$jobs"
+    run_lane bpf build/asan 1
+    run_lane netns build/asan 1
+  else
+    lane_failed sanitize "the sanitized tests cannot be built"
+  fi
+  unset ASAN_OPTIONS UBSAN_OPTIONS
+fi
+for lane in kernels package; do
+  if wants $lane; then
+    run_lane $lane build/test 1
+  fi
+done
+
+after=$(residue)
+if ! diff <(echo "$before") <(echo "$after") >build/residue.diff; then
+  echo "The run left something behind (or took something away):"
+  cat build/residue.diff
+  lane_failed residue "the machine is not as it was"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 
 #define MS_MESSAGE_REQUEST_MAX (256u << 20) /* documents of 100k rules travel in one request */
+#define MS_MESSAGE_SMALL_MAX (64u << 10)    /* every request that carries no documents */
 #define MS_MESSAGE_REPLY_MAX (16u << 20)    /* longer answers are streamed with "continues" */
 #define MS_CONTROL_SOCKET "/run/microseg/control.sock"
 
@@ -25,12 +26,13 @@ struct ms_message_error {
 	struct ms_error detail;
 };
 
-/* A frame's text (without NUL) to an object; NULL with `err` set. New reference. */
+/* A frame's text (without NUL), request or reply, to an object whose envelope has been checked;
+ * NULL with `err` set. New reference. */
 json_t *ms_message_decode(const char *text, size_t length, struct ms_error *err);
 /* An object to a frame's text with its NUL; caller frees. NULL = out of memory. */
 char *ms_message_encode(const json_t *message, size_t *ret_length);
 
-/* `parameters` is stolen; NULL = {}. */
+/* `parameters` is stolen; NULL = {}. NULL = out of memory. A request's `method` comes first. */
 json_t *ms_message_request(const char *method, json_t *parameters, bool more);
 json_t *ms_message_reply(json_t *parameters, bool continues);
 json_t *ms_message_failure(const char *code, const struct ms_error *err);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Puts a merged policy in force as one numbered generation: slots, sets, compiled image, the
+ * interfaces' groups, then one atomic switch. Until that switch packets see nothing of it; after
+ * it, nothing of the old one. Holds what must be known about the generation in force to change
+ * sets in place.
+ */
+#ifndef MS_CORE_COMMITTER_H
+#define MS_CORE_COMMITTER_H
+
+#include <stdint.h>
+
+#include "bpf/dataplane.h"
+#include "core/base/error.h"
+#include "core/policy/model.h"
+#include "core/policy/numbering.h"
+
+struct ms_committer;
+
+struct ms_committer_hooks {
+	/* Writes every interface's group and side for `half` under `policy`; nothing visible yet.
+	 */
+	int (*prepare)(void *user, const struct ms_policy *policy, unsigned int half);
+	/* Panic of one group, put into its line. */
+	enum ms_panic (*panic_of)(void *user, const char *group);
+	void *user;
+};
+
+/* Takes over slots and sets that an earlier daemon left in the pinned maps. */
+int ms_committer_new(struct ms_dataplane *dp, struct ms_numbering_table *numbers,
+		     const struct ms_committer_hooks *hooks, struct ms_committer **ret_committer);
+struct ms_committer *ms_committer_free(struct ms_committer *committer);
+
+/*
+ * First half: everything but the switch. `*ret_half` is complete and may be asked by trace. On
+ * failure nothing changed. Ends with ms_committer_publish() or ms_committer_abandon(). `policy` is
+ * borrowed until then.
+ */
+int ms_committer_load(struct ms_committer *committer, const struct ms_policy *policy,
+		      uint32_t generation, unsigned int *ret_half, struct ms_error *err);
+/* The switch. Cannot fail. */
+void ms_committer_publish(struct ms_committer *committer);
+void ms_committer_abandon(struct ms_committer *committer);
+
+/* Group numbers of a policy: its place in `policy->groups`, from 1. 0 = no such group. */
+uint16_t ms_committer_group_number(const struct ms_policy *policy, const char *name);
+
+/* Members of a set of the generation in force, at once. -ENOENT if no set of that name is. The
+ * caller bumps the epoch, so that several changes cost one. */
+int ms_committer_set_add(struct ms_committer *committer, const char *set,
+			 const struct ms_cidr *member, uint64_t timeout_ns);
+int ms_committer_set_remove(struct ms_committer *committer, const char *set,
+			    const struct ms_cidr *member);
+/* This machine's addresses, for set:host. Returns 1 if anything changed. */
+int ms_committer_set_host(struct ms_committer *committer, const struct ms_addr *addresses,
+			  size_t count);
+/* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
+ * it let in must be judged again then. */
+uint64_t ms_committer_next_expiry(const struct ms_committer *committer);
+
+/* After a sweep round: slots of rules that are gone and that no session carries are free again. */
+void ms_committer_round_done(struct ms_committer *committer, bool (*saw)(void *user, uint32_t slot),
+			     void *user);
+uint32_t ms_committer_slot(const struct ms_committer *committer, const char *rule_id);
+const char *ms_committer_engine(const struct ms_committer *committer);
+
+#endif

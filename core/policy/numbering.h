@@ -21,7 +21,7 @@ int ms_numbering_new(uint32_t max, struct ms_numbering_table **ret_table);
 struct ms_numbering_table *ms_numbering_free(struct ms_numbering_table *table);
 
 /* What an earlier daemon had given out, read from the pinned names; before anything is assigned.
- * -EEXIST if the slot or the id is known already. */
+ * -EEXIST if the slot or the id is known already, -ERANGE if there is no such slot. */
 int ms_numbering_adopt(struct ms_numbering_table *table, uint32_t slot, const char *id);
 /* The id's slot; a new one if it has none. `*ret_is_new` tells. -ENOSPC: all in use or waiting. */
 int ms_numbering_assign(struct ms_numbering_table *table, const char *id, uint32_t *ret_slot,

@@ -13,7 +13,8 @@
 /* Decided in the datapath (the inner packet's session), so it has no match of its own. */
 #define MS_BUILTIN_ICMP_ERROR "builtin/icmp-error"
 
-/* Appends the built-in rules to `policy`. -ENOMEM */
+/* Appends the built-in rules to `policy`; dhcp is several lines of one id. -ENOMEM, and then some
+ * of them may be there. */
 int ms_builtin_add_rules(struct ms_policy *policy);
 bool ms_builtin_is_id(const char *id);
 

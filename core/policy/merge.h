@@ -3,7 +3,8 @@
  * Several sources into the one policy that is judged, in the order of judgement:
  *   built-in rules, then runtime and file by (priority, runtime before file, position).
  * Pure. Refuses what only shows over all sources: duplicate names and ids, a second failsafe,
- * unknown groups and sets, reserved ids.
+ * unknown groups and sets, reserved ids. The place in an error is that of the word itself, in the
+ * document that comes later.
  */
 #ifndef MS_CORE_POLICY_MERGE_H
 #define MS_CORE_POLICY_MERGE_H
@@ -14,7 +15,7 @@
 struct ms_merge_inputs {
 	const struct ms_policy *files;   /* may be NULL */
 	const struct ms_policy *runtime; /* may be NULL: rules and set members only */
-	int64_t now;                     /* rules whose `expires` has passed are left out */
+	int64_t now; /* rules whose `expires` has passed go to `expired`, not judged */
 };
 
 /*

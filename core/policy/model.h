@@ -23,6 +23,11 @@ enum ms_source {
 };
 const char *ms_source_name(enum ms_source source);
 
+/* Where a word stands in its document, from 1; line 0 = nowhere (made by code). */
+struct ms_place {
+	unsigned int line, column; /* column in bytes */
+};
+
 /* Where something was written. `file` is owned by whatever holds the origin; NULL = no file. */
 struct ms_origin {
 	enum ms_source source;
@@ -54,6 +59,7 @@ enum ms_unready { MS_UNREADY_OPEN, MS_UNREADY_GUARD };
 struct ms_group_def {
 	struct ms_origin origin;
 	char *name;
+	struct ms_place name_place;
 	struct ms_selector *match;
 	size_t n_match;
 	struct ms_selector *exclude;
@@ -91,6 +97,7 @@ struct ms_address { /* one alternative of from/to; an empty list = any */
 	enum ms_address_kind kind;
 	struct ms_cidr cidr;
 	char *set; /* name without "set:" */
+	struct ms_place place;
 };
 
 struct ms_port_range {
@@ -104,8 +111,10 @@ struct ms_icmp_match {
 
 struct ms_rule {
 	struct ms_origin origin;
-	char *id;
-	char **groups; /* empty = every group */
+	char *id; /* NULL only in a rule that has not been named yet: ms_document_parse_rule() */
+	struct ms_place id_place;
+	char **groups;                 /* empty = every group */
+	struct ms_place *group_places; /* as many, or NULL in a rule made by code */
 	size_t n_groups;
 	uint8_t dirs; /* bit per enum ms_dir; never 0 */
 	struct ms_address *from, *to;
@@ -157,6 +166,8 @@ struct ms_policy {
 	size_t n_sets;
 	struct ms_rule *rules;
 	size_t n_rules;
+	struct ms_rule *expired; /* left out by a merge, their time is over; never judged */
+	size_t n_expired;
 	struct ms_failsafe_def failsafe;
 };
 
@@ -172,17 +183,32 @@ struct ms_policy *ms_policy_free(struct ms_policy *policy); /* returns NULL */
 /* Deep copy; NULL = out of memory. */
 struct ms_policy *ms_policy_copy(const struct ms_policy *policy);
 
-/* NULL = absent. */
+/* NULL = absent. Linear: for many look-ups use name_index.h. */
 struct ms_group_def *ms_policy_find_group(const struct ms_policy *policy, const char *name);
 struct ms_set_def *ms_policy_find_set(const struct ms_policy *policy, const char *name);
 struct ms_rule *ms_policy_find_rule(const struct ms_policy *policy, const char *id);
 
+/* Frees what it owns, leaves zeroes. */
 void ms_rule_fini(struct ms_rule *rule);
-/* Append a deep copy. -ENOMEM */
+/* Append a deep copy. -ENOMEM, policy unchanged then */
 int ms_policy_add_rule(struct ms_policy *policy, const struct ms_rule *rule);
+/* -ENOMEM, `*ret_copy` untouched then */
 int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy);
-/* Same match, action and attributes; origin and comment do not count. */
+/* Same groups, direction, addresses, protocols, ports, ICMP and VLAN: the same packets. */
+bool ms_rule_equal_match(const struct ms_rule *a, const struct ms_rule *b);
+/* Same match, action and attributes; id, origin and comment do not count. */
 bool ms_rule_equal(const struct ms_rule *a, const struct ms_rule *b);
+
+/* The same three for the other things a policy holds; names count, origins do not. */
+void ms_group_def_fini(struct ms_group_def *group);
+int ms_group_def_copy(const struct ms_group_def *group, struct ms_group_def *ret_copy);
+bool ms_group_def_equal(const struct ms_group_def *a, const struct ms_group_def *b);
+void ms_set_def_fini(struct ms_set_def *set);
+int ms_set_def_copy(const struct ms_set_def *set, struct ms_set_def *ret_copy);
+bool ms_set_def_equal(const struct ms_set_def *a, const struct ms_set_def *b);
+void ms_failsafe_def_fini(struct ms_failsafe_def *failsafe);
+int ms_failsafe_def_copy(const struct ms_failsafe_def *failsafe, struct ms_failsafe_def *ret_copy);
+bool ms_failsafe_def_equal(const struct ms_failsafe_def *a, const struct ms_failsafe_def *b);
 
 /* The failsafe that holds when no document says otherwise. */
 int ms_failsafe_defaults(struct ms_failsafe_def *ret_failsafe);

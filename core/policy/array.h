@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arrays with a count and no capacity: room for one more always means the next power of two, so
+ * appending costs a reallocation that moves only when that is crossed, whoever made the array.
+ */
+#ifndef MS_CORE_POLICY_ARRAY_H
+#define MS_CORE_POLICY_ARRAY_H
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* `array` with room for `count` elements of `size` bytes; NULL = out of memory, array unchanged. */
+static inline void *ms_array_reserve(void *array, size_t count, size_t size)
+{
+	size_t room = 1;
+
+	while (room < count)
+		room *= 2;
+	return reallocarray(array, room, size);
+}
+
+/*
+ * Appends `value`; evaluates to 0 or -ENOMEM, then nothing has changed.
+ *
+ *	r = ms_array_append(&rule->protos, &rule->n_protos, proto);
+ */
+#define ms_array_append(array, count, value)                                                       \
+	({                                                                                         \
+		void *ms_grown_ = ms_array_reserve(*(array), *(count) + 1, sizeof(**(array)));     \
+		if (ms_grown_) {                                                                   \
+			*(array) = ms_grown_;                                                      \
+			(*(array))[(*(count))++] = (value);                                        \
+		}                                                                                  \
+		ms_grown_ ? 0 : -ENOMEM;                                                           \
+	})
+
+#endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/policy/merge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/policy/array.h"
+#include "core/policy/builtin.h"
+#include "core/policy/name_index.h"
+
+/* First parts of ids that name what is no rule: a session's author must be one thing only. */
+static const char *const reserved_prefixes[] = { "default/", "failsafe/", "panic/" };
+
+struct merge {
+	struct ms_policy *policy; /* being built */
+	struct ms_name_index groups, sets, rules;
+	struct ms_error *err;
+};
+
+static void fini_merge(struct merge *merge)
+{
+	ms_name_index_fini(&merge->groups);
+	ms_name_index_fini(&merge->sets);
+	ms_name_index_fini(&merge->rules);
+	merge->policy = ms_policy_free(merge->policy);
+}
+
+/* Refuses `word` of the document that `origin` names, at its own place if that is known. */
+static int refuse(const struct merge *merge, const struct ms_origin *origin, struct ms_place place,
+		  const char *word, const char *message)
+{
+	unsigned int line = place.line ? place.line : origin->line;
+	unsigned int column = place.line ? place.column : origin->column;
+
+	return ms_error_set_at(merge->err, -EINVAL, origin->file, line, column, word, "%s",
+			       message);
+}
+
+static int refuse_duplicate(const struct merge *merge, const char *what, const char *name,
+			    const struct ms_origin *origin, struct ms_place place,
+			    const struct ms_origin *first)
+{
+	char where[300], message[400];
+
+	ms_origin_format(first, where, sizeof(where));
+	snprintf(message, sizeof(message), "%s '%s' is there already: %s", what, name, where);
+	return refuse(merge, origin, place, name, message);
+}
+
+/* ---- groups and sets ---- */
+
+static int take_groups(struct merge *merge, const struct ms_policy *from)
+{
+	struct ms_policy *policy = merge->policy;
+
+	for (size_t i = 0; i < from->n_groups; i++) {
+		const struct ms_group_def *group = &from->groups[i];
+		struct ms_group_def copy;
+		size_t at;
+		int r;
+
+		if (ms_name_index_find(&merge->groups, group->name, &at))
+			return refuse_duplicate(merge, "group", group->name, &group->origin,
+						group->name_place, &policy->groups[at].origin);
+		r = ms_group_def_copy(group, &copy);
+		if (r < 0)
+			return r;
+		r = ms_array_append(&policy->groups, &policy->n_groups, copy);
+		if (r < 0) {
+			ms_group_def_fini(&copy);
+			return r;
+		}
+		r = ms_name_index_add(&merge->groups, copy.name, policy->n_groups - 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int compare_cidrs(const void *a, const void *b)
+{
+	return ms_cidr_compare(a, b);
+}
+
+/* Appends the members of `from` that `into` does not hold; of two the first one's timeout holds. */
+static int join_members(struct ms_set_def *into, const struct ms_set_def *from)
+{
+	size_t n_held = into->n_members;
+	ms_cleanup(ms_free) struct ms_cidr *held = calloc(n_held + 1, sizeof(*held));
+
+	if (!held)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_held; i++)
+		held[i] = into->members[i].cidr;
+	qsort(held, n_held, sizeof(*held), compare_cidrs);
+
+	for (size_t i = 0; i < from->n_members; i++) {
+		struct ms_set_member member = from->members[i];
+
+		if (bsearch(&member.cidr, held, n_held, sizeof(*held), compare_cidrs))
+			continue;
+		if (member.origin.file) {
+			member.origin.file = strdup(member.origin.file);
+			if (!member.origin.file)
+				return -ENOMEM;
+		}
+		if (ms_array_append(&into->members, &into->n_members, member) < 0) {
+			free(member.origin.file);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int take_sets(struct merge *merge, const struct ms_policy *from, bool join)
+{
+	struct ms_policy *policy = merge->policy;
+
+	for (size_t i = 0; i < from->n_sets; i++) {
+		const struct ms_set_def *set = &from->sets[i];
+		struct ms_place here = { set->origin.line, set->origin.column };
+		struct ms_set_def copy;
+		size_t at;
+		int r;
+
+		if (strcmp(set->name, MS_SET_HOST) == 0)
+			return refuse(merge, &set->origin, here, set->name,
+				      "set 'host' is built in: this machine's addresses");
+		if (ms_name_index_find(&merge->sets, set->name, &at)) {
+			if (!join)
+				return refuse_duplicate(merge, "set", set->name, &set->origin, here,
+							&policy->sets[at].origin);
+			r = join_members(&policy->sets[at], set);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		r = ms_set_def_copy(set, &copy);
+		if (r < 0)
+			return r;
+		r = ms_array_append(&policy->sets, &policy->n_sets, copy);
+		if (r < 0) {
+			ms_set_def_fini(&copy);
+			return r;
+		}
+		r = ms_name_index_add(&merge->sets, copy.name, policy->n_sets - 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- rules ---- */
+
+static int check_id(struct merge *merge, const struct ms_rule *rule)
+{
+	char message[200];
+
+	for (size_t i = 0; i < ms_array_size(reserved_prefixes); i++) {
+		const char *prefix = reserved_prefixes[i];
+
+		if (strncmp(rule->id, prefix, strlen(prefix)) != 0)
+			continue;
+		snprintf(message, sizeof(message), "ids that begin with '%s' are not for rules",
+			 prefix);
+		return refuse(merge, &rule->origin, rule->id_place, rule->id, message);
+	}
+	if (strncmp(rule->id, "builtin/", strlen("builtin/")) == 0 && !ms_builtin_is_id(rule->id))
+		return refuse(merge, &rule->origin, rule->id_place, rule->id,
+			      "no built-in rule of this id to override: there are " MS_BUILTIN_ND
+			      ", " MS_BUILTIN_ICMP_ERROR " and " MS_BUILTIN_DHCP);
+	return 0;
+}
+
+static int check_sets(struct merge *merge, const struct ms_rule *rule,
+		      const struct ms_address *addresses, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char word[80], message[200];
+		size_t at;
+
+		if (addresses[i].kind != MS_ADDRESS_SET ||
+		    strcmp(addresses[i].set, MS_SET_HOST) == 0 ||
+		    ms_name_index_find(&merge->sets, addresses[i].set, &at))
+			continue;
+		snprintf(word, sizeof(word), "set:%s", addresses[i].set);
+		snprintf(message, sizeof(message), "there is no set '%s'", addresses[i].set);
+		return refuse(merge, &rule->origin, addresses[i].place, word, message);
+	}
+	return 0;
+}
+
+static int check_groups(struct merge *merge, const struct ms_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_groups; i++) {
+		struct ms_place place = { 0 };
+		char message[200];
+		size_t at;
+
+		if (ms_name_index_find(&merge->groups, rule->groups[i], &at))
+			continue;
+		if (rule->group_places)
+			place = rule->group_places[i];
+		snprintf(message, sizeof(message), "there is no group '%s'", rule->groups[i]);
+		return refuse(merge, &rule->origin, place, rule->groups[i], message);
+	}
+	return 0;
+}
+
+/* Every rule is checked, one whose time is over too: it was written by somebody. */
+static int check_rules(struct merge *merge, const struct ms_policy *from)
+{
+	for (size_t i = 0; i < from->n_rules; i++) {
+		const struct ms_rule *rule = &from->rules[i];
+		int r;
+
+		if (!rule->id)
+			return refuse(merge, &rule->origin, (struct ms_place) { 0 }, "",
+				      "a rule without an id");
+		r = check_id(merge, rule);
+		if (r == 0)
+			r = check_groups(merge, rule);
+		if (r == 0)
+			r = check_sets(merge, rule, rule->from, rule->n_from);
+		if (r == 0)
+			r = check_sets(merge, rule, rule->to, rule->n_to);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Inputs are borrowed until they are sorted: only pointers move. */
+struct ordered {
+	const struct ms_rule **rules;
+	size_t n_rules;
+};
+
+static void fini_ordered(struct ordered *ordered)
+{
+	free(ordered->rules);
+}
+
+static int collect_rules(struct merge *merge, const struct ms_policy *from, struct ordered *ordered)
+{
+	for (size_t i = 0; i < from->n_rules; i++) {
+		const struct ms_rule *rule = &from->rules[i];
+		size_t at;
+		int r;
+
+		if (ms_name_index_find(&merge->rules, rule->id, &at))
+			return refuse_duplicate(merge, "rule", rule->id, &rule->origin,
+						rule->id_place, &ordered->rules[at]->origin);
+		r = ms_name_index_add(&merge->rules, rule->id, ordered->n_rules);
+		if (r == 0)
+			r = ms_array_append(&ordered->rules, &ordered->n_rules, rule);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* By priority; within one, as collected: runtime before file, then position. A counting sort: it
+ * is stable and priorities are 16 bits wide. */
+static int sort_rules(struct ordered *ordered)
+{
+	ms_cleanup(ms_free) size_t *starts = calloc(UINT16_MAX + 2, sizeof(*starts));
+	const struct ms_rule **sorted;
+
+	if (ordered->n_rules == 0)
+		return 0;
+	sorted = calloc(ordered->n_rules, sizeof(const struct ms_rule *));
+	if (!starts || !sorted) {
+		free(sorted);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < ordered->n_rules; i++)
+		starts[ordered->rules[i]->priority + 1]++;
+	for (size_t priority = 1; priority <= UINT16_MAX; priority++)
+		starts[priority] += starts[priority - 1];
+	for (size_t i = 0; i < ordered->n_rules; i++)
+		sorted[starts[ordered->rules[i]->priority]++] = ordered->rules[i];
+	free(ordered->rules);
+	ordered->rules = sorted;
+	return 0;
+}
+
+static bool is_over(const struct ms_rule *rule, int64_t now)
+{
+	return rule->expires && rule->expires <= now;
+}
+
+/* Before the rules are sorted: the index tells where they were collected. An override whose time
+ * is over gives the built-in rule back. */
+static int take_builtins(struct merge *merge, const struct ordered *ordered, int64_t now)
+{
+	ms_cleanup(ms_policy_fini) struct ms_policy builtins = MS_POLICY_INIT;
+	int r = ms_builtin_add_rules(&builtins);
+
+	for (size_t i = 0; r == 0 && i < builtins.n_rules; i++) {
+		size_t at;
+
+		if (!ms_name_index_find(&merge->rules, builtins.rules[i].id, &at) ||
+		    is_over(ordered->rules[at], now))
+			r = ms_policy_add_rule(merge->policy, &builtins.rules[i]);
+	}
+	return r;
+}
+
+static int take_rules(struct merge *merge, const struct ordered *ordered, int64_t now)
+{
+	struct ms_policy *policy = merge->policy;
+
+	for (size_t i = 0; i < ordered->n_rules; i++) {
+		const struct ms_rule *rule = ordered->rules[i];
+		struct ms_rule copy;
+		int r = ms_rule_copy(rule, &copy);
+
+		if (r < 0)
+			return r;
+		r = is_over(rule, now) ? ms_array_append(&policy->expired, &policy->n_expired, copy)
+				       : ms_array_append(&policy->rules, &policy->n_rules, copy);
+		if (r < 0) {
+			ms_rule_fini(&copy);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int take_failsafe(struct merge *merge, const struct ms_policy *files)
+{
+	if (files && files->failsafe.present)
+		return ms_failsafe_def_copy(&files->failsafe, &merge->policy->failsafe);
+	return ms_failsafe_defaults(&merge->policy->failsafe);
+}
+
+int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
+		    struct ms_error *err)
+{
+	/* Runtime first: the order in which equal priorities are judged. */
+	const struct ms_policy *const sources[] = { inputs->runtime, inputs->files };
+	ms_cleanup(fini_merge) struct merge merge = { .policy = ms_policy_new(), .err = err };
+	ms_cleanup(fini_ordered) struct ordered ordered = { 0 };
+	int r = merge.policy ? 0 : -ENOMEM;
+
+	if (r == 0 && inputs->files)
+		r = take_groups(&merge, inputs->files);
+	if (r == 0 && inputs->files)
+		r = take_sets(&merge, inputs->files, false);
+	if (r == 0 && inputs->runtime)
+		r = take_sets(&merge, inputs->runtime, true);
+	for (size_t i = 0; r == 0 && i < ms_array_size(sources); i++) {
+		if (sources[i])
+			r = check_rules(&merge, sources[i]);
+		if (r == 0 && sources[i])
+			r = collect_rules(&merge, sources[i], &ordered);
+	}
+	if (r == 0)
+		r = take_builtins(&merge, &ordered, inputs->now);
+	if (r == 0)
+		r = sort_rules(&ordered);
+	if (r == 0)
+		r = take_rules(&merge, &ordered, inputs->now);
+	if (r == 0)
+		r = take_failsafe(&merge, inputs->files);
+	if (r < 0)
+		return ms_error_set(err, r, "out of memory");
+	*ret_policy = ms_take_ptr(merge.policy);
+	return 0;
+}

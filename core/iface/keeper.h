@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Keeps interfaces as the policy wants them: gives each its zone and its line in the datapath,
+ * attaches, notices when somebody takes ours off and puts it back, lets go of what left. Fed by
+ * the monitor's callbacks; acts when a burst has settled, new interfaces first.
+ */
+#ifndef MS_CORE_IFACE_KEEPER_H
+#define MS_CORE_IFACE_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/dataplane.h"
+#include "core/base/error.h"
+#include "core/iface/set.h"
+#include "core/policy/model.h"
+#include "netlink/monitor.h"
+
+struct ms_keeper;
+
+enum ms_keeper_news {
+	MS_KEEPER_PROTECTED, /* attached for the first time, or again after a change */
+	MS_KEEPER_FAILED,    /* could not be attached: entry->error */
+	MS_KEEPER_RELEASED,  /* no longer wanted: ours taken off */
+	MS_KEEPER_GONE,      /* the interface itself went */
+	MS_KEEPER_REPAIRED,  /* somebody had taken ours off */
+};
+
+struct ms_keeper_config {
+	struct ms_dataplane *dp;
+	struct ms_attacher *attacher;
+	uint64_t adopt_grace_ns;
+	bool taken_over; /* the maps are an earlier daemon's: its zones count */
+	/* May be NULL. */
+	void (*on_news)(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry);
+	void *user;
+};
+
+int ms_keeper_new(const struct ms_keeper_config *config, struct ms_keeper **ret_keeper);
+/* Detaches nothing. */
+struct ms_keeper *ms_keeper_free(struct ms_keeper *keeper);
+struct ms_iface_set *ms_keeper_ifaces(struct ms_keeper *keeper);
+
+/* The monitor's, passed on by its owner. */
+void ms_keeper_on_link(struct ms_keeper *keeper, enum ms_link_change change,
+		       const struct ms_link *link, bool moved);
+/* Notes that the hooks of `ifindex` are to be looked at; our own attaching is told here too, so
+ * looking is left to ms_keeper_check(), a moment later. */
+void ms_keeper_on_tc(struct ms_keeper *keeper, uint32_t ifindex);
+bool ms_keeper_has_checks(const struct ms_keeper *keeper);
+void ms_keeper_check(struct ms_keeper *keeper);
+/* Carries out everything that has been noted since; also after a commit. */
+void ms_keeper_settle(struct ms_keeper *keeper);
+
+/* Writes group and side of every interface for `half` under `policy`, which is not in force yet. */
+int ms_keeper_prepare(struct ms_keeper *keeper, const struct ms_policy *policy, unsigned int half);
+/* `policy` is in force now and stays valid until the next call: decide every interface again. */
+void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *policy);
+
+/* Looks at every interface's hooks in the kernel and mends what is not as wanted. */
+void ms_keeper_verify(struct ms_keeper *keeper);
+
+/* After a sweep round: zones whose interface is gone and that no session carries are free again. */
+void ms_keeper_round_done(struct ms_keeper *keeper, bool (*saw)(void *user, uint16_t zone),
+			  void *user);
+
+struct ms_keeper_counts {
+	unsigned int by_state[MS_IFACE_STATE__COUNT];
+	uint64_t appeared, left, repaired, failed; /* since start */
+	uint64_t unfiltered_packets;
+};
+struct ms_keeper_counts ms_keeper_counts(const struct ms_keeper *keeper);
+
+#endif

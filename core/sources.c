@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/sources.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/cleanup.h"
+#include "core/default_policy.h"
+#include "core/policy/document.h"
+#include "core/policy/merge.h"
+
+struct ms_sources {
+	const struct ms_config *config;
+	struct ms_state *state;
+	struct ms_sources_next now; /* what is in force */
+};
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int ms_sources_new(const struct ms_config *config, struct ms_state *state,
+		   struct ms_sources **ret_sources, struct ms_error *err)
+{
+	struct ms_sources *sources = calloc(1, sizeof(*sources));
+	int r;
+
+	if (!sources)
+		return -ENOMEM;
+	sources->config = config;
+	sources->state = state;
+	r = ms_runtime_init(&sources->now.runtime);
+	if (r == 0) {
+		r = ms_state_load_runtime(state, &sources->now.runtime, err);
+		if (r == -ENOENT)
+			r = 0;
+		else if (r < 0)
+			ms_error_set(err, r, "cannot read runtime.json in %s: %s",
+				     config->state_dir, strerror(-r));
+	}
+	if (r < 0) {
+		ms_sources_free(sources);
+		return r;
+	}
+	ms_runtime_expire_members(&sources->now.runtime, wall_ms());
+	ms_runtime_expire_rules(&sources->now.runtime, wall_ms() / 1000);
+	*ret_sources = sources;
+	return 0;
+}
+
+struct ms_sources *ms_sources_free(struct ms_sources *sources)
+{
+	if (!sources)
+		return NULL;
+	ms_sources_next_fini(&sources->now);
+	free(sources);
+	return NULL;
+}
+
+void ms_sources_next_fini(struct ms_sources_next *next)
+{
+	ms_documents_fini(&next->documents);
+	if (next->runtime.rules)
+		ms_runtime_fini(&next->runtime);
+	ms_policy_free(next->files);
+	ms_policy_free(next->runtime_policy);
+	ms_policy_free(next->merged);
+	*next = (struct ms_sources_next) { 0 };
+}
+
+int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next)
+{
+	struct ms_sources_next next = {
+		.applied = sources->now.applied,
+		.builtin = sources->now.builtin,
+	};
+	int r = ms_documents_copy(sources->now.documents.items, sources->now.documents.count,
+				  &next.documents);
+
+	if (r == 0)
+		r = ms_runtime_copy(&sources->now.runtime, &next.runtime);
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	*ret_next = next;
+	return 0;
+}
+
+/* The groups of --interface as a document of its own. */
+static int interface_document(const struct ms_config *config, struct ms_documents *documents)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	if (!out)
+		return -ENOMEM;
+	fprintf(out, "version: 1\ngroups:\n  - name: cli\n    match: { name: [");
+	for (size_t i = 0; i < config->n_interfaces; i++) {
+		fprintf(out, "%s\"", i ? ", " : "");
+		for (const char *p = config->interfaces[i]; *p; p++)
+			fprintf(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+		fprintf(out, "\"");
+	}
+	fprintf(out, "] }\n    default: { in: allow, out: allow }\n    mode: enforce\n");
+	if (fclose(out) != 0)
+		return -ENOMEM;
+	return ms_documents_add(documents, "--interface", text, length);
+}
+
+static int builtin_documents(const struct ms_config *config, struct ms_documents *documents)
+{
+	size_t length;
+	const char *text;
+
+	if (config->n_interfaces)
+		return interface_document(config, documents);
+	text = ms_default_policy(&length);
+	return ms_documents_add(documents, "default-policy.yaml", text, length);
+}
+
+int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,
+			      struct ms_error *err)
+{
+	const struct ms_config *config = sources->config;
+	struct ms_documents documents = MS_DOCUMENTS_INIT;
+	struct ms_error absent = MS_ERROR_INIT;
+	bool builtin = false;
+	int r = ms_documents_read(config->policy, &documents, &absent);
+
+	/* No directory, or an empty one: nobody has written a policy yet. */
+	if (r == -ENOENT || (r == 0 && documents.count == 0)) {
+		builtin = true;
+		r = builtin_documents(config, &documents);
+	} else if (r == 0 && config->n_interfaces) {
+		r = interface_document(config, &documents);
+	}
+	if (r < 0) {
+		ms_documents_fini(&documents);
+		return ms_error_set(err, r, "%s", absent.message);
+	}
+	ms_documents_fini(&next->documents);
+	next->documents = documents;
+	next->builtin = builtin;
+	next->applied = false;
+	next->documents_changed = true;
+	return 0;
+}
+
+int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_document *documents,
+			     size_t count)
+{
+	struct ms_documents copy;
+	int r = ms_documents_copy(documents, count, &copy);
+
+	if (r < 0)
+		return r;
+	ms_documents_fini(&next->documents);
+	next->documents = copy;
+	next->applied = true;
+	next->builtin = false;
+	next->documents_changed = true;
+	return 0;
+}
+
+static void override_modes(struct ms_policy *merged, const struct ms_runtime *runtime)
+{
+	for (size_t i = 0; i < merged->n_groups; i++) {
+		const struct ms_runtime_override *of =
+			ms_runtime_find_override(runtime, merged->groups[i].name);
+
+		if (of && of->mode != MS_MODE_INHERIT)
+			merged->groups[i].mode = of->mode;
+	}
+}
+
+int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
+		     struct ms_error *err)
+{
+	struct ms_merge_inputs inputs = { .now = wall_ms() / 1000 };
+	int r = 0;
+
+	ms_policy_free(next->files);
+	ms_policy_free(next->runtime_policy);
+	ms_policy_free(next->merged);
+	next->files = next->runtime_policy = next->merged = NULL;
+	/* Unchanged documents were parsed when they came: no need to read 100k rules again. */
+	if (!next->documents_changed && sources->now.files) {
+		next->files = ms_policy_copy(sources->now.files);
+		r = next->files ? 0 : -ENOMEM;
+	} else {
+		r = ms_documents_parse(&next->documents, MS_SOURCE_FILE, &next->files, err);
+	}
+	if (r == 0)
+		r = ms_runtime_policy(&next->runtime, wall_ms(), &next->runtime_policy);
+	if (r < 0)
+		return r;
+	inputs.files = next->files;
+	inputs.runtime = next->runtime_policy;
+	r = ms_policy_merge(&inputs, &next->merged, err);
+	if (r < 0)
+		return r;
+	if (next->merged->n_rules > sources->config->rules_max)
+		return ms_error_set(err, -ENOSPC, "%zu rules: limits.rules allows %u",
+				    next->merged->n_rules, sources->config->rules_max);
+	override_modes(next->merged, &next->runtime);
+	return 0;
+}
+
+static int save_documents(struct ms_sources *sources, const struct ms_sources_next *next)
+{
+	int r;
+
+	if (next->applied)
+		r = ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
+	else
+		r = ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
+	if (r < 0 || next->builtin)
+		return r;
+	return ms_state_save_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
+}
+
+int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
+		    struct ms_error *err)
+{
+	int r = 0;
+
+	if (next->documents_changed)
+		r = save_documents(sources, next);
+	if (r == 0 && next->runtime_changed)
+		r = ms_state_save_runtime(sources->state, &next->runtime);
+	if (r < 0)
+		return ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
+				    sources->config->state_dir, strerror(-r));
+	return 0;
+}
+
+void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
+		     struct ms_policy **ret_old)
+{
+	*ret_old = ms_take_ptr(sources->now.merged);
+	ms_sources_next_fini(&sources->now);
+	sources->now = *next;
+	sources->now.documents_changed = sources->now.runtime_changed = false;
+	*next = (struct ms_sources_next) { 0 };
+}
+
+int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
+		       struct ms_error *err)
+{
+	struct ms_documents saved;
+	struct ms_sources_next next;
+	int r = ms_sources_begin(sources, &next);
+
+	if (r < 0)
+		return r;
+	r = ms_state_load_documents(sources->state, MS_STATE_APPLIED, &saved, err);
+	if (r == 0) {
+		next.documents = saved;
+		next.applied = next.documents_changed = true;
+	} else if (r == -ENOENT) {
+		r = ms_sources_read_directory(sources, &next, err);
+	}
+	if (r == 0)
+		r = ms_sources_merge(sources, &next, err);
+	if (r < 0 &&
+	    ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, NULL) == 0) {
+		ms_documents_fini(&next.documents);
+		next.documents = saved;
+		next.documents_changed = true;
+		next.applied = next.builtin = false;
+		r = ms_sources_merge(sources, &next, NULL);
+		if (r == 0) {
+			/* Not a change: what is on disk is what an operator must mend. */
+			next.documents_changed = false;
+			r = 1;
+		}
+	}
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	*ret_next = next;
+	return r;
+}
+
+const struct ms_policy *ms_sources_merged(const struct ms_sources *sources)
+{
+	return sources->now.merged;
+}
+
+const struct ms_policy *ms_sources_policy(const struct ms_sources *sources, enum ms_source source)
+{
+	return source == MS_SOURCE_RUNTIME ? sources->now.runtime_policy : sources->now.files;
+}
+
+const struct ms_runtime *ms_sources_runtime(const struct ms_sources *sources)
+{
+	return &sources->now.runtime;
+}
+
+bool ms_sources_are_applied(const struct ms_sources *sources)
+{
+	return sources->now.applied;
+}
+
+char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t size)
+{
+	char names[200];
+
+	if (sources->now.applied)
+		snprintf(buf, size, "applied: %s",
+			 ms_documents_names(&sources->now.documents, names, sizeof(names)));
+	else if (sources->now.builtin)
+		snprintf(buf, size, "built-in default");
+	else
+		snprintf(buf, size, "%s", sources->config->policy);
+	return buf;
+}
+
+/* The merged set follows its runtime members: those go, `def`'s come, a document's stay. */
+static int refresh_set(struct ms_set_def *merged, const struct ms_set_def *def)
+{
+	size_t kept = 0, room = merged->n_members + def->n_members + 1;
+	struct ms_set_member *members = reallocarray(merged->members, room, sizeof(*members));
+
+	if (!members)
+		return -ENOMEM;
+	merged->members = members;
+	for (size_t i = 0; i < merged->n_members; i++) {
+		if (members[i].origin.source != MS_SOURCE_RUNTIME)
+			members[kept++] = members[i];
+		else
+			free(members[i].origin.file);
+	}
+	for (size_t i = 0; i < def->n_members; i++) {
+		members[kept] = def->members[i];
+		members[kept++].origin.file = NULL;
+	}
+	merged->n_members = kept;
+	return 0;
+}
+
+static int refresh_sets(struct ms_policy *merged, const struct ms_policy *runtime)
+{
+	for (size_t i = 0; i < runtime->n_sets; i++) {
+		struct ms_set_def *set = ms_policy_find_set(merged, runtime->sets[i].name);
+		int r = set ? refresh_set(set, &runtime->sets[i]) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+			       struct ms_error *err)
+{
+	struct ms_policy *policy;
+	int r = ms_runtime_policy(runtime, wall_ms(), &policy);
+
+	if (r < 0)
+		return r;
+	r = ms_state_save_runtime(sources->state, runtime);
+	if (r < 0) {
+		ms_policy_free(policy);
+		return ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
+				    sources->config->state_dir, strerror(-r));
+	}
+	ms_runtime_fini(&sources->now.runtime);
+	sources->now.runtime = *runtime;
+	*runtime = (struct ms_runtime) { 0 };
+	ms_policy_free(sources->now.runtime_policy);
+	sources->now.runtime_policy = policy;
+	return refresh_sets(sources->now.merged, policy);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the policy comes from: the policy directory or applied documents, and what the CLI changed
+ * at run time; merged into the one policy in force. A change is built as a `next`, which can be
+ * looked at, loaded into the datapath and dropped; it is saved before it is taken, so what is in
+ * force is always on disk.
+ */
+#ifndef MS_CORE_SOURCES_H
+#define MS_CORE_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/config.h"
+#include "core/policy/model.h"
+#include "core/state/documents.h"
+#include "core/state/runtime.h"
+#include "core/state/state.h"
+
+struct ms_sources;
+
+struct ms_sources_next {
+	struct ms_documents documents;
+	bool applied; /* the documents are a client's, not the directory's */
+	bool builtin; /* there is no directory: the embedded policy */
+	bool documents_changed, runtime_changed;
+	struct ms_runtime runtime; /* edit freely before merge */
+	struct ms_policy *files;
+	struct ms_policy *runtime_policy;
+	struct ms_policy *merged;
+};
+
+/* `config` and `state` are borrowed. Reads the saved runtime changes; an unreadable file is an
+ * error, since starting without an operator's denies would open what was closed. */
+int ms_sources_new(const struct ms_config *config, struct ms_state *state,
+		   struct ms_sources **ret_sources, struct ms_error *err);
+struct ms_sources *ms_sources_free(struct ms_sources *sources);
+
+/*
+ * What holds at start: the applied documents if there are any, else the directory. If they are
+ * refused, `err` says why and `next` is made of the last good documents instead (returns 1), or of
+ * none if there are none (negative).
+ */
+int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
+		       struct ms_error *err);
+
+/* A copy of what is in force, to be changed; then exactly one of take/fini. */
+int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next);
+/* The directory again, and no applied documents any more. */
+int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,
+			      struct ms_error *err);
+int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_document *documents,
+			     size_t count);
+/* Parses and merges; `next->merged` is complete on success. */
+int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
+		     struct ms_error *err);
+/* On disk when it returns. */
+int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
+		    struct ms_error *err);
+/* `next` is in force; its contents move, `*ret_old` gets the merged policy that was (may be NULL;
+ * the caller frees it when nothing borrows from it any more). */
+void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
+		     struct ms_policy **ret_old);
+void ms_sources_next_fini(struct ms_sources_next *next);
+
+const struct ms_policy *ms_sources_merged(const struct ms_sources *sources);
+const struct ms_policy *ms_sources_policy(const struct ms_sources *sources, enum ms_source source);
+const struct ms_runtime *ms_sources_runtime(const struct ms_sources *sources);
+bool ms_sources_are_applied(const struct ms_sources *sources);
+/* "/etc/microseg/policy.d", "applied: a.yaml", "built-in default". Returns `buf`. */
+char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t size);
+
+/* Replaces runtime changes that need no merge (members in place): saves, then holds. */
+int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+			       struct ms_error *err);
+
+#endif

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reads every #include and every ms_room() and holds them to the table of rooms below.
+
+usage: includes.py ROOT    Prints file:line: complaint and exits 1 if there is any.
+
+docs/adr/0001 says why the table is as it is; change both together.
+"""
+
+import os
+import re
+import sys
+
+# Longest prefix wins. room: (path prefix, rooms it may include)
+ROOMS = {
+    "base": ("core/base/", ""),
+    "abi": ("bpf/include/microseg/", ""),
+    "layout": ("bpf/lib/layout.h", "abi"),
+    "bpflib": ("bpf/lib/", "abi layout"),
+    "program": ("bpf/microseg.bpf", "abi layout bpflib"),
+    "dataplane": ("bpf/dataplane", "base abi layout"),
+    "tcx": ("bpf/tcx", "base dataplane"),
+    "netlink": ("netlink/", "base"),
+    "policy": ("core/policy/", "base abi layout"),
+    "classify": ("core/classify/", "base abi layout policy"),
+    "iface": ("core/iface/", "base abi layout netlink dataplane tcx policy"),
+    "event": ("core/event/", "base abi layout dataplane"),
+    "session": ("core/session/", "base abi layout dataplane"),
+    "trace": ("core/trace/", "base abi layout dataplane"),
+    "state": ("core/state/", "base policy"),
+    "message": ("core/control/message", "base"),
+    "cli": ("core/cli/", "base policy message"),
+    "loop": ("core/loop", "base"),
+    "config": ("core/config", "base abi layout policy"),
+    "membership": ("core/membership", "base policy"),
+    "committer": ("core/committer", "base abi layout dataplane policy classify membership"),
+    "manager": (
+        "core/manager",
+        "base abi layout dataplane tcx netlink policy classify iface event session trace state "
+        "loop config membership committer",
+    ),
+    "control": (
+        "core/control/",
+        "base abi layout dataplane netlink policy classify iface event session trace state loop "
+        "config manager message",
+    ),
+    "main": (
+        "core/daemon_main",
+        "base dataplane iface netlink policy loop config manager control",
+    ),
+}
+
+# A library's headers stay where its types are translated into ours.
+LIBRARIES = [
+    (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
+    (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]"),
+    (r"jansson\.h", r"core/(control|cli|state)/.*|core/policy/document[a-z_]*\.c"),
+    (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"bpf/.*"),
+    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*"),
+    (r"netlink/.*", r"netlink/.*"),
+    (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
+    (r"argp\.h", r"core/(cli/.*|daemon_main\.c)"),
+    (r".*\.skel\.h", r"bpf/dataplane.*"),
+    (r"vm" r"linux\.h", r"$^"),
+]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+ROOM_CALL = re.compile(r"ms_room\(\s*(\w+)([^)]*)\)", re.S)
+SEARCH = ["", "bpf/include", "core/include"]
+
+
+def room_of(path):
+    best = None
+    for room, (prefix, _) in ROOMS.items():
+        if path.startswith(prefix) and (best is None or len(prefix) > len(ROOMS[best][0])):
+            best = room
+    return best
+
+
+def sources(root):
+    for top in ("core", "bpf", "netlink", "plugins"):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def resolve(root, name):
+    for folder in SEARCH:
+        path = os.path.normpath(os.path.join(folder, name))
+        if os.path.isfile(os.path.join(root, path)):
+            return path
+    return None
+
+
+def cycle(graph):
+    """One cycle of `graph` as a list of nodes, or None."""
+    done, path = set(), []
+
+    def visit(node):
+        if node in path:
+            return path[path.index(node):] + [node]
+        if node in done:
+            return None
+        path.append(node)
+        for other in sorted(graph.get(node, ())):
+            found = visit(other)
+            if found:
+                return found
+        path.pop()
+        done.add(node)
+        return None
+
+    for node in sorted(graph):
+        found = visit(node)
+        if found:
+            return found
+    return None
+
+
+def check_file(root, path, graph):
+    room = room_of(path)
+    if room is None:
+        yield 1, "this file belongs to no room of the table in includes.py"
+        return
+    allowed = set(ROOMS[room][1].split()) | {room}
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            found = INCLUDE.match(line)
+            if not found:
+                continue
+            quoted, name = found.group(1) == '"', found.group(2)
+            target = resolve(root, name)
+            if target:
+                graph.setdefault(path, set()).add(target)
+                other = room_of(target)
+                if other is None:
+                    yield number, f"{target} belongs to no room, so nothing may include it"
+                elif other not in allowed:
+                    yield number, f"{room} may not include {target} (room {other})"
+            elif quoted and not name.endswith(".skel.h"):
+                yield number, f'"{name}" is not a path from the root of the tree'
+            for library, places in LIBRARIES if not target else []:
+                if re.fullmatch(library, name):
+                    if not re.fullmatch(places, path):
+                        yield number, f"{name} may not be included here"
+                    break
+
+
+def check_links(root):
+    """The libraries that CMake links: the same edges, and no cycle."""
+    libraries, graph = {}, {}
+    for top in ("core", "bpf", "netlink"):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            if "CMakeLists.txt" not in names:
+                continue
+            path = os.path.join(folder, "CMakeLists.txt")
+            with open(path, encoding="utf-8") as file:
+                text = re.sub(r"#.*", "", file.read())
+            for name, rest in ROOM_CALL.findall(text):
+                libraries[name] = os.path.relpath(path, root)
+                words = rest.split()
+                links = words[words.index("LINK") + 1:] if "LINK" in words else []
+                graph[name] = {w for w in links if w.startswith("ms_") and not w.endswith("_skel")}
+    for name, others in graph.items():
+        for other in others - set(libraries):
+            yield libraries[name], 1, f"{name} links {other}, which is no room"
+    found = cycle(graph)
+    if found:
+        yield libraries[found[0]], 1, "libraries in a circle: " + " -> ".join(found)
+
+
+def main():
+    root = sys.argv[1]
+    complaints = []
+    found = cycle({room: set(allowed.split()) for room, (_, allowed) in ROOMS.items()})
+    if found:
+        complaints.append(("tests/check/includes.py", 1, "rooms in a circle: " + " -> ".join(found)))
+    graph = {}
+    for path in sources(root):
+        complaints += [(path, number, text) for number, text in check_file(root, path, graph)]
+    found = cycle(graph)
+    if found:
+        complaints.append((found[0], 1, "includes in a circle: " + " -> ".join(found)))
+    complaints += check_links(root)
+    for path, number, text in complaints:
+        print(f"{path}:{number}: {text}")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -111,14 +111,7 @@ int ms_dataplane_remove_iface(struct ms_dataplane *dp, uint32_t ifindex);
 
 /* ---- slots' names, pinned so that attribution survives the daemon ---- */
 
-#define MS_RULE_ID_MAX 64 /* with its NUL */
-#define MS_ORIGIN_MAX 128 /* "10-db.yaml:14", with its NUL */
-
-struct ms_slot_name {
-	char rule[MS_RULE_ID_MAX];
-	char origin[MS_ORIGIN_MAX]; /* file:line, or "runtime", or "builtin" */
-	char source[16];            /* "file", "runtime", "builtin", or a plugin's name */
-};
+struct ms_slot_name; /* bpf/lib/layout.h */
 
 int ms_dataplane_put_slot(struct ms_dataplane *dp, uint32_t slot, const struct ms_slot_name *name);
 int ms_dataplane_get_slot(const struct ms_dataplane *dp, uint32_t slot,

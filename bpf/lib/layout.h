@@ -36,9 +36,21 @@ struct ms_control {
 	__u16 flags;
 	__u32 generation;  /* the policy document in force, shown */
 	__u32 timeouts[9]; /* ticks, by enum ms_timeout */
-	__u32 pad[4];
+	__u32 tick_us;     /* length of a tick in microseconds, for rate limits; never 0 */
+	__u32 pad[3];
 };
 _Static_assert(sizeof(struct ms_control) == 64, "one line");
+
+/* What decides is the first eight bytes of the control word: one load, one store. */
+union ms_control_word {
+	__u64 word;
+	struct {
+		__u32 epoch;
+		__u8 half, panic;
+		__u16 flags;
+	};
+};
+_Static_assert(sizeof(union ms_control_word) == 8, "one load");
 
 enum ms_timeout {
 	MS_TIMEOUT_TCP_SYN,
@@ -128,7 +140,19 @@ struct ms_slot_log {
 	__u32 window;     /* tick the current window began, 0 = none yet */
 	__u32 sent;       /* events in it */
 	__u32 suppressed; /* since the last event sent */
-	__u32 pad;
+	__u32 every_ms; /* the rule's `log.every`, 0 = MS_EVENTS_PER_SECOND; set by the datapath */
+};
+
+#define MS_EVENTS_PER_SECOND 10 /* of one slot, unless its rule says `every` */
+
+/* ms_slotname: HASH by slot. Who owns it, in words, so that attribution survives the daemon. */
+#define MS_RULE_ID_MAX 64 /* with its NUL */
+#define MS_ORIGIN_MAX 128 /* "10-db.yaml:14", with its NUL */
+
+struct ms_slot_name {
+	char rule[MS_RULE_ID_MAX];
+	char origin[MS_ORIGIN_MAX]; /* file:line, or "runtime", or "builtin" */
+	char source[16];            /* "file", "runtime", "builtin", or a plugin's name */
 };
 
 /* ---- interface counters: ms_zonecnt ARRAY by zone, atomic, folded like slots ---- */
@@ -139,13 +163,33 @@ struct ms_zone_count {
 };
 _Static_assert(sizeof(struct ms_zone_count) == 64, "one line");
 
-/* ---- sessions: ms_sess4/6 (two-way, confirmed) and ms_half4/6 (one-way so far), LRU_HASH ---- */
+/*
+ * ---- sessions: ms_sess4/6 (two-way, HASH) and ms_half4/6 (one-way so far, LRU_HASH) ----
+ *
+ * The lower endpoint comes first: addresses compared word by word as host integers of their wire
+ * bytes, then ports likewise. Any total order would do; user space only ever reads keys back.
+ */
 
-enum { MS_KEY_REQUESTER_LO = 1 << 0 /* ICMP query begun by the lower endpoint */ };
+enum {
+	MS_KEY_REQUESTER_LO = 1 << 0, /* ICMP: begun by the lower endpoint */
+	/* The lower endpoint's packets go `out`. So a packet that enters by an interface and leaves
+	 * by it again is two flows, each judged in its own direction. Never set on loopback. */
+	MS_KEY_LO_OUT = 1 << 1,
+};
+
+/* Type classes of ICMP queries; anything else has MS_ICMP_ONEWAY | type and no answer. */
+enum {
+	MS_ICMP_ECHO = 1,
+	MS_ICMP_TIMESTAMP = 2,
+	MS_ICMP_INFO = 3,
+	MS_ICMP_MASK = 4,
+	MS_ICMP_ONEWAY = 0x100
+};
 
 struct ms_key4 {
-	__be32 lo, hi; /* lower endpoint first, compared as (address, port) in memory order */
-	__be16 lo_port, hi_port; /* ICMP queries: identifier, type class */
+	__be32 lo, hi;
+	/* ICMP: lo_port = identifier as on the wire, hi_port = type class in host order */
+	__be16 lo_port, hi_port;
 	__u16 zone;
 	__u8 proto;
 	__u8 flags;                   /* MS_KEY_* */
@@ -176,8 +220,10 @@ enum ms_tcp_state {
 	MS_TCP_CLOSING, /* FIN or RST seen: short timeout, a SYN starts anew */
 };
 
-/* ms_session.word: slot in the low 20 bits, these above. Changed only by atomic and/or/xchg. */
-#define MS_SESS_SLOT_MASK 0x000fffffu
+/* ms_session.word: slot in the low bits, these above. Changed only by atomic and/or/cmpxchg. */
+#define MS_SESS_SLOT_MASK (MS_SLOTS_MAX - 1)
+#define MS_SESS_RST_LO (1u << 18) /* closing only because the lower endpoint sent a RST ... */
+#define MS_SESS_RST_HI (1u << 19) /* ... taken back if that endpoint goes on sending */
 #define MS_SESS_TCP_SHIFT 20
 #define MS_SESS_TCP_MASK (3u << 20)
 #define MS_SESS_ESTABLISHED_SHIFT 22
@@ -190,7 +236,10 @@ enum ms_tcp_state {
 #define MS_SESS_MIDFLOW (1u << 29)    /* made by a TCP packet without SYN */
 #define MS_SESS_ORIGIN_OUT (1u << 30) /* first packet's direction was out, else in */
 
-#define MS_EPOCH_DEAD 0 /* in ms_session.epoch: being deleted; control epochs start at 1 */
+/* In ms_session.epoch; control epochs are never one of these. A dead session is no session: it is
+ * skipped by listings, waits for the reaper, and is revived in place if its tuple comes back. */
+#define MS_EPOCH_DEAD 0
+#define MS_EPOCH_BUSY 0xffffffffu /* one CPU is changing what the session is */
 
 struct ms_session {
 	__u32 epoch;      /* read before it was judged; differs from control's = judge again */
@@ -201,6 +250,81 @@ struct ms_session {
 	__u32 first_seen; /* tick */
 };
 _Static_assert(sizeof(struct ms_session) == 48, "design: value <= 48 B");
+
+/* Which timeout a session is under. */
+static inline enum ms_timeout ms_session_timeout(__u8 proto, __u32 word)
+{
+	switch (proto) {
+	case 6: /* TCP */
+		switch ((word & MS_SESS_TCP_MASK) >> MS_SESS_TCP_SHIFT) {
+		case MS_TCP_ESTABLISHED:
+			return MS_TIMEOUT_TCP_ESTABLISHED;
+		case MS_TCP_CLOSING:
+			return MS_TIMEOUT_TCP_FIN;
+		default:
+			return MS_TIMEOUT_TCP_SYN;
+		}
+	case 17: /* UDP */
+		return word & MS_SESS_REPLIED ? MS_TIMEOUT_UDP_TWOWAY : MS_TIMEOUT_UDP_ONEWAY;
+	case 1:  /* ICMP */
+	case 58: /* ICMPv6 */
+		return MS_TIMEOUT_ICMP;
+	default:
+		return MS_TIMEOUT_OTHER;
+	}
+}
+
+/* Direction of the packets of endpoint `index` (0 = lower). On loopback, where every packet is
+ * both, the lower endpoint's count as `in`. */
+static inline enum ms_dir ms_session_dir(__u8 key_flags, unsigned int index)
+{
+	return (index == 0) == !!(key_flags & MS_KEY_LO_OUT) ? MS_DIR_OUT : MS_DIR_IN;
+}
+
+/* ---- sets: ms_set4/6, LPM_TRIE ---- */
+
+struct ms_set_key4 {
+	__u32 prefixlen; /* 32 for the set's id, and the member's length */
+	__u32 set;
+	__be32 addr;
+};
+
+struct ms_set_key6 {
+	__u32 prefixlen;
+	__u32 set;
+	__be32 addr[4];
+};
+
+struct ms_set_entry {
+	__u32 expires; /* tick, 0 = never */
+	__u32 len;     /* the member's own length: an expired one must not hide a shorter one */
+};
+
+/* ---- fragments: ms_frags, LRU_HASH; what became of the first fragment of a datagram ---- */
+
+struct ms_frag_key {
+	__be32 src[4], dst[4]; /* IPv4 in the first word */
+	__u32 id;
+	__u16 zone;
+	__u16 vlan_outer, vlan_inner;
+	__u8 proto;      /* IPv4 only: IPv6 reassembles by addresses and id */
+	__u8 dir_family; /* dir << 4 | family */
+};
+_Static_assert(sizeof(struct ms_frag_key) == 44, "no padding");
+
+struct ms_frag {
+	__u32 epoch; /* in which the first fragment was judged */
+	__u32 seen;  /* tick */
+	__u32 slot;
+	__u16 header_end; /* bytes of the datagram's payload that later ones must not rewrite */
+	__u8 verdict;
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ms_frag) == 16, "packed by hand");
+
+/* ---- ms_progs, PROG_ARRAY ---- */
+
+enum { MS_PROG_SLOW = 0, MS_PROG__MAX = 64 };
 
 /* ---- statistics: ms_stats, PERCPU_ARRAY of one ---- */
 
@@ -252,5 +376,66 @@ struct ms_event {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct ms_event) == 96, "packed by hand");
+
+/*
+ * ---- programs run by user space (BPF_PROG_TEST_RUN), one request map of one entry each ----
+ *
+ * ms_trace judges the frame it is run on as if it had come by `ifindex`, and writes nothing but the
+ * answer. The interface's line must exist; the frame is Ethernet unless the line says L3.
+ */
+struct ms_trace_io { /* ms_trace_io */
+	__u32 ifindex;
+	__u8 egress; /* 0 = as at ingress */
+	__u8 half;
+	__u16 pad0;
+	/* the answer */
+	__u32 slot;
+	__u32 generation;
+	__u8 verdict, reason, dir, family;
+	__u8 session; /* a live session answered */
+	__u8 would_log;
+	__u16 pad1;
+};
+_Static_assert(sizeof(struct ms_trace_io) == 24, "packed by hand");
+
+/*
+ * ms_reap ends sessions in two steps with an RCU grace period (membarrier GLOBAL) between them, so
+ * that no packet that still holds an entry meets its memory in another flow's hands:
+ *   MS_REAP_END     marks as dead what is unchanged (or all, with force) and folds its counters
+ *   MS_REAP_DELETE  deletes those of the keys that are still dead
+ * One-way sessions are counted as their packets come: MS_REAP_END deletes them at once.
+ */
+#define MS_REAP_MAX 64
+enum { MS_REAP_END = 0, MS_REAP_DELETE = 1 };
+enum {
+	MS_REAPED_NOT = 0,     /* changed, or not there */
+	MS_REAPED_ENDED = 1,   /* dead now, counters folded; run MS_REAP_DELETE later */
+	MS_REAPED_DELETED = 2, /* gone */
+};
+
+struct ms_reap_key {
+	union {
+		struct ms_key4 k4;
+		struct ms_key6 k6;
+	};
+	__u32 epoch, last_seen; /* as judged */
+	__u32 result;           /* MS_REAPED_* */
+};
+_Static_assert(sizeof(struct ms_reap_key) == 56, "packed by hand");
+
+struct ms_reap_io { /* ms_reap_io */
+	__u32 count;
+	__u8 family;
+	__u8 half_open;
+	__u8 force;
+	__u8 step; /* MS_REAP_END, MS_REAP_DELETE */
+	struct ms_reap_key keys[MS_REAP_MAX];
+};
+
+/* ms_clock: the two clocks read one after the other, so that user space can find HZ. */
+struct ms_clock_io { /* ms_clock_io */
+	__u64 jiffies;
+	__u64 ktime_ns;
+};
 
 #endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps. Layouts and what each is for: layout.h, rules.h. Sizes of the session tables are the
+ * defaults; the daemon sets them before load.
+ */
+#ifndef MS_BPF_LIB_MAPS_H
+#define MS_BPF_LIB_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "layout.h"
+#include "rules.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_control);
+} ms_control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_EPOCHS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_epoch);
+} ms_epochs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_IFACES_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_iface);
+} ms_ifaces SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ms_iface);
+} ms_ifaces_far SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_GROUPS_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_group);
+} ms_groups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_FAILSAFE_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_failsafe);
+} ms_failsafe SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct ms_policy_head);
+} ms_policy SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_RULES_ROWS);
+	__type(key, __u32);
+	__type(value, struct ms_row4);
+} ms_rules4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_RULES_ROWS);
+	__type(key, __u32);
+	__type(value, struct ms_row6);
+} ms_rules6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_DECISIONS);
+	__type(key, __u32);
+	__type(value, struct ms_decision);
+} ms_decisions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ms_set_key4);
+	__type(value, struct ms_set_entry);
+} ms_set4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ms_set_key6);
+	__type(value, struct ms_set_entry);
+} ms_set6 SEC(".maps");
+
+/* Two-way sessions: never evicted, so nothing that only claims to be new can push one out, and the
+ * counters they carry are never lost. Full = flows stay in the one-way table. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct ms_key4);
+	__type(value, struct ms_session);
+} ms_sess4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct ms_key6);
+	__type(value, struct ms_session);
+} ms_sess6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct ms_key4);
+	__type(value, struct ms_session);
+} ms_half4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct ms_key6);
+	__type(value, struct ms_session);
+} ms_half6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct ms_frag_key);
+	__type(value, struct ms_frag);
+} ms_frags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MS_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_slot_count);
+} ms_slotcnt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_slot_meta);
+} ms_slotmeta SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_SLOTS_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_slot_log);
+} ms_slotlog SEC(".maps");
+
+/* No program reads it; it is pinned with the rest so that slots keep their names. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MS_SLOTS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ms_slot_name);
+} ms_slotname SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_ZONES_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_zone_count);
+} ms_zonecnt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_stats);
+} ms_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} ms_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, MS_PROG__MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} ms_progs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_trace_io);
+} ms_trace_io SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_reap_io);
+} ms_reap_io SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_clock_io);
+} ms_clock_io SEC(".maps");
+
+#endif

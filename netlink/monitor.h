@@ -17,23 +17,7 @@
 
 #include "core/base/addr.h"
 #include "core/base/error.h"
-
-struct ms_link {
-	uint32_t ifindex;
-	char name[16];
-	char kind[24]; /* rtnl kind as `ip -d link` prints it; tun devices "tun" or "tap" by type */
-	uint32_t master; /* ifindex, 0 = none */
-	char master_name[16];
-	uint32_t parent; /* IFLA_LINK in this namespace of vlan/macvlan and the like; 0 for veth */
-	uint32_t flags;  /* IFF_* */
-	uint16_t type;   /* ARPHRD_* */
-	bool is_loopback, is_physical; /* physical = no kind and not loopback */
-	bool is_l3;                    /* frames carry no Ethernet header */
-	bool has_default_route;        /* of this namespace, either family */
-	uint64_t seen_ns;              /* CLOCK_MONOTONIC when its first message was read */
-	bool from_walk;                /* was there before us (first walk), else appeared since */
-	uint64_t incarnation; /* unique per device seen: a re-used ifindex gets a new one */
-};
+#include "netlink/link.h"
 
 enum ms_link_change {
 	MS_LINK_NEW,
@@ -45,7 +29,8 @@ struct ms_monitor_callbacks {
 	/* `link` is borrowed for the call. `old` is what it was for CHANGED, else NULL. */
 	void (*on_link)(void *user, enum ms_link_change change, const struct ms_link *link,
 			const struct ms_link *old, bool moved);
-	/* Somebody added or removed a clsact qdisc or a filter on `ifindex`: have a look. */
+	/* Somebody added or removed a clsact qdisc or a filter on `ifindex`: have a look. Told at
+	 * most once per device and round, and not of what ms_monitor_ignore() was told of. */
 	void (*on_tc)(void *user, uint32_t ifindex);
 	/* This machine's addresses changed: ms_monitor_addresses() has the new list. */
 	void (*on_addresses)(void *user);
@@ -59,7 +44,8 @@ struct ms_monitor_stats {
 
 struct ms_monitor;
 
-/* Opens, subscribes, walks once (telling NEW for each link) and settles. */
+/* Opens, subscribes, walks once (telling NEW for each link) and settles. Follows the namespace the
+ * thread is in now, wherever it goes afterwards. */
 int ms_monitor_open(const struct ms_monitor_callbacks *callbacks, void *user,
 		    struct ms_monitor **ret_monitor, struct ms_error *err);
 struct ms_monitor *ms_monitor_close(struct ms_monitor *monitor);
@@ -70,6 +56,13 @@ int ms_monitor_dispatch(struct ms_monitor *monitor);
 int ms_monitor_resync(struct ms_monitor *monitor);
 /* Milliseconds until a resync that had to wait its second is due, -1 = none. */
 int ms_monitor_resync_due_ms(const struct ms_monitor *monitor);
+
+/* on_tc is not called for what the owner of this netlink port does to hooks: ourselves. */
+void ms_monitor_ignore(struct ms_monitor *monitor, uint32_t port);
+
+/* The device's own counters, asked for now. -ENODEV */
+int ms_monitor_read_packets(struct ms_monitor *monitor, uint32_t ifindex, uint64_t *ret_received,
+			    uint64_t *ret_sent);
 
 /* NULL = absent. Borrowed until the next dispatch. */
 const struct ms_link *ms_monitor_find(const struct ms_monitor *monitor, uint32_t ifindex);

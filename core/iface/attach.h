@@ -28,7 +28,6 @@ struct ms_attach_job {
 	uint32_t ifindex;
 	enum ms_attach_how how;    /* NONE = take ours off, whichever it is */
 	enum ms_attach_how before; /* what is on it now as far as we know: make before break */
-	enum ms_side side;         /* which program goes on which hook follows from it */
 	bool loopback;             /* ingress only */
 	int result;                /* out */
 };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Real traffic between namespaces. Addresses are texts of either family. Everything has a deadline
+ * and nothing sleeps; what the network refuses comes back as -errno, what the test itself cannot
+ * do fails the test.
+ */
+#ifndef MS_TESTS_HARNESS_TRAFFIC_H
+#define MS_TESTS_HARNESS_TRAFFIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MS_TRAFFIC_ANSWER 65536 /* bytes of body a server gives to each GET */
+
+/* A process in namespace `ns` (NULL = the test's): on every address, TCP `port` answers one HTTP
+ * GET a connection, or echoes what does not begin with "GET "; UDP `port` echoes. Listening when
+ * this returns. End it with ms_proc_end(). */
+pid_t ms_traffic_server(const char *ns, uint16_t port);
+
+/* A connected TCP socket, or -ETIMEDOUT, -ECONNREFUSED ... after at most `ms`. */
+int ms_traffic_connect(const char *ns, const char *address, uint16_t port, unsigned int ms);
+/* One whole HTTP request on its own connection: bytes of the answer's body, or -errno. */
+int ms_traffic_get(const char *ns, const char *address, uint16_t port, unsigned int ms);
+/* Sends `byte` on a connected socket and waits for its echo. 0 or -errno. */
+int ms_traffic_echo(int fd, uint8_t byte, unsigned int ms);
+
+/* A UDP socket connected to address:port, from `sport` if not 0. */
+int ms_traffic_udp(const char *ns, const char *address, uint16_t port, uint16_t sport);
+/* ICMP echo, either family: 0, or -ETIMEDOUT. */
+int ms_traffic_ping(const char *ns, const char *address, unsigned int ms);
+
+#endif

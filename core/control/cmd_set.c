@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* set list, show, add, del. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/control/command.h"
+#include "core/control/param.h"
+#include "core/control/shape.h"
+
+#define SLICE 1024
+#define NS_PER_MS 1000000ULL
+
+/* Is the set named by a rule, and by how many? */
+static int count_rules(const struct ms_policy *policy, const char *set)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const struct ms_rule *rule = &policy->rules[i];
+		bool is_used = false;
+
+		for (size_t j = 0; j < rule->n_from && !is_used; j++)
+			is_used = rule->from[j].set && strcmp(rule->from[j].set, set) == 0;
+		for (size_t j = 0; j < rule->n_to && !is_used; j++)
+			is_used = rule->to[j].set && strcmp(rule->to[j].set, set) == 0;
+		count += is_used;
+	}
+	return count;
+}
+
+static json_t *shape_set(const struct ms_policy *policy, const char *name, size_t members,
+			 const char *origin)
+{
+	return json_pack("{s:s, s:I, s:i, s:s}", "name", name, "members", (json_int_t)members,
+			 "rules", count_rules(policy, name), "origin", origin);
+}
+
+int ms_control_cmd_set_list(struct ms_manager *manager, struct ms_control_call *call,
+			    json_t **ret_reply, struct ms_error *err)
+{
+	const struct ms_policy *policy = ms_manager_policy(manager);
+	json_auto_t *sets = json_array();
+	char origin[MS_ORIGIN_MAX];
+	size_t n_addresses;
+	int r = ms_control_unpack(call->parameters, err, "{}");
+
+	if (r < 0)
+		return r;
+	ms_monitor_addresses(ms_manager_monitor(manager), &n_addresses);
+	if (json_array_append_new(sets, shape_set(policy, MS_SET_HOST, n_addresses, "builtin")) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct ms_set_def *set = &policy->sets[i];
+
+		ms_origin_format(&set->origin, origin, sizeof(origin));
+		if (json_array_append_new(sets,
+					  shape_set(policy, set->name, set->n_members, origin)) < 0)
+			return -ENOMEM;
+	}
+	*ret_reply = json_pack("{s:O}", "sets", sets);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+/* ---- show ---- */
+
+struct showing {
+	struct ms_control_stream stream;
+	json_t *members;
+	char *name;
+	size_t told;
+};
+
+static int show_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
+{
+	struct showing *showing = (struct showing *)stream;
+	size_t count = json_array_size(showing->members);
+	size_t end = showing->told + SLICE < count ? showing->told + SLICE : count;
+	json_auto_t *slice = json_array();
+
+	(void)err;
+	for (; showing->told < end; showing->told++) {
+		if (json_array_append(slice, json_array_get(showing->members, showing->told)) < 0)
+			return -ENOMEM;
+	}
+	*ret_reply = json_pack("{s:s, s:O}", "name", showing->name, "members", slice);
+	if (!*ret_reply)
+		return -ENOMEM;
+	return showing->told < count ? 1 : 0;
+}
+
+static void show_end(struct ms_control_stream *stream)
+{
+	struct showing *showing = (struct showing *)stream;
+
+	json_decref(showing->members);
+	free(showing->name);
+	free(showing);
+}
+
+static json_t *shape_member(const struct ms_set_member *member)
+{
+	char cidr[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
+
+	return json_pack("{s:s, s:o, s:s, s:s}", "addr",
+			 ms_cidr_format(&member->cidr, cidr, sizeof(cidr)), "timeout_ms",
+			 member->timeout_ns ? ms_control_shape_ms(member->timeout_ns) : json_null(),
+			 "source", ms_source_name(member->origin.source), "origin",
+			 ms_origin_format(&member->origin, origin, sizeof(origin)));
+}
+
+static json_t *shape_members(const struct ms_set_def *set)
+{
+	json_t *members = json_array();
+
+	for (size_t i = 0; members && i < set->n_members; i++) {
+		if (json_array_append_new(members, shape_member(&set->members[i])) < 0) {
+			json_decref(members);
+			return NULL;
+		}
+	}
+	return members;
+}
+
+/* This machine's addresses, which no document writes. */
+static json_t *shape_host_members(struct ms_manager *manager)
+{
+	json_t *members = json_array();
+	size_t count;
+	const struct ms_addr *addresses = ms_monitor_addresses(ms_manager_monitor(manager), &count);
+
+	for (size_t i = 0; members && i < count; i++)
+		json_array_append_new(members,
+				      json_pack("{s:o, s:n, s:s, s:s}", "addr",
+						ms_control_shape_addr(&addresses[i]), "timeout_ms",
+						"source", "builtin", "origin", "builtin"));
+	return members;
+}
+
+int ms_control_cmd_set_show(struct ms_manager *manager, struct ms_control_call *call,
+			    json_t **ret_reply, struct ms_error *err)
+{
+	const struct ms_set_def *set;
+	struct showing *showing;
+	const char *name;
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+
+	(void)ret_reply;
+	if (r < 0)
+		return r;
+	set = ms_policy_find_set(ms_manager_policy(manager), name);
+	if (!set && strcmp(name, MS_SET_HOST) != 0)
+		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name, "no set '%s'", name);
+	showing = calloc(1, sizeof(*showing));
+	if (!showing)
+		return -ENOMEM;
+	showing->stream.on_step = show_step;
+	showing->stream.on_end = show_end;
+	showing->name = strdup(name);
+	showing->members = set ? shape_members(set) : shape_host_members(manager);
+	if (!showing->name || !showing->members) {
+		show_end(&showing->stream);
+		return -ENOMEM;
+	}
+	call->stream = &showing->stream;
+	return 0;
+}
+
+/* ---- add, del ---- */
+
+static int parse_members(json_t *list, struct ms_cidr **ret_members, size_t *ret_count,
+			 struct ms_error *err)
+{
+	size_t count = json_array_size(list), i;
+	ms_cleanup(ms_free) struct ms_cidr *members = calloc(count ? count : 1, sizeof(*members));
+	json_t *item;
+
+	if (!members)
+		return -ENOMEM;
+	if (count == 0)
+		return ms_error_set(err, -EBADMSG, "parameters: 'members' must name an address");
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_is_string(item) ? json_string_value(item) : "";
+
+		if (!ms_cidr_parse(text, &members[i]))
+			return ms_error_set_at(err, -EINVAL, NULL, 0, 0, text,
+					       "'%s' is neither an address nor a prefix", text);
+	}
+	*ret_members = ms_take_ptr(members);
+	*ret_count = count;
+	return 0;
+}
+
+static int reply_members(json_t **ret_reply, const char *name, size_t count, json_int_t for_ms,
+			 int dry_run)
+{
+	*ret_reply = json_pack("{s:s, s:I, s:o, s:b}", "name", name, "members", (json_int_t)count,
+			       "timeout_ms", for_ms ? json_integer(for_ms) : json_null(), "dry_run",
+			       dry_run);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+int ms_control_cmd_set_add(struct ms_manager *manager, struct ms_control_call *call,
+			   json_t **ret_reply, struct ms_error *err)
+{
+	ms_cleanup(ms_free) struct ms_cidr *members = NULL;
+	json_int_t for_ms = 0;
+	int dry_run = false, r;
+	const char *name;
+	json_t *list;
+	size_t count;
+
+	r = ms_control_unpack(call->parameters, err, "{s:s, s:o, s?I, s?b}", "name", &name,
+			      "members", &list, "for_ms", &for_ms, "dry_run", &dry_run);
+	if (r == 0 && (for_ms < 0 || for_ms > INT64_MAX / (json_int_t)NS_PER_MS))
+		r = ms_error_set(err, -EBADMSG, "parameters: 'for_ms' is not a duration");
+	if (r == 0)
+		r = parse_members(list, &members, &count, err);
+	if (r == 0)
+		r = ms_manager_set_add(manager, name, members, count, (uint64_t)for_ms * NS_PER_MS,
+				       dry_run, err);
+	return r < 0 ? r : reply_members(ret_reply, name, count, for_ms, dry_run);
+}
+
+int ms_control_cmd_set_del(struct ms_manager *manager, struct ms_control_call *call,
+			   json_t **ret_reply, struct ms_error *err)
+{
+	ms_cleanup(ms_free) struct ms_cidr *members = NULL;
+	int dry_run = false, r;
+	const char *name;
+	json_t *list;
+	size_t count;
+
+	r = ms_control_unpack(call->parameters, err, "{s:s, s:o, s?b}", "name", &name, "members",
+			      &list, "dry_run", &dry_run);
+	if (r == 0)
+		r = parse_members(list, &members, &count, err);
+	if (r == 0)
+		r = ms_manager_set_remove(manager, name, members, count, dry_run, err);
+	return r < 0 ? r : reply_members(ret_reply, name, count, 0, dry_run);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/control/command.h"
+
+#include "core/base/cleanup.h"
+
+typedef int (*handler)(struct ms_manager *manager, struct ms_control_call *call, json_t **ret_reply,
+		       struct ms_error *err);
+
+static const handler handlers[] = {
+#define HANDLER(name, text, function, flags) ms_control_cmd_##function,
+	MS_METHODS(HANDLER)
+#undef HANDLER
+};
+_Static_assert(ms_array_size(handlers) == MS_METHOD__COUNT, "a handler per method");
+
+static int dispatch(void *user, struct ms_control_call *call, json_t **ret_reply,
+		    struct ms_error *err)
+{
+	return handlers[call->method](user, call, ret_reply, err);
+}
+
+int ms_control_open(struct ms_manager *manager, struct ms_loop *loop, const char *path,
+		    struct ms_control_server **ret_server, struct ms_error *err)
+{
+	return ms_control_server_open(loop, path, dispatch, manager, ret_server, err);
+}

@@ -31,7 +31,7 @@ struct ranked {
 struct listing {
 	struct ms_control_stream stream;
 	struct ms_control_walk walk;
-	enum order order = ORDER_NONE;
+	enum order order;
 	size_t limit;
 	json_t *found;       /* of this slice, ORDER_NONE */
 	struct ranked *best; /* LIMIT_MAX + 1 long, sorted; otherwise */

@@ -3,7 +3,8 @@
  * The owner of everything in the daemon. Construction order = reading order of ms_manager_start(),
  * teardown reversed. Control commands read through the accessors (borrowed, valid until the next
  * return to the loop) and change through the operations below; each operation either is in force
- * (and on disk, where it must survive) when it returns 0, or has changed nothing.
+ * (and on disk, where it must survive) when it returns 0, or has changed nothing. The control
+ * socket is not the manager's: core/control opens it on top.
  */
 #ifndef MS_CORE_MANAGER_H
 #define MS_CORE_MANAGER_H
@@ -24,12 +25,14 @@ struct ms_config; /* core/config.h */
 struct ms_loop;
 struct ms_manager;
 
-/* Takes everything up: state, dataplane, policy, first walk, attach, control socket. `err` has one
+/* Takes everything up: lock, state, dataplane, policy, first walk, attach. `err` has one
  * sentence if it fails; nothing is left behind that was not there before. `config` is borrowed. */
 int ms_manager_start(const struct ms_config *config, struct ms_loop *loop,
 		     struct ms_manager **ret_manager, struct ms_error *err);
-/* Ends the daemon's part. Protection stays unless config->cleanup_on_exit. */
+/* Ends the daemon's part; protection stays. Returns NULL. */
 struct ms_manager *ms_manager_stop(struct ms_manager *manager);
+/* 0 if no daemon holds this network namespace's lock, else -EBUSY with a sentence. */
+int ms_manager_probe_lock(struct ms_error *err);
 
 /* ---- what is ---- */
 
@@ -47,6 +50,9 @@ uint32_t ms_manager_slot(const struct ms_manager *manager, const char *rule_id);
 /* Name of a slot, also of rules that are gone but whose sessions live. NULL = never heard of. */
 const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint32_t slot);
 const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager, uint16_t zone);
+
+struct ms_keeper_counts; /* core/iface/keeper.h */
+struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager);
 
 struct ms_manager_status {
 	uint32_t generation_applied, generation_desired; /* differ while an apply failed */

@@ -109,22 +109,30 @@ static uint8_t line_flags(const struct ms_link *link)
 }
 
 /*
- * A zone for an interface that is about to be protected. One that carries our program already is
- * the device an earlier daemon knew, so it keeps its zone and with it its sessions; a line without
- * a program on the hook belonged to a device that is gone.
+ * An interface that carries our program already is the device an earlier daemon knew, so it keeps
+ * its zone and with it its sessions; a line without a program on the hook belonged to a device
+ * that is gone.
  */
-static int take_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry, struct ms_iface *line)
+static bool claim_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry,
+		       struct ms_iface *line)
 {
 	struct ms_attach_state state;
 
-	if (keeper->config.taken_over && entry->link.from_walk &&
-	    ms_dataplane_get_iface(keeper->config.dp, entry->link.ifindex, line) == 0 &&
-	    ms_attacher_query(keeper->config.attacher, entry->link.ifindex, &state) == 0 &&
-	    state.how != MS_ATTACHED_NONE && ms_zone_pool_claim(keeper->zones, line->zone)) {
-		entry->zone = line->zone;
-		entry->have = state.how;
-		return 0;
-	}
+	if (!keeper->config.taken_over || !entry->link.from_walk ||
+	    ms_dataplane_get_iface(keeper->config.dp, entry->link.ifindex, line) < 0 ||
+	    ms_attacher_query(keeper->config.attacher, entry->link.ifindex, &state) < 0 ||
+	    state.how == MS_ATTACHED_NONE || !ms_zone_pool_claim(keeper->zones, line->zone))
+		return false;
+	entry->zone = line->zone;
+	entry->have = state.how;
+	entry->state = MS_IFACE_PROTECTED;
+	/* The program on the hook is the earlier daemon's: ours takes its place in settle. */
+	ms_keeper_on_tc(keeper, entry->link.ifindex);
+	return true;
+}
+
+static int take_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry, struct ms_iface *line)
+{
 	*line = (struct ms_iface) { .ifindex = entry->link.ifindex };
 	entry->zone = ms_zone_pool_take(keeper->zones);
 	if (entry->zone == 0)
@@ -301,7 +309,12 @@ static void prepare_one(void *user, struct ms_iface_entry *entry)
 	int r;
 
 	/* Interfaces without a line are not attached: they get one after the switch. */
-	if (preparation->result < 0 || entry->zone == 0)
+	if (preparation->result < 0)
+		return;
+	/* The first generation of a restarted daemon: the earlier one's lines are judged by. */
+	if (!preparation->keeper->policy)
+		claim_zone(preparation->keeper, entry, &line);
+	if (entry->zone == 0)
 		return;
 	r = ms_dataplane_get_iface(dp, entry->link.ifindex, &line);
 	if (r == 0) {
@@ -326,9 +339,14 @@ static void decide_one(void *user, struct ms_iface_entry *entry)
 
 void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *policy)
 {
+	bool first = !keeper->policy;
+
 	keeper->policy = policy;
 	ms_iface_set_foreach(keeper->ifaces, decide_one, keeper);
 	ms_keeper_settle(keeper);
+	/* Those taken over from an earlier daemon get the program of this one. */
+	if (first && keeper->config.taken_over)
+		ms_keeper_check(keeper);
 }
 
 /* ---- hooks that others touch ---- */
@@ -354,14 +372,22 @@ bool ms_keeper_has_checks(const struct ms_keeper *keeper)
 	return keeper->n_checks > 0;
 }
 
-static bool is_as_wanted(const struct ms_iface_entry *entry, const struct ms_attach_state *state)
+/* Ours on every hook it should be on, once; by whichever daemon it was put there. */
+static bool is_there(const struct ms_iface_entry *entry, const struct ms_attach_state *state)
 {
-	if (state->how != entry->want || state->duplicate)
-		return false;
-	if (entry->want == MS_ATTACHED_NONE)
-		return true;
-	return state->present[MS_HOOK_INGRESS] &&
+	return state->how == entry->want && !state->duplicate && state->present[MS_HOOK_INGRESS] &&
 	       (entry->link.is_loopback || state->present[MS_HOOK_EGRESS]);
+}
+
+static bool is_current(const struct ms_keeper *keeper, const struct ms_attach_state *state)
+{
+	for (int hook = 0; hook < MS_HOOK__COUNT; hook++) {
+		if (state->present[hook] &&
+		    state->program_id[hook] !=
+			    ms_dataplane_program_id(keeper->config.dp, (enum ms_hook)hook))
+			return false;
+	}
+	return true;
 }
 
 static void verify_one(void *user, struct ms_iface_entry *entry)
@@ -374,6 +400,7 @@ static void verify_one(void *user, struct ms_iface_entry *entry)
 		.loopback = entry->link.is_loopback,
 	};
 	struct ms_attach_state state;
+	bool there;
 
 	/* Pending ones are settle's; one that failed is tried again here. */
 	if (entry->want == MS_ATTACHED_NONE || entry->state == MS_IFACE_PENDING)
@@ -382,7 +409,8 @@ static void verify_one(void *user, struct ms_iface_entry *entry)
 		return;
 	if (ms_attacher_query(keeper->config.attacher, entry->link.ifindex, &state) < 0)
 		return;
-	if (entry->state == MS_IFACE_PROTECTED && is_as_wanted(entry, &state))
+	there = is_there(entry, &state);
+	if (entry->state == MS_IFACE_PROTECTED && there && is_current(keeper, &state))
 		return;
 	job.before = state.how;
 	ms_attacher_run(keeper->config.attacher, &job, 1);
@@ -390,7 +418,7 @@ static void verify_one(void *user, struct ms_iface_entry *entry)
 		fail(keeper, entry, job.result);
 		return;
 	}
-	if (entry->state == MS_IFACE_PROTECTED) {
+	if (entry->state == MS_IFACE_PROTECTED && !there) {
 		entry->repairs++;
 		keeper->counts.repaired++;
 		tell(keeper, MS_KEEPER_REPAIRED, entry);

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/manager.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "core/base/sdnotify.h"
+#include "core/manager_internal.h"
+
+#define SWEEP_MS 100
+#define VERIFY_MS 30000
+#define CHECK_MS 200 /* somebody touched a hook: look soon, and once for a burst */
+#define SECOND_MS 1000
+
+/* ---- one daemon per network namespace ---- */
+
+/* An abstract socket belongs to its network namespace and goes with its last holder, however that
+ * dies. Nobody listens on it. */
+static int take_lock(int *ret_fd, struct ms_error *err)
+{
+	static const char name[] = "\0microseg/daemon";
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	ms_cleanup(ms_close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return ms_error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+	memcpy(addr.sun_path, name, sizeof(name) - 1);
+	if (bind(fd, (struct sockaddr *)&addr,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof(name) - 1)) < 0) {
+		if (errno == EADDRINUSE)
+			return ms_error_set(err, -EBUSY,
+					    "a microsegd runs in this network namespace already");
+		return ms_error_set(err, -errno, "cannot take the daemon's lock: %s",
+				    strerror(errno));
+	}
+	*ret_fd = ms_take_fd(&fd);
+	return 0;
+}
+
+int ms_manager_probe_lock(struct ms_error *err)
+{
+	ms_cleanup(ms_close_fd) int fd = -1;
+
+	return take_lock(&fd, err);
+}
+
+/* ---- the monitor's callbacks ---- */
+
+static void on_link(void *user, enum ms_link_change change, const struct ms_link *link,
+		    const struct ms_link *old, bool moved)
+{
+	struct ms_manager *manager = user;
+
+	(void)old;
+	ms_keeper_on_link(manager->keeper, change, link, moved);
+}
+
+static void on_tc(void *user, uint32_t ifindex)
+{
+	struct ms_manager *manager = user;
+
+	ms_keeper_on_tc(manager->keeper, ifindex);
+}
+
+static void on_addresses(void *user)
+{
+	struct ms_manager *manager = user;
+	size_t count;
+	const struct ms_addr *addresses;
+
+	if (!manager->monitor) /* the first walk: read when it is complete */
+		return;
+	addresses = ms_monitor_addresses(manager->monitor, &count);
+	if (ms_committer_set_host(manager->committer, addresses, count) > 0)
+		ms_manager_touch(manager);
+}
+
+static void on_settled(void *user)
+{
+	struct ms_manager *manager = user;
+
+	ms_keeper_settle(manager->keeper);
+	if (ms_keeper_has_checks(manager->keeper) && manager->check &&
+	    !ms_watch_is_armed(manager->check))
+		ms_watch_arm(manager->check, CHECK_MS, false);
+}
+
+/* ---- the loop's callbacks ---- */
+
+static void plan_resync(struct ms_manager *manager)
+{
+	int due = ms_monitor_resync_due_ms(manager->monitor);
+
+	if (due >= 0)
+		ms_watch_arm(manager->resync, (uint64_t)due, false);
+}
+
+static void on_netlink(void *user)
+{
+	struct ms_manager *manager = user;
+	int r = ms_monitor_dispatch(manager->monitor);
+
+	if (r < 0) {
+		/* Without it new interfaces stay open: better a restart, which loses nothing. */
+		ms_log_error("netlink", "the netlink socket is beyond repair (%s): restarting",
+			     strerror(-r));
+		ms_loop_stop(manager->loop);
+		return;
+	}
+	plan_resync(manager);
+}
+
+static void on_resync(void *user)
+{
+	struct ms_manager *manager = user;
+
+	ms_monitor_resync(manager->monitor);
+	plan_resync(manager);
+}
+
+static void on_check(void *user)
+{
+	struct ms_manager *manager = user;
+
+	ms_keeper_check(manager->keeper);
+}
+
+static void on_verify(void *user)
+{
+	struct ms_manager *manager = user;
+
+	ms_monitor_resync(manager->monitor);
+	ms_keeper_verify(manager->keeper);
+}
+
+static void on_events(void *user)
+{
+	struct ms_manager *manager = user;
+
+	ms_dataplane_consume_events(manager->dp);
+}
+
+static bool saw_zone(void *user, uint16_t zone)
+{
+	return ms_sweeper_saw_zone(user, zone);
+}
+
+static bool saw_slot(void *user, uint32_t slot)
+{
+	return ms_sweeper_saw_slot(user, slot);
+}
+
+static void on_sweep(void *user)
+{
+	struct ms_manager *manager = user;
+	bool round_done = false;
+
+	if (ms_sweeper_step(manager->sweeper, &round_done) < 0 || !round_done)
+		return;
+	ms_keeper_round_done(manager->keeper, saw_zone, manager->sweeper);
+	ms_committer_round_done(manager->committer, saw_slot, manager->sweeper);
+}
+
+static void on_touch(void *user)
+{
+	struct ms_manager *manager = user;
+
+	ms_dataplane_bump_epoch(manager->dp);
+}
+
+static void on_watchdog(void *user)
+{
+	(void)user;
+	ms_sdnotify("WATCHDOG=1");
+}
+
+/* ---- start ---- */
+
+static int open_state(struct ms_manager *manager, struct ms_error *err)
+{
+	int r = ms_state_open(manager->config->state_dir, &manager->state, err);
+
+	if (r == 0)
+		manager->generation = ms_state_load_generation(manager->state);
+	return r;
+}
+
+static int open_dataplane(struct ms_manager *manager, struct ms_error *err)
+{
+	const struct ms_dataplane_config config = {
+		.pin_dir = manager->config->bpffs,
+		.sessions = manager->config->sessions,
+		.half_open = manager->config->half_open,
+	};
+	int r = ms_dataplane_open(&config, &manager->taken_over, &manager->dp, err);
+	uint32_t pinned;
+
+	if (r < 0)
+		return r;
+	/* A lost state directory must not make numbers repeat while sessions carry them. */
+	pinned = ms_dataplane_control(manager->dp).generation;
+	if (pinned > manager->generation)
+		manager->generation = pinned;
+	ms_dataplane_set_timeouts(manager->dp, manager->config->timeouts_ns);
+	return 0;
+}
+
+static int open_policy(struct ms_manager *manager, struct ms_error *err)
+{
+	const struct ms_keeper_config keeper = {
+		.dp = manager->dp,
+		.adopt_grace_ns = manager->config->adopt_grace_ns,
+		.taken_over = manager->taken_over,
+		.on_news = ms_manager_on_news,
+		.user = manager,
+	};
+	struct ms_keeper_config complete = keeper;
+	int r = ms_sources_new(manager->config, manager->state, &manager->sources, err);
+
+	if (r == 0)
+		r = ms_numbering_new(MS_SLOTS_MAX, &manager->numbers);
+	if (r == 0)
+		r = ms_attacher_new(manager->dp, &manager->attacher, err);
+	complete.attacher = manager->attacher;
+	if (r == 0)
+		r = ms_keeper_new(&complete, &manager->keeper);
+	return r;
+}
+
+static int prepare(void *user, const struct ms_policy *policy, unsigned int half)
+{
+	struct ms_manager *manager = user;
+
+	return ms_keeper_prepare(manager->keeper, policy, half);
+}
+
+static int open_committer(struct ms_manager *manager)
+{
+	const struct ms_committer_hooks hooks = {
+		.prepare = prepare,
+		.panic_of = ms_manager_panic_of,
+		.user = manager,
+	};
+	const struct ms_runtime_override *everywhere;
+	int r = ms_committer_new(manager->dp, manager->numbers, &hooks, &manager->committer);
+
+	if (r < 0)
+		return r;
+	everywhere = ms_runtime_find_override(ms_sources_runtime(manager->sources), "");
+	ms_dataplane_set_panic(manager->dp, everywhere ? everywhere->panic : MS_PANIC_OFF);
+	return 0;
+}
+
+static int open_monitor(struct ms_manager *manager, struct ms_error *err)
+{
+	static const struct ms_monitor_callbacks callbacks = {
+		.on_link = on_link,
+		.on_tc = on_tc,
+		.on_addresses = on_addresses,
+		.on_settled = on_settled,
+	};
+	int r = ms_monitor_open(&callbacks, manager, &manager->monitor, err);
+
+	if (r == 0)
+		on_addresses(manager);
+	return r;
+}
+
+static int add_timers(struct ms_manager *manager)
+{
+	const struct {
+		struct ms_watch **watch;
+		enum ms_loop_priority priority;
+		ms_loop_callback callback;
+		uint64_t every_ms; /* 0 = armed when needed */
+	} timers[] = {
+		{ &manager->resync, MS_LOOP_NETLINK, on_resync, 0 },
+		{ &manager->check, MS_LOOP_NETLINK, on_check, 0 },
+		{ &manager->verify, MS_LOOP_NETLINK, on_verify, VERIFY_MS },
+		{ &manager->sweep, MS_LOOP_CONTROL, on_sweep, SWEEP_MS },
+		{ &manager->touch, MS_LOOP_NETLINK, on_touch, 0 },
+		{ &manager->expiry, MS_LOOP_CONTROL, ms_manager_on_expiry, 0 },
+		{ &manager->second, MS_LOOP_CONTROL, ms_manager_on_second, SECOND_MS },
+		{ &manager->watchdog, MS_LOOP_CONTROL, on_watchdog, ms_sdnotify_watchdog_ms() },
+	};
+
+	for (size_t i = 0; i < ms_array_size(timers); i++) {
+		int r = ms_loop_add_timer(manager->loop, timers[i].priority, timers[i].callback,
+					  manager, timers[i].watch);
+
+		if (r == 0 && timers[i].every_ms)
+			r = ms_watch_arm(*timers[i].watch, timers[i].every_ms, true);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_watches(struct ms_manager *manager)
+{
+	int r = ms_loop_add_fd(manager->loop, ms_monitor_fd(manager->monitor), MS_LOOP_NETLINK,
+			       on_netlink, manager, &manager->on_netlink);
+
+	ms_dataplane_on_events(manager->dp, ms_manager_on_event, manager);
+	if (r == 0)
+		r = ms_loop_add_fd(manager->loop, ms_dataplane_events_fd(manager->dp),
+				   MS_LOOP_EVENTS, on_events, manager, &manager->on_events);
+	return r;
+}
+
+static int start(struct ms_manager *manager, struct ms_error *err)
+{
+	int r = take_lock(&manager->lock_fd, err);
+
+	if (r == 0)
+		r = open_state(manager, err);
+	if (r == 0)
+		r = open_dataplane(manager, err);
+	if (r == 0)
+		r = open_policy(manager, err);
+	if (r == 0)
+		r = open_committer(manager);
+	if (r == 0)
+		r = ms_sweeper_new(manager->dp, &manager->sweeper);
+	if (r == 0)
+		r = ms_event_history_new(manager->config->events_max, &manager->history);
+	if (r == 0)
+		r = add_timers(manager);
+	if (r == 0)
+		r = open_monitor(manager, err);
+	if (r == 0)
+		r = ms_manager_commit_initial(manager, err);
+	if (r == 1) {
+		char text[640];
+
+		ms_error_format(err, manager->last_error, sizeof(manager->last_error));
+		ms_log_error("policy", "%s: the last good policy stays in force",
+			     ms_error_format(err, text, sizeof(text)));
+		*err = (struct ms_error)MS_ERROR_INIT;
+		r = 0;
+	}
+	if (r == 0)
+		r = add_watches(manager);
+	if (r < 0)
+		return ms_error_set(err, r, "cannot start: %s", strerror(-r));
+	return 0;
+}
+
+int ms_manager_start(const struct ms_config *config, struct ms_loop *loop,
+		     struct ms_manager **ret_manager, struct ms_error *err)
+{
+	struct ms_manager *manager = calloc(1, sizeof(*manager));
+	int r;
+
+	if (!manager)
+		return -ENOMEM;
+	manager->config = config;
+	manager->loop = loop;
+	manager->lock_fd = -1;
+	manager->started_at = time(NULL);
+	ms_list_init(&manager->listeners);
+	r = start(manager, err);
+	if (r < 0) {
+		ms_manager_stop(manager);
+		return r;
+	}
+	*ret_manager = manager;
+	return 0;
+}
+
+static void free_watches(struct ms_manager *manager)
+{
+	struct ms_watch **watches[] = {
+		&manager->on_netlink, &manager->on_events, &manager->resync, &manager->check,
+		&manager->verify,     &manager->sweep,     &manager->touch,  &manager->expiry,
+		&manager->second,     &manager->watchdog,
+	};
+
+	for (size_t i = 0; i < ms_array_size(watches); i++)
+		*watches[i] = ms_watch_free(*watches[i]);
+}
+
+struct ms_manager *ms_manager_stop(struct ms_manager *manager)
+{
+	if (!manager)
+		return NULL;
+	ms_manager_drop_listeners(manager);
+	free_watches(manager);
+	ms_monitor_close(manager->monitor);
+	ms_event_history_free(manager->history);
+	ms_sweeper_free(manager->sweeper);
+	ms_keeper_free(manager->keeper);
+	ms_attacher_free(manager->attacher);
+	ms_committer_free(manager->committer);
+	ms_numbering_free(manager->numbers);
+	ms_sources_free(manager->sources);
+	ms_dataplane_close(manager->dp);
+	ms_state_close(manager->state);
+	if (manager->lock_fd >= 0)
+		close(manager->lock_fd);
+	free(manager);
+	return NULL;
+}
+
+/* ---- what is ---- */
+
+const struct ms_config *ms_manager_config(const struct ms_manager *manager)
+{
+	return manager->config;
+}
+
+struct ms_dataplane *ms_manager_dataplane(struct ms_manager *manager)
+{
+	return manager->dp;
+}
+
+struct ms_iface_set *ms_manager_ifaces(struct ms_manager *manager)
+{
+	return ms_keeper_ifaces(manager->keeper);
+}
+
+struct ms_attacher *ms_manager_attacher(struct ms_manager *manager)
+{
+	return manager->attacher;
+}
+
+const struct ms_monitor *ms_manager_monitor(const struct ms_manager *manager)
+{
+	return manager->monitor;
+}
+
+const struct ms_policy *ms_manager_policy(const struct ms_manager *manager)
+{
+	return ms_sources_merged(manager->sources);
+}
+
+const struct ms_policy *ms_manager_source(const struct ms_manager *manager, enum ms_source source)
+{
+	return ms_sources_policy(manager->sources, source);
+}
+
+struct ms_event_history *ms_manager_history(struct ms_manager *manager)
+{
+	return manager->history;
+}
+
+struct ms_sweeper *ms_manager_sweeper(struct ms_manager *manager)
+{
+	return manager->sweeper;
+}
+
+uint32_t ms_manager_slot(const struct ms_manager *manager, const char *rule_id)
+{
+	return ms_committer_slot(manager->committer, rule_id);
+}
+
+const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint32_t slot)
+{
+	if (slot == MS_SLOT_NONE ||
+	    ms_dataplane_get_slot(manager->dp, slot, &manager->slot_name) < 0)
+		return NULL;
+	return &manager->slot_name;
+}
+
+const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager, uint16_t zone)
+{
+	return ms_iface_set_find_zone(ms_keeper_ifaces(manager->keeper), zone);
+}
+
+struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager)
+{
+	return ms_keeper_counts(manager->keeper);
+}
+
+void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status)
+{
+	struct ms_control control = ms_dataplane_control(manager->dp);
+	struct ms_keeper_counts counts = ms_keeper_counts(manager->keeper);
+	struct ms_manager_status status = {
+		.generation_applied = control.generation,
+		.generation_desired = control.generation + (manager->last_error[0] != '\0'),
+		.policy_is_applied = ms_sources_are_applied(manager->sources),
+		.applied_at = manager->applied_at,
+		.started_at = manager->started_at,
+		.panic = (enum ms_panic)control.panic,
+		.events_lost = manager->losses.lost,
+		.events_suppressed_in_log = manager->suppressed_in_log,
+		.repairs = (uint32_t)counts.repaired,
+	};
+
+	ms_sources_describe(manager->sources, status.policy_source, sizeof(status.policy_source));
+	memcpy(status.last_error, manager->last_error, sizeof(status.last_error));
+	snprintf(status.engine, sizeof(status.engine), "%s",
+		 ms_committer_engine(manager->committer));
+	snprintf(status.session_table, sizeof(status.session_table), "lru_hash");
+	status.degraded = manager->last_error[0] || status.panic != MS_PANIC_OFF ||
+			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
+	*ret_status = status;
+}

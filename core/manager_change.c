@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Everything that changes what is in force: commits, runtime rules, sets, modes, panic. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "core/flips.h"
+#include "core/manager_internal.h"
+#include "core/policy/builtin.h"
+#include "core/policy/diff.h"
+#include "core/policy/document.h"
+
+#define NS_PER_MS 1000000ULL
+/* Set changes are in force at once; sessions notice by the epoch, bumped at most this often. */
+#define TOUCH_MS 5
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void ms_manager_touch(struct ms_manager *manager)
+{
+	if (!ms_watch_is_armed(manager->touch))
+		ms_watch_arm(manager->touch, TOUCH_MS, false);
+}
+
+enum ms_panic ms_manager_panic_of(void *user, const char *group)
+{
+	struct ms_manager *manager = user;
+	const struct ms_runtime_override *of =
+		ms_runtime_find_override(ms_sources_runtime(manager->sources), group);
+
+	return of ? of->panic : MS_PANIC_OFF;
+}
+
+/* ---- commits ---- */
+
+/* From a merged `next` to a policy in force. `next` is used up on success. */
+static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next,
+			struct ms_error *err)
+{
+	struct ms_policy *old;
+	int r = ms_sources_save(manager->sources, next, err);
+
+	/* The number first: after a crash between the two, numbers still never repeat. */
+	if (r == 0)
+		r = ms_state_save_generation(manager->state, manager->generation + 1);
+	if (r < 0) {
+		ms_committer_abandon(manager->committer);
+		return ms_error_set(err, r, "cannot save the generation's number: %s",
+				    strerror(-r));
+	}
+	ms_committer_publish(manager->committer);
+	manager->generation++;
+	manager->applied_at = wall_ms() / 1000;
+	ms_sources_take(manager->sources, next, &old);
+	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
+	ms_policy_free(old);
+	ms_manager_plan_expiry(manager);
+	return 0;
+}
+
+static unsigned int count_changes(const struct ms_policy *old, const struct ms_policy *new)
+{
+	struct ms_change *changes = NULL;
+	size_t count = 0;
+
+	if (!old || ms_policy_diff(old, new, &changes, &count) < 0)
+		return 0;
+	free(changes);
+	return (unsigned int)count;
+}
+
+/* `next` is merged here and used up, whatever comes of it. */
+static int commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+		  struct ms_commit *ret_commit, struct ms_error *err)
+{
+	struct ms_commit commit = { .generation = manager->generation + 1 };
+	unsigned int half;
+	int r = ms_sources_merge(manager->sources, next, err);
+
+	if (r == 0)
+		r = ms_committer_load(manager->committer, next->merged, manager->generation + 1,
+				      &half, err);
+	if (r < 0) {
+		ms_sources_next_fini(next);
+		return r;
+	}
+	commit.changes = count_changes(ms_sources_merged(manager->sources), next->merged);
+	if (ret_commit)
+		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
+			       &commit.sessions_end);
+	if (dry_run)
+		ms_committer_abandon(manager->committer);
+	else
+		r = put_in_force(manager, next, err);
+	ms_sources_next_fini(next);
+	if (r == 0 && ret_commit) {
+		memcpy(commit.rule_id, ret_commit->rule_id, sizeof(commit.rule_id));
+		*ret_commit = commit;
+	}
+	return r;
+}
+
+int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	unsigned int half;
+	int fallback = ms_sources_initial(manager->sources, &next, err);
+	int r = fallback;
+
+	if (r >= 0)
+		r = ms_committer_load(manager->committer, next.merged, manager->generation + 1,
+				      &half, err);
+	if (r >= 0)
+		r = put_in_force(manager, &next, err);
+	if (fallback >= 0)
+		ms_sources_next_fini(&next);
+	return r < 0 ? r : fallback;
+}
+
+static void remember_result(struct ms_manager *manager, int r, const struct ms_error *err)
+{
+	manager->last_error[0] = '\0';
+	if (r < 0 && err)
+		ms_error_format(err, manager->last_error, sizeof(manager->last_error));
+}
+
+int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit *ret_commit,
+		      struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	r = ms_sources_read_directory(manager->sources, &next, err);
+	if (r < 0)
+		ms_sources_next_fini(&next);
+	else
+		r = commit(manager, &next, dry_run, ret_commit, err);
+	if (!dry_run)
+		remember_result(manager, r, err);
+	return r;
+}
+
+int ms_manager_apply(struct ms_manager *manager, const struct ms_document *documents, size_t count,
+		     bool dry_run, struct ms_commit *ret_commit, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r;
+
+	if (count == 0)
+		return ms_manager_reload(manager, dry_run, ret_commit, err);
+	r = ms_sources_begin(manager->sources, &next);
+	if (r < 0)
+		return r;
+	r = ms_sources_use_documents(&next, documents, count);
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	r = commit(manager, &next, dry_run, ret_commit, err);
+	if (r == 0 && !dry_run)
+		manager->last_error[0] = '\0';
+	return r;
+}
+
+int ms_manager_preview(struct ms_manager *manager, const struct ms_document *documents,
+		       size_t count, struct ms_policy **ret_policy, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	if (count)
+		r = ms_sources_use_documents(&next, documents, count);
+	else
+		r = ms_sources_read_directory(manager->sources, &next, err);
+	if (r == 0)
+		r = ms_sources_merge(manager->sources, &next, err);
+	if (r == 0)
+		*ret_policy = ms_take_ptr(next.merged);
+	ms_sources_next_fini(&next);
+	return r;
+}
+
+int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
+			   unsigned int *ret_count)
+{
+	unsigned int half;
+	int r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, NULL);
+
+	if (r < 0)
+		return r;
+	r = ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half, ret_count);
+	ms_committer_abandon(manager->committer);
+	return r;
+}
+
+/* ---- runtime rules ---- */
+
+static int find_rule(const struct ms_policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		if (strcmp(policy->rules[i].id, id) == 0)
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+/* An id for a rule that has none: numbers go up and are not used twice. */
+static int make_id(struct ms_runtime *runtime, const struct ms_policy *merged, char *id,
+		   size_t size)
+{
+	do {
+		snprintf(id, size, "runtime/%llu", (unsigned long long)runtime->next_rule++);
+	} while (ms_policy_find_rule(merged, id));
+	return 0;
+}
+
+static int add_rule(struct ms_manager *manager, struct ms_sources_next *next,
+		    const struct ms_rule *rule, char *id, size_t size, struct ms_error *err)
+{
+	struct ms_rule copy;
+	int r = ms_rule_copy(rule, &copy);
+
+	if (r < 0)
+		return r;
+	if (!copy.id || !*copy.id) {
+		make_id(&next->runtime, ms_sources_merged(manager->sources), id, size);
+		free(copy.id);
+		copy.id = strdup(id);
+	} else {
+		const struct ms_rule *other =
+			ms_policy_find_rule(ms_sources_merged(manager->sources), copy.id);
+		char origin[MS_ORIGIN_MAX];
+
+		snprintf(id, size, "%s", copy.id);
+		if (other && other->origin.source != MS_SOURCE_BUILTIN) {
+			ms_origin_format(&other->origin, origin, sizeof(origin));
+			r = ms_error_set(err, -EEXIST, "rule %s exists already (%s)", copy.id,
+					 origin);
+		}
+	}
+	copy.origin.source = MS_SOURCE_RUNTIME;
+	if (r == 0 && !copy.id)
+		r = -ENOMEM;
+	if (r == 0)
+		r = ms_policy_add_rule(next->runtime.rules, &copy);
+	ms_rule_fini(&copy);
+	next->runtime_changed = true;
+	return r;
+}
+
+int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,
+			struct ms_commit *ret_commit, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	r = add_rule(manager, &next, rule, ret_commit->rule_id, sizeof(ret_commit->rule_id), err);
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	return commit(manager, &next, dry_run, ret_commit, err);
+}
+
+int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_run,
+			   struct ms_commit *ret_commit, struct ms_error *err)
+{
+	const struct ms_rule *rule = ms_policy_find_rule(ms_sources_merged(manager->sources), id);
+	struct ms_sources_next next;
+	struct ms_policy *rules;
+	char origin[MS_ORIGIN_MAX];
+	int at, r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	rules = next.runtime.rules;
+	at = find_rule(rules, id);
+	if (at < 0) {
+		ms_sources_next_fini(&next);
+		if (!rule)
+			return ms_error_set(err, -ENOENT, "no rule %s", id);
+		ms_origin_format(&rule->origin, origin, sizeof(origin));
+		if (rule->origin.source == MS_SOURCE_BUILTIN)
+			return ms_error_set(err, -EPERM,
+					    "rule %s is built in: write a rule of that id to "
+					    "replace it",
+					    id);
+		return ms_error_set(err, -EPERM, "rule %s stands in %s: take it out there", id,
+				    origin);
+	}
+	ms_rule_fini(&rules->rules[at]);
+	memmove(&rules->rules[at], &rules->rules[at + 1],
+		(rules->n_rules - (size_t)at - 1) * sizeof(*rules->rules));
+	rules->n_rules--;
+	next.runtime_changed = true;
+	snprintf(ret_commit->rule_id, sizeof(ret_commit->rule_id), "%s", id);
+	return commit(manager, &next, dry_run, ret_commit, err);
+}
+
+static void empty_rules(struct ms_policy *rules)
+{
+	for (size_t i = 0; i < rules->n_rules; i++)
+		ms_rule_fini(&rules->rules[i]);
+	rules->n_rules = 0;
+}
+
+int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document *document,
+			   bool replace, bool dry_run, struct ms_commit *ret_commit,
+			   struct ms_error *err)
+{
+	struct ms_sources_next next;
+	struct ms_policy *rules;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	rules = next.runtime.rules;
+	if (replace)
+		empty_rules(rules);
+	r = ms_document_parse(document->name, document->text, document->length, MS_SOURCE_RUNTIME,
+			      rules, err);
+	if (r == 0 && (rules->n_groups || rules->n_sets || rules->failsafe.present))
+		r = ms_error_set(err, -EINVAL,
+				 "%s: only rules can be imported; groups, sets and failsafe belong "
+				 "into a policy file",
+				 document->name);
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	next.runtime_changed = true;
+	return commit(manager, &next, dry_run, ret_commit, err);
+}
+
+/* ---- sets ---- */
+
+static int refuse_set_name(const char *set, struct ms_error *err)
+{
+	if (strcmp(set, MS_SET_HOST) == 0)
+		return ms_error_set(err, -EPERM,
+				    "set host is built in: it follows this machine's addresses");
+	return 0;
+}
+
+/* A member that a document holds cannot be taken out here: the next reload would bring it back. */
+static int refuse_file_member(const struct ms_policy *files, const char *name,
+			      const struct ms_cidr *member, struct ms_error *err)
+{
+	const struct ms_set_def *set = files ? ms_policy_find_set(files, name) : NULL;
+	char text[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
+
+	for (size_t i = 0; set && i < set->n_members; i++) {
+		if (ms_cidr_compare(&set->members[i].cidr, member) != 0)
+			continue;
+		ms_origin_format(&set->members[i].origin, origin, sizeof(origin));
+		return ms_error_set(err, -EPERM, "%s stands in %s: take it out there",
+				    ms_cidr_format(member, text, sizeof(text)), origin);
+	}
+	return 0;
+}
+
+static bool is_in_force(struct ms_manager *manager, const char *set)
+{
+	return ms_policy_find_set(ms_sources_merged(manager->sources), set) != NULL;
+}
+
+/* A set nobody has heard of comes in force with a generation; rules may name it from then on. */
+static int add_new_set(struct ms_manager *manager, struct ms_runtime *runtime, bool dry_run,
+		       struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	ms_runtime_fini(&next.runtime);
+	next.runtime = *runtime;
+	*runtime = (struct ms_runtime) { 0 };
+	next.runtime_changed = true;
+	return commit(manager, &next, dry_run, NULL, err);
+}
+
+int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
+		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err)
+{
+	int64_t expires = timeout_ns ? wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
+	struct ms_runtime runtime = { 0 };
+	int r = refuse_set_name(set, err);
+
+	if (r == 0)
+		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = ms_runtime_set_add(&runtime, set, &members[i], expires);
+	if (r == 0 && !is_in_force(manager, set))
+		r = add_new_set(manager, &runtime, dry_run, err);
+	else if (r == 0 && !dry_run) {
+		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
+		for (size_t i = 0; r == 0 && i < count; i++)
+			r = ms_committer_set_add(manager->committer, set, &members[i], timeout_ns);
+		ms_manager_touch(manager);
+		ms_manager_plan_expiry(manager);
+	}
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
+	return r;
+}
+
+int ms_manager_set_remove(struct ms_manager *manager, const char *set,
+			  const struct ms_cidr *members, size_t count, bool dry_run,
+			  struct ms_error *err)
+{
+	struct ms_runtime runtime = { 0 };
+	char text[MS_CIDR_TEXT];
+	int r = refuse_set_name(set, err);
+
+	if (r == 0 && !is_in_force(manager, set))
+		r = ms_error_set(err, -ENOENT, "no set %s", set);
+	if (r == 0)
+		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = refuse_file_member(ms_sources_policy(manager->sources, MS_SOURCE_FILE), set,
+				       &members[i], err);
+		if (r == 0)
+			r = ms_runtime_set_remove(&runtime, set, &members[i]);
+		if (r == -ENOENT)
+			r = ms_error_set(err, r, "%s is no member of set %s",
+					 ms_cidr_format(&members[i], text, sizeof(text)), set);
+	}
+	if (r == 0 && !dry_run) {
+		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
+		for (size_t i = 0; r == 0 && i < count; i++)
+			r = ms_committer_set_remove(manager->committer, set, &members[i]);
+		ms_manager_touch(manager);
+	}
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
+	return r;
+}
+
+/* ---- modes and panic ---- */
+
+int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
+			  bool dry_run, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r;
+
+	if (!ms_policy_find_group(ms_sources_merged(manager->sources), group))
+		return ms_error_set(err, -ENOENT, "no group %s", group);
+	r = ms_sources_begin(manager->sources, &next);
+	if (r == 0)
+		r = ms_runtime_set_mode(&next.runtime, group, mode);
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	next.runtime_changed = true;
+	return commit(manager, &next, dry_run, NULL, err);
+}
+
+static int panic_group(struct ms_manager *manager, enum ms_panic panic, const char *name)
+{
+	uint16_t number = ms_committer_group_number(ms_sources_merged(manager->sources), name);
+	unsigned int half = ms_dataplane_control(manager->dp).half;
+	struct ms_group line;
+	int r = ms_dataplane_get_group(manager->dp, half, number, &line);
+
+	if (r < 0)
+		return r;
+	line.panic = (uint8_t)panic;
+	r = ms_dataplane_set_group(manager->dp, half, number, &line);
+	ms_dataplane_bump_epoch(manager->dp);
+	return r;
+}
+
+int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char *group,
+		     struct ms_error *err)
+{
+	struct ms_runtime runtime = { 0 };
+	int r;
+
+	if (group && !ms_policy_find_group(ms_sources_merged(manager->sources), group))
+		return ms_error_set(err, -ENOENT, "no group %s", group);
+	r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+	if (r == 0)
+		r = ms_runtime_set_panic(&runtime, group ? group : "", panic);
+	if (r == 0)
+		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
+	if (r < 0)
+		return r;
+	if (group)
+		return panic_group(manager, panic, group);
+	ms_dataplane_set_panic(manager->dp, panic);
+	return 0;
+}
+
+/* ---- things that end by themselves ---- */
+
+static int64_t next_rule_expiry(const struct ms_policy *policy)
+{
+	int64_t next = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		int64_t expires = policy->rules[i].expires;
+
+		if (expires && (!next || expires < next))
+			next = expires;
+	}
+	return next;
+}
+
+void ms_manager_plan_expiry(struct ms_manager *manager)
+{
+	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
+	uint64_t member_ns = ms_committer_next_expiry(manager->committer);
+	uint64_t due_ms = member_ns == UINT64_MAX ? UINT64_MAX : member_ns / NS_PER_MS + 1;
+
+	if (rule) {
+		int64_t left = rule * 1000 - wall_ms();
+		uint64_t rule_ms = left > 0 ? (uint64_t)left : 0;
+
+		if (rule_ms < due_ms)
+			due_ms = rule_ms;
+	}
+	/* A step of the wall clock moves a rule's end: look again at least once a minute. */
+	if (due_ms == UINT64_MAX)
+		ms_watch_disarm(manager->expiry);
+	else
+		ms_watch_arm(manager->expiry, due_ms < 60000 ? due_ms : 60000, false);
+}
+
+void ms_manager_on_expiry(void *user)
+{
+	struct ms_manager *manager = user;
+	struct ms_error err = MS_ERROR_INIT;
+	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
+	struct ms_sources_next next;
+	char text[640];
+
+	/* Members end in the datapath by their own tick; their sessions must be asked again. */
+	ms_manager_touch(manager);
+	if (rule && rule * 1000 <= wall_ms() && ms_sources_begin(manager->sources, &next) == 0) {
+		ms_runtime_expire_rules(&next.runtime, wall_ms() / 1000);
+		ms_runtime_expire_members(&next.runtime, wall_ms());
+		next.runtime_changed = true;
+		if (commit(manager, &next, false, NULL, &err) < 0)
+			ms_log_error("policy", "a rule has expired but cannot be taken out: %s",
+				     ms_error_format(&err, text, sizeof(text)));
+		else
+			ms_log_info("policy", "generation %u: an expired rule was taken out",
+				    manager->generation);
+	}
+	ms_manager_plan_expiry(manager);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* struct ms_manager, shared by the files manager*.c and nobody else. */
+#ifndef MS_CORE_MANAGER_INTERNAL_H
+#define MS_CORE_MANAGER_INTERNAL_H
+
+#include "core/base/list.h"
+#include "core/committer.h"
+#include "core/config.h"
+#include "core/iface/keeper.h"
+#include "core/loop.h"
+#include "core/manager.h"
+#include "core/sources.h"
+#include "core/state/state.h"
+
+/* What the service's log says once a second instead of a line per interface. */
+struct ms_manager_churn {
+	unsigned int protected_, gone, failed;
+};
+
+struct ms_manager {
+	const struct ms_config *config;
+	struct ms_loop *loop;
+	int lock_fd; /* the network namespace's, held for life */
+
+	/* in order of construction */
+	struct ms_state *state;
+	struct ms_dataplane *dp;
+	struct ms_sources *sources;
+	struct ms_numbering_table *numbers;
+	struct ms_committer *committer;
+	struct ms_attacher *attacher;
+	struct ms_keeper *keeper;
+	struct ms_sweeper *sweeper;
+	struct ms_event_history *history;
+	struct ms_monitor *monitor;
+
+	struct ms_watch *on_netlink, *on_events;
+	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *watchdog;
+
+	uint32_t generation;
+	int64_t applied_at, started_at;
+	char last_error[640]; /* of the last reload, "" = none */
+	bool taken_over;
+
+	struct ms_list listeners;
+	uint64_t next_event;
+	struct ms_event_losses losses;
+	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
+	unsigned int logged_this_second;
+	uint64_t suppressed_in_log;
+	struct ms_manager_churn churn;
+};
+
+/* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
+int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
+/* Arms the timer for the next rule or member that expires. */
+void ms_manager_plan_expiry(struct ms_manager *manager);
+void ms_manager_on_expiry(void *user);
+/* Sessions are judged again, at most every few ms however often this is called. */
+void ms_manager_touch(struct ms_manager *manager);
+enum ms_panic ms_manager_panic_of(void *user, const char *group);
+
+/* manager_event.c: verdict events to history, listeners and log; news of interfaces to the log. */
+void ms_manager_on_event(void *user, const struct ms_event *event);
+void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry);
+void ms_manager_on_second(void *user);
+void ms_manager_drop_listeners(struct ms_manager *manager);
+
+#endif

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netlink/tc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/base/cleanup.h"
+#include "netlink/link.h"
+#include "netlink/request.h"
+
+#define HOOKS 2
+#define IN_FLIGHT 32
+/* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
+#define HANDLE_STEP 0x100000
+#define PLACES 16 /* handles and priorities tried */
+
+static const char *const program_names[HOOKS] = { "ms_ingress", "ms_egress" };
+static const uint32_t hook_parents[HOOKS] = {
+	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
+};
+
+struct ms_tc {
+	struct ms_request *request;
+};
+
+struct filter {
+	uint32_t handle;
+	uint16_t priority;
+	uint16_t protocol; /* as on the wire */
+	bool is_bpf, is_ours;
+	uint32_t program_id;
+};
+
+struct hook_list {
+	struct filter *filters; /* in the order they are asked */
+	size_t count, room;
+	int error;
+};
+
+static void free_lists(struct hook_list (*lists)[HOOKS])
+{
+	for (int hook = 0; hook < HOOKS; hook++)
+		free((*lists)[hook].filters);
+}
+
+int ms_tc_open(struct ms_tc **ret_tc)
+{
+	struct ms_tc *tc = calloc(1, sizeof(*tc));
+	int r;
+
+	if (!tc)
+		return -ENOMEM;
+	r = ms_request_open(&tc->request);
+	if (r < 0) {
+		free(tc);
+		return r;
+	}
+	*ret_tc = tc;
+	return 0;
+}
+
+struct ms_tc *ms_tc_close(struct ms_tc *tc)
+{
+	if (!tc)
+		return NULL;
+	ms_request_close(tc->request);
+	free(tc);
+	return NULL;
+}
+
+uint32_t ms_tc_port(const struct ms_tc *tc)
+{
+	return ms_request_port(tc->request);
+}
+
+/* ---- messages ---- */
+
+static void free_message(struct nl_msg **message)
+{
+	nlmsg_free(*message);
+}
+
+static struct nl_msg *make_message(int type, int flags, const struct tcmsg *header)
+{
+	struct nl_msg *message = nlmsg_alloc_simple(type, flags);
+
+	if (message && nlmsg_append(message, (void *)header, sizeof(*header), NLMSG_ALIGNTO) == 0)
+		return message;
+	nlmsg_free(message);
+	return NULL;
+}
+
+static struct nl_msg *make_qdisc_message(int type, int flags, uint32_t ifindex)
+{
+	const struct tcmsg header = {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = (int)ifindex,
+		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+		.tcm_parent = TC_H_CLSACT,
+	};
+	struct nl_msg *message = make_message(type, flags, &header);
+
+	if (message && type == RTM_NEWQDISC && nla_put_string(message, TCA_KIND, "clsact") < 0) {
+		nlmsg_free(message);
+		return NULL;
+	}
+	return message;
+}
+
+static struct nl_msg *make_filter_message(int type, int flags, uint32_t ifindex, int hook,
+					  const struct filter *place, int program)
+{
+	const struct tcmsg header = {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = (int)ifindex,
+		.tcm_handle = place->handle,
+		.tcm_parent = hook_parents[hook],
+		.tcm_info = TC_H_MAKE((uint32_t)place->priority << 16, place->protocol),
+	};
+	struct nl_msg *message = make_message(type, flags, &header);
+	struct nlattr *options;
+
+	if (!message)
+		return NULL;
+	if (nla_put_string(message, TCA_KIND, "bpf") < 0)
+		goto failed;
+	if (type == RTM_NEWTFILTER) {
+		options = nla_nest_start(message, TCA_OPTIONS);
+		if (!options || nla_put_u32(message, TCA_BPF_FD, (uint32_t)program) < 0 ||
+		    nla_put_string(message, TCA_BPF_NAME, program_names[hook]) < 0 ||
+		    nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) < 0)
+			goto failed;
+		nla_nest_end(message, options);
+	}
+	return message;
+failed:
+	nlmsg_free(message);
+	return NULL;
+}
+
+static int send_one(struct ms_tc *tc, struct nl_msg *message, ms_request_on_answer on_answer,
+		    void *user)
+{
+	int result = 0, r;
+
+	if (!message)
+		return -ENOMEM;
+	r = ms_request_send(tc->request, &message, 1, &result, on_answer, user);
+	return r < 0 ? r : result;
+}
+
+/* ---- what is there ---- */
+
+static int append_filter(struct hook_list *list, const struct filter *filter)
+{
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : 8;
+		struct filter *filters = realloc(list->filters, room * sizeof(*filters));
+
+		if (!filters)
+			return -ENOMEM;
+		list->filters = filters;
+		list->room = room;
+	}
+	list->filters[list->count++] = *filter;
+	return 0;
+}
+
+static void on_filter(void *user, size_t index, struct nlmsghdr *message)
+{
+	struct hook_list *list = user;
+	const struct tcmsg *header = nlmsg_data(message);
+	struct nlattr *attributes[TCA_MAX + 1], *options[TCA_BPF_MAX + 1];
+	struct filter filter = { .handle = 0 };
+	const char *name;
+
+	(void)index;
+	if (message->nlmsg_type != RTM_NEWTFILTER ||
+	    nlmsg_datalen(message) < (int)sizeof(*header) ||
+	    nlmsg_parse(message, sizeof(*header), attributes, TCA_MAX, NULL) < 0)
+		return;
+	/* Each priority is listed once by itself, without a handle, before what it holds. */
+	if (header->tcm_handle == 0 || !attributes[TCA_KIND])
+		return;
+	filter.handle = header->tcm_handle;
+	filter.priority = (uint16_t)(TC_H_MAJ(header->tcm_info) >> 16);
+	filter.protocol = (uint16_t)TC_H_MIN(header->tcm_info);
+	filter.is_bpf = nla_strcmp(attributes[TCA_KIND], "bpf") == 0;
+	if (filter.is_bpf && attributes[TCA_OPTIONS] &&
+	    nla_parse_nested(options, TCA_BPF_MAX, attributes[TCA_OPTIONS], NULL) == 0) {
+		name = options[TCA_BPF_NAME] ? nla_get_string(options[TCA_BPF_NAME]) : "";
+		filter.is_ours =
+			strcmp(name, program_names[0]) == 0 || strcmp(name, program_names[1]) == 0;
+		if (options[TCA_BPF_ID])
+			filter.program_id = nla_get_u32(options[TCA_BPF_ID]);
+	}
+	if (append_filter(list, &filter) < 0)
+		list->error = -ENOMEM;
+}
+
+/* Fills `list` anew; what it had allocated is used again. */
+static int list_filters(struct ms_tc *tc, uint32_t ifindex, int hook, struct hook_list *list)
+{
+	const struct tcmsg header = {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = (int)ifindex,
+		.tcm_parent = hook_parents[hook],
+	};
+	struct nl_msg *message = make_message(RTM_GETTFILTER, 0, &header);
+	bool inconsistent;
+	int r;
+
+	if (!message)
+		return -ENOMEM;
+	list->count = 0;
+	list->error = 0;
+	r = ms_request_dump(tc->request, message, on_filter, list, &inconsistent);
+	nlmsg_free(message);
+	return r < 0 ? r : list->error;
+}
+
+static int list_hooks(struct ms_tc *tc, uint32_t ifindex, struct hook_list *lists)
+{
+	int r = 0;
+
+	for (int hook = 0; r == 0 && hook < HOOKS; hook++)
+		r = list_filters(tc, ifindex, hook, &lists[hook]);
+	return r;
+}
+
+enum qdisc { QDISC_NONE, QDISC_CLSACT, QDISC_OTHER };
+
+static void on_qdisc(void *user, size_t index, struct nlmsghdr *message)
+{
+	struct nlattr *attributes[TCA_MAX + 1];
+
+	(void)index;
+	if (message->nlmsg_type != RTM_NEWQDISC ||
+	    nlmsg_parse(message, sizeof(struct tcmsg), attributes, TCA_MAX, NULL) < 0 ||
+	    !attributes[TCA_KIND])
+		return;
+	*(enum qdisc *)user =
+		nla_strcmp(attributes[TCA_KIND], "clsact") == 0 ? QDISC_CLSACT : QDISC_OTHER;
+}
+
+static int find_qdisc(struct ms_tc *tc, uint32_t ifindex, enum qdisc *ret_qdisc)
+{
+	ms_cleanup(free_message) struct nl_msg *message =
+		make_qdisc_message(RTM_GETQDISC, 0, ifindex);
+	enum qdisc qdisc = QDISC_NONE;
+	int r = send_one(tc, message, on_qdisc, &qdisc);
+
+	/* Never had one: ENOENT. Had one once: a stand-in of another handle, EINVAL. */
+	if (r == -ENOENT || r == -EINVAL)
+		r = 0;
+	if (r == 0)
+		*ret_qdisc = qdisc;
+	return r;
+}
+
+int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_state)
+{
+	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
+	struct ms_tc_state state = { .has_clsact = false };
+	enum qdisc qdisc;
+	int r = find_qdisc(tc, ifindex, &qdisc);
+
+	if (r == 0 && qdisc != QDISC_NONE)
+		r = list_hooks(tc, ifindex, lists);
+	if (r < 0)
+		return r;
+	state.has_clsact = qdisc == QDISC_CLSACT;
+	for (int hook = 0; hook < HOOKS; hook++) {
+		for (size_t i = 0; i < lists[hook].count; i++) {
+			const struct filter *filter = &lists[hook].filters[i];
+
+			if (!filter->is_ours) {
+				state.foreign[hook]++;
+				continue;
+			}
+			if (state.ours[hook]++ == 0) {
+				state.program_id[hook] = filter->program_id;
+				state.before[hook] = state.foreign[hook];
+			}
+		}
+	}
+	*ret_state = state;
+	return 0;
+}
+
+/* ---- one interface that may already have filters ---- */
+
+static int remove_filter(struct ms_tc *tc, uint32_t ifindex, int hook, const struct filter *filter)
+{
+	ms_cleanup(free_message) struct nl_msg *message =
+		make_filter_message(RTM_DELTFILTER, 0, ifindex, hook, filter, -1);
+	int r = send_one(tc, message, NULL, NULL);
+
+	/* Somebody was quicker: with the filter, its priority, the qdisc. */
+	return r == -ENOENT || r == -EINVAL ? 0 : r;
+}
+
+/* A priority belongs to one kind and protocol altogether. */
+static bool is_priority_usable(const struct hook_list *list, const struct filter *place)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct filter *filter = &list->filters[i];
+
+		if (filter->priority == place->priority &&
+		    (!filter->is_bpf || filter->protocol != place->protocol))
+			return false;
+	}
+	return true;
+}
+
+static bool is_handle_taken(const struct hook_list *list, const struct filter *place)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->filters[i].priority == place->priority &&
+		    list->filters[i].handle == place->handle)
+			return true;
+	}
+	return false;
+}
+
+static int find_place(const struct hook_list *list, bool guest, struct filter *ret_place)
+{
+	struct filter place = { .protocol = htons(ETH_P_ALL) };
+
+	for (uint16_t p = 0; p < PLACES; p++) {
+		place.priority = (uint16_t)(MS_TC_PRIORITY + p);
+		if (!is_priority_usable(list, &place))
+			continue;
+		for (uint32_t h = 0; h < PLACES; h++) {
+			place.handle = MS_TC_HANDLE + (guest ? MS_TC_GUEST : 0) + h * HANDLE_STEP;
+			if (is_handle_taken(list, &place))
+				continue;
+			*ret_place = place;
+			return 0;
+		}
+	}
+	return -EBUSY;
+}
+
+static const struct filter *first_of_ours(const struct hook_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->filters[i].is_ours)
+			return &list->filters[i];
+	}
+	return NULL;
+}
+
+/* Filters of ours that say the qdisc is our own work; `lists` of both hooks. */
+static bool is_qdisc_ours(const struct hook_list *lists)
+{
+	for (int hook = 0; hook < HOOKS; hook++) {
+		const struct filter *ours = first_of_ours(&lists[hook]);
+
+		if (ours && !(ours->handle & MS_TC_GUEST))
+			return true;
+	}
+	return false;
+}
+
+/* Exactly one of ours, running `program`; the others of ours go after it stands. */
+static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook, const struct hook_list *list,
+		       bool guest, int program)
+{
+	const struct filter *kept = first_of_ours(list);
+	struct filter place;
+	int r = 0;
+
+	if (program >= 0) {
+		ms_cleanup(free_message) struct nl_msg *message = NULL;
+
+		if (kept)
+			place = *kept;
+		else
+			r = find_place(list, guest, &place);
+		if (r < 0)
+			return r;
+		message = make_filter_message(RTM_NEWTFILTER,
+					      NLM_F_CREATE | (kept ? NLM_F_REPLACE : NLM_F_EXCL),
+					      ifindex, hook, &place, program);
+		r = send_one(tc, message, NULL, NULL);
+	}
+	for (size_t i = 0; r == 0 && i < list->count; i++) {
+		const struct filter *filter = &list->filters[i];
+
+		if (filter->is_ours && (program < 0 || filter != kept))
+			r = remove_filter(tc, ifindex, hook, filter);
+	}
+	return r;
+}
+
+static void on_packets(void *user, size_t index, struct nlmsghdr *message)
+{
+	struct ms_tc_request *request = user;
+
+	(void)index;
+	ms_link_parse_packets(message, &request->received, &request->sent);
+}
+
+static int settle_interface(struct ms_tc *tc, struct ms_tc_request *request)
+{
+	ms_cleanup(free_message) struct nl_msg *packets = NULL;
+	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
+	enum qdisc qdisc;
+	bool guest;
+	int r = find_qdisc(tc, request->ifindex, &qdisc);
+
+	if (r == 0 && qdisc != QDISC_CLSACT)
+		r = qdisc == QDISC_NONE ? -EAGAIN : -EBUSY;
+	if (r == 0)
+		r = list_hooks(tc, request->ifindex, lists);
+	if (r < 0)
+		return r;
+	guest = !is_qdisc_ours(lists);
+	for (int hook = 0; r == 0 && hook < HOOKS; hook++)
+		r = settle_hook(tc, request->ifindex, hook, &lists[hook], guest,
+				request->program[hook]);
+	if (r < 0)
+		return r;
+	packets = ms_link_ask_packets(request->ifindex);
+	return send_one(tc, packets, on_packets, request);
+}
+
+/* Looks first: the kernel has no "delete if empty", so what somebody adds between this look and
+ * the deletion is the one thing we cannot save. */
+static int remove_qdisc_if_empty(struct ms_tc *tc, uint32_t ifindex)
+{
+	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
+	ms_cleanup(free_message) struct nl_msg *message = NULL;
+	int r = list_hooks(tc, ifindex, lists);
+
+	if (r < 0 || lists[0].count > 0 || lists[1].count > 0)
+		return r;
+	message = make_qdisc_message(RTM_DELQDISC, 0, ifindex);
+	return send_one(tc, message, NULL, NULL);
+}
+
+/* ---- many interfaces ---- */
+
+struct batch {
+	struct nl_msg *messages[MS_REQUEST_MAX];
+	struct ms_tc_request *requests[MS_REQUEST_MAX]; /* whose each message is */
+	int results[MS_REQUEST_MAX];
+	size_t count;
+};
+
+static int batch_add(struct batch *batch, struct ms_tc_request *request, struct nl_msg *message)
+{
+	if (!message)
+		return -ENOMEM;
+	batch->requests[batch->count] = request;
+	batch->messages[batch->count++] = message;
+	return 0;
+}
+
+static void on_batch_answer(void *user, size_t index, struct nlmsghdr *message)
+{
+	struct batch *batch = user;
+
+	on_packets(batch->requests[index], 0, message);
+}
+
+/* Sends and empties. Each request gets the first error of its messages. */
+static int batch_send(struct ms_tc *tc, struct batch *batch)
+{
+	int r = ms_request_send(tc->request, batch->messages, batch->count, batch->results,
+				on_batch_answer, batch);
+
+	for (size_t i = 0; i < batch->count; i++) {
+		if (batch->requests[i]->result == 0)
+			batch->requests[i]->result = batch->results[i];
+		nlmsg_free(batch->messages[i]);
+	}
+	batch->count = 0;
+	return r;
+}
+
+/*
+ * Two sends: the qdiscs, then the filters. One would do if nothing but new devices existed; but
+ * only on a qdisc we just made are there certainly no filters, ours or others', to look at first,
+ * and only then may the handle say that the qdisc is ours.
+ */
+static int attach_some(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
+{
+	const struct filter place = {
+		.handle = MS_TC_HANDLE,
+		.priority = MS_TC_PRIORITY,
+		.protocol = htons(ETH_P_ALL),
+	};
+	bool made[IN_FLIGHT];
+	struct batch batch = { .count = 0 };
+	int r;
+
+	for (size_t i = 0; i < count; i++) {
+		requests[i].result =
+			batch_add(&batch, &requests[i],
+				  make_qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
+						     requests[i].ifindex));
+	}
+	r = batch_send(tc, &batch);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct ms_tc_request *request = &requests[i];
+
+		made[i] = request->result == 0;
+		for (int hook = 0; request->result == 0 && hook < HOOKS; hook++) {
+			if (request->program[hook] < 0)
+				continue;
+			request->result = batch_add(
+				&batch, request,
+				make_filter_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL,
+						    request->ifindex, hook, &place,
+						    request->program[hook]));
+		}
+		if (request->result == 0)
+			request->result =
+				batch_add(&batch, request, ms_link_ask_packets(request->ifindex));
+	}
+	if (r == 0)
+		r = batch_send(tc, &batch);
+	/* EEXIST: the qdisc was there already, or somebody was at our place on the new one between
+	 * our two sends. */
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (requests[i].result == -EEXIST)
+			requests[i].result = settle_interface(tc, &requests[i]);
+		if (requests[i].result < 0 && made[i])
+			remove_qdisc_if_empty(tc, requests[i].ifindex);
+	}
+	return r;
+}
+
+int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
+{
+	for (size_t i = 0; i < count; i += IN_FLIGHT) {
+		size_t some = count - i < IN_FLIGHT ? count - i : IN_FLIGHT;
+		int r = attach_some(tc, requests + i, some);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- and off again ---- */
+
+int ms_tc_detach(struct ms_tc *tc, uint32_t ifindex)
+{
+	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
+	bool own_qdisc;
+	int r = list_hooks(tc, ifindex, lists);
+
+	own_qdisc = r == 0 && is_qdisc_ours(lists);
+	for (int hook = 0; r == 0 && hook < HOOKS; hook++) {
+		for (size_t i = 0; r == 0 && i < lists[hook].count; i++) {
+			if (lists[hook].filters[i].is_ours)
+				r = remove_filter(tc, ifindex, hook, &lists[hook].filters[i]);
+		}
+	}
+	if (r == 0 && own_qdisc)
+		r = remove_qdisc_if_empty(tc, ifindex);
+	/* The device, or the qdisc with all on it, went before we came. */
+	return r == -ENODEV || r == -ENOENT || r == -EINVAL ? 0 : r;
+}

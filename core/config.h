@@ -19,6 +19,7 @@
 #define MS_CONFIG_BPFFS "/sys/fs/bpf/microseg"
 #define MS_CONFIG_RUN_DIR "/run/microseg"
 #define MS_CONFIG_STATE_DIR "/var/lib/microseg"
+#define MS_CONFIG_TRIAL_STATE "trial" /* below the run directory */
 
 enum ms_config_log_events { MS_LOG_EVENTS_OFF, MS_LOG_EVENTS_DENY, MS_LOG_EVENTS_ALL };
 

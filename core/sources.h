@@ -75,4 +75,7 @@ char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t si
 int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 			       struct ms_error *err);
 
+/* Reads the policy of `config` and merges it, for --check-config. Needs no daemon, no state. */
+int ms_sources_check(const struct ms_config *config, struct ms_error *err);
+
 #endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/banner.h"
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "core/base/sdnotify.h"
+#include "core/control/command.h"
+#include "core/loop.h"
+#include "core/manager.h"
+#include "core/options.h"
+#include "core/removal.h"
+#include "core/sources.h"
+
+struct daemon {
+	struct ms_loop *loop;
+	struct ms_manager *manager;
+	struct ms_control_server *server;
+	struct ms_watch *signals[3];
+};
+
+static void on_stop(void *user)
+{
+	struct daemon *daemon = user;
+
+	ms_loop_stop(daemon->loop);
+}
+
+static void on_reload(void *user)
+{
+	struct daemon *daemon = user;
+	struct ms_manager_status status;
+	struct ms_commit result = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+	char text[640];
+
+	ms_manager_status(daemon->manager, &status);
+	if (status.policy_is_applied) {
+		ms_log_notice("policy",
+			      "%s stands in for the policy directory until "
+			      "`microsegctl policy apply` without PATH",
+			      status.policy_source);
+		return;
+	}
+	ms_sdnotify("RELOADING=1");
+	if (ms_manager_reload(daemon->manager, false, &result, &err) < 0)
+		ms_log_error("policy", "%s: nothing was changed",
+			     ms_error_format(&err, text, sizeof(text)));
+	else
+		ms_log_info("policy", "generation %u in force, %u changes", result.generation,
+			    result.changes);
+	ms_sdnotify("READY=1");
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	static const struct {
+		int signal;
+		ms_loop_callback callback;
+	} table[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload } };
+
+	for (size_t i = 0; i < ms_array_size(table); i++) {
+		int r = ms_loop_add_signal(daemon->loop, table[i].signal, table[i].callback, daemon,
+					   &daemon->signals[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int start(struct daemon *daemon, const struct ms_config *config, struct ms_error *err)
+{
+	char socket[4096];
+	int r = ms_loop_new(&daemon->loop);
+
+	if (r == 0)
+		r = watch_signals(daemon);
+	if (r == 0 && mkdir(config->run_dir, 0755) < 0 && errno != EEXIST)
+		r = ms_error_set(err, -errno, "cannot make %s: %s", config->run_dir,
+				 strerror(errno));
+	if (r == 0)
+		r = ms_manager_start(config, daemon->loop, &daemon->manager, err);
+	snprintf(socket, sizeof(socket), "%s/control.sock", config->run_dir);
+	if (r == 0)
+		r = ms_control_open(daemon->manager, daemon->loop, socket, &daemon->server, err);
+	return r;
+}
+
+static void stop(struct daemon *daemon)
+{
+	if (daemon->server)
+		ms_control_server_close(daemon->server);
+	ms_manager_stop(daemon->manager);
+	for (size_t i = 0; i < ms_array_size(daemon->signals); i++)
+		ms_watch_free(daemon->signals[i]);
+	ms_loop_free(daemon->loop);
+}
+
+static int run(const struct ms_config *config, struct ms_error *err)
+{
+	struct daemon daemon = { 0 };
+	int r = start(&daemon, config, err);
+
+	if (r == 0) {
+		if (config->trial)
+			ms_banner_print(daemon.manager, stdout);
+		ms_sdnotify("READY=1");
+		r = ms_loop_run(daemon.loop);
+		ms_sdnotify("STOPPING=1");
+	}
+	stop(&daemon);
+	if (config->cleanup_on_exit && r != -EBUSY) {
+		ms_removal_forget_state(config);
+		ms_removal_run(config, false, NULL, NULL);
+		ms_log_notice("daemon", "stopped; everything was removed");
+	} else if (r == 0) {
+		ms_log_notice("daemon", "stopped; protection stays in place. To remove it: "
+					"microsegd --cleanup");
+	}
+	return r;
+}
+
+static int clean_up(const struct ms_options *options, struct ms_error *err)
+{
+	int r = ms_manager_probe_lock(err);
+
+	return r < 0 ? r : ms_removal_run(&options->config, options->dry_run, stdout, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct ms_options options = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+	char text[1024];
+	int r = ms_options_parse(argc, argv, &options, &err);
+
+	ms_log_set_level(options.config.log_level);
+	if (r == 0 && options.task == MS_TASK_CHECK_CONFIG)
+		r = ms_sources_check(&options.config, &err);
+	else if (r == 0 && options.task == MS_TASK_CLEANUP)
+		r = clean_up(&options, &err);
+	else if (r == 0)
+		r = run(&options.config, &err);
+	if (r < 0)
+		fprintf(stderr, "microsegd: %s\n",
+			ms_error_is_set(&err) ? ms_error_format(&err, text, sizeof(text))
+					      : strerror(-r));
+	ms_config_fini(&options.config);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -55,7 +55,7 @@ tidy)
   ;;
 shell)
   look_at scripts
-  shellcheck -x "${files[@]}"
+  shellcheck -x -P "$root" "${files[@]}"
   ;;
 spelling)
   codespell --quiet-level 2 --ignore-words tests/check/spelling-ok \

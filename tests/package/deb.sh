@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# usage: deb.sh ROOT BUILD
+#
+# Installs, upgrades, removes and purges the package in a clean chroot of the running distribution,
+# made once and kept below BUILD, from the package sources of this machine.
+set -euo pipefail
+
+build=$(readlink -f "$2")
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tests/package/expect.sh
+. "$here/expect.sh"
+
+# Everything below runs in a mount namespace of its own, so nothing stays mounted.
+if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
+  MS_PACKAGE_NAMESPACE=$$ exec unshare --mount "$0" "$@"
+fi
+scratch=$(mktemp -d)
+trap 'umount -R "$scratch/root" 2>/dev/null || :; rm -rf "$scratch"' EXIT
+
+codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+base=$build/chroot-$codename
+if [ ! -e "$base.complete" ]; then
+  # shellcheck disable=SC2016  # apt's own variable
+  mirror=$(apt-get indextargets --format '$(URI)' 'Created-By: Packages' |
+    sed -n "s,/dists/$codename/main/.*,,p" | head -n 1)
+  rm -rf "$base"
+  # Nothing of this machine's own configuration, and no service is started in there.
+  debootstrap --variant=minbase "$codename" "$base" "$mirror"
+  printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
+  chmod 755 "$base/usr/sbin/policy-rc.d"
+  touch "$base.complete"
+fi
+
+# The chroot is a layer over the cached one; its changes go with the namespace.
+mkdir -p "$scratch/root" "$scratch/layer"
+mount -t tmpfs tmpfs "$scratch/layer"
+mkdir "$scratch/layer/upper" "$scratch/layer/work"
+mount -t overlay overlay "$scratch/root" \
+  -o "lowerdir=$base,upperdir=$scratch/layer/upper,workdir=$scratch/layer/work"
+mount -t proc proc "$scratch/root/proc"
+cp /etc/resolv.conf "$scratch/root/etc/resolv.conf"
+
+package() {
+  rm -rf "$scratch/cpack"
+  (cd "$build" && cpack -G DEB -B "$scratch/cpack" -D CPACK_PACKAGE_VERSION="$1" "${@:2}") \
+    >"$scratch/cpack.log" 2>&1 || {
+    cat "$scratch/cpack.log"
+    return 1
+  }
+  mv "$scratch"/cpack/*.deb "$scratch/root/microseg_$1.deb"
+}
+
+inside() {
+  chroot "$scratch/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
+    LC_ALL=C "$@"
+}
+
+listing() {
+  inside find / -xdev \( -path /proc -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg \
+    -o -path /var/lib/apt -o -path /tmp \) -prune -o -print | sort
+}
+
+file_is() {
+  [ "$(cat "$scratch/root$1")" = "$2" ]
+}
+
+nothing_enabled() {
+  [ -z "$(find "$scratch/root/etc/systemd" -name 'microseg*' 2>/dev/null)" ]
+}
+
+package 0.1.0
+package 0.1.1
+
+# Its libraries first, so that what is compared below is the package's own doing.
+depends=$(inside dpkg-deb -f /microseg_0.1.0.deb Depends)
+echo "Depends: $depends"
+expect 'libraries are computed' grep -q 'libbpf1.*libjansson4' <<<"$(tr , '\n' <<<"$depends" | sort |
+  tr -d '\n')"
+inside apt-get -q update >"$scratch/apt" 2>&1
+inside apt-get -q -y --no-install-recommends install /microseg_0.1.0.deb >"$scratch/apt" 2>&1 || {
+  cat "$scratch/apt"
+  exit 1
+}
+inside dpkg --purge microseg >"$scratch/apt" 2>&1 || {
+  cat "$scratch/apt"
+  exit 1
+}
+before=$(listing)
+
+expect 'installs' inside dpkg -i /microseg_0.1.0.deb
+cp "$scratch/out" "$scratch/said"
+expect 'prints the first command' grep -qx '  sudo microsegctl policy check' "$scratch/said"
+expect 'prints the second' grep -qx '  sudo systemctl enable --now microsegd' "$scratch/said"
+expect 'prints the third' grep -qx '  sudo microsegctl status' "$scratch/said"
+expect 'makes the group' inside getent group microseg
+expect 'enables nothing' nothing_enabled
+expect 'has the unit' test -f "$scratch/root/usr/lib/systemd/system/microsegd.service"
+expect 'the unit starts what was installed' grep -qx 'ExecStart=/usr/sbin/microsegd' \
+  "$scratch/root/usr/lib/systemd/system/microsegd.service"
+expect 'has a page for the daemon' test -f "$scratch/root/usr/share/man/man8/microsegd.8"
+expect 'has a page for the policy' test -f "$scratch/root/usr/share/man/man5/microseg-policy.5"
+expect 'all libraries are found' never grep -q 'not found' <<<"$(inside ldd /usr/sbin/microsegd \
+  /usr/bin/microsegctl)"
+expect 'the daemon likes its configuration' inside microsegd --check-config
+expect 'the CLI runs' inside microsegctl version
+expect 'the CLI likes the example policy' inside microsegctl policy check
+expect 'the CLI can refuse' never inside microsegctl policy check /etc/microseg/microseg.yaml
+
+echo '# mine' >"$scratch/root/etc/microseg/microseg.yaml"
+echo '# mine too' >"$scratch/root/etc/microseg/policy.d/90-mine.yaml"
+rm "$scratch/root/etc/microseg/policy.d/50-default.yaml"
+mkdir -p "$scratch/root/var/lib/microseg"
+echo state >"$scratch/root/var/lib/microseg/state"
+
+expect 'upgrades' inside dpkg -i /microseg_0.1.1.deb
+cp "$scratch/out" "$scratch/said"
+expect 'is the new version' grep -qx 'Version: 0.1.1' <<<"$(inside dpkg -s microseg)"
+expect 'keeps what I changed' file_is /etc/microseg/microseg.yaml '# mine'
+expect 'keeps what I added' file_is /etc/microseg/policy.d/90-mine.yaml '# mine too'
+expect 'does not bring back what I removed' never test -e \
+  "$scratch/root/etc/microseg/policy.d/50-default.yaml"
+expect 'keeps the state' file_is /var/lib/microseg/state state
+expect 'does not explain itself twice' never grep -q 'enable --now' "$scratch/said"
+expect 'still enables nothing' nothing_enabled
+
+expect 'is removed' inside dpkg --remove microseg
+expect 'the daemon is gone' never test -e "$scratch/root/usr/sbin/microsegd"
+expect 'the unit is gone' never test -e "$scratch/root/usr/lib/systemd/system/microsegd.service"
+expect 'my configuration is not' file_is /etc/microseg/microseg.yaml '# mine'
+expect 'nor is the state' file_is /var/lib/microseg/state state
+
+expect 'comes back' inside dpkg -i /microseg_0.1.1.deb
+expect 'still keeps what I changed' file_is /etc/microseg/microseg.yaml '# mine'
+expect 'is purged' inside dpkg --purge microseg
+expect 'the group is gone' never inside getent group microseg
+expect 'leaves no file behind' diff <(echo "$before") <(listing)
+
+sum_up

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/membership.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/ms_check.h"
+
+static uint32_t now; /* ticks; one a second here */
+
+static uint32_t deadline(void *user, uint64_t timeout_ns)
+{
+	(void)user;
+	return now + (uint32_t)(timeout_ns / 1000000000);
+}
+
+static struct ms_set_member member(const char *text, uint64_t seconds, enum ms_source source)
+{
+	struct ms_set_member of = { .timeout_ns = seconds * 1000000000,
+				    .origin = { .source = source } };
+
+	ck_assert(ms_cidr_parse(text, &of.cidr));
+	return of;
+}
+
+static struct ms_membership build(struct ms_set_member *members, size_t count,
+				  const struct ms_membership *old)
+{
+	struct ms_set_def def = { .name = (char *)"set", .members = members, .n_members = count };
+	struct ms_membership membership;
+
+	ck_assert_int_eq(ms_membership_build(&def, old, deadline, NULL, &membership), 0);
+	return membership;
+}
+
+START_TEST(duplicates_become_the_one_that_stays_longer)
+{
+	struct ms_set_member members[] = {
+		member("10.0.0.2", 5, MS_SOURCE_FILE),
+		member("10.0.0.1", 0, MS_SOURCE_FILE),
+		member("10.0.0.1", 9, MS_SOURCE_RUNTIME),
+		member("10.0.0.2", 7, MS_SOURCE_RUNTIME),
+	};
+	struct ms_membership set;
+
+	now = 100;
+	set = build(members, 4, NULL);
+	ck_assert_uint_eq(set.count, 2);
+	ck_assert_uint_eq(set.members[0].expires_tick, 0);
+	ck_assert_uint_eq(set.members[1].expires_tick, 107);
+	ms_membership_fini(&set);
+}
+END_TEST
+
+START_TEST(a_document_timeout_goes_on_over_commits)
+{
+	struct ms_set_member members[] = { member("10.0.0.1", 60, MS_SOURCE_FILE) };
+	struct ms_membership first, second, third;
+
+	now = 100;
+	first = build(members, 1, NULL);
+	now = 130;
+	second = build(members, 1, &first);
+	ck_assert_uint_eq(second.members[0].expires_tick, 160);
+	ck_assert(ms_membership_equal(&first, &second));
+	/* A document that says another timeout means it. */
+	members[0].timeout_ns *= 2;
+	third = build(members, 1, &second);
+	ck_assert_uint_eq(third.members[0].expires_tick, 250);
+	ck_assert(!ms_membership_equal(&second, &third));
+	ms_membership_fini(&first);
+	ms_membership_fini(&second);
+	ms_membership_fini(&third);
+}
+END_TEST
+
+START_TEST(put_and_remove_keep_the_order)
+{
+	static const char *const texts[] = { "10.0.0.5", "10.0.0.0/8", "::1", "10.0.0.1",
+					     "10.0.0.5" };
+	struct ms_membership set = { 0 };
+	struct ms_member one = { 0 };
+
+	for (size_t i = 0; i < 5; i++) {
+		ck_assert(ms_cidr_parse(texts[i], &one.cidr));
+		ck_assert_int_eq(ms_membership_put(&set, &one), 0);
+	}
+	ck_assert_uint_eq(set.count, 4);
+	for (size_t i = 1; i < set.count; i++)
+		ck_assert_int_lt(ms_cidr_compare(&set.members[i - 1].cidr, &set.members[i].cidr),
+				 0);
+	ck_assert(ms_membership_remove(&set, &one.cidr));
+	ck_assert(!ms_membership_remove(&set, &one.cidr));
+	ck_assert_ptr_null(ms_membership_find(&set, &one.cidr));
+	ms_membership_fini(&set);
+}
+END_TEST
+
+START_TEST(equal_allows_a_tick_of_rounding_and_no_more)
+{
+	struct ms_set_member members[] = { member("10.0.0.1", 60, MS_SOURCE_RUNTIME) };
+	struct ms_membership a, b;
+
+	now = 100;
+	a = build(members, 1, NULL);
+	now = 101;
+	b = build(members, 1, NULL);
+	ck_assert(ms_membership_equal(&a, &b));
+	ms_membership_fini(&b);
+	now = 110;
+	b = build(members, 1, NULL);
+	ck_assert(!ms_membership_equal(&a, &b));
+	ms_membership_fini(&a);
+	ms_membership_fini(&b);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core/membership");
+	TCase *tcase = tcase_create("membership");
+
+	tcase_add_test(tcase, duplicates_become_the_one_that_stays_longer);
+	tcase_add_test(tcase, a_document_timeout_goes_on_over_commits);
+	tcase_add_test(tcase, put_and_remove_keep_the_order);
+	tcase_add_test(tcase, equal_allows_a_tick_of_rounding_and_no_more);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/state/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/policy/document.h"
+#include "tests/harness/ms_check.h"
+
+static struct ms_runtime runtime;
+
+static void set_up(void)
+{
+	ck_assert_int_eq(ms_runtime_init(&runtime), 0);
+}
+
+static void tear_down(void)
+{
+	ms_runtime_fini(&runtime);
+}
+
+static struct ms_cidr cidr(const char *text)
+{
+	struct ms_cidr parsed;
+
+	ck_assert_msg(ms_cidr_parse(text, &parsed), "%s", text);
+	return parsed;
+}
+
+static void add(const char *set, const char *member, int64_t expires_ms)
+{
+	struct ms_cidr parsed = cidr(member);
+
+	ck_assert_int_eq(ms_runtime_set_add(&runtime, set, &parsed, expires_ms), 0);
+}
+
+START_TEST(members_are_sorted_and_never_twice)
+{
+	const struct ms_runtime_set *set;
+
+	add("office", "10.0.0.9", 0);
+	add("office", "10.0.0.1", 0);
+	add("office", "2001:db8::1", 0);
+	add("office", "10.0.0.9", 5000);
+	set = ms_runtime_find_set(&runtime, "office");
+	ck_assert_uint_eq(set->n_members, 3);
+	for (size_t i = 1; i < set->n_members; i++)
+		ck_assert_int_lt(ms_cidr_compare(&set->members[i - 1].cidr, &set->members[i].cidr),
+				 0);
+	ck_assert_int_eq(set->members[1].expires_ms, 5000);
+}
+END_TEST
+
+START_TEST(an_emptied_set_stays)
+{
+	struct ms_cidr member = cidr("10.0.0.1");
+
+	ck_assert_int_eq(ms_runtime_set_remove(&runtime, "office", &member), -ENOENT);
+	add("office", "10.0.0.1", 0);
+	ck_assert_int_eq(ms_runtime_set_remove(&runtime, "office", &member), 0);
+	ck_assert_int_eq(ms_runtime_set_remove(&runtime, "office", &member), -ENOENT);
+	ck_assert_ptr_nonnull(ms_runtime_find_set(&runtime, "office"));
+}
+END_TEST
+
+START_TEST(only_what_is_due_expires)
+{
+	add("a", "10.0.0.1", 1000);
+	add("a", "10.0.0.2", 0);
+	add("b", "10.0.0.3", 3000);
+	ck_assert_int_eq(ms_runtime_next_member_expiry(&runtime), 1000);
+	ck_assert_uint_eq(ms_runtime_expire_members(&runtime, 999), 0);
+	ck_assert_uint_eq(ms_runtime_expire_members(&runtime, 1000), 1);
+	ck_assert_int_eq(ms_runtime_next_member_expiry(&runtime), 3000);
+	ck_assert_uint_eq(ms_runtime_expire_members(&runtime, 5000), 1);
+	ck_assert_int_eq(ms_runtime_next_member_expiry(&runtime), 0);
+	ck_assert_uint_eq(ms_runtime_find_set(&runtime, "a")->n_members, 1);
+}
+END_TEST
+
+static void add_rule(const char *text)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_rule rule;
+
+	ck_assert_msg(ms_document_parse_rule("test", text, &rule, &err) == 0, "%s", err.message);
+	rule.origin.source = MS_SOURCE_RUNTIME;
+	ck_assert_int_eq(ms_policy_add_rule(runtime.rules, &rule), 0);
+	ms_rule_fini(&rule);
+}
+
+START_TEST(file_form_reads_back_to_the_same)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_runtime back;
+	char *text = NULL;
+	size_t length;
+
+	add_rule("{ id: runtime/1, dir: in, proto: tcp, dport: 80, action: deny }");
+	add_rule("{ id: web, from: 'set:office', action: allow, comment: \"a \\\"b\\\" \\n c\" }");
+	add("office", "10.0.0.0/24", 0);
+	add("office", "2001:db8::/32", 12345);
+	add("emptied", "10.0.0.1", 1);
+	ms_runtime_expire_members(&runtime, 2);
+	ck_assert_int_eq(ms_runtime_set_mode(&runtime, "uplinks", MS_MODE_AUDIT), 0);
+	ck_assert_int_eq(ms_runtime_set_panic(&runtime, "", MS_PANIC_CLOSED), 0);
+	runtime.next_rule = 17;
+
+	ck_assert_int_eq(ms_runtime_encode(&runtime, &text, &length), 0);
+	ck_assert_int_eq(ms_runtime_init(&back), 0);
+	ck_assert_msg(ms_runtime_decode(text, length, &back, &err) == 0, "%s", err.message);
+	free(text);
+	ck_assert_uint_eq(back.next_rule, 17);
+	ck_assert_uint_eq(back.rules->n_rules, 2);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert(ms_rule_equal(&back.rules->rules[i], &runtime.rules->rules[i]));
+	ck_assert_str_eq(back.rules->rules[1].comment, "a \"b\" \n c");
+	ck_assert_uint_eq(ms_runtime_find_set(&back, "office")->n_members, 2);
+	ck_assert_int_eq(ms_runtime_find_set(&back, "office")->members[1].expires_ms, 12345);
+	ck_assert_uint_eq(ms_runtime_find_set(&back, "emptied")->n_members, 0);
+	ck_assert_int_eq(ms_runtime_find_override(&back, "uplinks")->mode, MS_MODE_AUDIT);
+	ck_assert_int_eq(ms_runtime_find_override(&back, "")->panic, MS_PANIC_CLOSED);
+	ms_runtime_fini(&back);
+}
+END_TEST
+
+static const char *const damaged[] = {
+	"",
+	"[]",
+	"{}",
+	"{\"version\": 2, \"next_rule\": 1, \"rules\": \"\", \"sets\": {}, \"overrides\": []}",
+	"{\"version\": 1, \"next_rule\": 0, \"rules\": \"\", \"sets\": {}, \"overrides\": []}",
+	"{\"version\": 1, \"next_rule\": 1, \"rules\": \"{\", \"sets\": {}, \"overrides\": []}",
+	"{\"version\": 1, \"next_rule\": 1, \"rules\": \"{\\\"version\\\": 1}\", "
+	"\"sets\": {\"a\": [{\"addr\": \"10.0.0.1/33\"}]}, \"overrides\": []}",
+	"{\"version\": 1, \"next_rule\": 1, \"rules\": \"{\\\"version\\\": 1}\", \"sets\": {}, "
+	"\"overrides\": [{\"group\": \"a\", \"mode\": 9, \"panic\": 0}]}",
+};
+
+START_TEST(damaged_file_is_refused_and_changes_nothing)
+{
+	struct ms_error err = MS_ERROR_INIT;
+
+	add("office", "10.0.0.1", 0);
+	ck_assert_int_lt(ms_runtime_decode(damaged[_i], strlen(damaged[_i]), &runtime, &err), 0);
+	ck_assert(ms_error_is_set(&err));
+	ck_assert_uint_eq(ms_runtime_find_set(&runtime, "office")->n_members, 1);
+}
+END_TEST
+
+START_TEST(copy_is_its_own)
+{
+	struct ms_runtime copy;
+	struct ms_cidr other = cidr("10.0.0.2");
+
+	add("office", "10.0.0.1", 0);
+	ck_assert_int_eq(ms_runtime_copy(&runtime, &copy), 0);
+	ck_assert_int_eq(ms_runtime_set_add(&copy, "office", &other, 0), 0);
+	ck_assert_int_eq(ms_runtime_set_mode(&copy, "g", MS_MODE_AUDIT), 0);
+	ck_assert_uint_eq(ms_runtime_find_set(&runtime, "office")->n_members, 1);
+	ck_assert_ptr_null(ms_runtime_find_override(&runtime, "g"));
+	ms_runtime_fini(&copy);
+}
+END_TEST
+
+START_TEST(policy_form_has_rules_and_live_members_only)
+{
+	struct ms_policy *policy;
+
+	add_rule("{ id: a, action: deny }");
+	add("office", "10.0.0.1", 500);
+	add("office", "10.0.0.2", 3000);
+	ck_assert_int_eq(ms_runtime_policy(&runtime, 1000, &policy), 0);
+	ck_assert_uint_eq(policy->n_rules, 1);
+	ck_assert_uint_eq(policy->n_sets, 1);
+	ck_assert_uint_eq(policy->sets[0].n_members, 1);
+	ck_assert_uint_eq(policy->sets[0].members[0].timeout_ns, 2000000000ULL);
+	ck_assert_int_eq(policy->sets[0].origin.source, MS_SOURCE_RUNTIME);
+	ms_policy_free(policy);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("state/runtime");
+	TCase *tcase = tcase_create("runtime");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, members_are_sorted_and_never_twice);
+	tcase_add_test(tcase, an_emptied_set_stays);
+	tcase_add_test(tcase, only_what_is_due_expires);
+	tcase_add_test(tcase, file_form_reads_back_to_the_same);
+	tcase_add_loop_test(tcase, damaged_file_is_refused_and_changes_nothing, 0,
+			    sizeof(damaged) / sizeof(damaged[0]));
+	tcase_add_test(tcase, copy_is_its_own);
+	tcase_add_test(tcase, policy_form_has_rules_and_live_members_only);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/state/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/state/file.h"
+#include "tests/harness/ms_check.h"
+
+static char dir[64], path[128];
+
+static void set_up(void)
+{
+	strcpy(dir, "/tmp/ms-state-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/state", dir);
+}
+
+static void tear_down(void)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static struct ms_state *open_state(void)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_state *state;
+
+	ck_assert_msg(ms_state_open(path, &state, &err) == 0, "%s", err.message);
+	return state;
+}
+
+START_TEST(directory_is_made_private)
+{
+	struct stat st;
+
+	ms_state_close(open_state());
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+}
+END_TEST
+
+START_TEST(foreign_directory_is_refused)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_state *state = NULL;
+
+	if (_i == 0)
+		ck_assert_int_eq(symlink(dir, path), 0);
+	else {
+		ck_assert_int_eq(mkdir(path, 0700), 0);
+		ck_assert_int_eq(chmod(path, 0777), 0);
+	}
+	ck_assert_int_lt(ms_state_open(path, &state, &err), 0);
+	ck_assert(ms_error_is_set(&err));
+	ck_assert_ptr_null(state);
+}
+END_TEST
+
+START_TEST(generation_is_zero_until_saved)
+{
+	struct ms_state *state = open_state();
+
+	ck_assert_uint_eq(ms_state_load_generation(state), 0);
+	ck_assert_int_eq(ms_state_save_generation(state, 41), 0);
+	ck_assert_uint_eq(ms_state_load_generation(state), 41);
+	ms_state_close(state);
+}
+END_TEST
+
+START_TEST(documents_come_back_byte_for_byte)
+{
+	static const char text[] = "version: 1\n# \xc3\xa4 \"quoted\"\ttab\n";
+	struct ms_state *state = open_state();
+	struct ms_documents documents = MS_DOCUMENTS_INIT, back;
+	struct ms_error err = MS_ERROR_INIT;
+
+	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_APPLIED, &back, &err), -ENOENT);
+	ck_assert_int_eq(ms_documents_add(&documents, "10-a.yaml", text, sizeof(text) - 1), 0);
+	ck_assert_int_eq(ms_documents_add(&documents, "20-b.yaml", "", 0), 0);
+	ck_assert_int_eq(ms_state_save_documents(state, MS_STATE_APPLIED, &documents), 0);
+	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_APPLIED, &back, &err), 0);
+	ck_assert_uint_eq(back.count, 2);
+	ck_assert_str_eq(back.items[0].name, "10-a.yaml");
+	ck_assert_uint_eq(back.items[0].length, sizeof(text) - 1);
+	ck_assert_mem_eq(back.items[0].text, text, sizeof(text));
+	ck_assert_int_eq(ms_state_forget_documents(state, MS_STATE_APPLIED), 0);
+	ck_assert_int_eq(ms_state_forget_documents(state, MS_STATE_APPLIED), 0);
+	ms_documents_fini(&back);
+	ms_documents_fini(&documents);
+	ms_state_close(state);
+}
+END_TEST
+
+static void write_file(const char *name, const char *text)
+{
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+
+	ck_assert_int_eq(ms_state_file_write(dir_fd, name, text, strlen(text)), 0);
+	close(dir_fd);
+}
+
+START_TEST(directory_is_read_in_byte_order_and_only_documents)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_documents documents;
+	char names[64];
+
+	write_file("20-b.yml", "b");
+	write_file("10-a.yaml", "a");
+	write_file("Z.json", "z");
+	write_file("notes.txt", "x");
+	write_file(".hidden.yaml", "x");
+	write_file("10-a.yaml~", "x");
+	ck_assert_int_eq(ms_documents_read(dir, &documents, &err), 0);
+	ck_assert_str_eq(ms_documents_names(&documents, names, sizeof(names)),
+			 "10-a.yaml 20-b.yml Z.json");
+	ms_documents_fini(&documents);
+}
+END_TEST
+
+START_TEST(pipe_in_the_directory_is_refused_not_waited_for)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_documents documents = MS_DOCUMENTS_INIT;
+	char fifo[160];
+
+	snprintf(fifo, sizeof(fifo), "%s/10-pipe.yaml", dir);
+	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+	ck_assert_int_lt(ms_documents_read(dir, &documents, &err), 0);
+	ck_assert_ptr_nonnull(strstr(err.message, "10-pipe.yaml"));
+}
+END_TEST
+
+START_TEST(read_stops_at_its_limit)
+{
+	char *text = NULL;
+	size_t length;
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+
+	write_file("big", "0123456789");
+	ck_assert_int_eq(ms_state_file_read(dir_fd, "big", 9, &text, &length), -EFBIG);
+	ck_assert_int_eq(ms_state_file_read(dir_fd, "big", 10, &text, &length), 0);
+	ck_assert_uint_eq(length, 10);
+	ck_assert_str_eq(text, "0123456789");
+	free(text);
+	close(dir_fd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("state/state");
+	TCase *tcase = tcase_create("state");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, directory_is_made_private);
+	tcase_add_loop_test(tcase, foreign_directory_is_refused, 0, 2);
+	tcase_add_test(tcase, generation_is_zero_until_saved);
+	tcase_add_test(tcase, documents_come_back_byte_for_byte);
+	tcase_add_test(tcase, directory_is_read_in_byte_order_and_only_documents);
+	tcase_add_test(tcase, pipe_in_the_directory_is_refused_not_waited_for);
+	tcase_add_test(tcase, read_stops_at_its_limit);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

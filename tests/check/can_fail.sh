@@ -127,6 +127,17 @@ offends tidy 'clang-analyzer' \
   'printf "int ms_log_bad(void);\nint ms_log_bad(void)\n{\n\tint *p = 0;\n\n\treturn *p;\n}\n" >>core/base/log.c'
 # A check that finds nothing to look at has not looked.
 offends man 'no file to look at' 'rm docs/t.1'
+offends symbols 'ms_log_ is at home in core/base/log.c' 'mkdir core/other
+  printf "int ms_log_twice;\n" >core/other/log.c
+  compiled() {
+    mkdir -p "$scratch/build"
+    cc -I. -o "$scratch/build/1.o" -c core/base/log.c
+    cc -I. -o "$scratch/build/2.o" -c core/other/log.c
+    printf "[{\"directory\":\"%s\",\"command\":\"cc -o 1.o -c x\",\"file\":\"%s\"}," \
+      "$scratch/build" "$PWD/core/base/log.c" >"$scratch/build/compile_commands.json"
+    printf "{\"directory\":\"%s\",\"command\":\"cc -o 2.o -c x\",\"file\":\"%s\"}]\n" \
+      "$scratch/build" "$PWD/core/other/log.c" >>"$scratch/build/compile_commands.json"
+  }'
 offends symbols 'no object file' 'compiled() { mkdir -p "$scratch/build"; echo "[]" >"$scratch/build/compile_commands.json"; }'
 
 echo "100%: Checks: $checks, Failures: $failures, Errors: 0"

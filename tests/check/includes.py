@@ -32,13 +32,19 @@ ROOMS = {
     "cli": ("core/cli/", "base policy message"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
+    "options": ("core/options", "base config"),
+    "default_policy": ("core/default_policy", ""),
+    "sources": ("core/sources", "base policy state config default_policy"),
     "membership": ("core/membership", "base policy"),
     "committer": ("core/committer", "base abi layout dataplane policy classify membership"),
+    "flips": ("core/flips", "base abi layout dataplane iface session trace"),
+    "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy classify iface event session trace state "
-        "loop config membership committer",
+        "loop config sources membership committer flips",
     ),
+    "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
         "core/control/",
         "base abi layout dataplane netlink policy classify iface event session trace state loop "
@@ -46,7 +52,7 @@ ROOMS = {
     ),
     "main": (
         "core/daemon_main",
-        "base dataplane iface netlink policy loop config manager control",
+        "base loop config options sources manager control banner removal",
     ),
 }
 
@@ -59,7 +65,7 @@ LIBRARIES = [
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*"),
     (r"netlink/.*", r"netlink/.*"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
-    (r"argp\.h", r"core/(cli/.*|daemon_main\.c)"),
+    (r"argp\.h", r"core/(cli/.*|options\.c)"),
     (r".*\.skel\.h", r"bpf/dataplane.*"),
     (r"vm" r"linux\.h", r"$^"),
 ]

@@ -18,9 +18,11 @@ import subprocess
 import sys
 
 NOUNS = {
-    "core/base/addr": {"cidr": "an address with a length; one cannot be read without the other"},
-    "core/base/parse": {"format": "the inverse of each parser stands beside it"},
-    "core/loop": {"watch": "what the loop hands out; has no life of its own"},
+    "core/base/addr": ("cidr",),  # an address with a length; neither is read without the other
+    "core/base/parse": ("format",),  # the inverse of each parser stands beside it
+    "core/loop": ("watch",),  # what the loop hands out; no life of its own
+    "core/policy/model": ("failsafe", "group_def", "set_def", "rule", "origin", "source"),  # its parts
+    "core/event/event": ("dir", "reason", "stat", "verdict"),  # names generated from one list
 }
 MAIN = {"core/daemon_main.c", "core/cli/main.c"}
 
@@ -43,7 +45,7 @@ def prefixes(path):
     if rooms:
         # core/session/session.c and whatever speaks for its room as a whole
         result.add("_".join(["ms"] + rooms))
-    for noun in NOUNS.get(os.path.splitext(path)[0], {}):
+    for noun in NOUNS.get(os.path.splitext(path)[0], ()):
         result.add("ms_" + noun)
     return result
 
@@ -64,6 +66,7 @@ def main():
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
     complaints = seen = 0
+    homes = {}
     for command in commands:
         path = os.path.relpath(os.path.realpath(command["file"]), root)
         if not path.startswith(("core/", "bpf/", "netlink/", "plugins/")) or path in MAIN:
@@ -78,8 +81,15 @@ def main():
         seen += 1
         allowed = prefixes(path)
         for symbol in exported(obj):
-            if not any(symbol == p or symbol.startswith(p + "_") for p in allowed):
+            fitting = [p for p in allowed if symbol == p or symbol.startswith(p + "_")]
+            if not fitting:
                 print(f"{path}:1: exports {symbol}, but its path says {' or '.join(sorted(allowed))}")
+                complaints += 1
+                continue
+            prefix = max(fitting, key=len)
+            home = homes.setdefault(prefix, path)
+            if os.path.dirname(home) != os.path.dirname(path):
+                print(f"{path}:1: exports {symbol}, but {prefix}_ is at home in {home}")
                 complaints += 1
     if seen == 0:
         print("no object file was looked at")

@@ -17,7 +17,7 @@ if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
   MS_PACKAGE_NAMESPACE=$$ exec unshare --mount "$0" "$@"
 fi
 scratch=$(mktemp -d)
-trap 'umount -R "$scratch/root" 2>/dev/null || :; rm -rf "$scratch"' EXIT
+trap 'umount -R "$scratch/root" "$scratch/layer" 2>/dev/null || :; rm -rf "$scratch"' EXIT
 
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 base=$build/chroot-$codename
@@ -27,7 +27,10 @@ if [ ! -e "$base.complete" ]; then
     sed -n "s,/dists/$codename/main/.*,,p" | head -n 1)
   rm -rf "$base"
   # Nothing of this machine's own configuration, and no service is started in there.
-  debootstrap --variant=minbase "$codename" "$base" "$mirror"
+  debootstrap --variant=minbase "$codename" "$base" "$mirror" >"$base.log" 2>&1 || {
+    cat "$base.log"
+    exit 1
+  }
   printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
   chmod 755 "$base/usr/sbin/policy-rc.d"
   touch "$base.complete"

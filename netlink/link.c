@@ -133,49 +133,15 @@ int ms_link_parse_gone(struct nlmsghdr *message, uint32_t *ret_ifindex, bool *re
 	return 0;
 }
 
-static struct nl_msg *make_message(int type, const void *header, size_t size)
-{
-	struct nl_msg *message = nlmsg_alloc_simple(type, 0);
-
-	if (message && nlmsg_append(message, (void *)header, size, NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(message);
-		message = NULL;
-	}
-	return message;
-}
-
 struct nl_msg *ms_link_ask(uint32_t ifindex)
 {
-	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct nl_msg *message = nlmsg_alloc_simple(RTM_GETLINK, 0);
 
-	return make_message(RTM_GETLINK, &header, sizeof(header));
-}
-
-struct nl_msg *ms_link_ask_packets(uint32_t ifindex)
-{
-	const struct if_stats_msg header = {
-		.family = AF_UNSPEC,
-		.ifindex = ifindex,
-		.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64),
-	};
-
-	return make_message(RTM_GETSTATS, &header, sizeof(header));
-}
-
-int ms_link_parse_packets(struct nlmsghdr *message, uint64_t *ret_received, uint64_t *ret_sent)
-{
-	struct nlattr *attributes[IFLA_STATS_MAX + 1];
-	struct rtnl_link_stats64 stats;
-
-	if (message->nlmsg_type != RTM_NEWSTATS ||
-	    nlmsg_parse(message, sizeof(struct if_stats_msg), attributes, IFLA_STATS_MAX, NULL) < 0)
-		return -EBADMSG;
-	if (nla_memcpy(&stats, attributes[IFLA_STATS_LINK_64], sizeof(stats)) <
-	    (int)(2 * sizeof(uint64_t)))
-		return -EBADMSG;
-	*ret_received = stats.rx_packets;
-	*ret_sent = stats.tx_packets;
-	return 0;
+	if (message && nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO) == 0)
+		return message;
+	nlmsg_free(message);
+	return NULL;
 }
 
 /* Masters take over the address of a port, so theirs changes in the course of a normal life. */

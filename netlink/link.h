@@ -39,13 +39,9 @@ int ms_link_parse(struct nlmsghdr *message, struct ms_link *ret_link);
  * sends an AF_BRIDGE RTM_DELLINK for a living device. */
 int ms_link_parse_gone(struct nlmsghdr *message, uint32_t *ret_ifindex, bool *ret_moved);
 
-/* Questions for ms_request_send(): one device; its counters alone. The caller's to free; NULL = out
- * of memory. */
+/* The question for one device, or for a dump of all (0). The caller's to free; NULL = out of
+ * memory. */
 struct nl_msg *ms_link_ask(uint32_t ifindex);
-struct nl_msg *ms_link_ask_packets(uint32_t ifindex);
-
-/* RTM_NEWSTATS with IFLA_STATS_LINK_64. */
-int ms_link_parse_packets(struct nlmsghdr *message, uint64_t *ret_received, uint64_t *ret_sent);
 
 /* Of two descriptions with one ifindex between which messages were lost: may they be the same
  * device? See docs/adr/0040 for what this can and cannot know. */

@@ -22,6 +22,7 @@
 #include "netlink/default_routes.h"
 #include "netlink/links.h"
 #include "netlink/nlerr.h"
+#include "netlink/packets.h"
 #include "netlink/request.h"
 
 /* The kernel's default holds 92 link messages, eleven short lives of a veth. */
@@ -497,37 +498,10 @@ void ms_monitor_ignore(struct ms_monitor *monitor, uint32_t port)
 	monitor->ignored_port = port;
 }
 
-struct packet_count {
-	uint64_t received, sent;
-	int error;
-};
-
-static void on_packets(void *user, size_t index, struct nlmsghdr *message)
-{
-	struct packet_count *count = user;
-
-	(void)index;
-	count->error = ms_link_parse_packets(message, &count->received, &count->sent);
-}
-
 int ms_monitor_read_packets(struct ms_monitor *monitor, uint32_t ifindex, uint64_t *ret_received,
 			    uint64_t *ret_sent)
 {
-	struct packet_count count = { .error = -ENODATA };
-	struct nl_msg *message = ms_link_ask_packets(ifindex);
-	int result = 0, r;
-
-	if (!message)
-		return -ENOMEM;
-	r = ms_request_send(monitor->request, &message, 1, &result, on_packets, &count);
-	nlmsg_free(message);
-	if (r == 0)
-		r = result < 0 ? result : count.error;
-	if (r == 0) {
-		*ret_received = count.received;
-		*ret_sent = count.sent;
-	}
-	return r;
+	return ms_packets_read(monitor->request, ifindex, ret_received, ret_sent);
 }
 
 const struct ms_link *ms_monitor_find(const struct ms_monitor *monitor, uint32_t ifindex)

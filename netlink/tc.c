@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "core/base/cleanup.h"
-#include "netlink/link.h"
+#include "netlink/packets.h"
 #include "netlink/request.h"
 
 #define HOOKS 2
@@ -81,6 +81,12 @@ struct ms_tc *ms_tc_close(struct ms_tc *tc)
 uint32_t ms_tc_port(const struct ms_tc *tc)
 {
 	return ms_request_port(tc->request);
+}
+
+int ms_tc_read_packets(struct ms_tc *tc, uint32_t ifindex, uint64_t *ret_received,
+		       uint64_t *ret_sent)
+{
+	return ms_packets_read(tc->request, ifindex, ret_received, ret_sent);
 }
 
 /* ---- messages ---- */
@@ -404,17 +410,8 @@ static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook, const struc
 	return r;
 }
 
-static void on_packets(void *user, size_t index, struct nlmsghdr *message)
-{
-	struct ms_tc_request *request = user;
-
-	(void)index;
-	ms_link_parse_packets(message, &request->received, &request->sent);
-}
-
 static int settle_interface(struct ms_tc *tc, struct ms_tc_request *request)
 {
-	ms_cleanup(free_message) struct nl_msg *packets = NULL;
 	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
 	enum qdisc qdisc;
 	bool guest;
@@ -432,8 +429,7 @@ static int settle_interface(struct ms_tc *tc, struct ms_tc_request *request)
 				request->program[hook]);
 	if (r < 0)
 		return r;
-	packets = ms_link_ask_packets(request->ifindex);
-	return send_one(tc, packets, on_packets, request);
+	return ms_tc_read_packets(tc, request->ifindex, &request->received, &request->sent);
 }
 
 /* Looks first: the kernel has no "delete if empty", so what somebody adds between this look and
@@ -471,8 +467,9 @@ static int batch_add(struct batch *batch, struct ms_tc_request *request, struct 
 static void on_batch_answer(void *user, size_t index, struct nlmsghdr *message)
 {
 	struct batch *batch = user;
+	struct ms_tc_request *request = batch->requests[index];
 
-	on_packets(batch->requests[index], 0, message);
+	ms_packets_parse(message, &request->received, &request->sent);
 }
 
 /* Sends and empties. Each request gets the first error of its messages. */
@@ -528,7 +525,7 @@ static int attach_some(struct ms_tc *tc, struct ms_tc_request *requests, size_t 
 		}
 		if (request->result == 0)
 			request->result =
-				batch_add(&batch, request, ms_link_ask_packets(request->ifindex));
+				batch_add(&batch, request, ms_packets_ask(request->ifindex));
 	}
 	if (r == 0)
 		r = batch_send(tc, &batch);

@@ -42,6 +42,10 @@ struct ms_tc_request {
  * even if single interfaces failed: see each result. -errno: the socket itself is broken. */
 int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count);
 
+/* The counters alone, for an interface attached by other means. */
+int ms_tc_read_packets(struct ms_tc *tc, uint32_t ifindex, uint64_t *ret_received,
+		       uint64_t *ret_sent);
+
 /* What is on the hooks now. */
 struct ms_tc_state {
 	bool has_clsact;

@@ -19,8 +19,11 @@ struct ms_attacher;
 int ms_attacher_new(struct ms_dataplane *dp, struct ms_attacher **ret_attacher,
 		    struct ms_error *err);
 struct ms_attacher *ms_attacher_free(struct ms_attacher *attacher); /* detaches nothing */
+/* For ms_monitor_ignore(). */
+uint32_t ms_attacher_port(const struct ms_attacher *attacher);
 
-/* tc for short-lived kinds, tcx for lasting ones where the kernel has it. */
+/* tc for short-lived kinds, tcx for lasting ones. Where the kernel has no tcx, everything is tc.
+ * `attacher` NULL: as if it had none. */
 enum ms_attach_how ms_attacher_choose(const struct ms_attacher *attacher,
 				      enum ms_attach_choice choice, const struct ms_link *link);
 
@@ -29,14 +32,19 @@ struct ms_attach_job {
 	enum ms_attach_how how;    /* NONE = take ours off, whichever it is */
 	enum ms_attach_how before; /* what is on it now as far as we know: make before break */
 	bool loopback;             /* ingress only */
-	int result;                /* out */
+	int result;                /* out: 0 or -errno */
+	/* out, with result 0 and how != NONE: the device's own counters right behind the attach. Of
+	 * a device that appeared after us, that is what passed unjudged, but for the packets of
+	 * those microseconds. */
+	uint64_t received, sent;
 };
-/* All of them, pipelined where possible. */
+/* All of them, tc ones first and pipelined; what an interface had by other means goes after the new
+ * program stands. -errno: the netlink socket is broken, no result is set. */
 int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, size_t count);
 
 /* From the kernel: is exactly our program on each wanted hook, exactly once? */
 struct ms_attach_state {
-	enum ms_attach_how how;
+	enum ms_attach_how how; /* with both on it, tcx: it is asked first */
 	bool present[MS_HOOK__COUNT];
 	uint32_t program_id[MS_HOOK__COUNT];
 	unsigned int before_us[MS_HOOK__COUNT], after_us[MS_HOOK__COUNT]; /* neighbours */

@@ -262,8 +262,11 @@ static void on_attached(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 		return;
 	}
 	entry->state = MS_IFACE_PROTECTED;
-	if (entry->attached_ns == 0)
+	if (entry->attached_ns == 0) {
 		entry->attached_ns = now_ns();
+		if (!entry->link.from_walk)
+			entry->unfiltered_packets = job->received + job->sent;
+	}
 	if (news)
 		tell(keeper, MS_KEEPER_PROTECTED, entry);
 }
@@ -396,7 +399,6 @@ static void verify_one(void *user, struct ms_iface_entry *entry)
 	struct ms_attach_job job = {
 		.ifindex = entry->link.ifindex,
 		.how = entry->want,
-		.side = entry->side,
 		.loopback = entry->link.is_loopback,
 	};
 	struct ms_attach_state state;

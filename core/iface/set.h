@@ -48,12 +48,14 @@ size_t ms_iface_set_count(const struct ms_iface_set *set);
 void ms_iface_set_foreach(struct ms_iface_set *set,
 			  void (*visit)(void *user, struct ms_iface_entry *entry), void *user);
 
-/* Fills group, side, reason and `want` of the entry from the policy; returns whether anything
- * that matters for the datapath or the hooks changed. */
+/* Fills group, side, reason, `want` and state of the entry from the policy; returns whether
+ * anything that matters for the datapath or the hooks changed. */
 bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,
 			 const struct ms_attacher *attacher);
 
-/* Entries whose `want` differs from `have`, as jobs; caller frees. -ENOMEM */
+/* Entries whose `want` differs from `have`, as jobs, those to be attached first; caller frees.
+ * `have` is what carries the program in force: of an earlier daemon's, say NONE. What failed is
+ * left out until something about it changes or its owner sets another state. -ENOMEM */
 int ms_iface_set_plan(struct ms_iface_set *set, struct ms_attach_job **ret_jobs, size_t *ret_count);
 
 #endif

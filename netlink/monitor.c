@@ -136,8 +136,10 @@ static void handle_tc(struct ms_monitor *monitor, struct nlmsghdr *message)
 
 	if (nlmsg_datalen(message) < (int)sizeof(*tc) || tc->tcm_ifindex <= 0)
 		return;
-	if (TC_H_MAJ(tc->tcm_parent) != TC_H_MAJ(TC_H_CLSACT))
-		return;
+	if (tc->tcm_parent != TC_H_CLSACT &&
+	    tc->tcm_parent != TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) &&
+	    tc->tcm_parent != TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS))
+		return; /* the root's and other qdiscs' */
 	if (monitor->ignored_port != 0 && message->nlmsg_pid == monitor->ignored_port)
 		return;
 	ms_links_touch_tc(monitor->links, (uint32_t)tc->tcm_ifindex);

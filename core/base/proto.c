@@ -59,6 +59,18 @@ static const struct name icmpv6_types[] = {
 	{ 143, "mld2-listener-report" },
 };
 
+/* Only "destination unreachable" has codes anybody names. */
+static const struct name icmp_codes[] = {
+	{ 0, "net-unreachable" },  { 1, "host-unreachable" },  { 2, "prot-unreachable" },
+	{ 3, "port-unreachable" }, { 4, "frag-needed" },       { 9, "net-prohibited" },
+	{ 10, "host-prohibited" }, { 13, "admin-prohibited" },
+};
+
+static const struct name icmpv6_codes[] = {
+	{ 0, "no-route" },         { 1, "admin-prohibited" }, { 3, "addr-unreachable" },
+	{ 4, "port-unreachable" }, { 5, "policy-fail" },      { 6, "reject-route" },
+};
+
 static const char *find_text(const struct name *names, size_t n_names, uint8_t number)
 {
 	for (size_t i = 0; i < n_names; i++)
@@ -120,4 +132,13 @@ bool ms_proto_icmp_parse(uint8_t proto, const char *text, uint8_t *ret_type)
 	if (proto == IPPROTO_ICMPV6)
 		return parse(icmpv6_types, ms_array_size(icmpv6_types), text, ret_type);
 	return false;
+}
+
+bool ms_proto_icmp_code_parse(uint8_t proto, uint8_t type, const char *text, uint8_t *ret_code)
+{
+	if (proto == IPPROTO_ICMP && type == 3)
+		return parse(icmp_codes, ms_array_size(icmp_codes), text, ret_code);
+	if (proto == IPPROTO_ICMPV6 && type == 1)
+		return parse(icmpv6_codes, ms_array_size(icmpv6_codes), text, ret_code);
+	return parse(NULL, 0, text, ret_code);
 }

@@ -20,5 +20,7 @@ char *ms_proto_format(uint8_t proto, char *buf, unsigned long size);
 const char *ms_proto_icmp_name(uint8_t proto, uint8_t type);
 /* A name or 0-255. */
 bool ms_proto_icmp_parse(uint8_t proto, const char *text, uint8_t *ret_type);
+/* A code of `type`: 0-255, or a name if it is destination-unreachable. */
+bool ms_proto_icmp_code_parse(uint8_t proto, uint8_t type, const char *text, uint8_t *ret_code);
 
 #endif

@@ -31,6 +31,10 @@ int ms_document_parse_file(const char *path, enum ms_source source, struct ms_po
 int ms_document_parse_path(const char *path, enum ms_source source, struct ms_policy *policy,
 			   struct ms_error *err);
 
+/* The bytes of a regular file of up to 256 MiB, with a NUL behind them; the caller frees. */
+int ms_document_read_file(const char *path, char **ret_text, size_t *ret_length,
+			  struct ms_error *err);
+
 /* One rule given as the words of `rule add` or as a mapping of the same schema, for source
  * runtime: `text` is a YAML/JSON flow mapping. */
 int ms_document_parse_rule(const char *name, const char *text, struct ms_rule *ret_rule,

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/policy/document_reader.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- places and refusals ---- */
+
+struct ms_place ms_document_reader_place(struct ms_document_reader *reader, size_t offset)
+{
+	const char *from, *newline;
+
+	if (offset > reader->length)
+		offset = reader->length;
+	if (offset < reader->known_line_start) {
+		reader->known_offset = reader->known_line_start = 0;
+		reader->known_line = 1;
+	}
+	from = reader->text + reader->known_offset;
+	while (reader->known_offset < offset &&
+	       (newline = memchr(from, '\n', (size_t)(reader->text + offset - from)))) {
+		from = newline + 1;
+		reader->known_line_start = (size_t)(from - reader->text);
+		reader->known_line++;
+	}
+	if (offset > reader->known_offset)
+		reader->known_offset = offset;
+	return (struct ms_place) {
+		.line = reader->known_line,
+		.column = (unsigned int)(offset - reader->known_line_start) + 1,
+	};
+}
+
+static int refuse(struct ms_document_reader *reader, struct ms_place place, const char *word,
+		  const char *format, va_list args)
+{
+	char message[512];
+
+	vsnprintf(message, sizeof(message), format, args);
+	return ms_error_set_at(reader->err, -EINVAL, reader->name, place.line, place.column, word,
+			       "%s", message);
+}
+
+int ms_document_reader_refuse(struct ms_document_reader *reader, struct ms_place place,
+			      const char *word, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = refuse(reader, place, word, format, args);
+	va_end(args);
+	return r;
+}
+
+/* What a person would call the word there: up to a blank or a mark of the syntax, or that mark. */
+static void copy_word(const struct ms_document_reader *reader, size_t offset, char *buf,
+		      size_t size)
+{
+	const char *at = reader->text + offset;
+	size_t rest = reader->length - offset, length = 0;
+
+	while (length < rest && length + 1 < size && !memchr(" \t\r\n,[]{}\"'", at[length], 11))
+		length++;
+	if (length == 0 && rest > 0 && (unsigned char)*at > ' ')
+		length = 1;
+	memcpy(buf, at, length);
+	buf[length] = '\0';
+}
+
+int ms_document_reader_refuse_at(struct ms_document_reader *reader, size_t offset,
+				 const char *format, ...)
+{
+	struct ms_place place = ms_document_reader_place(reader, offset);
+	char word[128];
+	va_list args;
+	int r;
+
+	copy_word(reader, offset < reader->length ? offset : reader->length, word, sizeof(word));
+	va_start(args, format);
+	r = refuse(reader, place, word, format, args);
+	va_end(args);
+	return r;
+}
+
+/* ---- bytes ---- */
+
+/* One UTF-8 sequence; returns its length, 0 = not UTF-8. */
+static size_t decode(const unsigned char *p, size_t rest, uint32_t *ret_char)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	uint32_t c = p[0];
+
+	if (length > 1) {
+		if (p[0] < 0xc2 || p[0] > 0xf4 || rest < length)
+			return 0;
+		c &= 0x7fu >> length;
+		for (size_t i = 1; i < length; i++) {
+			if ((p[i] & 0xc0) != 0x80)
+				return 0;
+			c = c << 6 | (p[i] & 0x3f);
+		}
+		if (c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+			return 0;
+	}
+	*ret_char = c;
+	return length;
+}
+
+/* Characters that make a document read otherwise than it looks, or break lines unseen. */
+static bool is_deceptive(uint32_t c)
+{
+	return c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069) || (c >= 0x200b && c <= 0x200f) || c == 0xfeff ||
+	       (c & 0xfffe) == 0xfffe;
+}
+
+/* What is wrong with a character wherever it stands, NULL = nothing. */
+static const char *complain(uint32_t c)
+{
+	if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0))
+		return "a control character";
+	if (is_deceptive(c))
+		return "an invisible character that changes how the text reads";
+	return NULL;
+}
+
+static int refuse_character(struct ms_document_reader *reader, size_t offset, uint32_t c,
+			    const char *message)
+{
+	char word[16];
+
+	snprintf(word, sizeof(word), "U+%04X", c);
+	return ms_document_reader_refuse(reader, ms_document_reader_place(reader, offset), word,
+					 "%s", message);
+}
+
+/* libfyaml stops silently at NUL and at bytes that are not UTF-8, and takes what came before for
+ * the document. */
+static int check_bytes(struct ms_document_reader *reader)
+{
+	const unsigned char *p = (const unsigned char *)reader->text;
+	size_t line_start = 0;
+
+	for (size_t i = 0; i < reader->length;) {
+		const char *complaint;
+		uint32_t c;
+		size_t length;
+
+		if (p[i] == '\n') {
+			line_start = ++i;
+			continue;
+		}
+		if (!reader->json && i - line_start >= MS_DOCUMENT_LINE_MAX)
+			return ms_document_reader_refuse(
+				reader, ms_document_reader_place(reader, line_start), "",
+				"a line of more than 1 MiB: put every rule and every few members "
+				"of a set on a line of their own");
+		if (p[i] >= 0x20 && p[i] < 0x7f) {
+			i++;
+			continue;
+		}
+		length = decode(p + i, reader->length - i, &c);
+		if (length == 0) {
+			char word[8];
+
+			snprintf(word, sizeof(word), "\\x%02x", p[i]);
+			return ms_document_reader_refuse(
+				reader, ms_document_reader_place(reader, i), word, "not UTF-8");
+		}
+		if (i == 0 && c == 0xfeff)
+			return refuse_character(reader, i, c,
+						"a byte order mark: save the file as plain UTF-8");
+		if (c == '\r' && !(i + 1 < reader->length && p[i + 1] == '\n'))
+			return refuse_character(reader, i, c,
+						"a carriage return without a line feed");
+		complaint = complain(c);
+		if (complaint)
+			return refuse_character(reader, i, c, complaint);
+		i += length;
+	}
+	return 0;
+}
+
+/* ---- events ---- */
+
+int ms_document_reader_set_value(struct ms_document_reader *reader, size_t offset,
+				 const char *bytes, size_t length)
+{
+	if (length > MS_DOCUMENT_VALUE_MAX)
+		return ms_document_reader_refuse_at(reader, offset, "a value of more than %d bytes",
+						    MS_DOCUMENT_VALUE_MAX);
+	/* Escapes can still make what the bytes of the document may not be. */
+	for (size_t i = 0; i < length; i++) {
+		if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f)
+			return ms_document_reader_refuse_at(
+				reader, offset, "a value with a line break or control character");
+	}
+	memcpy(reader->value, bytes, length);
+	reader->value[length] = '\0';
+	return 0;
+}
+
+static bool is_json_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length >= 5 && strcmp(name + length - 5, ".json") == 0;
+}
+
+int ms_document_reader_open(struct ms_document_reader *reader, const char *name, const char *text,
+			    size_t length, struct ms_error *err)
+{
+	int r;
+
+	*reader = (struct ms_document_reader) {
+		.name = name,
+		.text = text,
+		.length = length,
+		.err = err,
+		.known_line = 1,
+		.value = malloc(MS_DOCUMENT_VALUE_MAX + 1),
+	};
+	if (!reader->value)
+		return -ENOMEM;
+	reader->value[0] = '\0';
+	if (is_json_name(name)) {
+		r = ms_document_json_open(reader);
+		return r < 0 ? r : check_bytes(reader);
+	}
+	r = check_bytes(reader);
+	return r < 0 ? r : ms_document_yaml_open(reader);
+}
+
+void ms_document_reader_close(struct ms_document_reader *reader)
+{
+	ms_document_yaml_close(reader);
+	ms_document_json_close(reader);
+	free(reader->value);
+	*reader = (struct ms_document_reader) { 0 };
+}
+
+int ms_document_reader_next(struct ms_document_reader *reader)
+{
+	bool opens;
+	int r;
+
+	if (reader->event == MS_DOCUMENT_MAPPING || reader->event == MS_DOCUMENT_SEQUENCE)
+		reader->depth++;
+	reader->is_null = reader->is_quoted = false;
+	r = reader->json ? ms_document_json_next(reader) : ms_document_yaml_next(reader);
+	if (r < 0)
+		return r;
+	opens = reader->event == MS_DOCUMENT_MAPPING || reader->event == MS_DOCUMENT_SEQUENCE;
+	if (reader->event == MS_DOCUMENT_MAPPING_END || reader->event == MS_DOCUMENT_SEQUENCE_END)
+		reader->depth--;
+	if (opens && reader->depth >= MS_DOCUMENT_DEPTH_MAX)
+		return ms_document_reader_refuse(reader, reader->place,
+						 reader->event == MS_DOCUMENT_MAPPING ? "{" : "[",
+						 "nested more than %d deep", MS_DOCUMENT_DEPTH_MAX);
+	return 0;
+}

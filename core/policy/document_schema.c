@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/policy/document_schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/parse.h"
+#include "core/policy/document_hint.h"
+#include "core/policy/name_index.h"
+
+/* ---- mappings ---- */
+
+/* The place and the word of a value that is missing: the key's, which is all there is. */
+static int refuse_null(struct ms_document_reader *reader, const char *key, struct ms_place place)
+{
+	if (reader->value[0] != '\0')
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "'%s' is null; leave the key out instead", key);
+	return ms_document_reader_refuse(reader, place, key, "'%s' has no value", key);
+}
+
+static int refuse_type(struct ms_document_reader *reader, const char *wants)
+{
+	switch (reader->event) {
+	case MS_DOCUMENT_MAPPING:
+		return ms_document_reader_refuse(reader, reader->place, "{",
+						 "%s expected, not a mapping", wants);
+	case MS_DOCUMENT_SEQUENCE:
+		return ms_document_reader_refuse(reader, reader->place, "[",
+						 "%s expected, not a list", wants);
+	default:
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "%s expected, not '%s'", wants, reader->value);
+	}
+}
+
+static int check_key(struct ms_document_reader *reader, const char *what)
+{
+	if (reader->event != MS_DOCUMENT_SCALAR)
+		return refuse_type(reader, "a key");
+	if (reader->is_null)
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "a key of %s is null", what);
+	if (!reader->is_quoted && strcmp(reader->value, "<<") == 0)
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "merge keys are not part of the language");
+	return 0;
+}
+
+static int enter_mapping(struct ms_document_reader *reader, const char *what)
+{
+	char wants[96];
+
+	if (reader->event == MS_DOCUMENT_MAPPING)
+		return ms_document_reader_next(reader);
+	snprintf(wants, sizeof(wants), "a mapping ({ key: value }) for %s", what);
+	return refuse_type(reader, wants);
+}
+
+static int refuse_key(struct ms_document_reader *reader, const char *what,
+		      const struct ms_document_key *keys, size_t n_keys)
+{
+	const char *names[MS_DOCUMENT_KEYS_MAX];
+	const char *meant;
+
+	for (size_t i = 0; i < n_keys; i++)
+		names[i] = keys[i].name;
+	meant = ms_document_hint_find(reader->value, names, n_keys);
+	if (meant)
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "unknown key '%s' in %s, did you mean '%s'?",
+						 reader->value, what, meant);
+	return ms_document_reader_refuse(reader, reader->place, reader->value,
+					 "unknown key '%s' in %s", reader->value, what);
+}
+
+/* The reader is at a key; leaves it at the value's last event. */
+static int read_pair(struct ms_document_reader *reader, const char *what,
+		     const struct ms_document_key *keys, size_t n_keys, struct ms_place *places,
+		     void *into)
+{
+	struct ms_place place = reader->place;
+	size_t i = 0;
+	int r = check_key(reader, what);
+
+	if (r < 0)
+		return r;
+	while (i < n_keys && strcmp(reader->value, keys[i].name) != 0)
+		i++;
+	if (i == n_keys)
+		return refuse_key(reader, what, keys, n_keys);
+	if (places[i].line)
+		return ms_document_reader_refuse(reader, place, reader->value,
+						 "'%s' is there already, on line %u", reader->value,
+						 places[i].line);
+	places[i] = place;
+	r = ms_document_reader_next(reader);
+	if (r < 0)
+		return r;
+	if (reader->event == MS_DOCUMENT_SCALAR && reader->is_null)
+		return refuse_null(reader, keys[i].name, place);
+	return keys[i].read(reader, into);
+}
+
+int ms_document_schema_mapping(struct ms_document_reader *reader, const char *what,
+			       const struct ms_document_key *keys, size_t n_keys,
+			       struct ms_place *places, void *into)
+{
+	struct ms_place own_places[MS_DOCUMENT_KEYS_MAX] = { 0 };
+	struct ms_place start = reader->place;
+	int r = enter_mapping(reader, what);
+
+	if (!places)
+		places = own_places;
+	for (size_t i = 0; i < n_keys; i++)
+		places[i] = (struct ms_place) { 0 };
+	while (r == 0 && reader->event != MS_DOCUMENT_MAPPING_END) {
+		r = read_pair(reader, what, keys, n_keys, places, into);
+		if (r == 0)
+			r = ms_document_reader_next(reader);
+	}
+	for (size_t i = 0; r == 0 && i < n_keys; i++) {
+		if (keys[i].is_required && !places[i].line)
+			r = ms_document_reader_refuse(reader, start, keys[i].name, "%s has no '%s'",
+						      what, keys[i].name);
+	}
+	return r;
+}
+
+int ms_document_schema_entries(struct ms_document_reader *reader, const char *what,
+			       int (*read)(struct ms_document_reader *reader, const char *key,
+					   struct ms_place place, void *into),
+			       void *into)
+{
+	struct ms_place start = reader->place;
+	bool is_empty = true;
+	int r = enter_mapping(reader, what);
+
+	while (r == 0 && reader->event != MS_DOCUMENT_MAPPING_END) {
+		struct ms_place place = reader->place;
+		char key[MS_DOCUMENT_VALUE_MAX + 1];
+
+		r = check_key(reader, what);
+		if (r < 0)
+			return r;
+		strcpy(key, reader->value);
+		if (!reader->is_quoted && ms_document_schema_is_typed(key))
+			return ms_document_reader_refuse(
+				reader, place, key, "'%s' is not text here: put it in quotes", key);
+		r = ms_document_reader_next(reader);
+		if (r == 0 && reader->event == MS_DOCUMENT_SCALAR && reader->is_null)
+			return refuse_null(reader, key, place);
+		if (r == 0)
+			r = read(reader, key, place, into);
+		if (r == 0)
+			r = ms_document_reader_next(reader);
+		is_empty = false;
+	}
+	if (r == 0 && is_empty)
+		return ms_document_reader_refuse(reader, start, "{}",
+						 "%s is empty; leave the key out instead", what);
+	return r;
+}
+
+/* ---- lists ---- */
+
+int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
+			    int (*read_item)(struct ms_document_reader *reader, void *into),
+			    void *into)
+{
+	struct ms_place start = reader->place;
+	int r;
+
+	if (reader->event != MS_DOCUMENT_SEQUENCE)
+		return read_item(reader, into);
+	r = ms_document_reader_next(reader);
+	if (r == 0 && reader->event == MS_DOCUMENT_SEQUENCE_END)
+		return ms_document_reader_refuse(
+			reader, start, "[]", "the list of %s is empty; leave the key out instead",
+			what);
+	while (r == 0 && reader->event != MS_DOCUMENT_SEQUENCE_END) {
+		if (reader->event == MS_DOCUMENT_SEQUENCE)
+			return ms_document_reader_refuse(reader, reader->place, "[",
+							 "a list in the list of %s", what);
+		if (reader->event == MS_DOCUMENT_SCALAR && reader->is_null)
+			return ms_document_reader_refuse(
+				reader, reader->place, reader->value[0] ? reader->value : "-",
+				"nothing stands here in the list of %s", what);
+		r = read_item(reader, into);
+		if (r == 0)
+			r = ms_document_reader_next(reader);
+	}
+	return r;
+}
+
+/* ---- scalars ---- */
+
+int ms_document_schema_scalar(struct ms_document_reader *reader, const char *wants)
+{
+	return reader->event == MS_DOCUMENT_SCALAR ? 0 : refuse_type(reader, wants);
+}
+
+int ms_document_schema_refuse_word(struct ms_document_reader *reader, const char *what,
+				   const char *const *words, size_t n_words)
+{
+	const char *meant = ms_document_hint_find(reader->value, words, n_words);
+
+	if (meant)
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "'%s' is not %s, did you mean %s?", reader->value,
+						 what, meant);
+	return ms_document_reader_refuse(reader, reader->place, reader->value, "'%s' is not %s",
+					 reader->value, what);
+}
+
+int ms_document_schema_word(struct ms_document_reader *reader, const char *wants,
+			    const char *const *words, size_t n_words, unsigned int *ret_index)
+{
+	int r = ms_document_schema_scalar(reader, wants);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n_words; i++) {
+		if (strcmp(reader->value, words[i]) == 0) {
+			*ret_index = (unsigned int)i;
+			return 0;
+		}
+	}
+	return ms_document_schema_refuse_word(reader, wants, words, n_words);
+}
+
+bool ms_document_schema_is_typed(const char *word)
+{
+	static const char *const words[] = { "true", "false", "yes",   "no",   "on",
+					     "off",  "y",     "n",     "null", "~",
+					     ".inf", "-.inf", "+.inf", ".nan" };
+	const char *p = word;
+	size_t digits;
+
+	for (size_t i = 0; i < ms_array_size(words); i++) {
+		if (strcasecmp(word, words[i]) == 0)
+			return true;
+	}
+	if (*p == '+' || *p == '-')
+		p++;
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'o') && p[2] != '\0')
+		return p[2 + strspn(p + 2, "0123456789abcdefABCDEF")] == '\0';
+	digits = strspn(p, "0123456789");
+	p += digits;
+	if (*p == '.') {
+		p++;
+		digits += strspn(p, "0123456789");
+		p += strspn(p, "0123456789");
+	}
+	if (digits == 0)
+		return false;
+	if (*p == 'e' || *p == 'E') {
+		p++;
+		if (*p == '+' || *p == '-')
+			p++;
+		if (*p == '\0')
+			return false;
+		p += strspn(p, "0123456789");
+	}
+	return *p == '\0';
+}
+
+int ms_document_schema_text(struct ms_document_reader *reader, const char *wants)
+{
+	int r = ms_document_schema_scalar(reader, wants);
+
+	if (r == 0 && !reader->is_quoted && ms_document_schema_is_typed(reader->value))
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "%s expected, and '%s' is not text: put it in "
+						 "quotes",
+						 wants, reader->value);
+	if (r == 0 && reader->value[0] == '\0')
+		return ms_document_reader_refuse(reader, reader->place, "\"\"",
+						 "%s expected, not an empty text", wants);
+	return r;
+}
+
+static const char name_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+bool ms_document_schema_is_name(const char *text, const char *marks, size_t max)
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || length > max || !strchr(name_letters, text[0]))
+		return false;
+	for (const char *p = text; *p; p++) {
+		if (!strchr(name_letters, *p) && !strchr(marks, *p))
+			return false;
+	}
+	return true;
+}
+
+int ms_document_schema_name(struct ms_document_reader *reader, const char *wants, const char *marks,
+			    size_t max)
+{
+	int r = ms_document_schema_text(reader, wants);
+
+	if (r == 0 && !ms_document_schema_is_name(reader->value, marks, max))
+		return ms_document_reader_refuse(
+			reader, reader->place, reader->value,
+			"'%s' is not %s: up to %zu lower-case letters, digits and %s behind the "
+			"first",
+			reader->value, wants, max, marks);
+	return r;
+}
+
+int ms_document_schema_number(struct ms_document_reader *reader, const char *wants, uint64_t min,
+			      uint64_t max, uint64_t *ret_value)
+{
+	int r = ms_document_schema_scalar(reader, wants);
+
+	if (r < 0)
+		return r;
+	if (reader->is_quoted)
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "%s expected, not a text: no quotes", wants);
+	if (!ms_parse_uint(reader->value, min, max, ret_value))
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "'%s' is not %s", reader->value, wants);
+	return 0;
+}
+
+int ms_document_schema_duration(struct ms_document_reader *reader, uint64_t min_ns, uint64_t max_ns,
+				uint64_t *ret_ns)
+{
+	char low[32], high[32];
+	uint64_t ns;
+	int r = ms_document_schema_scalar(reader, "a duration like 10s, 5m or 24h");
+
+	if (r < 0)
+		return r;
+	if (!ms_parse_duration(reader->value, &ns))
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "'%s' is not a duration like 10s, 5m or 24h",
+						 reader->value);
+	if (ns < min_ns || ns > max_ns)
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "'%s' is not between %s and %s", reader->value,
+						 ms_format_duration(min_ns, low, sizeof(low)),
+						 ms_format_duration(max_ns, high, sizeof(high)));
+	*ret_ns = ns;
+	return 0;
+}

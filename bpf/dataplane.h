@@ -40,6 +40,14 @@ enum ms_hook { MS_HOOK_INGRESS, MS_HOOK_EGRESS, MS_HOOK__COUNT };
 int ms_dataplane_open(const struct ms_dataplane_config *config, bool *ret_taken_over,
 		      struct ms_dataplane **ret_dp, struct ms_error *err);
 
+/*
+ * To be called when every hook runs ms_dataplane_program(): brings over what tables of another
+ * layout or size got meanwhile, and removes those. Nothing to do if the tables stayed the same.
+ */
+int ms_dataplane_settle(struct ms_dataplane *dp);
+/* What a person should know of the take-over, one sentence; "" = nothing. */
+const char *ms_dataplane_note(const struct ms_dataplane *dp);
+
 /* Closes our references; pins stay, packets go on being judged. NULL is fine. */
 void ms_dataplane_close(struct ms_dataplane *dp);
 
@@ -157,7 +165,7 @@ struct ms_session_cursor {
 	bool started;
 	uint8_t batch[16]; /* opaque */
 };
-int ms_dataplane_session_slice(const struct ms_dataplane *dp, struct ms_session_cursor *cursor,
+int ms_dataplane_session_slice(struct ms_dataplane *dp, struct ms_session_cursor *cursor,
 			       struct ms_session_raw *sessions, size_t max, size_t *ret_count,
 			       bool *ret_done);
 

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opening and closing the datapath, the control word, events, and the programs that user space
+ * runs. Packets are never a moment without: programs and tables that stand are taken over, and
+ * what they use is replaced entry by entry.
+ */
+#define _GNU_SOURCE
+#include "bpf/dataplane.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/dataplane_private.h"
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "microseg.skel.h"
+
+#define SESSIONS_DEFAULT 131072
+#define HALF_OPEN_DEFAULT 65536
+#define EPOCHS_BYTES (MS_EPOCHS_MAX * sizeof(struct ms_epoch))
+
+static const uint64_t default_timeouts_ns[] = {
+	[MS_TIMEOUT_TCP_SYN] = 20000000000ull,     [MS_TIMEOUT_TCP_ESTABLISHED] = 86400000000000ull,
+	[MS_TIMEOUT_TCP_FIN] = 30000000000ull,     [MS_TIMEOUT_UDP_ONEWAY] = 30000000000ull,
+	[MS_TIMEOUT_UDP_TWOWAY] = 180000000000ull, [MS_TIMEOUT_ICMP] = 10000000000ull,
+	[MS_TIMEOUT_OTHER] = 60000000000ull,
+};
+_Static_assert(ms_array_size(default_timeouts_ns) == MS_TIMEOUT__COUNT, "one each");
+
+/* ---- may we at all ---- */
+
+static bool has_capability(unsigned int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+}
+
+static int check_machine(bool *ret_hardened, struct ms_error *err)
+{
+	bool is_admin = has_capability(CAP_SYS_ADMIN);
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	uname(&name);
+	if (sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 1)))
+		return ms_error_set(err, -EOPNOTSUPP,
+				    "kernel %u.%u is too old: 6.1 or newer is needed", major,
+				    minor);
+	if (!has_capability(CAP_BPF) && !is_admin)
+		return ms_error_set(err, -EPERM,
+				    "no permission to load BPF programs (CAP_BPF): run as root");
+	if (!has_capability(CAP_NET_ADMIN))
+		return ms_error_set(err, -EPERM,
+				    "no permission to filter packets (CAP_NET_ADMIN): run as root");
+	*ret_hardened = !has_capability(CAP_PERFMON) && !is_admin;
+	return 0;
+}
+
+/* ---- loading ---- */
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[512];
+	int length = vsnprintf(line, sizeof(line), format, args);
+
+	(void)level;
+	if (length > (int)sizeof(line) - 1)
+		length = sizeof(line) - 1;
+	if (length > 0 && line[length - 1] == '\n')
+		line[length - 1] = '\0';
+	ms_log_debug("libbpf", "%s", line);
+	return 0;
+}
+
+/* Requests of user space to its own programs are nobody else's. */
+static bool is_private(const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+	size_t length = strlen(name);
+
+	return bpf_map__is_internal(map) || (length > 3 && strcmp(name + length - 3, "_io") == 0);
+}
+
+/* libbpf takes over a map whose pin is there and fits, and makes and pins it otherwise. */
+static int name_pins(struct ms_dataplane *dp)
+{
+	struct bpf_map *map;
+	char path[128];
+	int r;
+
+	bpf_object__for_each_map(map, dp->skeleton->obj)
+	{
+		if (is_private(map))
+			continue;
+		ms_dataplane_pins_path(dp->pins.tables_fd, bpf_map__name(map), path, sizeof(path));
+		r = bpf_map__set_pin_path(map, path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int set_sizes(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open)
+{
+	int r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess4, sessions);
+
+	if (r == 0)
+		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess6, sessions);
+	if (r == 0)
+		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half4, half_open);
+	if (r == 0)
+		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half6, half_open);
+	return r;
+}
+
+static int load(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open,
+		struct ms_error *err)
+{
+	int r;
+
+	libbpf_set_print(print_libbpf);
+	dp->skeleton = microseg_bpf__open();
+	if (!dp->skeleton)
+		return ms_error_set(err, -errno, "the datapath's programs cannot be opened: %s",
+				    strerror(errno));
+	r = set_sizes(dp, sessions, half_open);
+	if (r == 0)
+		r = name_pins(dp);
+	if (r == 0)
+		r = microseg_bpf__load(dp->skeleton);
+	if (r == -EINVAL)
+		return ms_error_set(
+			err, r,
+			"the datapath cannot be loaded: its programs were refused, or a pinned map in %s has another shape (--cleanup removes them)",
+			dp->pin_dir);
+	if (r < 0)
+		return ms_error_set(err, r, "the kernel refused the datapath's programs: %s%s",
+				    strerror(-r),
+				    dp->hardened ? " (without CAP_PERFMON it is stricter)" : "");
+	return 0;
+}
+
+static int map_tables(struct ms_dataplane *dp)
+{
+	void *control, *epochs;
+
+	control = mmap(NULL, sizeof(*dp->control), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(dp->skeleton->maps.ms_control), 0);
+	if (control == MAP_FAILED)
+		return -errno;
+	dp->control = control;
+	epochs = mmap(NULL, EPOCHS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      bpf_map__fd(dp->skeleton->maps.ms_epochs), 0);
+	if (epochs == MAP_FAILED)
+		return -errno;
+	dp->epochs = epochs;
+	return 0;
+}
+
+static uint64_t monotonic_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int read_clocks(struct ms_dataplane *dp, struct ms_clock_io *ret_io)
+{
+	uint32_t zero = 0;
+	int r = ms_dataplane_run(bpf_program__fd(dp->skeleton->progs.ms_clock), NULL, 0);
+
+	if (r < 0)
+		return r;
+	return bpf_map_lookup_elem(bpf_map__fd(dp->skeleton->maps.ms_clock_io), &zero, ret_io);
+}
+
+static int start_clock(struct ms_dataplane *dp)
+{
+	const struct timespec pause = { .tv_nsec = 150000000 };
+	struct ms_clock_io first, second;
+	int r;
+
+	dp->clock.monotonic_ns = monotonic_now();
+	r = read_clocks(dp, &first);
+	if (r < 0)
+		return r;
+	dp->clock.jiffies = first.jiffies;
+	dp->clock.hz = ms_dataplane_clock_guess(first.jiffies, first.ktime_ns);
+	for (unsigned int tries = 0; dp->clock.hz == 0 && tries < 10; tries++) {
+		nanosleep(&pause, NULL);
+		r = read_clocks(dp, &second);
+		if (r < 0)
+			return r;
+		dp->clock.hz = ms_dataplane_clock_measure(first.jiffies, first.ktime_ns,
+							  second.jiffies, second.ktime_ns);
+	}
+	return dp->clock.hz ? 0 : -ENODATA;
+}
+
+static void start_control(struct ms_dataplane *dp)
+{
+	dp->control->tick_us = (uint32_t)(ms_dataplane_clock_ns(&dp->clock, 1) / 1000);
+	if (dp->control->epoch != MS_EPOCH_DEAD)
+		return;
+	ms_dataplane_set_timeouts(dp, default_timeouts_ns);
+	ms_dataplane_bump_epoch(dp); /* to 1: from now on the tables count as taken over */
+}
+
+/* Programs that are attached already find the new slow path in the array they share; callers put
+ * the new entry programs on the hooks. */
+static int install_programs(struct ms_dataplane *dp)
+{
+	static const char *const names[] = { "ms_ingress", "ms_egress", "ms_slow" };
+	uint32_t slot = MS_PROG_SLOW;
+	int slow = bpf_program__fd(dp->skeleton->progs.ms_slow);
+	int r;
+
+	if (bpf_map_update_elem(bpf_map__fd(dp->skeleton->maps.ms_progs), &slot, &slow, BPF_ANY) <
+	    0)
+		return -errno;
+	for (size_t i = 0; i < ms_array_size(names); i++) {
+		r = ms_dataplane_pins_replace(dp->pins.tables_fd, names[i],
+					      ms_dataplane_find_program(dp, names[i]));
+		if (r < 0)
+			return r;
+	}
+	for (int hook = 0; hook < MS_HOOK__COUNT; hook++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t length = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(ms_dataplane_program(dp, hook), &info, &length) < 0)
+			return -errno;
+		dp->program_ids[hook] = info.id;
+	}
+	return 0;
+}
+
+static int on_sample(void *user, void *data, size_t size)
+{
+	struct ms_dataplane *dp = user;
+
+	if (dp->on_event && size >= sizeof(struct ms_event))
+		dp->on_event(dp->on_event_user, data);
+	return 0;
+}
+
+static int start(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open,
+		 bool *ret_taken_over, struct ms_error *err)
+{
+	bool moved = false;
+	int r;
+
+	r = load(dp, sessions, half_open, err);
+	if (r < 0)
+		return r;
+	r = map_tables(dp);
+	if (r < 0)
+		return ms_error_set(err, r, "the control word cannot be mapped: %s", strerror(-r));
+	r = start_clock(dp);
+	if (r < 0)
+		return ms_error_set(err, r, "the kernel's clock cannot be read: %s", strerror(-r));
+	if (dp->pins.old_fd >= 0) {
+		r = ms_dataplane_migrate(dp);
+		if (r < 0 && r != -ENOTSUP)
+			return ms_error_set(err, r, "the tables in %s/%s cannot be copied: %s",
+					    dp->pin_dir, dp->pins.old, strerror(-r));
+		moved = r == 0;
+	}
+	*ret_taken_over = moved || dp->control->epoch != MS_EPOCH_DEAD;
+	start_control(dp);
+	r = install_programs(dp);
+	if (r < 0)
+		return ms_error_set(err, r, "the programs cannot be pinned in %s: %s", dp->pin_dir,
+				    strerror(-r));
+	dp->events =
+		ring_buffer__new(bpf_map__fd(dp->skeleton->maps.ms_events), on_sample, dp, NULL);
+	if (!dp->events)
+		return ms_error_set(err, -errno, "the event ring cannot be read: %s",
+				    strerror(errno));
+	return 0;
+}
+
+int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,
+			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
+			     struct ms_error *err)
+{
+	uint32_t sessions = config->sessions ? config->sessions : SESSIONS_DEFAULT;
+	uint32_t half_open = config->half_open ? config->half_open : HALF_OPEN_DEFAULT;
+	struct ms_dataplane *dp;
+	bool taken_over = false;
+	int r;
+
+	dp = calloc(1, sizeof(*dp));
+	if (!dp)
+		return -ENOMEM;
+	dp->pins = (struct ms_dataplane_pins)MS_DATAPLANE_PINS_INIT;
+	dp->pin_dir = strdup(config->pin_dir);
+	dp->dead = calloc(MS_DATAPLANE_DEAD_MAX, sizeof(*dp->dead));
+	r = dp->pin_dir && dp->dead ? 0 : -ENOMEM;
+	if (r == 0)
+		r = libbpf_num_possible_cpus();
+	if (r > 0) {
+		dp->n_cpus = (unsigned int)r;
+		r = check_machine(&dp->hardened, err);
+	}
+	if (r == 0)
+		r = ms_dataplane_pins_open(config->pin_dir, layout, sessions, half_open, &dp->pins,
+					   err);
+	if (r == 0)
+		r = start(dp, sessions, half_open, &taken_over, err);
+	if (r < 0) {
+		ms_dataplane_close(dp);
+		return r;
+	}
+	*ret_taken_over = taken_over;
+	*ret_dp = dp;
+	return 0;
+}
+
+int ms_dataplane_open(const struct ms_dataplane_config *config, bool *ret_taken_over,
+		      struct ms_dataplane **ret_dp, struct ms_error *err)
+{
+	return ms_dataplane_open_layout(config, MS_LAYOUT_VERSION, ret_taken_over, ret_dp, err);
+}
+
+int ms_dataplane_settle(struct ms_dataplane *dp)
+{
+	int r = 0;
+
+	if (dp->pins.old_fd < 0)
+		return 0;
+	r = ms_dataplane_migrate_rest(dp);
+	if (r < 0 && r != -ENOTSUP)
+		return r;
+	return ms_dataplane_pins_settle(&dp->pins);
+}
+
+void ms_dataplane_close(struct ms_dataplane *dp)
+{
+	if (!dp)
+		return;
+	ring_buffer__free(dp->events);
+	if (dp->control)
+		munmap(dp->control, sizeof(*dp->control));
+	if (dp->epochs)
+		munmap(dp->epochs, EPOCHS_BYTES);
+	microseg_bpf__destroy(dp->skeleton);
+	ms_dataplane_pins_close(&dp->pins);
+	free(dp->dead);
+	free(dp->pin_dir);
+	free(dp);
+}
+
+/* ---- what it is ---- */
+
+int ms_dataplane_program(const struct ms_dataplane *dp, enum ms_hook hook)
+{
+	return bpf_program__fd(hook == MS_HOOK_INGRESS ? dp->skeleton->progs.ms_ingress
+						       : dp->skeleton->progs.ms_egress);
+}
+
+uint32_t ms_dataplane_program_id(const struct ms_dataplane *dp, enum ms_hook hook)
+{
+	return dp->program_ids[hook];
+}
+
+const char *ms_dataplane_pin_dir(const struct ms_dataplane *dp)
+{
+	return dp->pin_dir;
+}
+
+const char *ms_dataplane_note(const struct ms_dataplane *dp)
+{
+	return dp->note;
+}
+
+bool ms_dataplane_is_hardened(const struct ms_dataplane *dp)
+{
+	return dp->hardened;
+}
+
+int ms_dataplane_verified_insns(const struct ms_dataplane *dp, const char *program,
+				uint32_t *ret_insns)
+{
+	int fd = ms_dataplane_find_program(dp, program);
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0)
+		return -errno;
+	*ret_insns = info.verified_insns;
+	return 0;
+}
+
+int ms_dataplane_map(const struct ms_dataplane *dp, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(dp->skeleton->obj, name);
+}
+
+int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(dp->skeleton->obj, name);
+
+	return program ? bpf_program__fd(program) : -ENOENT;
+}
+
+/* ---- events ---- */
+
+int ms_dataplane_events_fd(const struct ms_dataplane *dp)
+{
+	return ring_buffer__epoll_fd(dp->events);
+}
+
+void ms_dataplane_on_events(struct ms_dataplane *dp, ms_dataplane_on_event on_event, void *user)
+{
+	dp->on_event = on_event;
+	dp->on_event_user = user;
+}
+
+int ms_dataplane_consume_events(struct ms_dataplane *dp)
+{
+	return ring_buffer__consume(dp->events);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * State that moves to tables of another layout or size. First everything, while no packet meets
+ * the new tables; when the new programs are on every hook, the sessions that packets made in the
+ * old ones meanwhile.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/dataplane_private.h"
+#include "core/base/cleanup.h"
+
+/* The first layout whose state below means what it means in this one. A layout that changes the
+ * meaning of any of it raises this, or converts. */
+#define STATE_SINCE 1
+
+/* What outlives a policy. The rest the daemon writes anew before anything is attached. */
+static const char *const state[] = {
+	"ms_ifaces", "ms_ifaces_far", "ms_slotname", "ms_slotmeta", "ms_slotcnt", "ms_zonecnt",
+	"ms_stats",  "ms_epochs",     "ms_sess4",    "ms_sess6",    "ms_half4",   "ms_half6",
+};
+
+static const char *const session_tables[] = { "ms_sess4", "ms_sess6", "ms_half4", "ms_half6" };
+
+static int open_old(const struct ms_dataplane *dp, const char *name)
+{
+	char path[128];
+
+	return bpf_obj_get(ms_dataplane_pins_path(dp->pins.old_fd, name, path, sizeof(path)));
+}
+
+static int same_shape(int from, int to, struct bpf_map_info *ret_info)
+{
+	struct bpf_map_info other = { 0 };
+	uint32_t length = sizeof(other);
+
+	memset(ret_info, 0, sizeof(*ret_info));
+	if (bpf_obj_get_info_by_fd(from, ret_info, &length) < 0)
+		return -errno;
+	length = sizeof(other);
+	if (bpf_obj_get_info_by_fd(to, &other, &length) < 0)
+		return -errno;
+	return other.type == ret_info->type && other.key_size == ret_info->key_size &&
+			       other.value_size == ret_info->value_size
+		       ? 0
+		       : -ENOTSUP;
+}
+
+/* Every entry of `from` to `to`; an entry that `to` has already wins. A table too small for all
+ * takes what fits: a flow that is left out is judged anew. */
+static int copy(const struct ms_dataplane *dp, int from, int to, const struct bpf_map_info *info,
+		uint64_t flags)
+{
+	ms_cleanup(ms_free) void *key = calloc(1, info->key_size);
+	ms_cleanup(ms_free) void *next = calloc(1, info->key_size);
+	ms_cleanup(ms_free) void *value = NULL;
+	size_t size = (info->value_size + 7) / 8 * 8;
+	void *previous = NULL;
+
+	if (info->type == BPF_MAP_TYPE_PERCPU_ARRAY)
+		size *= dp->n_cpus;
+	value = calloc(1, size);
+	if (!key || !next || !value)
+		return -ENOMEM;
+	while (bpf_map_get_next_key(from, previous, next) == 0) {
+		memcpy(key, next, info->key_size);
+		previous = key;
+		if (bpf_map_lookup_elem(from, key, value) < 0)
+			continue;
+		if (bpf_map_update_elem(to, key, value, flags) < 0 && errno != EEXIST &&
+		    errno != E2BIG && errno != ENOMEM)
+			return -errno;
+	}
+	return 0;
+}
+
+static int copy_table(const struct ms_dataplane *dp, const char *name, uint64_t flags)
+{
+	ms_cleanup(ms_close_fd) int from = open_old(dp, name);
+	int to = ms_dataplane_map(dp, name);
+	struct bpf_map_info info;
+	int r;
+
+	if (from < 0)
+		return from;
+	if (to < 0)
+		return to;
+	r = same_shape(from, to, &info);
+	return r < 0 ? r : copy(dp, from, to, &info, flags);
+}
+
+static int copy_control(struct ms_dataplane *dp)
+{
+	ms_cleanup(ms_close_fd) int from = open_old(dp, "ms_control");
+	struct ms_control old;
+	struct bpf_map_info info;
+	uint32_t zero = 0;
+	int r;
+
+	if (from < 0)
+		return from;
+	r = same_shape(from, ms_dataplane_map(dp, "ms_control"), &info);
+	if (r < 0)
+		return r;
+	if (bpf_map_lookup_elem(from, &zero, &old) < 0)
+		return -errno;
+	old.half = 0;
+	*dp->control = old;
+	return 0;
+}
+
+static int check_readable(const struct ms_dataplane *dp)
+{
+	if (dp->pins.old_layout < STATE_SINCE || dp->pins.old_layout > MS_LAYOUT_VERSION)
+		return -ENOTSUP;
+	for (size_t i = 0; i < ms_array_size(state); i++) {
+		ms_cleanup(ms_close_fd) int from = open_old(dp, state[i]);
+		struct bpf_map_info info;
+
+		if (from < 0 || same_shape(from, ms_dataplane_map(dp, state[i]), &info) < 0)
+			return -ENOTSUP;
+	}
+	return 0;
+}
+
+int ms_dataplane_migrate(struct ms_dataplane *dp)
+{
+	int r;
+
+	r = check_readable(dp);
+	if (r < 0) {
+		snprintf(dp->note, sizeof(dp->note),
+			 "tables of layout %u cannot be read by layout %u: flows are judged anew",
+			 dp->pins.old_layout, MS_LAYOUT_VERSION);
+		return r;
+	}
+	r = copy_control(dp);
+	for (size_t i = 0; r == 0 && i < ms_array_size(state); i++)
+		r = copy_table(dp, state[i], BPF_ANY);
+	/* Old verdicts are the old policy's: nothing is taken from a session unasked. */
+	if (r == 0)
+		ms_dataplane_bump_epoch(dp);
+	if (r == 0)
+		snprintf(dp->note, sizeof(dp->note), "sessions moved from tables %s to %s",
+			 dp->pins.old, dp->pins.tables + strlen("new-"));
+	return r;
+}
+
+int ms_dataplane_migrate_rest(struct ms_dataplane *dp)
+{
+	int r = check_readable(dp);
+
+	for (size_t i = 0; r == 0 && i < ms_array_size(session_tables); i++)
+		r = copy_table(dp, session_tables[i], BPF_NOEXIST);
+	return r;
+}

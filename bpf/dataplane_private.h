@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files bpf/dataplane*.c share, and what their tests look into. Nobody else includes it.
+ */
+#ifndef MS_BPF_DATAPLANE_PRIVATE_H
+#define MS_BPF_DATAPLANE_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "bpf/dataplane.h"
+
+struct microseg_bpf;
+struct ring_buffer;
+
+/* ---- clock: jiffies and CLOCK_MONOTONIC tied together once (bpf/dataplane_clock.c) ---- */
+
+struct ms_dataplane_clock {
+	unsigned int hz;
+	uint64_t jiffies, monotonic_ns; /* read together */
+};
+
+/* HZ that explains `jiffies` after `ktime_ns` of uptime; 0 = more than one does, or none. */
+unsigned int ms_dataplane_clock_guess(uint64_t jiffies, uint64_t ktime_ns);
+/* HZ from two samples; 0 = they are too near one another to tell, or fit no HZ. */
+unsigned int ms_dataplane_clock_measure(uint64_t jiffies1, uint64_t ktime1_ns, uint64_t jiffies2,
+					uint64_t ktime2_ns);
+uint32_t ms_dataplane_clock_tick(const struct ms_dataplane_clock *clock, uint64_t monotonic_ns);
+uint64_t ms_dataplane_clock_ns(const struct ms_dataplane_clock *clock, uint32_t ticks);
+uint32_t ms_dataplane_clock_ticks(const struct ms_dataplane_clock *clock, uint64_t ns);
+
+/* ---- pins (bpf/dataplane_pins.c) ---- */
+
+/*
+ * Below the pin folder:
+ *	vLAYOUT-SESSIONS-HALFOPEN/   maps and programs that work together
+ *	new-...                      the same while they take over from another such folder
+ *	links/                       bpf/tcx
+ */
+struct ms_dataplane_pins {
+	int dir_fd;    /* the pin folder */
+	int tables_fd; /* ours in it */
+	char tables[64];
+	int old_fd; /* tables of another layout or size that ours take over from, -1 = none */
+	char old[64];
+	unsigned int old_layout;
+};
+
+#define MS_DATAPLANE_PINS_INIT                                                                     \
+	{                                                                                          \
+		.dir_fd = -1, .tables_fd = -1, .old_fd = -1                                        \
+	}
+
+/* Opens or makes the folders. Nothing else is changed in them yet. */
+int ms_dataplane_pins_open(const char *pin_dir, unsigned int layout, uint32_t sessions,
+			   uint32_t half_open, struct ms_dataplane_pins *ret_pins,
+			   struct ms_error *err);
+void ms_dataplane_pins_close(struct ms_dataplane_pins *pins);
+/* The old tables are of no more use: removes them, and gives ours their lasting name. */
+int ms_dataplane_pins_settle(struct ms_dataplane_pins *pins);
+/* Path of a pin in a folder held open: whatever is renamed or mounted over the folder's own path
+ * meanwhile, this one stays the folder that was checked. Returns `buf`. */
+char *ms_dataplane_pins_path(int folder_fd, const char *name, char *buf, size_t size);
+/* Puts a pin in the place of one of that name, without a moment of neither. */
+int ms_dataplane_pins_replace(int folder_fd, const char *name, int fd);
+
+/* ---- the object ---- */
+
+#define MS_DATAPLANE_DEAD_MAX 4096
+
+struct ms_dataplane {
+	char *pin_dir;
+	struct ms_dataplane_pins pins;
+	struct microseg_bpf *skeleton;
+	struct ms_control *control; /* mapped */
+	struct ms_epoch *epochs;    /* mapped */
+	struct ms_dataplane_clock clock;
+	struct ring_buffer *events;
+	ms_dataplane_on_event on_event;
+	void *on_event_user;
+	bool hardened;
+	uint32_t program_ids[MS_HOOK__COUNT];
+	unsigned int n_cpus; /* possible ones: entries of a per-CPU value */
+	char note[256];
+	/* Ended sessions, to be deleted when no packet can hold them any more. */
+	struct ms_session_raw *dead; /* MS_DATAPLANE_DEAD_MAX */
+	size_t n_dead;
+};
+
+int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,
+			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
+			     struct ms_error *err);
+/* fd of a map of the skeleton, -ENOENT. */
+int ms_dataplane_map(const struct ms_dataplane *dp, const char *name);
+int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name);
+/* Runs one of the programs made for user space. */
+int ms_dataplane_run(int program, const void *data, size_t length);
+/* Every packet that began before the call has been judged when it returns. */
+int ms_dataplane_wait_grace(void);
+/* A step of the epoch that skips the numbers with a meaning of their own. */
+uint32_t ms_dataplane_next_epoch(uint32_t epoch);
+
+/* ---- state that moves to tables of another layout or size (bpf/dataplane_migrate.c) ---- */
+
+/* Before our programs see a packet: everything. -ENOTSUP: the old tables cannot be read. */
+int ms_dataplane_migrate(struct ms_dataplane *dp);
+/* When the old programs are off every hook: sessions made meanwhile. */
+int ms_dataplane_migrate_rest(struct ms_dataplane *dp);
+
+#endif

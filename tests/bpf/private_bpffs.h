@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A checked fixture for tests that load the datapath: a network and a mount namespace of the
+ * test's own with a bpffs in it, which die with the test's process.
+ */
+#ifndef MS_TESTS_BPF_PRIVATE_BPFFS_H
+#define MS_TESTS_BPF_PRIVATE_BPFFS_H
+
+#define MS_PRIVATE_BPFFS "/run/bpf"
+
+void ms_private_bpffs_setup(void);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whose pins are touched, what a second daemon takes over, what it moves, what is removed. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/dataplane_private.h"
+#include "core/base/cleanup.h"
+#include "tests/bpf/private_bpffs.h"
+#include "tests/harness/ms_check.h"
+
+#define PIN_DIR MS_PRIVATE_BPFFS "/microseg"
+
+static const struct ms_dataplane_config config = {
+	.pin_dir = PIN_DIR,
+	.sessions = 1024,
+	.half_open = 512,
+};
+
+static struct ms_dataplane *open_as(const struct ms_dataplane_config *as, unsigned int layout,
+				    bool expect_taken_over)
+{
+	struct ms_dataplane *dp = NULL;
+	struct ms_error err = MS_ERROR_INIT;
+	bool taken_over = !expect_taken_over;
+	int r = ms_dataplane_open_layout(as, layout, &taken_over, &dp, &err);
+
+	ck_assert_msg(r == 0, "%d %s", r, err.message);
+	ck_assert_int_eq(taken_over, expect_taken_over);
+	return dp;
+}
+
+static void refuse(int code, const char *part)
+{
+	struct ms_dataplane *dp = NULL;
+	struct ms_error err = MS_ERROR_INIT;
+	bool taken_over = true;
+
+	ck_assert_int_eq(ms_dataplane_open(&config, &taken_over, &dp, &err), code);
+	ck_assert_ptr_null(dp);
+	ck_assert(taken_over);
+	ck_assert_msg(strstr(err.message, part) != NULL, "%s", err.message);
+}
+
+/* Names in a folder, sorted, with a space behind each; not bpffs' own, which have a dot. */
+static const char *list(const char *path)
+{
+	static char names[1024];
+	struct dirent **entries;
+	int count = scandir(path, &entries, NULL, alphasort);
+
+	names[0] = '\0';
+	for (int i = 0; i < count; i++) {
+		if (!strchr(entries[i]->d_name, '.')) {
+			strcat(names, entries[i]->d_name);
+			strcat(names, " ");
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	return names;
+}
+
+START_TEST(tables_outlive_their_daemon)
+{
+	struct ms_slot_name name = { .rule = "web/http", .origin = "a.yaml:3", .source = "file" };
+	struct ms_slot_name back;
+	struct ms_dataplane *dp = open_as(&config, MS_LAYOUT_VERSION, false);
+	uint32_t ids[] = { ms_dataplane_program_id(dp, MS_HOOK_INGRESS),
+			   ms_dataplane_program_id(dp, MS_HOOK_EGRESS) };
+	struct ms_control control;
+
+	ck_assert_str_eq(ms_dataplane_pin_dir(dp), PIN_DIR);
+	ck_assert_str_eq(ms_dataplane_note(dp), "");
+	ck_assert_int_eq(ms_dataplane_put_slot(dp, 7, &name), 0);
+	ms_dataplane_publish(dp, 1, 41);
+	control = ms_dataplane_control(dp);
+	ms_dataplane_close(dp);
+
+	dp = open_as(&config, MS_LAYOUT_VERSION, true);
+	ck_assert_int_eq(ms_dataplane_get_slot(dp, 7, &back), 0);
+	ck_assert_mem_eq(&back, &name, sizeof(name));
+	ck_assert_uint_eq(ms_dataplane_control(dp).epoch, control.epoch);
+	ck_assert_uint_eq(ms_dataplane_control(dp).generation, 41);
+	ck_assert_uint_eq(ms_dataplane_control(dp).half, 1);
+	ck_assert_uint_eq(ms_dataplane_epoch_generation(dp, control.epoch), 41);
+	/* The code is new. */
+	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_INGRESS), ids[0]);
+	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_EGRESS), ids[1]);
+	ck_assert_int_eq(ms_dataplane_settle(dp), 0);
+	ck_assert_str_eq(list(PIN_DIR), "v1-1024-512 ");
+	ms_dataplane_close(dp);
+}
+END_TEST
+
+START_TEST(a_link_is_not_followed)
+{
+	ck_assert_int_eq(mkdir(MS_PRIVATE_BPFFS "/elsewhere", 0700), 0);
+	ck_assert_int_eq(symlink(MS_PRIVATE_BPFFS "/elsewhere", PIN_DIR), 0);
+	refuse(-ENOTDIR, "symbolic link");
+	ck_assert_str_eq(list(MS_PRIVATE_BPFFS "/elsewhere"), "");
+	ck_assert_int_eq(ms_dataplane_unpin_all(PIN_DIR, NULL), -ENOTDIR);
+}
+END_TEST
+
+START_TEST(another_owner_s_folder_is_refused)
+{
+	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
+	ck_assert_int_eq(chown(PIN_DIR, 12345, 0), 0);
+	refuse(-EPERM, "belongs to user 12345");
+	ck_assert_int_eq(ms_dataplane_unpin_all(PIN_DIR, NULL), -EPERM);
+	ck_assert_int_eq(chown(PIN_DIR, 0, 0), 0);
+	ms_dataplane_close(open_as(&config, MS_LAYOUT_VERSION, false));
+}
+END_TEST
+
+START_TEST(a_folder_others_can_write_is_refused)
+{
+	static const mode_t modes[] = { 0707, 0770, 0702, 0720 };
+
+	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
+	ck_assert_int_eq(chmod(PIN_DIR, modes[_i]), 0);
+	refuse(-EPERM, "can be written by others");
+	ck_assert_str_eq(list(PIN_DIR), "");
+}
+END_TEST
+
+START_TEST(a_foreign_table_folder_is_refused_too)
+{
+	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v1-1024-512", 0700), 0);
+	ck_assert_int_eq(chown(PIN_DIR "/v1-1024-512", 12345, 0), 0);
+	refuse(-EPERM, "belongs to user 12345");
+}
+END_TEST
+
+START_TEST(no_bpffs_is_said)
+{
+	ck_assert_int_eq(umount(MS_PRIVATE_BPFFS), 0);
+	refuse(-EMEDIUMTYPE, "is no bpffs: mount one there");
+}
+END_TEST
+
+START_TEST(something_mounted_over_the_folder_is_noticed)
+{
+	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
+	ck_assert_int_eq(mount("tmpfs", PIN_DIR, "tmpfs", 0, "mode=0700"), 0);
+	refuse(-EMEDIUMTYPE, "mounted over it");
+	ck_assert_int_eq(umount(PIN_DIR), 0);
+	ms_dataplane_close(open_as(&config, MS_LAYOUT_VERSION, false));
+}
+END_TEST
+
+static void drop_capabilities(const int *dropped, size_t count)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	ck_assert_int_eq(syscall(SYS_capget, &header, data), 0);
+	for (size_t i = 0; i < count; i++)
+		data[CAP_TO_INDEX(dropped[i])].effective &= ~CAP_TO_MASK(dropped[i]);
+	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
+}
+
+START_TEST(missing_permissions_are_named)
+{
+	static const int bpf[] = { CAP_SYS_ADMIN, CAP_BPF };
+	static const int net_admin[] = { CAP_NET_ADMIN };
+
+	if (_i == 0) {
+		drop_capabilities(bpf, ms_array_size(bpf));
+		refuse(-EPERM, "CAP_BPF");
+	} else {
+		drop_capabilities(net_admin, ms_array_size(net_admin));
+		refuse(-EPERM, "CAP_NET_ADMIN");
+	}
+	ck_assert_str_eq(list(MS_PRIVATE_BPFFS), "");
+}
+END_TEST
+
+START_TEST(without_perfmon_it_loads_hardened)
+{
+	static const int caps[] = { CAP_SYS_ADMIN, CAP_PERFMON };
+	struct ms_dataplane *dp = open_as(&config, MS_LAYOUT_VERSION, false);
+
+	ck_assert(!ms_dataplane_is_hardened(dp));
+	ms_dataplane_close(dp);
+	drop_capabilities(caps, ms_array_size(caps));
+	dp = open_as(&config, MS_LAYOUT_VERSION, true);
+	ck_assert(ms_dataplane_is_hardened(dp));
+	ms_dataplane_close(dp);
+}
+END_TEST
+
+static void put_session(struct ms_dataplane *dp, const char *map, uint16_t port, uint64_t packets)
+{
+	struct ms_key4 key = { .lo = 1, .hi = 2, .lo_port = port, .zone = 3, .proto = 6 };
+	struct ms_session value = {
+		.epoch = 1, .packets = { packets }, .word = 7, .first_seen = 9
+	};
+
+	ck_assert_int_eq(bpf_map_update_elem(ms_dataplane_map(dp, map), &key, &value, BPF_ANY), 0);
+}
+
+static uint64_t session_packets(struct ms_dataplane *dp, const char *map, uint16_t port)
+{
+	struct ms_key4 key = { .lo = 1, .hi = 2, .lo_port = port, .zone = 3, .proto = 6 };
+	struct ms_session value = { 0 };
+
+	bpf_map_lookup_elem(ms_dataplane_map(dp, map), &key, &value);
+	return value.packets[0];
+}
+
+static const struct {
+	unsigned int layout;
+	uint32_t sessions, half_open;
+	const char *moving, *settled;
+} moves[] = {
+	{ 2, 1024, 512, "new-v2-1024-512 v1-1024-512 ", "v2-1024-512 " },
+	{ 1, 4096, 512, "new-v1-4096-512 v1-1024-512 ", "v1-4096-512 " },
+	{ 1, 1024, 2048, "new-v1-1024-2048 v1-1024-512 ", "v1-1024-2048 " },
+};
+
+START_TEST(another_layout_or_size_takes_the_sessions_along)
+{
+	struct ms_dataplane_config other = config;
+	struct ms_iface line = { .ifindex = 9, .zone = 3 }, far = { .ifindex = 100000, .zone = 4 };
+	struct ms_slot_name name = { .rule = "web/http", .origin = "a.yaml:3", .source = "file" };
+	struct ms_dataplane *old = open_as(&config, 1, false), *dp;
+	uint32_t epoch;
+
+	other.sessions = moves[_i].sessions;
+	other.half_open = moves[_i].half_open;
+	ms_dataplane_publish(old, 1, 41);
+	ms_dataplane_set_panic(old, MS_PANIC_CLOSED);
+	epoch = ms_dataplane_control(old).epoch;
+	put_session(old, "ms_sess4", 80, 1000);
+	put_session(old, "ms_half4", 81, 1);
+	ck_assert_int_eq(ms_dataplane_put_iface(old, &line), 0);
+	ck_assert_int_eq(ms_dataplane_put_iface(old, &far), 0);
+	ck_assert_int_eq(ms_dataplane_put_slot(old, 7, &name), 0);
+
+	dp = open_as(&other, moves[_i].layout, true);
+	ck_assert_ptr_nonnull(
+		strstr(ms_dataplane_note(dp), "sessions moved from tables v1-1024-512"));
+	ck_assert_str_eq(list(PIN_DIR), moves[_i].moving);
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 1000);
+	ck_assert_uint_eq(session_packets(dp, "ms_half4", 81), 1);
+	/* Zones and epochs go along: with other ones a session would be found by strangers. */
+	ck_assert_int_eq(ms_dataplane_get_iface(dp, 9, &line), 0);
+	ck_assert_uint_eq(line.zone, 3);
+	ck_assert_int_eq(ms_dataplane_get_iface(dp, 100000, &far), 0);
+	ck_assert_uint_eq(far.zone, 4);
+	ck_assert_int_eq(ms_dataplane_get_slot(dp, 7, &name), 0);
+	ck_assert_uint_eq(ms_dataplane_control(dp).epoch, epoch + 1);
+	ck_assert_uint_eq(ms_dataplane_control(dp).generation, 41);
+	ck_assert_uint_eq(ms_dataplane_control(dp).panic, MS_PANIC_CLOSED);
+	/* The old programs go on with the old tables until the hooks have moved. */
+	put_session(old, "ms_sess4", 80, 1001);
+	put_session(old, "ms_sess4", 82, 5);
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 82), 0);
+	ck_assert_int_eq(ms_dataplane_settle(dp), 0);
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 82), 5);
+	ck_assert_str_eq(list(PIN_DIR), moves[_i].settled);
+	ms_dataplane_close(dp);
+	ms_dataplane_close(old);
+
+	dp = open_as(&other, moves[_i].layout, true);
+	ck_assert_str_eq(ms_dataplane_note(dp), "");
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 1000);
+	ms_dataplane_close(dp);
+}
+END_TEST
+
+START_TEST(a_move_that_crashed_begins_anew)
+{
+	struct ms_dataplane_config other = config;
+	struct ms_dataplane *dp = open_as(&config, 1, false);
+
+	put_session(dp, "ms_sess4", 80, 1000);
+	ms_dataplane_close(dp);
+	other.sessions = 4096;
+	ms_dataplane_close(open_as(&other, 1, true)); /* not settled */
+
+	dp = open_as(&config, 1, true); /* hooks still use the old ones: traffic goes on there */
+	ck_assert_str_eq(list(PIN_DIR), "v1-1024-512 ");
+	put_session(dp, "ms_sess4", 80, 2000);
+	ms_dataplane_close(dp);
+
+	dp = open_as(&other, 1, true);
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 2000);
+	ms_dataplane_close(dp);
+	/* This time it crashed between the removal of the old and the new one's name. */
+	ck_assert_int_eq(rename(PIN_DIR "/v1-1024-512", MS_PRIVATE_BPFFS "/aside"), 0);
+	dp = open_as(&other, 1, true);
+	ck_assert_str_eq(list(PIN_DIR), "v1-4096-512 ");
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 2000);
+	ms_dataplane_close(dp);
+}
+END_TEST
+
+START_TEST(a_layout_nobody_can_read_is_said_and_replaced)
+{
+	struct ms_dataplane *dp = open_as(&config, 99, false);
+
+	put_session(dp, "ms_sess4", 80, 1000);
+	ms_dataplane_close(dp);
+	dp = open_as(&config, 1, false);
+	ck_assert_ptr_nonnull(strstr(ms_dataplane_note(dp), "layout 99 cannot be read"));
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 0);
+	ck_assert_str_eq(list(PIN_DIR), "new-v1-1024-512 v99-1024-512 ");
+	ck_assert_int_eq(ms_dataplane_settle(dp), 0);
+	ck_assert_str_eq(list(PIN_DIR), "v1-1024-512 ");
+	ms_dataplane_close(dp);
+}
+END_TEST
+
+START_TEST(a_pin_of_another_shape_is_refused_not_emptied)
+{
+	int fd;
+
+	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v1-1024-512", 0700), 0);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ms_sess4", 4, 4, 1, NULL);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v1-1024-512/ms_sess4"), 0);
+	close(fd);
+	refuse(-EINVAL, "another shape");
+	ck_assert_int_eq(access(PIN_DIR "/v1-1024-512/ms_sess4", F_OK), 0);
+}
+END_TEST
+
+START_TEST(unpin_leaves_nothing_and_needs_no_daemon)
+{
+	ms_dataplane_close(open_as(&config, 1, false));
+	ck_assert_int_eq(mkdir(PIN_DIR "/links", 0700), 0);
+	ck_assert_int_eq(ms_dataplane_unpin_all(PIN_DIR, NULL), 0);
+	ck_assert_str_eq(list(MS_PRIVATE_BPFFS), "");
+	ck_assert_int_eq(ms_dataplane_unpin_all(PIN_DIR, NULL), -ENOENT);
+}
+END_TEST
+
+START_TEST(unpin_leaves_what_is_not_ours)
+{
+	struct ms_error err = MS_ERROR_INIT;
+
+	ms_dataplane_close(open_as(&config, 1, false));
+	ck_assert_int_eq(mkdir(PIN_DIR "/foreign", 0700), 0);
+	ck_assert_int_eq(ms_dataplane_unpin_all(PIN_DIR, &err), -ENOTEMPTY);
+	ck_assert_ptr_nonnull(strstr(err.message, "not ours"));
+	ck_assert_str_eq(list(PIN_DIR), "foreign ");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("bpf/dataplane_pins");
+	TCase *tcase = tcase_create("pins");
+
+	tcase_add_checked_fixture(tcase, ms_private_bpffs_setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, tables_outlive_their_daemon);
+	tcase_add_test(tcase, a_link_is_not_followed);
+	tcase_add_test(tcase, another_owner_s_folder_is_refused);
+	tcase_add_loop_test(tcase, a_folder_others_can_write_is_refused, 0, 4);
+	tcase_add_test(tcase, a_foreign_table_folder_is_refused_too);
+	tcase_add_test(tcase, no_bpffs_is_said);
+	tcase_add_test(tcase, something_mounted_over_the_folder_is_noticed);
+	tcase_add_loop_test(tcase, missing_permissions_are_named, 0, 2);
+	tcase_add_test(tcase, without_perfmon_it_loads_hardened);
+	tcase_add_loop_test(tcase, another_layout_or_size_takes_the_sessions_along, 0,
+			    ms_array_size(moves));
+	tcase_add_test(tcase, a_move_that_crashed_begins_anew);
+	tcase_add_test(tcase, a_layout_nobody_can_read_is_said_and_replaced);
+	tcase_add_test(tcase, a_pin_of_another_shape_is_refused_not_emptied);
+	tcase_add_test(tcase, unpin_leaves_nothing_and_needs_no_daemon);
+	tcase_add_test(tcase, unpin_leaves_what_is_not_ours);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

@@ -217,23 +217,22 @@ static int open_dataplane(struct ms_manager *manager, struct ms_error *err)
 
 static int open_policy(struct ms_manager *manager, struct ms_error *err)
 {
-	const struct ms_keeper_config keeper = {
+	struct ms_keeper_config keeper = {
 		.dp = manager->dp,
 		.adopt_grace_ns = manager->config->adopt_grace_ns,
 		.taken_over = manager->taken_over,
 		.on_news = ms_manager_on_news,
 		.user = manager,
 	};
-	struct ms_keeper_config complete = keeper;
 	int r = ms_sources_new(manager->config, manager->state, &manager->sources, err);
 
 	if (r == 0)
 		r = ms_numbering_new(MS_SLOTS_MAX, &manager->numbers);
 	if (r == 0)
 		r = ms_attacher_new(manager->dp, &manager->attacher, err);
-	complete.attacher = manager->attacher;
+	keeper.attacher = manager->attacher;
 	if (r == 0)
-		r = ms_keeper_new(&complete, &manager->keeper);
+		r = ms_keeper_new(&keeper, &manager->keeper);
 	return r;
 }
 
@@ -271,9 +270,11 @@ static int open_monitor(struct ms_manager *manager, struct ms_error *err)
 	};
 	int r = ms_monitor_open(&callbacks, manager, &manager->monitor, err);
 
-	if (r == 0)
-		on_addresses(manager);
-	return r;
+	if (r < 0)
+		return r;
+	ms_monitor_ignore(manager->monitor, ms_attacher_port(manager->attacher));
+	on_addresses(manager);
+	return 0;
 }
 
 static int add_timers(struct ms_manager *manager)

@@ -41,7 +41,8 @@ struct ms_config {
 /* Defaults filled in. */
 int ms_config_init(struct ms_config *config);
 void ms_config_fini(struct ms_config *config);
-/* Overlays the file's keys; -ENOENT if it is absent (the caller decides whether that matters). */
+/* Overlays the file's keys; `config` is untouched on failure. -ENOENT if the file is absent (the
+ * caller decides whether that matters). */
 int ms_config_read(struct ms_config *config, const char *path, struct ms_error *err);
 
 #endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/policy/document.h"
+#include "core/policy/document_schema.h"
+
+#define SECOND_NS 1000000000ULL
+#define HOUR_NS (3600 * SECOND_NS)
+#define DAY_NS (24 * HOUR_NS)
+
+int ms_config_init(struct ms_config *config)
+{
+	static const uint64_t timeouts_ns[MS_TIMEOUT__COUNT] = {
+		[MS_TIMEOUT_TCP_SYN] = 20 * SECOND_NS,
+		[MS_TIMEOUT_TCP_ESTABLISHED] = 24 * HOUR_NS,
+		[MS_TIMEOUT_TCP_FIN] = 30 * SECOND_NS,
+		[MS_TIMEOUT_UDP_ONEWAY] = 30 * SECOND_NS,
+		[MS_TIMEOUT_UDP_TWOWAY] = 180 * SECOND_NS,
+		[MS_TIMEOUT_ICMP] = 10 * SECOND_NS,
+		[MS_TIMEOUT_OTHER] = 60 * SECOND_NS,
+	};
+	ms_cleanup(ms_config_fini) struct ms_config defaults = {
+		.policy = strdup(MS_CONFIG_POLICY),
+		.bpffs = strdup(MS_CONFIG_BPFFS),
+		.run_dir = strdup(MS_CONFIG_RUN_DIR),
+		.state_dir = strdup(MS_CONFIG_STATE_DIR),
+		.rules_max = 100000,
+		.events_max = 10000,
+		.adopt_grace_ns = 60 * SECOND_NS,
+		.log_level = MS_LOG_INFO,
+		.log_events = MS_LOG_EVENTS_DENY,
+	};
+
+	if (!defaults.policy || !defaults.bpffs || !defaults.run_dir || !defaults.state_dir)
+		return -ENOMEM;
+	memcpy(defaults.timeouts_ns, timeouts_ns, sizeof(timeouts_ns));
+	*config = defaults;
+	defaults = (struct ms_config) { 0 };
+	return 0;
+}
+
+void ms_config_fini(struct ms_config *config)
+{
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		free(config->interfaces[i]);
+	free(config->interfaces);
+	free(config->policy);
+	free(config->bpffs);
+	free(config->run_dir);
+	free(config->state_dir);
+	*config = (struct ms_config) { 0 };
+}
+
+/* ---- the keys; `into` is the struct ms_config being changed ---- */
+
+static int read_policy(struct ms_document_reader *reader, void *into)
+{
+	struct ms_config *config = into;
+	int r = ms_document_schema_text(reader, "a directory or file");
+
+	if (r < 0)
+		return r;
+	if (reader->value[0] != '/')
+		return ms_document_reader_refuse(reader, reader->place, reader->value,
+						 "'%s' is not a path from the root: /...",
+						 reader->value);
+	config->policy = strdup(reader->value);
+	return config->policy ? 0 : -ENOMEM;
+}
+
+/* `auto`, which is 0, or a number. */
+static int read_size(struct ms_document_reader *reader, uint32_t *ret_size)
+{
+	uint64_t size;
+	int r;
+
+	if (reader->event == MS_DOCUMENT_SCALAR && strcmp(reader->value, "auto") == 0) {
+		*ret_size = 0;
+		return 0;
+	}
+	r = ms_document_schema_number(reader, "auto or a number from 1024 to 16777216", 1024,
+				      16777216, &size);
+	if (r == 0)
+		*ret_size = (uint32_t)size;
+	return r;
+}
+
+static int read_sessions(struct ms_document_reader *reader, void *into)
+{
+	return read_size(reader, &((struct ms_config *)into)->sessions);
+}
+
+static int read_half_open(struct ms_document_reader *reader, void *into)
+{
+	return read_size(reader, &((struct ms_config *)into)->half_open);
+}
+
+static int read_rules(struct ms_document_reader *reader, void *into)
+{
+	uint64_t count;
+	int r = ms_document_schema_number(reader, "a number of rules from 1 to 100000", 1, 100000,
+					  &count);
+
+	if (r == 0)
+		((struct ms_config *)into)->rules_max = (uint32_t)count;
+	return r;
+}
+
+static int read_events(struct ms_document_reader *reader, void *into)
+{
+	uint64_t count;
+	int r = ms_document_schema_number(reader, "a number of events from 1 to 1000000", 1,
+					  1000000, &count);
+
+	if (r == 0)
+		((struct ms_config *)into)->events_max = (uint32_t)count;
+	return r;
+}
+
+static const struct ms_document_key limit_keys[] = {
+	{ "sessions", read_sessions, false },
+	{ "half_open", read_half_open, false },
+	{ "rules", read_rules, false },
+	{ "events", read_events, false },
+};
+
+static int read_limits(struct ms_document_reader *reader, void *into)
+{
+	return ms_document_schema_mapping(reader, "limits", limit_keys, ms_array_size(limit_keys),
+					  NULL, into);
+}
+
+static int read_timeout(struct ms_document_reader *reader, void *into, enum ms_timeout timeout)
+{
+	struct ms_config *config = into;
+
+	return ms_document_schema_duration(reader, SECOND_NS, 365 * DAY_NS,
+					   &config->timeouts_ns[timeout]);
+}
+
+#define READ_TIMEOUT(name, timeout)                                                                \
+	static int name(struct ms_document_reader *reader, void *into)                             \
+	{                                                                                          \
+		return read_timeout(reader, into, timeout);                                        \
+	}
+READ_TIMEOUT(read_tcp_syn, MS_TIMEOUT_TCP_SYN)
+READ_TIMEOUT(read_tcp_established, MS_TIMEOUT_TCP_ESTABLISHED)
+READ_TIMEOUT(read_tcp_fin, MS_TIMEOUT_TCP_FIN)
+READ_TIMEOUT(read_udp_oneway, MS_TIMEOUT_UDP_ONEWAY)
+READ_TIMEOUT(read_udp_twoway, MS_TIMEOUT_UDP_TWOWAY)
+READ_TIMEOUT(read_icmp, MS_TIMEOUT_ICMP)
+READ_TIMEOUT(read_other, MS_TIMEOUT_OTHER)
+#undef READ_TIMEOUT
+
+static const struct ms_document_key timeout_keys[] = {
+	{ "tcp_syn", read_tcp_syn, false },
+	{ "tcp_established", read_tcp_established, false },
+	{ "tcp_fin", read_tcp_fin, false },
+	{ "udp_oneway", read_udp_oneway, false },
+	{ "udp_twoway", read_udp_twoway, false },
+	{ "icmp", read_icmp, false },
+	{ "other", read_other, false },
+};
+_Static_assert(ms_array_size(timeout_keys) == MS_TIMEOUT__COUNT, "one key a timeout");
+
+static int read_timeouts(struct ms_document_reader *reader, void *into)
+{
+	return ms_document_schema_mapping(reader, "timeouts", timeout_keys,
+					  ms_array_size(timeout_keys), NULL, into);
+}
+
+static int read_adopt_grace(struct ms_document_reader *reader, void *into)
+{
+	return ms_document_schema_duration(reader, 0, HOUR_NS,
+					   &((struct ms_config *)into)->adopt_grace_ns);
+}
+
+static int read_level(struct ms_document_reader *reader, void *into)
+{
+	const char *names[MS_LOG__COUNT];
+	unsigned int level;
+	int r;
+
+	for (unsigned int i = 0; i < MS_LOG__COUNT; i++)
+		names[i] = ms_log_level_name((enum ms_log_level)i);
+	r = ms_document_schema_word(reader, "error, warn, notice, info or debug", names,
+				    MS_LOG__COUNT, &level);
+	if (r == 0)
+		((struct ms_config *)into)->log_level = (enum ms_log_level)level;
+	return r;
+}
+
+static int read_log_events(struct ms_document_reader *reader, void *into)
+{
+	static const char *const words[] = {
+		[MS_LOG_EVENTS_OFF] = "off",
+		[MS_LOG_EVENTS_DENY] = "deny",
+		[MS_LOG_EVENTS_ALL] = "all",
+	};
+	unsigned int i;
+	int r = ms_document_schema_word(reader, "off, deny or all", words, ms_array_size(words),
+					&i);
+
+	if (r == 0)
+		((struct ms_config *)into)->log_events = (enum ms_config_log_events)i;
+	return r;
+}
+
+static const struct ms_document_key log_keys[] = {
+	{ "level", read_level, false },
+	{ "events", read_log_events, false },
+};
+
+static int read_log(struct ms_document_reader *reader, void *into)
+{
+	return ms_document_schema_mapping(reader, "log", log_keys, ms_array_size(log_keys), NULL,
+					  into);
+}
+
+static int refuse_plugin(struct ms_document_reader *reader, const char *name, struct ms_place place,
+			 void *into)
+{
+	(void)into;
+	return ms_document_reader_refuse(reader, place, name, "there is no plugin '%s'", name);
+}
+
+/* The key is there so that a configuration may say "none"; this daemon has no plugins to load. */
+static int read_plugins(struct ms_document_reader *reader, void *into)
+{
+	int r;
+
+	if (reader->event != MS_DOCUMENT_MAPPING)
+		return ms_document_schema_entries(reader, "plugins", refuse_plugin, into);
+	r = ms_document_reader_next(reader);
+	if (r < 0 || reader->event == MS_DOCUMENT_MAPPING_END)
+		return r;
+	return ms_document_reader_refuse(reader, reader->place, reader->value,
+					 "there is no plugin '%s'", reader->value);
+}
+
+static const struct ms_document_key config_keys[] = {
+	{ "policy", read_policy, false },     { "limits", read_limits, false },
+	{ "timeouts", read_timeouts, false }, { "adopt_grace", read_adopt_grace, false },
+	{ "log", read_log, false },           { "plugins", read_plugins, false },
+};
+
+/* A file of nothing but comments says that all is as it is by default. */
+static int read_config(struct ms_document_reader *reader, struct ms_config *config)
+{
+	int r = ms_document_reader_next(reader);
+
+	if (r < 0 || reader->event == MS_DOCUMENT_END)
+		return r;
+	r = ms_document_schema_mapping(reader, "the configuration", config_keys,
+				       ms_array_size(config_keys), NULL, config);
+	return r < 0 ? r : ms_document_reader_next(reader);
+}
+
+int ms_config_read(struct ms_config *config, const char *path, struct ms_error *err)
+{
+	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
+	ms_cleanup(ms_free) char *text = NULL;
+	struct ms_config changed = *config; /* borrows all but `policy` */
+	const char *slash = strrchr(path, '/');
+	size_t length;
+	int r = ms_document_read_file(path, &text, &length, err);
+
+	if (r < 0)
+		return r;
+	changed.policy = NULL;
+	r = ms_document_reader_open(&reader, slash ? slash + 1 : path, text, length, err);
+	if (r == 0)
+		r = read_config(&reader, &changed);
+	if (r < 0) {
+		free(changed.policy);
+		return ms_error_set(err, r, "out of memory");
+	}
+	if (changed.policy)
+		free(config->policy);
+	else
+		changed.policy = config->policy;
+	*config = changed;
+	return 0;
+}

@@ -18,11 +18,12 @@ ROOMS = {
     "layout": ("bpf/lib/layout.h", "abi"),
     "bpflib": ("bpf/lib/", "abi layout"),
     "program": ("bpf/microseg.bpf", "abi layout bpflib"),
-    "dataplane": ("bpf/dataplane", "base abi layout"),
+    "dataplane": ("bpf/dataplane", "base abi layout image"),
     "tcx": ("bpf/tcx", "base dataplane"),
     "netlink": ("netlink/", "base"),
     "policy": ("core/policy/", "base abi layout"),
-    "classify": ("core/classify/", "base abi layout policy"),
+    "image": ("core/classify/image.h", "base abi layout policy"),
+    "classify": ("core/classify/", "base abi layout policy image"),
     "iface": ("core/iface/", "base abi layout netlink dataplane tcx policy"),
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
@@ -36,13 +37,13 @@ ROOMS = {
     "default_policy": ("core/default_policy", ""),
     "sources": ("core/sources", "base policy state config default_policy"),
     "membership": ("core/membership", "base policy"),
-    "committer": ("core/committer", "base abi layout dataplane policy classify membership"),
+    "committer": ("core/committer", "base abi layout dataplane policy image classify membership"),
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager",
-        "base abi layout dataplane tcx netlink policy classify iface event session trace state "
-        "loop config sources membership committer flips",
+        "base abi layout dataplane tcx netlink policy image classify iface event session trace "
+        "state loop config sources membership committer flips",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (

@@ -21,6 +21,7 @@ NOUNS = {
     "core/base/addr": ("cidr",),  # an address with a length; neither is read without the other
     "core/base/parse": ("format",),  # the inverse of each parser stands beside it
     "core/loop": ("watch",),  # what the loop hands out; no life of its own
+    "core/iface/attach": ("attacher",),  # the thing that attaches
     "core/policy/model": ("failsafe", "group_def", "set_def", "rule", "origin", "source"),  # its parts
     "core/event/event": ("dir", "reason", "stat", "verdict"),  # names generated from one list
 }

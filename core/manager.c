@@ -207,6 +207,8 @@ static int open_dataplane(struct ms_manager *manager, struct ms_error *err)
 
 	if (r < 0)
 		return r;
+	if (*ms_dataplane_note(manager->dp))
+		ms_log_notice("dataplane", "%s", ms_dataplane_note(manager->dp));
 	/* A lost state directory must not make numbers repeat while sessions carry them. */
 	pinned = ms_dataplane_control(manager->dp).generation;
 	if (pinned > manager->generation)
@@ -350,6 +352,9 @@ static int start(struct ms_manager *manager, struct ms_error *err)
 		*err = (struct ms_error)MS_ERROR_INIT;
 		r = 0;
 	}
+	/* Every hook runs the new programs by now. */
+	if (r == 0)
+		r = ms_dataplane_settle(manager->dp);
 	if (r == 0)
 		r = add_watches(manager);
 	if (r < 0)

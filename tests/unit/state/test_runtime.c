@@ -98,7 +98,7 @@ START_TEST(file_form_reads_back_to_the_same)
 	size_t length;
 
 	add_rule("{ id: runtime/1, dir: in, proto: tcp, dport: 80, action: deny }");
-	add_rule("{ id: web, from: 'set:office', action: allow, comment: \"a \\\"b\\\" \\n c\" }");
+	add_rule("{ id: web, from: 'set:office', action: allow, comment: \"a \\\"b\\\" c\" }");
 	add("office", "10.0.0.0/24", 0);
 	add("office", "2001:db8::/32", 12345);
 	add("emptied", "10.0.0.1", 1);
@@ -115,7 +115,7 @@ START_TEST(file_form_reads_back_to_the_same)
 	ck_assert_uint_eq(back.rules->n_rules, 2);
 	for (size_t i = 0; i < 2; i++)
 		ck_assert(ms_rule_equal(&back.rules->rules[i], &runtime.rules->rules[i]));
-	ck_assert_str_eq(back.rules->rules[1].comment, "a \"b\" \n c");
+	ck_assert_str_eq(back.rules->rules[1].comment, "a \"b\" c");
 	ck_assert_uint_eq(ms_runtime_find_set(&back, "office")->n_members, 2);
 	ck_assert_int_eq(ms_runtime_find_set(&back, "office")->members[1].expires_ms, 12345);
 	ck_assert_uint_eq(ms_runtime_find_set(&back, "emptied")->n_members, 0);

@@ -116,21 +116,20 @@ static int name_pins(struct ms_dataplane *dp)
 	return 0;
 }
 
-static int set_sizes(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open)
+static int set_sizes(struct ms_dataplane *dp)
 {
-	int r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess4, sessions);
+	int r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess4, dp->sessions);
 
 	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess6, sessions);
+		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess6, dp->sessions);
 	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half4, half_open);
+		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half4, dp->half_open);
 	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half6, half_open);
+		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half6, dp->half_open);
 	return r;
 }
 
-static int load(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open,
-		struct ms_error *err)
+static int load(struct ms_dataplane *dp, struct ms_error *err)
 {
 	int r;
 
@@ -139,7 +138,7 @@ static int load(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open,
 	if (!dp->skeleton)
 		return ms_error_set(err, -errno, "the datapath's programs cannot be opened: %s",
 				    strerror(errno));
-	r = set_sizes(dp, sessions, half_open);
+	r = set_sizes(dp);
 	if (r == 0)
 		r = name_pins(dp);
 	if (r == 0)
@@ -261,13 +260,12 @@ static int on_sample(void *user, void *data, size_t size)
 	return 0;
 }
 
-static int start(struct ms_dataplane *dp, uint32_t sessions, uint32_t half_open,
-		 bool *ret_taken_over, struct ms_error *err)
+static int start(struct ms_dataplane *dp, bool *ret_taken_over, struct ms_error *err)
 {
 	bool moved = false;
 	int r;
 
-	r = load(dp, sessions, half_open, err);
+	r = load(dp, err);
 	if (r < 0)
 		return r;
 	r = map_tables(dp);
@@ -310,6 +308,8 @@ int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned 
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return -ENOMEM;
+	dp->sessions = sessions;
+	dp->half_open = half_open;
 	dp->pins = (struct ms_dataplane_pins)MS_DATAPLANE_PINS_INIT;
 	dp->pin_dir = strdup(config->pin_dir);
 	dp->dead = calloc(MS_DATAPLANE_DEAD_MAX, sizeof(*dp->dead));
@@ -324,7 +324,7 @@ int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned 
 		r = ms_dataplane_pins_open(config->pin_dir, layout, sessions, half_open, &dp->pins,
 					   err);
 	if (r == 0)
-		r = start(dp, sessions, half_open, &taken_over, err);
+		r = start(dp, &taken_over, err);
 	if (r < 0) {
 		ms_dataplane_close(dp);
 		return r;

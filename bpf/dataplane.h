@@ -158,6 +158,10 @@ int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
 				 bool (*visit)(void *user, const struct ms_session_raw *session),
 				 void *user);
 
+/* Entries that one table of a family holds. */
+void ms_dataplane_session_capacity(const struct ms_dataplane *dp, uint32_t *ret_sessions,
+				   uint32_t *ret_half_open);
+
 /* One slice of a resumable walk: up to `max` sessions, `*cursor` zeroed before the first slice.
  * `*ret_done` = the walk has been all round. */
 struct ms_session_cursor {

@@ -78,6 +78,7 @@ struct ms_dataplane {
 	ms_dataplane_on_event on_event;
 	void *on_event_user;
 	bool hardened;
+	uint32_t sessions, half_open; /* entries a table holds */
 	uint32_t program_ids[MS_HOOK__COUNT];
 	unsigned int n_cpus; /* possible ones: entries of a per-CPU value */
 	char note[256];

@@ -40,37 +40,6 @@ for lane in "${lanes[@]}"; do
   esac
 done
 
-# What a test run could leave behind on the machine, one thing a line.
-residue() {
-  ip -o link show | awk -F': ' '{print "interface", $2}'
-  ip netns list | awk '{print "netns", $1}'
-  tc qdisc show 2>/dev/null | awk '$2 == "clsact" {print "qdisc", $0}'
-  awk '$3 == "bpf" || $3 == "nsfs" {print "mount", $3, $2}' /proc/self/mounts
-  find /sys/fs/bpf -mindepth 1 2>/dev/null | sed 's/^/pin /'
-  ps -eo comm=,args= | awk '$1 ~ /^(microseg|qemu-system)/ {print "process", $0}'
-  find /run/microseg /var/lib/microseg /etc/microseg /usr/sbin/policy-rc.d 2>/dev/null |
-    sed 's/^/file /'
-}
-
-# Adds up a ctest log: a libcheck binary counts by its own sum (several sums if it ran in a guest),
-# anything else as one.
-count() {
-  awk '
-    / Testing: / { name = $3; sums = 0; ok = 0; bad = 0 }
-    / Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
-      match($0, /Checks: [0-9]+/); checks = substr($0, RSTART + 8, RLENGTH - 8)
-      match($0, /Failures: [0-9]+/); failures = substr($0, RSTART + 10, RLENGTH - 10)
-      match($0, /Errors: [0-9]+/); errors = substr($0, RSTART + 8, RLENGTH - 8)
-      sums++; ok += checks - failures - errors; bad += failures + errors
-    }
-    /^Test Passed\.$/ { passed += sums ? ok : 1; failed += bad }
-    /^Test Failed\.$|^Test timed out|^\*\*\*|^Unable to find executable/ {
-      passed += ok; failed += bad ? bad : 1; print "FAILED " name > "/dev/stderr"
-    }
-    END { print passed + 0, failed + 0 }
-  ' "$1"
-}
-
 lane_failed() {
   echo "lane $1: $2"
   failed=$((failed + 1))
@@ -82,7 +51,7 @@ run_lane() {
   ctest --test-dir "$dir" -L "^$lane\$" -j "$3" --output-on-failure --no-tests=error \
     --timeout 1500 </dev/null || status=$?
   log=$dir/Testing/Temporary/LastTest.log
-  read -r ok bad < <(count "$log")
+  read -r ok bad < <(awk -f tests/count.awk "$log")
   cp "$log" "$dir/Testing/$lane.log"
   passed=$((passed + ok))
   failed=$((failed + bad))
@@ -110,7 +79,7 @@ wants() {
 }
 
 mkdir -p build
-before=$(residue)
+before=$(tests/residue.sh)
 
 if ! build test; then
   lane_failed build "the tests cannot be built"
@@ -143,7 +112,7 @@ for lane in kernels package; do
   fi
 done
 
-after=$(residue)
+after=$(tests/residue.sh)
 if ! diff <(echo "$before") <(echo "$after") >build/residue.diff; then
   echo "The run left something behind (or took something away):"
   cat build/residue.diff

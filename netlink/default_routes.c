@@ -5,34 +5,19 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
-#include "core/base/cleanup.h"
 #include "netlink/request.h"
 
 struct walk {
-	uint32_t *ifindexes;
-	size_t count, room;
+	struct ms_ifindex_set *set;
 	int error;
 };
 
 static void add(struct walk *walk, uint32_t ifindex)
 {
-	if (ifindex == 0)
-		return;
-	if (walk->count == walk->room) {
-		size_t room = walk->room ? 2 * walk->room : 16;
-		uint32_t *ifindexes = realloc(walk->ifindexes, room * sizeof(*ifindexes));
-
-		if (!ifindexes) {
-			walk->error = -ENOMEM;
-			return;
-		}
-		walk->ifindexes = ifindexes;
-		walk->room = room;
-	}
-	walk->ifindexes[walk->count++] = ifindex;
+	if (ifindex != 0 && ms_ifindex_set_add(walk->set, ifindex) < 0)
+		walk->error = -ENOMEM;
 }
 
 static void on_route(void *user, size_t index, struct nlmsghdr *message)
@@ -64,13 +49,6 @@ static void on_route(void *user, size_t index, struct nlmsghdr *message)
 	}
 }
 
-static int compare_ifindex(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int dump(struct ms_request *request, int family, struct walk *walk)
 {
 	struct rtmsg header = { .rtm_family = (unsigned char)family };
@@ -87,25 +65,14 @@ static int dump(struct ms_request *request, int family, struct walk *walk)
 	return r < 0 ? r : walk->error;
 }
 
-int ms_default_routes_read(struct ms_request *request, uint32_t **ret_ifindexes, size_t *ret_count)
+int ms_default_routes_read(struct ms_request *request, struct ms_ifindex_set *set)
 {
-	struct walk walk = { .error = 0 };
-	size_t kept = 0;
+	struct walk walk = { .set = set };
 	int r = dump(request, AF_INET, &walk);
 
 	if (r == 0)
 		r = dump(request, AF_INET6, &walk);
-	if (r < 0) {
-		free(walk.ifindexes);
-		return r;
-	}
-	if (walk.count > 0)
-		qsort(walk.ifindexes, walk.count, sizeof(*walk.ifindexes), compare_ifindex);
-	for (size_t i = 0; i < walk.count; i++) {
-		if (kept == 0 || walk.ifindexes[kept - 1] != walk.ifindexes[i])
-			walk.ifindexes[kept++] = walk.ifindexes[i];
-	}
-	*ret_ifindexes = walk.ifindexes;
-	*ret_count = kept;
-	return 0;
+	if (r == 0)
+		ms_ifindex_set_seal(set);
+	return r;
 }

@@ -3,12 +3,11 @@
 #ifndef MS_NETLINK_DEFAULT_ROUTES_H
 #define MS_NETLINK_DEFAULT_ROUTES_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "netlink/ifindex_set.h"
 
 struct ms_request;
 
-/* Asks the kernel. Ascending, each once; the caller frees `*ret_ifindexes`. */
-int ms_default_routes_read(struct ms_request *request, uint32_t **ret_ifindexes, size_t *ret_count);
+/* Asks the kernel; adds to `set` and seals it. */
+int ms_default_routes_read(struct ms_request *request, struct ms_ifindex_set *set);
 
 #endif

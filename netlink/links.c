@@ -192,19 +192,11 @@ void ms_links_touch_tc(struct ms_links *links, uint32_t ifindex)
 	mark_dirty(links, slot);
 }
 
-static int compare_ifindex(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-void ms_links_set_default_routes(struct ms_links *links, const uint32_t *ifindexes, size_t count)
+void ms_links_set_default_routes(struct ms_links *links, const struct ms_ifindex_set *carriers)
 {
 	for (size_t i = 0; i < links->count; i++) {
 		struct slot *slot = links->slots[i];
-		bool carries = count > 0 && bsearch(&slot->ifindex, ifindexes, count,
-						    sizeof(*ifindexes), compare_ifindex);
+		bool carries = ms_ifindex_set_has(carriers, slot->ifindex);
 
 		if (!slot->has_now || slot->now.has_default_route == carries)
 			continue;

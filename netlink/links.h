@@ -6,8 +6,7 @@
 #ifndef MS_NETLINK_LINKS_H
 #define MS_NETLINK_LINKS_H
 
-#include <stddef.h>
-
+#include "netlink/ifindex_set.h"
 #include "netlink/monitor.h"
 
 struct ms_links;
@@ -26,8 +25,8 @@ int ms_links_put(struct ms_links *links, const struct ms_link *link,
 void ms_links_remove(struct ms_links *links, uint32_t ifindex, bool moved);
 /* A qdisc or filter on one of our hooks changed. */
 void ms_links_touch_tc(struct ms_links *links, uint32_t ifindex);
-/* Exactly these carry a default route; sorted by number. */
-void ms_links_set_default_routes(struct ms_links *links, const uint32_t *ifindexes, size_t count);
+/* Exactly these carry a default route. */
+void ms_links_set_default_routes(struct ms_links *links, const struct ms_ifindex_set *carriers);
 
 /* Comparing with a dump: begin, put what is there, then the rest is what was not in it. */
 void ms_links_begin_compare(struct ms_links *links);

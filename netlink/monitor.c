@@ -343,15 +343,14 @@ static int compare_addresses(struct ms_monitor *monitor)
 
 static int refresh_routes(struct ms_monitor *monitor)
 {
-	ms_cleanup(ms_free) uint32_t *ifindexes = NULL;
-	size_t count = 0;
+	ms_cleanup(ms_ifindex_set_fini) struct ms_ifindex_set carriers = MS_IFINDEX_SET_INIT;
 	int r;
 
 	monitor->routes_ns = now_ns();
-	r = ms_default_routes_read(monitor->request, &ifindexes, &count);
+	r = ms_default_routes_read(monitor->request, &carriers);
 	monitor->routes_wanted = r < 0;
 	if (r == 0)
-		ms_links_set_default_routes(monitor->links, ifindexes, count);
+		ms_links_set_default_routes(monitor->links, &carriers);
 	return r;
 }
 

@@ -16,42 +16,17 @@
 #include "core/base/cleanup.h"
 #include "netlink/packets.h"
 #include "netlink/request.h"
+#include "netlink/tc_hooks.h"
 
-#define HOOKS 2
 #define IN_FLIGHT 32
 /* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
 #define HANDLE_STEP 0x100000
 #define PLACES 16 /* handles and priorities tried */
-
-static const char *const program_names[HOOKS] = { "ms_ingress", "ms_egress" };
-static const uint32_t hook_parents[HOOKS] = {
-	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
-	TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS),
-};
+#define LOOKS 3   /* at one interface whose filters change under our hands */
 
 struct ms_tc {
 	struct ms_request *request;
 };
-
-struct filter {
-	uint32_t handle;
-	uint16_t priority;
-	uint16_t protocol; /* as on the wire */
-	bool is_bpf, is_ours;
-	uint32_t program_id;
-};
-
-struct hook_list {
-	struct filter *filters; /* in the order they are asked */
-	size_t count, room;
-	int error;
-};
-
-static void free_lists(struct hook_list (*lists)[HOOKS])
-{
-	for (int hook = 0; hook < HOOKS; hook++)
-		free((*lists)[hook].filters);
-}
 
 int ms_tc_open(struct ms_tc **ret_tc)
 {
@@ -96,16 +71,6 @@ static void free_message(struct nl_msg **message)
 	nlmsg_free(*message);
 }
 
-static struct nl_msg *make_message(int type, int flags, const struct tcmsg *header)
-{
-	struct nl_msg *message = nlmsg_alloc_simple(type, flags);
-
-	if (message && nlmsg_append(message, (void *)header, sizeof(*header), NLMSG_ALIGNTO) == 0)
-		return message;
-	nlmsg_free(message);
-	return NULL;
-}
-
 static struct nl_msg *make_qdisc_message(int type, int flags, uint32_t ifindex)
 {
 	const struct tcmsg header = {
@@ -114,7 +79,7 @@ static struct nl_msg *make_qdisc_message(int type, int flags, uint32_t ifindex)
 		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
 		.tcm_parent = TC_H_CLSACT,
 	};
-	struct nl_msg *message = make_message(type, flags, &header);
+	struct nl_msg *message = ms_tc_hooks_message(type, flags, &header);
 
 	if (message && type == RTM_NEWQDISC && nla_put_string(message, TCA_KIND, "clsact") < 0) {
 		nlmsg_free(message);
@@ -124,16 +89,16 @@ static struct nl_msg *make_qdisc_message(int type, int flags, uint32_t ifindex)
 }
 
 static struct nl_msg *make_filter_message(int type, int flags, uint32_t ifindex, int hook,
-					  const struct filter *place, int program)
+					  const struct ms_tc_filter *place, int program)
 {
 	const struct tcmsg header = {
 		.tcm_family = AF_UNSPEC,
 		.tcm_ifindex = (int)ifindex,
 		.tcm_handle = place->handle,
-		.tcm_parent = hook_parents[hook],
+		.tcm_parent = ms_tc_hooks_parents[hook],
 		.tcm_info = TC_H_MAKE((uint32_t)place->priority << 16, place->protocol),
 	};
-	struct nl_msg *message = make_message(type, flags, &header);
+	struct nl_msg *message = ms_tc_hooks_message(type, flags, &header);
 	struct nlattr *options;
 
 	if (!message)
@@ -143,7 +108,7 @@ static struct nl_msg *make_filter_message(int type, int flags, uint32_t ifindex,
 	if (type == RTM_NEWTFILTER) {
 		options = nla_nest_start(message, TCA_OPTIONS);
 		if (!options || nla_put_u32(message, TCA_BPF_FD, (uint32_t)program) < 0 ||
-		    nla_put_string(message, TCA_BPF_NAME, program_names[hook]) < 0 ||
+		    nla_put_string(message, TCA_BPF_NAME, ms_tc_hooks_programs[hook]) < 0 ||
 		    nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) < 0)
 			goto failed;
 		nla_nest_end(message, options);
@@ -167,128 +132,17 @@ static int send_one(struct ms_tc *tc, struct nl_msg *message, ms_request_on_answ
 
 /* ---- what is there ---- */
 
-static int append_filter(struct hook_list *list, const struct filter *filter)
-{
-	if (list->count == list->room) {
-		size_t room = list->room ? 2 * list->room : 8;
-		struct filter *filters = realloc(list->filters, room * sizeof(*filters));
-
-		if (!filters)
-			return -ENOMEM;
-		list->filters = filters;
-		list->room = room;
-	}
-	list->filters[list->count++] = *filter;
-	return 0;
-}
-
-static void on_filter(void *user, size_t index, struct nlmsghdr *message)
-{
-	struct hook_list *list = user;
-	const struct tcmsg *header = nlmsg_data(message);
-	struct nlattr *attributes[TCA_MAX + 1], *options[TCA_BPF_MAX + 1];
-	struct filter filter = { .handle = 0 };
-	const char *name;
-
-	(void)index;
-	if (message->nlmsg_type != RTM_NEWTFILTER ||
-	    nlmsg_datalen(message) < (int)sizeof(*header) ||
-	    nlmsg_parse(message, sizeof(*header), attributes, TCA_MAX, NULL) < 0)
-		return;
-	/* Each priority is listed once by itself, without a handle, before what it holds. */
-	if (header->tcm_handle == 0 || !attributes[TCA_KIND])
-		return;
-	filter.handle = header->tcm_handle;
-	filter.priority = (uint16_t)(TC_H_MAJ(header->tcm_info) >> 16);
-	filter.protocol = (uint16_t)TC_H_MIN(header->tcm_info);
-	filter.is_bpf = nla_strcmp(attributes[TCA_KIND], "bpf") == 0;
-	if (filter.is_bpf && attributes[TCA_OPTIONS] &&
-	    nla_parse_nested(options, TCA_BPF_MAX, attributes[TCA_OPTIONS], NULL) == 0) {
-		name = options[TCA_BPF_NAME] ? nla_get_string(options[TCA_BPF_NAME]) : "";
-		filter.is_ours =
-			strcmp(name, program_names[0]) == 0 || strcmp(name, program_names[1]) == 0;
-		if (options[TCA_BPF_ID])
-			filter.program_id = nla_get_u32(options[TCA_BPF_ID]);
-	}
-	if (append_filter(list, &filter) < 0)
-		list->error = -ENOMEM;
-}
-
-/* Fills `list` anew; what it had allocated is used again. */
-static int list_filters(struct ms_tc *tc, uint32_t ifindex, int hook, struct hook_list *list)
-{
-	const struct tcmsg header = {
-		.tcm_family = AF_UNSPEC,
-		.tcm_ifindex = (int)ifindex,
-		.tcm_parent = hook_parents[hook],
-	};
-	struct nl_msg *message = make_message(RTM_GETTFILTER, 0, &header);
-	bool inconsistent;
-	int r;
-
-	if (!message)
-		return -ENOMEM;
-	list->count = 0;
-	list->error = 0;
-	r = ms_request_dump(tc->request, message, on_filter, list, &inconsistent);
-	nlmsg_free(message);
-	return r < 0 ? r : list->error;
-}
-
-static int list_hooks(struct ms_tc *tc, uint32_t ifindex, struct hook_list *lists)
-{
-	int r = 0;
-
-	for (int hook = 0; r == 0 && hook < HOOKS; hook++)
-		r = list_filters(tc, ifindex, hook, &lists[hook]);
-	return r;
-}
-
-enum qdisc { QDISC_NONE, QDISC_CLSACT, QDISC_OTHER };
-
-static void on_qdisc(void *user, size_t index, struct nlmsghdr *message)
-{
-	struct nlattr *attributes[TCA_MAX + 1];
-
-	(void)index;
-	if (message->nlmsg_type != RTM_NEWQDISC ||
-	    nlmsg_parse(message, sizeof(struct tcmsg), attributes, TCA_MAX, NULL) < 0 ||
-	    !attributes[TCA_KIND])
-		return;
-	*(enum qdisc *)user =
-		nla_strcmp(attributes[TCA_KIND], "clsact") == 0 ? QDISC_CLSACT : QDISC_OTHER;
-}
-
-static int find_qdisc(struct ms_tc *tc, uint32_t ifindex, enum qdisc *ret_qdisc)
-{
-	ms_cleanup(free_message) struct nl_msg *message =
-		make_qdisc_message(RTM_GETQDISC, 0, ifindex);
-	enum qdisc qdisc = QDISC_NONE;
-	int r = send_one(tc, message, on_qdisc, &qdisc);
-
-	/* Never had one: ENOENT. Had one once: a stand-in of another handle, EINVAL. */
-	if (r == -ENOENT || r == -EINVAL)
-		r = 0;
-	if (r == 0)
-		*ret_qdisc = qdisc;
-	return r;
-}
-
 int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_state)
 {
-	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
-	struct ms_tc_state state = { .has_clsact = false };
-	enum qdisc qdisc;
-	int r = find_qdisc(tc, ifindex, &qdisc);
+	ms_cleanup(ms_tc_hooks_fini) struct ms_tc_hooks hooks = MS_TC_HOOKS_INIT;
+	struct ms_tc_state state = { .ours = { 0 } };
+	int r = ms_tc_hooks_read(tc->request, ifindex, &hooks);
 
-	if (r == 0 && qdisc != QDISC_NONE)
-		r = list_hooks(tc, ifindex, lists);
 	if (r < 0)
 		return r;
-	state.has_clsact = qdisc == QDISC_CLSACT;
-	for (int hook = 0; hook < HOOKS; hook++) {
-		for (size_t i = 0; i < lists[hook].count; i++) {
-			const struct filter *filter = &lists[hook].filters[i];
+	for (int hook = 0; hook < MS_TC_HOOKS; hook++) {
+		for (size_t i = 0; i < hooks.hook[hook].count; i++) {
+			const struct ms_tc_filter *filter = &hooks.hook[hook].filters[i];
 
 			if (!filter->is_ours) {
 				state.foreign[hook]++;
@@ -306,7 +160,8 @@ int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_stat
 
 /* ---- one interface that may already have filters ---- */
 
-static int remove_filter(struct ms_tc *tc, uint32_t ifindex, int hook, const struct filter *filter)
+static int remove_filter(struct ms_tc *tc, uint32_t ifindex, int hook,
+			 const struct ms_tc_filter *filter)
 {
 	ms_cleanup(free_message) struct nl_msg *message =
 		make_filter_message(RTM_DELTFILTER, 0, ifindex, hook, filter, -1);
@@ -317,10 +172,10 @@ static int remove_filter(struct ms_tc *tc, uint32_t ifindex, int hook, const str
 }
 
 /* A priority belongs to one kind and protocol altogether. */
-static bool is_priority_usable(const struct hook_list *list, const struct filter *place)
+static bool is_priority_usable(const struct ms_tc_hook *list, const struct ms_tc_filter *place)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const struct filter *filter = &list->filters[i];
+		const struct ms_tc_filter *filter = &list->filters[i];
 
 		if (filter->priority == place->priority &&
 		    (!filter->is_bpf || filter->protocol != place->protocol))
@@ -329,7 +184,7 @@ static bool is_priority_usable(const struct hook_list *list, const struct filter
 	return true;
 }
 
-static bool is_handle_taken(const struct hook_list *list, const struct filter *place)
+static bool is_handle_taken(const struct ms_tc_hook *list, const struct ms_tc_filter *place)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->filters[i].priority == place->priority &&
@@ -339,9 +194,9 @@ static bool is_handle_taken(const struct hook_list *list, const struct filter *p
 	return false;
 }
 
-static int find_place(const struct hook_list *list, bool guest, struct filter *ret_place)
+static int find_place(const struct ms_tc_hook *list, bool guest, struct ms_tc_filter *ret_place)
 {
-	struct filter place = { .protocol = htons(ETH_P_ALL) };
+	struct ms_tc_filter place = { .protocol = htons(ETH_P_ALL) };
 
 	for (uint16_t p = 0; p < PLACES; p++) {
 		place.priority = (uint16_t)(MS_TC_PRIORITY + p);
@@ -358,20 +213,11 @@ static int find_place(const struct hook_list *list, bool guest, struct filter *r
 	return -EBUSY;
 }
 
-static const struct filter *first_of_ours(const struct hook_list *list)
+/* A filter of ours says that the qdisc is our own work. */
+static bool is_qdisc_ours(const struct ms_tc_hooks *hooks)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->filters[i].is_ours)
-			return &list->filters[i];
-	}
-	return NULL;
-}
-
-/* Filters of ours that say the qdisc is our own work; `lists` of both hooks. */
-static bool is_qdisc_ours(const struct hook_list *lists)
-{
-	for (int hook = 0; hook < HOOKS; hook++) {
-		const struct filter *ours = first_of_ours(&lists[hook]);
+	for (int hook = 0; hook < MS_TC_HOOKS; hook++) {
+		const struct ms_tc_filter *ours = ms_tc_hooks_ours(hooks, hook);
 
 		if (ours && !(ours->handle & MS_TC_GUEST))
 			return true;
@@ -380,11 +226,12 @@ static bool is_qdisc_ours(const struct hook_list *lists)
 }
 
 /* Exactly one of ours, running `program`; the others of ours go after it stands. */
-static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook, const struct hook_list *list,
-		       bool guest, int program)
+static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook,
+		       const struct ms_tc_hooks *hooks, bool guest, int program)
 {
-	const struct filter *kept = first_of_ours(list);
-	struct filter place;
+	const struct ms_tc_filter *kept = ms_tc_hooks_ours(hooks, hook);
+	const struct ms_tc_hook *list = &hooks->hook[hook];
+	struct ms_tc_filter place;
 	int r = 0;
 
 	if (program >= 0) {
@@ -402,7 +249,7 @@ static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook, const struc
 		r = send_one(tc, message, NULL, NULL);
 	}
 	for (size_t i = 0; r == 0 && i < list->count; i++) {
-		const struct filter *filter = &list->filters[i];
+		const struct ms_tc_filter *filter = &list->filters[i];
 
 		if (filter->is_ours && (program < 0 || filter != kept))
 			r = remove_filter(tc, ifindex, hook, filter);
@@ -410,23 +257,45 @@ static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook, const struc
 	return r;
 }
 
-static int settle_interface(struct ms_tc *tc, struct ms_tc_request *request)
-{
-	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
-	enum qdisc qdisc;
-	bool guest;
-	int r = find_qdisc(tc, request->ifindex, &qdisc);
+/* Who has a clsact qdisc, read when it is first asked in a call: only interfaces with somebody
+ * else's need it. */
+struct clsact {
+	bool is_read;
+	struct ms_ifindex_set set;
+};
 
-	if (r == 0 && qdisc != QDISC_CLSACT)
-		r = qdisc == QDISC_NONE ? -EAGAIN : -EBUSY;
-	if (r == 0)
-		r = list_hooks(tc, request->ifindex, lists);
+static void free_clsact(struct clsact *clsact)
+{
+	ms_ifindex_set_fini(&clsact->set);
+}
+
+static int must_have_clsact(struct ms_tc *tc, struct clsact *clsact, uint32_t ifindex)
+{
+	if (!clsact->is_read) {
+		int r = ms_tc_hooks_read_clsact(tc->request, &clsact->set);
+
+		if (r < 0)
+			return r;
+		clsact->is_read = true;
+	}
+	/* An ingress qdisc takes filters for egress, too, and runs them at ingress. */
+	return ms_ifindex_set_has(&clsact->set, ifindex) ? 0 : -EBUSY;
+}
+
+static int settle_interface(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *request)
+{
+	ms_cleanup(ms_tc_hooks_fini) struct ms_tc_hooks hooks = MS_TC_HOOKS_INIT;
+	bool guest;
+	int r = ms_tc_hooks_read(tc->request, request->ifindex, &hooks);
+
+	/* Where ours is already, it is on clsact. */
+	if (r == 0 && !ms_tc_hooks_ours(&hooks, 0) && !ms_tc_hooks_ours(&hooks, 1))
+		r = must_have_clsact(tc, clsact, request->ifindex);
 	if (r < 0)
 		return r;
-	guest = !is_qdisc_ours(lists);
-	for (int hook = 0; r == 0 && hook < HOOKS; hook++)
-		r = settle_hook(tc, request->ifindex, hook, &lists[hook], guest,
-				request->program[hook]);
+	guest = !is_qdisc_ours(&hooks);
+	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++)
+		r = settle_hook(tc, request->ifindex, hook, &hooks, guest, request->program[hook]);
 	if (r < 0)
 		return r;
 	return ms_tc_read_packets(tc, request->ifindex, &request->received, &request->sent);
@@ -436,11 +305,11 @@ static int settle_interface(struct ms_tc *tc, struct ms_tc_request *request)
  * the deletion is the one thing we cannot save. */
 static int remove_qdisc_if_empty(struct ms_tc *tc, uint32_t ifindex)
 {
-	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
+	ms_cleanup(ms_tc_hooks_fini) struct ms_tc_hooks hooks = MS_TC_HOOKS_INIT;
 	ms_cleanup(free_message) struct nl_msg *message = NULL;
-	int r = list_hooks(tc, ifindex, lists);
+	int r = ms_tc_hooks_read(tc->request, ifindex, &hooks);
 
-	if (r < 0 || lists[0].count > 0 || lists[1].count > 0)
+	if (r < 0 || hooks.hook[0].count > 0 || hooks.hook[1].count > 0)
 		return r;
 	message = make_qdisc_message(RTM_DELQDISC, 0, ifindex);
 	return send_one(tc, message, NULL, NULL);
@@ -492,9 +361,10 @@ static int batch_send(struct ms_tc *tc, struct batch *batch)
  * only on a qdisc we just made are there certainly no filters, ours or others', to look at first,
  * and only then may the handle say that the qdisc is ours.
  */
-static int attach_some(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
+static int attach_some(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *requests,
+		       size_t count)
 {
-	const struct filter place = {
+	const struct ms_tc_filter place = {
 		.handle = MS_TC_HANDLE,
 		.priority = MS_TC_PRIORITY,
 		.protocol = htons(ETH_P_ALL),
@@ -514,7 +384,7 @@ static int attach_some(struct ms_tc *tc, struct ms_tc_request *requests, size_t 
 		struct ms_tc_request *request = &requests[i];
 
 		made[i] = request->result == 0;
-		for (int hook = 0; request->result == 0 && hook < HOOKS; hook++) {
+		for (int hook = 0; request->result == 0 && hook < MS_TC_HOOKS; hook++) {
 			if (request->program[hook] < 0)
 				continue;
 			request->result = batch_add(
@@ -529,11 +399,10 @@ static int attach_some(struct ms_tc *tc, struct ms_tc_request *requests, size_t 
 	}
 	if (r == 0)
 		r = batch_send(tc, &batch);
-	/* EEXIST: the qdisc was there already, or somebody was at our place on the new one between
-	 * our two sends. */
+	/* EEXIST: the qdisc was there already, or somebody took our place since we looked. */
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (requests[i].result == -EEXIST)
-			requests[i].result = settle_interface(tc, &requests[i]);
+		for (int look = 0; requests[i].result == -EEXIST && look < LOOKS; look++)
+			requests[i].result = settle_interface(tc, clsact, &requests[i]);
 		if (requests[i].result < 0 && made[i])
 			remove_qdisc_if_empty(tc, requests[i].ifindex);
 	}
@@ -542,9 +411,11 @@ static int attach_some(struct ms_tc *tc, struct ms_tc_request *requests, size_t 
 
 int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
 {
+	ms_cleanup(free_clsact) struct clsact clsact = { .is_read = false };
+
 	for (size_t i = 0; i < count; i += IN_FLIGHT) {
 		size_t some = count - i < IN_FLIGHT ? count - i : IN_FLIGHT;
-		int r = attach_some(tc, requests + i, some);
+		int r = attach_some(tc, &clsact, requests + i, some);
 
 		if (r < 0)
 			return r;
@@ -556,15 +427,15 @@ int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
 
 int ms_tc_detach(struct ms_tc *tc, uint32_t ifindex)
 {
-	ms_cleanup(free_lists) struct hook_list lists[HOOKS] = { { .count = 0 } };
+	ms_cleanup(ms_tc_hooks_fini) struct ms_tc_hooks hooks = MS_TC_HOOKS_INIT;
 	bool own_qdisc;
-	int r = list_hooks(tc, ifindex, lists);
+	int r = ms_tc_hooks_read(tc->request, ifindex, &hooks);
 
-	own_qdisc = r == 0 && is_qdisc_ours(lists);
-	for (int hook = 0; r == 0 && hook < HOOKS; hook++) {
-		for (size_t i = 0; r == 0 && i < lists[hook].count; i++) {
-			if (lists[hook].filters[i].is_ours)
-				r = remove_filter(tc, ifindex, hook, &lists[hook].filters[i]);
+	own_qdisc = r == 0 && is_qdisc_ours(&hooks);
+	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++) {
+		for (size_t i = 0; r == 0 && i < hooks.hook[hook].count; i++) {
+			if (hooks.hook[hook].filters[i].is_ours)
+				r = remove_filter(tc, ifindex, hook, &hooks.hook[hook].filters[i]);
 		}
 	}
 	if (r == 0 && own_qdisc)

@@ -12,7 +12,6 @@
 #ifndef MS_NETLINK_TC_H
 #define MS_NETLINK_TC_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,7 +47,6 @@ int ms_tc_read_packets(struct ms_tc *tc, uint32_t ifindex, uint64_t *ret_receive
 
 /* What is on the hooks now. */
 struct ms_tc_state {
-	bool has_clsact;
 	uint32_t program_id[2];  /* of our filter, 0 = none */
 	unsigned int ours[2];    /* filters of ours: more than one is a defect to mend */
 	unsigned int foreign[2]; /* other filters on the hook */

@@ -1,39 +1,146 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The programs: orchestration only, one concern per header below lib/. */
+/*
+ * The programs: orchestration only, one concern per header below lib/.
+ *
+ *	ms_ingress, ms_egress   parse, find the session, count; anything else goes to
+ *	ms_slow                 the judgement, by tail call
+ *	ms_trace                the judgement without a write, for a frame nobody sent
+ *	ms_reap                 ends sessions for user space
+ *	ms_clock                reads both clocks, so that user space can find HZ
+ */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
 #include <bpf/bpf_helpers.h>
 
+#include "lib/fast.h"
 #include "lib/maps.h"
+#include "lib/parse.h"
+#include "lib/reap.h"
+#include "lib/slow.h"
+#include "lib/tailcall.h"
+#include "lib/verdict.h"
+
+/* The slow program is not there: nobody judges, so nothing passes that enforce mode would keep. */
+static __always_inline int decide_incomplete(struct ms_pkt *pkt, struct ms_scene *scene,
+					     struct ms_answer *answer)
+{
+	ms_answer_deny(answer, MS_REASON_INCOMPLETE);
+	if (scene->group == 0) {
+		answer->verdict = MS_VERDICT_ALLOW;
+		answer->reason = MS_REASON_EXCLUDED;
+	}
+	ms_verdict_temper(scene, answer);
+	return ms_verdict(pkt, scene, answer, 0);
+}
+
+static __always_inline int enter(struct __sk_buff *skb, const int egress)
+{
+	struct ms_control *control = ms_scene_control();
+	struct ms_answer answer = {};
+	struct ms_scene scene = {};
+	union ms_control_word word;
+	struct ms_flow flow = {};
+	struct ms_pkt pkt = {};
+
+	if (!control)
+		return TC_ACT_SHOT;
+	word.word = MS_READ_ONCE(*(__u64 *)control);
+	ms_scene_set(&scene, word, skb->ifindex, egress);
+	/* Loopback shows every packet twice; ingress judges. */
+	if (egress && (scene.iface_flags & MS_IFACE_LOOPBACK))
+		return TC_ACT_UNSPEC;
+	ms_scene_measure(&scene, skb);
+	if (scene.group != 0 &&
+	    ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3) == MS_PARSED_IP &&
+	    pkt.fragment == MS_FRAGMENT_NOT) {
+		ms_flow_set(&flow, &scene, &pkt, scene.dir);
+		if (ms_fast_hit(control, &scene, &pkt, &flow, &answer))
+			return ms_verdict(&pkt, &scene, &answer, 1);
+	}
+	ms_tailcall_slow(skb, word.word, egress);
+	ms_tailcall_clear(skb);
+	return decide_incomplete(&pkt, &scene, &answer);
+}
 
 SEC("tc")
 int ms_ingress(struct __sk_buff *skb)
 {
-	return TC_ACT_UNSPEC;
+	return enter(skb, 0);
 }
 
 SEC("tc")
 int ms_egress(struct __sk_buff *skb)
 {
-	return TC_ACT_UNSPEC;
+	return enter(skb, 1);
 }
 
 SEC("tc")
 int ms_slow(struct __sk_buff *skb)
 {
-	return TC_ACT_UNSPEC;
+	struct ms_control *control = ms_scene_control();
+	struct ms_answer answer = {};
+	struct ms_scene scene = {};
+	struct ms_query query = {};
+	union ms_control_word word;
+	struct ms_flow flow = {};
+	struct ms_pkt pkt = {};
+	int result;
+
+	word.word = MS_CB_LOAD(skb, MS_CB_WORD_LO) | (__u64)MS_CB_LOAD(skb, MS_CB_WORD_HI) << 32;
+	ms_scene_set(&scene, word, MS_CB_LOAD(skb, MS_CB_IFINDEX), MS_CB_LOAD(skb, MS_CB_EGRESS));
+	ms_tailcall_clear(skb);
+	if (!control)
+		return TC_ACT_SHOT;
+	ms_scene_measure(&scene, skb);
+	result = ms_slow_consider(skb, control, &scene, &pkt, &flow, &query, &answer, 0);
+	return ms_verdict(&pkt, &scene, &answer, result & MS_SLOW_COUNTED);
 }
 
 SEC("tc")
 int ms_trace(struct __sk_buff *skb)
 {
+	struct ms_control *control = ms_scene_control();
+	const struct ms_policy_head *policy;
+	struct ms_answer answer = {};
+	struct ms_scene scene = {};
+	struct ms_query query = {};
+	union ms_control_word word;
+	struct ms_flow flow = {};
+	struct ms_trace_io *io;
+	struct ms_pkt pkt = {};
+	__u32 zero = 0;
+	int result;
+
+	io = bpf_map_lookup_elem(&ms_trace_io, &zero);
+	if (!control || !io)
+		return TC_ACT_SHOT;
+	word.word = MS_READ_ONCE(*(__u64 *)control);
+	/* Under the other half every session is to be judged again. */
+	if (word.half != io->half)
+		word.epoch = MS_EPOCH_DEAD;
+	word.half = io->half;
+	ms_scene_set(&scene, word, io->ifindex, io->egress);
+	ms_scene_measure(&scene, skb);
+	result = ms_slow_consider(skb, control, &scene, &pkt, &flow, &query, &answer, 1);
+	policy = ms_scene_policy(&scene);
+	io->slot = answer.slot;
+	io->generation = policy ? policy->generation : 0;
+	io->verdict = answer.verdict;
+	io->reason = answer.reason;
+	io->dir = scene.dir;
+	io->family = pkt.family;
+	io->session = !!(result & MS_SLOW_SESSION);
+	io->would_log = answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG);
 	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")
 int ms_reap(struct __sk_buff *skb)
 {
+	for (__u32 i = 0; i < MS_REAP_MAX; i++)
+		if (!ms_reap_one(i))
+			break;
 	return TC_ACT_UNSPEC;
 }
 

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The linear classifier: the first row that matches. Another engine replaces this header, rules.h
+ * and core/classify/linear.c; the rest asks ms_classify() only.
+ *
+ * The functions that walk are global and take one pointer and scalars, so that the verifier sees
+ * each loop once (kernel 6.1 explores every way through a loop body otherwise).
+ */
+#ifndef MS_BPF_LIB_CLASSIFY_H
+#define MS_BPF_LIB_CLASSIFY_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "maps.h"
+#include "rules.h"
+
+struct ms_query {
+	__be32 src[4], dst[4];
+	__u32 what, what_known; /* MS_WHAT_*; bits that are not known match nothing or anything */
+	__u32 where;            /* MS_WHERE_* */
+	__u32 half;
+	__u32 rows_end; /* index behind the half's last row of this family */
+	__u32 now;
+	__u16 sport, dport; /* host order */
+	__u8 family;
+	__u8 dirs;
+	__u8 partial; /* ports and types are not known: would any do? */
+	__u8 failsafe;
+	__u8 dir;
+	__u8 side;
+	__u16 group;
+};
+_Static_assert(sizeof(struct ms_query) == 68, "no padding");
+
+enum { MS_SET_SRC = 0, MS_SET_DST = 1 };
+
+/* Is the query's source or destination a live member of `set`? */
+__noinline int ms_set_has(struct ms_query *query, __u32 set, __u32 which)
+{
+	struct ms_set_entry *entry;
+	struct ms_set_key6 key; /* an IPv4 one is its beginning */
+	__u32 len;
+
+	if (!query)
+		return 0;
+	key.set = set;
+	for (int i = 0; i < 4; i++)
+		key.addr[i] = which == MS_SET_SRC ? query->src[i] : query->dst[i];
+	len = query->family == 4 ? 32 : 128;
+	/* An expired member may stand before a shorter one that holds; the daemon clears expired
+	 * ones away, so a few steps do. */
+	for (int i = 0; i < 4; i++) {
+		key.prefixlen = 32 + len;
+		if (query->family == 4)
+			entry = bpf_map_lookup_elem(&ms_set4, &key);
+		else
+			entry = bpf_map_lookup_elem(&ms_set6, &key);
+		if (!entry)
+			return 0;
+		if (entry->expires == 0 || (__s32)(entry->expires - query->now) > 0)
+			return 1;
+		if (entry->len == 0 || entry->len > len)
+			return 0;
+		len = entry->len - 1;
+	}
+	return 0;
+}
+
+/* All but the addresses. Differences are gathered without branching: rows mostly differ. */
+static __always_inline int ms_row_matches(struct ms_query *query, const struct ms_row_rest *rest)
+{
+	__u32 differs = (query->what ^ rest->what) & rest->what_mask & query->what_known;
+
+	differs |= (query->where ^ rest->where) & rest->where_mask;
+	if (differs || !(query->dirs & rest->dirs))
+		return 0;
+	if (!query->partial && ((__u16)(query->sport - rest->sport_first) >
+					(__u16)(rest->sport_last - rest->sport_first) ||
+				(__u16)(query->dport - rest->dport_first) >
+					(__u16)(rest->dport_last - rest->dport_first)))
+		return 0;
+	/* Ports unknown: a deny for some of them settles nothing, an allow for some might be it. */
+	if (query->partial && (rest->flags & MS_ROW_PORTS) && (rest->flags & MS_ROW_DENY))
+		return 0;
+	if (rest->src_set && !ms_set_has(query, rest->src_set, MS_SET_SRC))
+		return 0;
+	if (rest->dst_set && !ms_set_has(query, rest->dst_set, MS_SET_DST))
+		return 0;
+	return 1;
+}
+
+/* The decision of the first row of a chunk that matches, -1 = none. */
+__noinline int ms_scan4(struct ms_query *query, __u32 first)
+{
+	if (!query)
+		return -1;
+	for (__u32 i = 0; i < MS_RULES_CHUNK; i++) {
+		__u32 index = first + i;
+		const struct ms_row4 *row;
+
+		if (index >= query->rows_end)
+			return -1;
+		row = bpf_map_lookup_elem(&ms_rules4, &index);
+		if (!row)
+			return -1;
+		if (((query->src[0] ^ row->src) & row->src_mask) |
+		    ((query->dst[0] ^ row->dst) & row->dst_mask))
+			continue;
+		if (ms_row_matches(query, &row->rest))
+			return row->rest.decision;
+	}
+	return -1;
+}
+
+__noinline int ms_scan6(struct ms_query *query, __u32 first)
+{
+	if (!query)
+		return -1;
+	for (__u32 i = 0; i < MS_RULES_CHUNK; i++) {
+		__u32 index = first + i, differs = 0;
+		const struct ms_row6 *row;
+
+		if (index >= query->rows_end)
+			return -1;
+		row = bpf_map_lookup_elem(&ms_rules6, &index);
+		if (!row)
+			return -1;
+		for (int word = 0; word < 4; word++) {
+			differs |= (query->src[word] ^ row->src[word]) & row->src_mask[word];
+			differs |= (query->dst[word] ^ row->dst[word]) & row->dst_mask[word];
+		}
+		if (!differs && ms_row_matches(query, &row->rest))
+			return row->rest.decision;
+	}
+	return -1;
+}
+
+/* The index of the deciding rule in ms_decisions, -1 = no rule matches. */
+__noinline int ms_classify(struct ms_query *query)
+{
+	__u32 base;
+	int found;
+
+	if (!query)
+		return -1;
+	base = query->half * MS_RULES_ROWS;
+	for (__u32 first = 0; first < MS_RULES_ROWS; first += MS_RULES_CHUNK) {
+		if (base + first >= query->rows_end)
+			return -1;
+		if (query->family == 4)
+			found = ms_scan4(query, base + first);
+		else
+			found = ms_scan6(query, base + first);
+		if (found >= 0)
+			return found;
+	}
+	return -1;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hit: a live session answers for its packets. Anything less plain is the slow program's. */
+#ifndef MS_BPF_LIB_FAST_H
+#define MS_BPF_LIB_FAST_H
+
+#include "judge.h"
+#include "session.h"
+
+/* Would this packet change what a one-way session is? (ms_half_step) */
+static __always_inline int ms_fast_moves_half(const struct ms_session *half,
+					      const struct ms_flow *flow,
+					      const struct ms_scene *scene,
+					      const struct ms_pkt *pkt, __u32 word)
+{
+	__u32 tcp = ms_session_tcp(word), replied = word & MS_SESS_REPLIED;
+	int from_origin = ms_session_from_origin(flow, word);
+
+	if (tcp == MS_TCP_CLOSING)
+		return 0;
+	if (tcp == MS_TCP_SYN)
+		return !(from_origin && (pkt->tcp_flags & MS_TCP_SYN_FLAG));
+	/* While the two-way table is full, becoming two-way is tried once a tick. */
+	if (replied)
+		return MS_READ_ONCE(half->last_seen) != scene->now;
+	return !from_origin;
+}
+
+/* What a session says of its packets. */
+static __always_inline void ms_fast_answer(struct ms_answer *answer, __u32 word)
+{
+	answer->slot = word & MS_SESS_SLOT_MASK;
+	answer->verdict = word & MS_SESS_AUDIT ? MS_VERDICT_AUDIT : MS_VERDICT_ALLOW;
+	answer->reason = MS_REASON_SESSION;
+	answer->flags = word & MS_SESS_LOG ? MS_DECISION_LOG : 0;
+}
+
+/* 1 = answered and counted. */
+static __always_inline int ms_fast_hit(const struct ms_control *control,
+				       const struct ms_scene *scene, const struct ms_pkt *pkt,
+				       const struct ms_flow *flow, struct ms_answer *answer)
+{
+	struct ms_session *session = ms_session_find(flow);
+	int is_half = 0;
+	__u32 word;
+
+	if (!session || MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD) {
+		session = ms_half_find(flow);
+		is_half = 1;
+	}
+	if (!session || MS_READ_ONCE(session->epoch) != scene->epoch ||
+	    ms_session_expired(session, pkt->proto, control, scene->now))
+		return 0;
+	word = MS_READ_ONCE(session->word);
+	if (ms_session_tcp(word) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt))
+		return 0;
+	if (is_half && ms_fast_moves_half(session, flow, scene, pkt, word))
+		return 0;
+	if (pkt->proto == MS_PROTO_TCP)
+		ms_session_tcp_step(session, flow, pkt);
+	if (is_half)
+		ms_half_count(session, flow, scene);
+	else
+		ms_session_count(session, flow, scene);
+	ms_fast_answer(answer, word);
+	return 1;
+}
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a session: begin, answer, become two-way, be judged again. Each is a global function
+ * (verified once) that only the slow program calls; looking and counting are in session.h.
+ */
+#ifndef MS_BPF_LIB_FLOW_H
+#define MS_BPF_LIB_FLOW_H
+
+#include "judge.h"
+#include "session.h"
+
+/* Replaces some bits of the word; the old word, or ~0 after losing to other CPUs four times. */
+static __always_inline __u32 ms_session_rewrite(struct ms_session *session, __u32 mask, __u32 bits)
+{
+	for (int i = 0; i < 4; i++) {
+		__u32 old = MS_READ_ONCE(session->word);
+
+		if (__sync_val_compare_and_swap(&session->word, old, (old & ~mask) | bits) == old)
+			return old;
+	}
+	return ~0u;
+}
+
+/*
+ * One-way becomes two-way, this packet included. The insert itself decides between two CPUs that
+ * try; whoever wins takes back what the one-way table had counted. The one-way entry goes last, so
+ * that no packet finds neither. False = the session stays where it is (no room, or somebody else
+ * was faster) and the packet is still to be counted.
+ */
+static __always_inline int ms_half_promote(const struct ms_session *half,
+					   const struct ms_flow *flow, const struct ms_scene *scene,
+					   __u32 word)
+{
+	struct ms_session fresh = {
+		.epoch = scene->epoch,
+		.last_seen = scene->now,
+		.word = word,
+		.first_seen = half->first_seen,
+	};
+	struct ms_session *dead;
+	__u64 packets[2], bytes[2];
+	long r;
+
+	packets[0] = MS_READ_ONCE(half->packets[0]);
+	packets[1] = MS_READ_ONCE(half->packets[1]);
+	bytes[0] = MS_READ_ONCE(half->bytes[0]);
+	bytes[1] = MS_READ_ONCE(half->bytes[1]);
+	fresh.packets[0] = packets[0];
+	fresh.packets[1] = packets[1];
+	fresh.bytes[0] = bytes[0];
+	fresh.bytes[1] = bytes[1];
+	if (flow->index) {
+		fresh.packets[1] += scene->packets;
+		fresh.bytes[1] += scene->bytes;
+	} else {
+		fresh.packets[0] += scene->packets;
+		fresh.bytes[0] += scene->bytes;
+	}
+	r = ms_session_insert(flow, &fresh);
+	if (r) {
+		dead = ms_session_find(flow);
+		if (!dead)
+			ms_stats_note(MS_STAT_INSERT_FAILED);
+		if (!dead || !ms_session_revive(dead, flow, &fresh))
+			return 0;
+	}
+	ms_session_credit(word & MS_SESS_SLOT_MASK, flow, packets, bytes, -1);
+	ms_half_delete(flow);
+	return 1;
+}
+
+/* The bits of the word that say what was decided. */
+#define MS_FLOW_DECIDED (MS_SESS_SLOT_MASK | MS_SESS_ESTABLISHED_MASK | MS_SESS_LOG | MS_SESS_AUDIT)
+
+static __always_inline __u32 ms_flow_decided(const struct ms_answer *answer)
+{
+	__u32 word = answer->slot & MS_SESS_SLOT_MASK;
+
+	word |= (__u32)answer->established << MS_SESS_ESTABLISHED_SHIFT & MS_SESS_ESTABLISHED_MASK;
+	if (answer->flags & MS_DECISION_LOG)
+		word |= MS_SESS_LOG;
+	if (answer->verdict == MS_VERDICT_AUDIT)
+		word |= MS_SESS_AUDIT;
+	return word;
+}
+
+/*
+ * An allowed packet without a session begins one, one-way. Its own count goes to the slot like that
+ * of every one-way packet (verdict.h does it). No room never changes the verdict.
+ */
+static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene,
+				    struct ms_pkt *pkt, struct ms_answer *answer)
+{
+	struct ms_session fresh = {};
+	__u32 tcp = MS_TCP_NONE, from_hi;
+	long r;
+
+	if (!flow || !scene || !pkt || !answer)
+		return 0;
+	fresh.epoch = scene->epoch;
+	fresh.last_seen = scene->now;
+	fresh.first_seen = scene->now;
+	fresh.word = ms_flow_decided(answer);
+	if (flow->index) {
+		fresh.packets[1] = scene->packets;
+		fresh.bytes[1] = scene->bytes;
+	} else {
+		fresh.packets[0] = scene->packets;
+		fresh.bytes[0] = scene->bytes;
+	}
+	if (pkt->proto == MS_PROTO_TCP) {
+		tcp = MS_TCP_SYN;
+		if (!ms_pkt_is_syn(pkt))
+			tcp = pkt->tcp_flags & MS_TCP_FIN_FLAG ? MS_TCP_CLOSING
+							       : MS_TCP_ESTABLISHED;
+		if (tcp != MS_TCP_SYN && answer->reason != MS_REASON_ADOPTED) {
+			fresh.word |= MS_SESS_MIDFLOW;
+			ms_stats_note(MS_STAT_MIDFLOW);
+		}
+	}
+	fresh.word |= tcp << MS_SESS_TCP_SHIFT;
+	/* An adopted flow was begun by the other end, and this is its answer. */
+	from_hi = flow->index;
+	if (answer->reason == MS_REASON_ADOPTED) {
+		fresh.word |= MS_SESS_ADOPTED | MS_SESS_REPLIED;
+		from_hi = !from_hi;
+	}
+	if (from_hi)
+		fresh.word |= MS_SESS_ORIGIN_HI;
+	if (ms_session_dir(flow->flags, from_hi) == MS_DIR_OUT)
+		fresh.word |= MS_SESS_ORIGIN_OUT;
+	r = ms_half_insert(flow, &fresh);
+	if (r == 0)
+		ms_stats_note(MS_STAT_NEW_SESSION);
+	else if (r != -17) /* EEXIST: the flow's first packets came on two CPUs */
+		ms_stats_note(MS_STAT_INSERT_FAILED);
+	return 0;
+}
+
+/*
+ * A packet of a live one-way session, counted here. An answer makes it two-way; with TCP only the
+ * third step of the handshake does, because anybody can make a server send a SYN-ACK.
+ */
+static __noinline int ms_half_step(struct ms_session *half, struct ms_flow *flow,
+				   struct ms_scene *scene, struct ms_pkt *pkt)
+{
+	__u32 word, tcp;
+	int from_origin, both;
+
+	if (!half || !flow || !scene || !pkt)
+		return 0;
+	if (pkt->proto == MS_PROTO_TCP)
+		ms_session_tcp_step(half, flow, pkt);
+	word = MS_READ_ONCE(half->word);
+	tcp = ms_session_tcp(word);
+	from_origin = ms_session_from_origin(flow, word);
+	both = from_origin ? !!(word & MS_SESS_REPLIED) : !(word & MS_SESS_ADOPTED);
+	if (tcp == MS_TCP_CLOSING)
+		both = 0;
+	if (tcp == MS_TCP_SYN) {
+		__u32 established = (__u32)MS_TCP_ESTABLISHED << MS_SESS_TCP_SHIFT;
+
+		if (!from_origin || (pkt->tcp_flags & MS_TCP_SYN_FLAG))
+			both = 0;
+		else if (ms_session_rewrite(half, MS_SESS_TCP_MASK, established) != ~0u)
+			word = (word & ~MS_SESS_TCP_MASK) | established;
+	}
+	if (!from_origin && !(word & MS_SESS_REPLIED)) {
+		__sync_fetch_and_or(&half->word, MS_SESS_REPLIED);
+		word |= MS_SESS_REPLIED;
+	}
+	if (!both || !ms_half_promote(half, flow, scene, word))
+		ms_half_count(half, flow, scene);
+	return 0;
+}
+
+/*
+ * Gives a session that was judged again its new decision. Two-way ones carry their packets on under
+ * the new slot; what they had carried stays the old one's. Whoever loses the claim leaves it to the
+ * winner.
+ */
+__noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow,
+				struct ms_scene *scene, struct ms_answer *answer, __u32 is_half)
+{
+	__u64 packets[2], bytes[2];
+	__u32 epoch, old;
+
+	if (!session || !flow || !scene || !answer)
+		return 0;
+	epoch = MS_READ_ONCE(session->epoch);
+	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY || epoch == scene->epoch ||
+	    __sync_val_compare_and_swap(&session->epoch, epoch, MS_EPOCH_BUSY) != epoch)
+		return 0;
+	old = ms_session_rewrite(session, MS_FLOW_DECIDED, ms_flow_decided(answer));
+	if (old == ~0u) {
+		__sync_lock_test_and_set(&session->epoch, epoch);
+		return 0;
+	}
+	old &= MS_SESS_SLOT_MASK;
+	if (!is_half && old != answer->slot) {
+		packets[0] = MS_READ_ONCE(session->packets[0]);
+		packets[1] = MS_READ_ONCE(session->packets[1]);
+		bytes[0] = MS_READ_ONCE(session->bytes[0]);
+		bytes[1] = MS_READ_ONCE(session->bytes[1]);
+		ms_stats_slot(old, packets[0] + packets[1], bytes[0] + bytes[1]);
+		ms_stats_slot(answer->slot, -(packets[0] + packets[1]), -(bytes[0] + bytes[1]));
+	}
+	__sync_lock_test_and_set(&session->epoch, scene->epoch);
+	ms_stats_note(MS_STAT_EXISTING_SESSION);
+	return 0;
+}
+
+/* Ends a session, of whichever table. `epoch` is what was seen. 1 = it was us. */
+static __noinline int ms_flow_end(struct ms_session *session, struct ms_flow *flow, __u32 is_half)
+{
+	if (!session || !flow)
+		return 0;
+	if (is_half) {
+		ms_half_delete(flow);
+		return 1;
+	}
+	return ms_session_end(session, flow, MS_READ_ONCE(session->epoch));
+}
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is known of a packet once it is parsed; everything after the parser reads this and never the
+ * frame, so no packet pointer outlives the function that took it.
+ */
+#ifndef MS_BPF_LIB_PACKET_H
+#define MS_BPF_LIB_PACKET_H
+
+#include <linux/types.h>
+
+enum ms_parsed {
+	MS_PARSED_IP,
+	MS_PARSED_NON_IP,
+	MS_PARSED_MALFORMED, /* not the IP its ethertype says */
+	MS_PARSED_TINY,      /* first fragment that cuts its transport header */
+};
+
+enum ms_fragment { MS_FRAGMENT_NOT, MS_FRAGMENT_FIRST, MS_FRAGMENT_LATER };
+
+struct ms_pkt {
+	__be32 src[4], dst[4]; /* IPv4 in the first word, the rest zero */
+	__u32 l4_off;          /* from the start of the frame */
+	__u32 l4_end;          /* where the IP packet says it ends */
+	__u32 frag_id;         /* as on the wire */
+	__be16 sport, dport;   /* TCP, UDP, SCTP; sport: identifier of an ICMP query */
+	__u16 ethertype;       /* host order */
+	__u16 vlan_outer, vlan_inner;
+	__u16 frag_off;  /* bytes */
+	__u16 frag_skip; /* bytes between fragment header and transport header, IPv6 */
+	__u8 family;     /* 4, 6, 0 = no IP header understood */
+	__u8 proto;
+	__u8 tcp_flags;
+	__u8 icmp_type, icmp_code;
+	__u8 fragment; /* enum ms_fragment */
+	__u8 pad[4];
+};
+_Static_assert(sizeof(struct ms_pkt) == 68, "no padding");
+
+#define MS_TCP_FIN_FLAG 0x01
+#define MS_TCP_SYN_FLAG 0x02
+#define MS_TCP_RST_FLAG 0x04
+#define MS_TCP_ACK_FLAG 0x10
+
+#define MS_PROTO_ICMP 1
+#define MS_PROTO_TCP 6
+#define MS_PROTO_UDP 17
+#define MS_PROTO_ICMPV6 58
+#define MS_PROTO_SCTP 132
+
+/* Each family has its own ICMP; the other's number is just a protocol without ports. */
+static __always_inline int ms_pkt_is_icmp(const struct ms_pkt *pkt)
+{
+	return pkt->proto == (pkt->family == 4 ? MS_PROTO_ICMP : MS_PROTO_ICMPV6);
+}
+
+/* Opens a connection: SYN, but neither an answer to one nor an end. */
+static __always_inline int ms_pkt_is_syn(const struct ms_pkt *pkt)
+{
+	return pkt->proto == MS_PROTO_TCP &&
+	       (pkt->tcp_flags & (MS_TCP_SYN_FLAG | MS_TCP_ACK_FLAG | MS_TCP_RST_FLAG)) ==
+		       MS_TCP_SYN_FLAG;
+}
+
+static __always_inline int ms_pkt_is_rst(const struct ms_pkt *pkt)
+{
+	return pkt->proto == MS_PROTO_TCP && (pkt->tcp_flags & MS_TCP_RST_FLAG);
+}
+
+#endif

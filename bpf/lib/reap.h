@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ending sessions on behalf of user space, without losing a packet that comes meanwhile. */
+#ifndef MS_BPF_LIB_REAP_H
+#define MS_BPF_LIB_REAP_H
+
+#include "session.h"
+
+static __always_inline int ms_reap_unchanged(const struct ms_session *session,
+					     const struct ms_reap_key *key)
+{
+	return MS_READ_ONCE(session->epoch) == key->epoch &&
+	       MS_READ_ONCE(session->last_seen) == key->last_seen;
+}
+
+static __always_inline __u32 ms_reap_half(const struct ms_flow *flow, const struct ms_reap_key *key,
+					  int force)
+{
+	const struct ms_session *half = ms_half_find(flow);
+
+	if (!half || (!force && !ms_reap_unchanged(half, key)))
+		return MS_REAPED_NOT;
+	ms_half_delete(flow);
+	if (!force)
+		ms_stats_note(MS_STAT_EXPIRED_SESSION);
+	return MS_REAPED_DELETED;
+}
+
+static __always_inline __u32 ms_reap_end(const struct ms_flow *flow, const struct ms_reap_key *key,
+					 int force)
+{
+	struct ms_session *session = ms_session_find(flow);
+	__u32 epoch;
+
+	if (!session)
+		return MS_REAPED_NOT;
+	epoch = MS_READ_ONCE(session->epoch);
+	if (epoch == MS_EPOCH_DEAD)
+		return MS_REAPED_ENDED;
+	if ((!force && !ms_reap_unchanged(session, key)) || !ms_session_end(session, flow, epoch))
+		return MS_REAPED_NOT;
+	if (!force)
+		ms_stats_note(MS_STAT_EXPIRED_SESSION);
+	return MS_REAPED_ENDED;
+}
+
+/* The claim keeps a new session of the tuple from moving in while the entry goes. */
+static __always_inline __u32 ms_reap_delete(const struct ms_flow *flow)
+{
+	struct ms_session *session = ms_session_find(flow);
+
+	if (!session || __sync_val_compare_and_swap(&session->epoch, MS_EPOCH_DEAD,
+						    MS_EPOCH_BUSY) != MS_EPOCH_DEAD)
+		return MS_REAPED_NOT;
+	ms_session_fold(session, flow, MS_READ_ONCE(session->word));
+	if (flow->family == 4)
+		bpf_map_delete_elem(&ms_sess4, &flow->key.k4);
+	else
+		bpf_map_delete_elem(&ms_sess6, &flow->key.k6);
+	return MS_REAPED_DELETED;
+}
+
+__noinline int ms_reap_one(__u32 index)
+{
+	struct ms_reap_key *key;
+	struct ms_flow flow = {};
+	struct ms_reap_io *io;
+	__u32 zero = 0;
+
+	io = bpf_map_lookup_elem(&ms_reap_io, &zero);
+	if (!io || index >= io->count || index >= MS_REAP_MAX)
+		return 0;
+	key = &io->keys[index];
+	flow.family = io->family;
+	if (io->family == 4) {
+		flow.key.k4 = key->k4;
+		flow.flags = key->k4.flags;
+	} else {
+		flow.key.k6 = key->k6;
+		flow.flags = key->k6.flags;
+	}
+	if (io->half_open)
+		key->result = io->step == MS_REAP_END ? ms_reap_half(&flow, key, io->force)
+						      : MS_REAPED_NOT;
+	else if (io->step == MS_REAP_END)
+		key->result = ms_reap_end(&flow, key, io->force);
+	else
+		key->result = ms_reap_delete(&flow);
+	return 1;
+}
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sessions: key, find, hit, insert, promote, re-judge, end.
+ *
+ * Counting. A two-way session carries its packets until it ends and is then folded into its slot
+ * and zone. A one-way session may be evicted at any time, so its packets are counted at once, and
+ * taken back from slot and zone when the session becomes two-way and starts to carry them.
+ *
+ * Ending. Whoever ends a two-way session first swaps its epoch for MS_EPOCH_DEAD and only then
+ * takes the counters out. A packet that finds DEAD after adding itself takes out what is left and
+ * folds that too. So every packet is folded or carried, never both, never neither. The memory stays
+ * the flow's own until the reaper deletes it a grace period later.
+ */
+#ifndef MS_BPF_LIB_SESSION_H
+#define MS_BPF_LIB_SESSION_H
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "l4.h"
+#include "maps.h"
+#include "packet.h"
+#include "scene.h"
+#include "stats.h"
+
+union ms_key {
+	struct ms_key4 k4;
+	struct ms_key6 k6;
+};
+
+/* A packet's place in its flow. */
+struct ms_flow {
+	union ms_key key;
+	__u8 family;
+	__u8 index; /* 0 = sent by the lower endpoint, 1 = by the higher */
+	__u8 flags; /* of the key */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ms_flow) == 48, "no padding");
+
+static __always_inline int ms_flow_src_is_lower(const struct ms_pkt *pkt, int ports)
+{
+	for (int i = 0; i < 4; i++) {
+		if (pkt->src[i] != pkt->dst[i])
+			return pkt->src[i] < pkt->dst[i];
+		if (pkt->family == 4)
+			break;
+	}
+	return !ports || pkt->sport <= pkt->dport;
+}
+
+/* `flow` comes zeroed; `dir` is the packet's (that of a quoted packet is not the scene's). */
+static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_scene *scene,
+					const struct ms_pkt *pkt, __u8 dir)
+{
+	int icmp = ms_pkt_is_icmp(pkt), is_reply = 0;
+	int src_is_lower = ms_flow_src_is_lower(pkt, !icmp);
+	__be16 lo_port = src_is_lower ? pkt->sport : pkt->dport;
+	__be16 hi_port = src_is_lower ? pkt->dport : pkt->sport;
+	__u8 flags = 0, index = !src_is_lower;
+
+	if (icmp) {
+		int requester_lo = src_is_lower;
+
+		hi_port = ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply);
+		lo_port = pkt->sport;
+		/* A host that pings itself is both endpoints; only the type tells them apart. */
+		if (is_reply && (pkt->src[0] != pkt->dst[0] || pkt->src[1] != pkt->dst[1] ||
+				 pkt->src[2] != pkt->dst[2] || pkt->src[3] != pkt->dst[3]))
+			requester_lo = !src_is_lower;
+		if (requester_lo)
+			flags |= MS_KEY_REQUESTER_LO;
+		index = is_reply ? requester_lo : !requester_lo;
+	}
+	if (!(scene->iface_flags & MS_IFACE_LOOPBACK) && (index == 0) == (dir == MS_DIR_OUT))
+		flags |= MS_KEY_LO_OUT;
+	flow->family = pkt->family;
+	flow->index = index;
+	flow->flags = flags;
+	if (pkt->family == 4) {
+		struct ms_key4 *k4 = &flow->key.k4;
+
+		k4->lo = src_is_lower ? pkt->src[0] : pkt->dst[0];
+		k4->hi = src_is_lower ? pkt->dst[0] : pkt->src[0];
+		k4->lo_port = lo_port;
+		k4->hi_port = hi_port;
+		k4->zone = scene->zone;
+		k4->proto = pkt->proto;
+		k4->flags = flags;
+		k4->vlan_outer = pkt->vlan_outer;
+		k4->vlan_inner = pkt->vlan_inner;
+	} else {
+		struct ms_key6 *k6 = &flow->key.k6;
+
+		for (int i = 0; i < 4; i++) {
+			k6->lo[i] = src_is_lower ? pkt->src[i] : pkt->dst[i];
+			k6->hi[i] = src_is_lower ? pkt->dst[i] : pkt->src[i];
+		}
+		k6->lo_port = lo_port;
+		k6->hi_port = hi_port;
+		k6->zone = scene->zone;
+		k6->proto = pkt->proto;
+		k6->flags = flags;
+		k6->vlan_outer = pkt->vlan_outer;
+		k6->vlan_inner = pkt->vlan_inner;
+	}
+}
+
+/* The same, out of line: for all but the hit. */
+__noinline int ms_flow_place(struct ms_flow *flow, struct ms_scene *scene, struct ms_pkt *pkt,
+			     __u32 dir)
+{
+	if (!flow || !scene || !pkt)
+		return 0;
+	__builtin_memset(flow, 0, sizeof(*flow));
+	ms_flow_set(flow, scene, pkt, dir);
+	return 0;
+}
+
+/* ---- tables ---- */
+
+static __always_inline struct ms_session *ms_session_find(const struct ms_flow *flow)
+{
+	if (flow->family == 4)
+		return bpf_map_lookup_elem(&ms_sess4, &flow->key.k4);
+	return bpf_map_lookup_elem(&ms_sess6, &flow->key.k6);
+}
+
+static __always_inline struct ms_session *ms_half_find(const struct ms_flow *flow)
+{
+	if (flow->family == 4)
+		return bpf_map_lookup_elem(&ms_half4, &flow->key.k4);
+	return bpf_map_lookup_elem(&ms_half6, &flow->key.k6);
+}
+
+static __always_inline long ms_session_insert(const struct ms_flow *flow,
+					      const struct ms_session *session)
+{
+	if (flow->family == 4)
+		return bpf_map_update_elem(&ms_sess4, &flow->key.k4, session, BPF_NOEXIST);
+	return bpf_map_update_elem(&ms_sess6, &flow->key.k6, session, BPF_NOEXIST);
+}
+
+static __always_inline long ms_half_insert(const struct ms_flow *flow,
+					   const struct ms_session *session)
+{
+	if (flow->family == 4)
+		return bpf_map_update_elem(&ms_half4, &flow->key.k4, session, BPF_NOEXIST);
+	return bpf_map_update_elem(&ms_half6, &flow->key.k6, session, BPF_NOEXIST);
+}
+
+static __always_inline void ms_half_delete(const struct ms_flow *flow)
+{
+	if (flow->family == 4)
+		bpf_map_delete_elem(&ms_half4, &flow->key.k4);
+	else
+		bpf_map_delete_elem(&ms_half6, &flow->key.k6);
+}
+
+/* ---- state ---- */
+
+static __always_inline __u32 ms_session_tcp(__u32 word)
+{
+	return (word & MS_SESS_TCP_MASK) >> MS_SESS_TCP_SHIFT;
+}
+
+static __always_inline int ms_session_from_origin(const struct ms_flow *flow, __u32 word)
+{
+	return flow->index == !!(word & MS_SESS_ORIGIN_HI);
+}
+
+static __always_inline int ms_session_expired(const struct ms_session *session, __u8 proto,
+					      const struct ms_control *control, __u32 now)
+{
+	__u32 timeout = ms_session_timeout(proto, session->word);
+
+	if (timeout >= MS_TIMEOUT__COUNT)
+		return 1;
+	return (__s32)(now - MS_READ_ONCE(session->last_seen)) > (__s32)control->timeouts[timeout];
+}
+
+/*
+ * FIN and RST shorten the timeout. A RST is taken back when the endpoint that seemed to send it
+ * goes on sending: then somebody else did.
+ */
+static __always_inline void ms_session_tcp_step(struct ms_session *session,
+						const struct ms_flow *flow,
+						const struct ms_pkt *pkt)
+{
+	__u32 word = MS_READ_ONCE(session->word);
+	__u32 own_rst = flow->index ? MS_SESS_RST_HI : MS_SESS_RST_LO;
+	__u32 closing = (__u32)MS_TCP_CLOSING << MS_SESS_TCP_SHIFT;
+
+	if (pkt->tcp_flags & MS_TCP_RST_FLAG) {
+		if (ms_session_tcp(word) != MS_TCP_CLOSING)
+			__sync_fetch_and_or(&session->word, closing | own_rst);
+	} else if (pkt->tcp_flags & MS_TCP_FIN_FLAG) {
+		if (ms_session_tcp(word) != MS_TCP_CLOSING)
+			__sync_fetch_and_or(&session->word, closing);
+		else if (word & (MS_SESS_RST_LO | MS_SESS_RST_HI))
+			__sync_fetch_and_and(&session->word, ~(MS_SESS_RST_LO | MS_SESS_RST_HI));
+	} else if (!(pkt->tcp_flags & MS_TCP_SYN_FLAG) && (word & own_rst)) {
+		/* closing is 3, established 2 */
+		__sync_fetch_and_and(&session->word,
+				     ~(MS_SESS_RST_LO | MS_SESS_RST_HI | 1u << MS_SESS_TCP_SHIFT));
+	}
+}
+
+/* ---- counting ---- */
+
+static __always_inline __u32 ms_flow_zone(const struct ms_flow *flow)
+{
+	return flow->family == 4 ? flow->key.k4.zone : flow->key.k6.zone;
+}
+
+/* Packets that a session carried become its slot's and zone's, `sign` -1 takes them back. */
+static __always_inline void ms_session_credit(__u32 slot, const struct ms_flow *flow,
+					      const __u64 *packets, const __u64 *bytes, __s64 sign)
+{
+	__u32 zone = ms_flow_zone(flow);
+
+	ms_stats_slot(slot, sign * (packets[0] + packets[1]), sign * (bytes[0] + bytes[1]));
+	for (int i = 0; i < 2; i++)
+		if (packets[i])
+			ms_stats_zone(zone, ms_session_dir(flow->flags, i), 0, sign * packets[i],
+				      sign * bytes[i]);
+}
+
+/* Takes out what a dead session still carries. */
+static __always_inline void ms_session_fold(struct ms_session *session, const struct ms_flow *flow,
+					    __u32 word)
+{
+	__u64 packets[2], bytes[2];
+
+	packets[0] = __sync_lock_test_and_set(&session->packets[0], 0);
+	packets[1] = __sync_lock_test_and_set(&session->packets[1], 0);
+	bytes[0] = __sync_lock_test_and_set(&session->bytes[0], 0);
+	bytes[1] = __sync_lock_test_and_set(&session->bytes[1], 0);
+	ms_session_credit(word & MS_SESS_SLOT_MASK, flow, packets, bytes, 1);
+}
+
+static __always_inline void ms_session_add(struct ms_session *session, __u32 index,
+					   const struct ms_scene *scene)
+{
+	if (index) {
+		__sync_fetch_and_add(&session->packets[1], scene->packets);
+		__sync_fetch_and_add(&session->bytes[1], scene->bytes);
+	} else {
+		__sync_fetch_and_add(&session->packets[0], scene->packets);
+		__sync_fetch_and_add(&session->bytes[0], scene->bytes);
+	}
+	if (MS_READ_ONCE(session->last_seen) != scene->now)
+		MS_WRITE_ONCE(session->last_seen, scene->now);
+}
+
+/* A packet of a two-way session. */
+static __always_inline void ms_session_count(struct ms_session *session, const struct ms_flow *flow,
+					     const struct ms_scene *scene)
+{
+	ms_session_add(session, flow->index, scene);
+	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
+		ms_session_fold(session, flow, MS_READ_ONCE(session->word));
+}
+
+/* A packet of a one-way session. */
+static __always_inline void ms_half_count(struct ms_session *half, const struct ms_flow *flow,
+					  const struct ms_scene *scene)
+{
+	__u32 slot = MS_READ_ONCE(half->word) & MS_SESS_SLOT_MASK;
+
+	ms_session_add(half, flow->index, scene);
+	ms_stats_slot(slot, scene->packets, scene->bytes);
+	ms_stats_zone(scene->zone, ms_session_dir(flow->flags, flow->index), 0, scene->packets,
+		      scene->bytes);
+}
+
+/* ---- ends ---- */
+
+/* True for the one caller that ended it. `epoch` is what the caller saw. */
+static __always_inline int ms_session_end(struct ms_session *session, const struct ms_flow *flow,
+					  __u32 epoch)
+{
+	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY ||
+	    __sync_val_compare_and_swap(&session->epoch, epoch, MS_EPOCH_DEAD) != epoch)
+		return 0;
+	ms_session_fold(session, flow, MS_READ_ONCE(session->word));
+	return 1;
+}
+
+/* ---- beginnings ---- */
+
+/*
+ * Makes a dead session of the same tuple live again as `fresh`, in place: its memory may still be
+ * held by a packet that will add itself to it, which must not be another flow's by then. False if
+ * it was not dead (any more).
+ */
+static __always_inline int ms_session_revive(struct ms_session *dead, const struct ms_flow *flow,
+					     const struct ms_session *fresh)
+{
+	if (__sync_val_compare_and_swap(&dead->epoch, MS_EPOCH_DEAD, MS_EPOCH_BUSY) !=
+	    MS_EPOCH_DEAD)
+		return 0;
+	ms_session_fold(dead, flow, MS_READ_ONCE(dead->word));
+	MS_WRITE_ONCE(dead->word, fresh->word);
+	MS_WRITE_ONCE(dead->first_seen, fresh->first_seen);
+	MS_WRITE_ONCE(dead->last_seen, fresh->last_seen);
+	__sync_fetch_and_add(&dead->packets[0], fresh->packets[0]);
+	__sync_fetch_and_add(&dead->packets[1], fresh->packets[1]);
+	__sync_fetch_and_add(&dead->bytes[0], fresh->bytes[0]);
+	__sync_fetch_and_add(&dead->bytes[1], fresh->bytes[1]);
+	__sync_lock_test_and_set(&dead->epoch, fresh->epoch);
+	return 1;
+}
+
+#endif

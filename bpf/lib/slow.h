@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The judgement of a packet that no session answers at once. Written once for two programs: with
+ * `dry` set at build time (ms_trace) every write is compiled out and the same verdict is found.
+ */
+#ifndef MS_BPF_LIB_SLOW_H
+#define MS_BPF_LIB_SLOW_H
+
+#include "fast.h"
+#include "flow.h"
+#include "frag.h"
+#include "judge.h"
+#include "related.h"
+#include "session.h"
+#include "verdict.h"
+
+enum {
+	MS_SLOW_COUNTED = 1 << 0, /* a session carries the packet's count */
+	MS_SLOW_SESSION = 1 << 1, /* a session answered */
+};
+
+static __always_inline int ms_slow_panic(const struct ms_scene *scene, const struct ms_group *group)
+{
+	if (scene->panic == MS_PANIC_CLOSED || group->panic == MS_PANIC_CLOSED)
+		return MS_PANIC_CLOSED;
+	return scene->panic | group->panic;
+}
+
+/* What is settled before rules and sessions are asked. 1 = `answer` is filled. */
+static __always_inline int ms_slow_settled(const struct ms_scene *scene, int parsed,
+					   struct ms_answer *answer)
+{
+	const struct ms_policy_head *policy = ms_scene_policy(scene);
+	const struct ms_group *group = ms_scene_group(scene);
+	int panic;
+
+	if (scene->group == 0 || !group || group->mode == MS_MODE_DISABLED) {
+		answer->mode = MS_MODE_ENFORCE;
+		answer->reason = MS_REASON_EXCLUDED;
+		return 1;
+	}
+	if (parsed == MS_PARSED_NON_IP) {
+		answer->mode = MS_MODE_INHERIT;
+		answer->verdict = group->non_ip;
+		answer->reason = MS_REASON_NON_IP;
+		return 1;
+	}
+	if (parsed != MS_PARSED_IP) {
+		ms_answer_deny(answer, parsed == MS_PARSED_TINY ? MS_REASON_FRAGMENT_TINY
+								: MS_REASON_MALFORMED);
+		return 1;
+	}
+	panic = ms_slow_panic(scene, group);
+	if (panic == MS_PANIC_OFF)
+		return 0;
+	answer->mode = MS_MODE_INHERIT;
+	answer->verdict = panic == MS_PANIC_CLOSED ? MS_VERDICT_DENY : MS_VERDICT_ALLOW;
+	answer->reason = MS_REASON_PANIC;
+	answer->slot = policy ? policy->slot_panic : MS_SLOT_NONE;
+	return 1;
+}
+
+static __always_inline int ms_slow_in_grace(const struct ms_scene *scene)
+{
+	return scene->grace_until && (__s32)(scene->grace_until - scene->now) > 0;
+}
+
+/*
+ * Can this packet not be the first of a flow? Only then may its other direction speak for it. UDP
+ * and the rest carry no such sign: to adopt them would open every door for the grace.
+ */
+static __always_inline int ms_slow_is_answer(const struct ms_pkt *pkt)
+{
+	int is_reply = 0;
+
+	if (pkt->proto == MS_PROTO_TCP)
+		return !ms_pkt_is_syn(pkt);
+	if (ms_pkt_is_icmp(pkt))
+		ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply);
+	return is_reply;
+}
+
+/* No session: errors about a session, then the rules, then adoption. `query` is scratch. */
+static __always_inline void ms_slow_judge(struct __sk_buff *skb, struct ms_scene *scene,
+					  struct ms_pkt *pkt, struct ms_flow *flow,
+					  struct ms_query *query, struct ms_answer *answer)
+{
+	const struct ms_policy_head *policy = ms_scene_policy(scene);
+
+	if (ms_l4_is_icmp_error(pkt) && policy && (policy->flags & MS_POLICY_ICMP_ERROR)) {
+		int related = ms_related(skb, scene, pkt, flow, query);
+
+		if (related == MS_RELATED_STALE) {
+			ms_judge(query, answer);
+			if (answer->verdict == MS_VERDICT_ALLOW)
+				related = MS_RELATED_LIVE;
+		}
+		if (related == MS_RELATED_LIVE) {
+			__builtin_memset(answer, 0, sizeof(*answer));
+			answer->slot = policy->slot_icmp_error;
+			answer->mode = MS_MODE_INHERIT;
+			answer->reason = MS_REASON_BUILTIN;
+			answer->flags = MS_DECISION_STATELESS;
+			return;
+		}
+		ms_flow_place(flow, scene, pkt, scene->dir);
+	}
+	ms_judge_ask(query, scene, pkt);
+	ms_judge(query, answer);
+	if (answer->verdict == MS_VERDICT_DENY && ms_slow_in_grace(scene) &&
+	    ms_slow_is_answer(pkt)) {
+		ms_judge_reverse(query);
+		ms_judge(query, answer);
+		if (answer->verdict == MS_VERDICT_ALLOW) {
+			answer->reason = MS_REASON_ADOPTED;
+			return;
+		}
+		/* It is the packet's own direction that says why it was denied. */
+		ms_judge_ask(query, scene, pkt);
+		ms_judge(query, answer);
+	}
+}
+
+/* A later fragment. */
+static __always_inline void ms_slow_fragment(struct ms_scene *scene, struct ms_pkt *pkt,
+					     struct ms_query *query, struct ms_answer *answer)
+{
+	if (ms_frag_follow(scene, pkt, answer))
+		return;
+	ms_frag_ask(query, scene, pkt);
+	ms_judge(query, answer);
+	if (answer->verdict == MS_VERDICT_DENY) {
+		ms_judge_reverse(query);
+		ms_judge(query, answer);
+		if (answer->verdict == MS_VERDICT_DENY) {
+			ms_frag_ask(query, scene, pkt);
+			ms_judge(query, answer);
+			return;
+		}
+	}
+	answer->reason = MS_REASON_FRAGMENT_EARLY;
+	answer->flags &= ~MS_DECISION_LOG;
+}
+
+/* Does this allowed packet begin a session? */
+static __always_inline int ms_slow_begins(const struct ms_pkt *pkt, const struct ms_answer *answer)
+{
+	int is_reply = 0;
+
+	if ((answer->flags & MS_DECISION_STATELESS) || ms_pkt_is_rst(pkt) ||
+	    ms_l4_is_icmp_error(pkt))
+		return 0;
+	/* From an answer nobody asked for, a session would admit the questions. */
+	if (ms_pkt_is_icmp(pkt))
+		ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply);
+	return !is_reply;
+}
+
+/*
+ * A session of the tuple that stands in the way of nothing: alive, not expired, not closing under a
+ * new SYN. `*ret_is_half` says of which table. Ended ones are ended on the way.
+ */
+static __always_inline struct ms_session *ms_slow_find(const struct ms_control *control,
+						       struct ms_scene *scene, struct ms_pkt *pkt,
+						       struct ms_flow *flow, __u32 *ret_is_half,
+						       const int dry)
+{
+	struct ms_session *session = ms_session_find(flow), *half;
+	__u32 epoch = session ? MS_READ_ONCE(session->epoch) : MS_EPOCH_DEAD;
+	int expired;
+
+	*ret_is_half = 0;
+	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY) {
+		half = ms_half_find(flow);
+		if (half || epoch == MS_EPOCH_DEAD) {
+			session = half;
+			*ret_is_half = 1;
+		}
+	}
+	if (!session)
+		return NULL;
+	expired = ms_session_expired(session, pkt->proto, control, scene->now);
+	if (!expired &&
+	    !(ms_session_tcp(MS_READ_ONCE(session->word)) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt)))
+		return session;
+	if (!dry && ms_flow_end(session, flow, *ret_is_half) && expired)
+		ms_stats_note(MS_STAT_EXPIRED_SESSION);
+	return NULL;
+}
+
+/* Judges again, in the direction in which the flow began. 0 = it is over, `answer` says why. */
+static __always_inline int ms_slow_rejudge(struct ms_session *session, struct ms_scene *scene,
+					   struct ms_pkt *pkt, struct ms_flow *flow, __u32 is_half,
+					   struct ms_query *query, struct ms_answer *answer,
+					   const int dry)
+{
+	__u32 word = MS_READ_ONCE(session->word);
+	__u32 epoch = MS_READ_ONCE(session->epoch);
+
+	if ((word & MS_SESS_ESTABLISHED_MASK) >> MS_SESS_ESTABLISHED_SHIFT == MS_ESTABLISHED_KEEP) {
+		if (!dry && epoch != MS_EPOCH_BUSY && epoch != MS_EPOCH_DEAD)
+			__sync_val_compare_and_swap(&session->epoch, epoch, scene->epoch);
+		ms_fast_answer(answer, word);
+		return 1;
+	}
+	ms_judge_ask(query, scene, pkt);
+	if (!ms_session_from_origin(flow, word))
+		ms_judge_reverse(query);
+	ms_judge(query, answer);
+	ms_verdict_temper(scene, answer);
+	if (answer->verdict == MS_VERDICT_DENY) {
+		if (!dry)
+			ms_flow_end(session, flow, is_half);
+		return 0;
+	}
+	if (!dry)
+		ms_flow_rejudged(session, flow, scene, answer, is_half);
+	return 1;
+}
+
+/* A packet that its session answers for. */
+static __always_inline void ms_slow_carry(struct ms_session *session, struct ms_scene *scene,
+					  struct ms_pkt *pkt, struct ms_flow *flow, __u32 is_half)
+{
+	if (is_half) {
+		ms_half_step(session, flow, scene, pkt);
+		return;
+	}
+	if (pkt->proto == MS_PROTO_TCP)
+		ms_session_tcp_step(session, flow, pkt);
+	ms_session_count(session, flow, scene);
+}
+
+/* Fills `answer`, returns MS_SLOW_*. `pkt`, `flow`, `query` and `answer` come zeroed. */
+static __always_inline int ms_slow_consider(struct __sk_buff *skb, const struct ms_control *control,
+					    struct ms_scene *scene, struct ms_pkt *pkt,
+					    struct ms_flow *flow, struct ms_query *query,
+					    struct ms_answer *answer, const int dry)
+{
+	int parsed = ms_parse(skb, pkt, scene->iface_flags & MS_IFACE_L3), result = 0;
+	struct ms_session *session;
+	__u32 is_half = 0, classified = 1;
+
+	if (ms_slow_settled(scene, parsed, answer)) {
+		ms_verdict_temper(scene, answer);
+		return 0;
+	}
+	if (pkt->fragment == MS_FRAGMENT_LATER) {
+		ms_slow_fragment(scene, pkt, query, answer);
+		ms_verdict_temper(scene, answer);
+		return 0;
+	}
+	ms_flow_place(flow, scene, pkt, scene->dir);
+	session = ms_slow_find(control, scene, pkt, flow, &is_half, dry);
+	if (!session) {
+		ms_slow_judge(skb, scene, pkt, flow, query, answer);
+		ms_verdict_temper(scene, answer);
+		/* Another CPU may have begun the session since: look once more before a deny. */
+		if (!dry && answer->verdict == MS_VERDICT_DENY &&
+		    ms_fast_hit(control, scene, pkt, flow, answer)) {
+			classified = 0;
+			result = MS_SLOW_COUNTED | MS_SLOW_SESSION;
+		} else if (!dry && answer->verdict != MS_VERDICT_DENY &&
+			   ms_slow_begins(pkt, answer)) {
+			ms_flow_begin(flow, scene, pkt, answer);
+		}
+	} else if (MS_READ_ONCE(session->epoch) == scene->epoch) {
+		classified = 0;
+		ms_fast_answer(answer, MS_READ_ONCE(session->word));
+		if (!dry)
+			ms_slow_carry(session, scene, pkt, flow, is_half);
+		result = MS_SLOW_COUNTED | MS_SLOW_SESSION;
+	} else if (ms_slow_rejudge(session, scene, pkt, flow, is_half, query, answer, dry)) {
+		classified = answer->reason != MS_REASON_SESSION;
+		result = MS_SLOW_SESSION;
+		/* A session that another CPU has in hand is not touched; the packet is counted
+		 * as it goes. */
+		if (!dry && MS_READ_ONCE(session->epoch) == scene->epoch) {
+			ms_slow_carry(session, scene, pkt, flow, is_half);
+			result |= MS_SLOW_COUNTED;
+		}
+	}
+	if (!dry && classified) {
+		ms_stats_answer(answer->slot, scene->now);
+		ms_event_set_limit(answer->slot, answer->log_every_ms);
+	}
+	if (!dry && pkt->fragment == MS_FRAGMENT_FIRST)
+		ms_frag_remember(scene, pkt, answer);
+	return result;
+}
+
+#endif

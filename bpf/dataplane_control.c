@@ -82,7 +82,7 @@ uint32_t ms_dataplane_epoch_generation(const struct ms_dataplane *dp, uint32_t e
 }
 
 /* An update of a map of maps waits for every running program: dear, but there on any kernel. */
-static int wait_by_map(void)
+int ms_dataplane_wait_grace_by_map(void)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
 	ms_cleanup(ms_close_fd) int inner = -1;
@@ -104,7 +104,7 @@ int ms_dataplane_wait_grace(void)
 	/* Refused with nohz_full: there a quiet CPU is not asked. */
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0)
 		return 0;
-	return wait_by_map();
+	return ms_dataplane_wait_grace_by_map();
 }
 
 int ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)

@@ -272,8 +272,9 @@ int ms_tcx_attach(const char *pin_dir, uint32_t ifindex, enum ms_hook hook, int 
 
 	r = open_pinned(path, &pinned);
 	if (r == 0 && is_on_hook(&list, pinned.link_id)) {
-		r = update(&pinned, program);
-		return r < 0 ? r : mend_strays(&list, pinned.link_id, our_program, NULL);
+		/* Strays first: the kernel refuses a program that is on the hook already. */
+		r = mend_strays(&list, pinned.link_id, our_program, NULL);
+		return r < 0 ? r : update(&pinned, program);
 	}
 	if (r == 0)
 		r = drop_pinned(path, &pinned);

@@ -43,20 +43,26 @@ static char *drain(int fd)
 	return text;
 }
 
-static void run(const struct ms_proc *daemon, va_list args, struct outcome *ret_outcome)
+static void take_arguments(char *argv[ARGS_MAX], size_t n, va_list args)
 {
-	char socket[256];
-	char *argv[ARGS_MAX] = { (char *)"microsegctl", (char *)"--socket", socket, (char *)"-o",
-				 (char *)"json" };
-	FILE *err = tmpfile();
-	int out[2];
-	size_t n = 5;
-	pid_t pid;
-
 	do {
 		ck_assert_uint_lt(n, ARGS_MAX);
 		argv[n] = va_arg(args, char *);
 	} while (argv[n++]);
+}
+
+/* `words` = the command and its arguments, ending in NULL. */
+static void run(const struct ms_proc *daemon, char *const *words, struct outcome *ret_outcome)
+{
+	char socket[256];
+	char *argv[ARGS_MAX + 5] = { (char *)"microsegctl", (char *)"--socket", socket,
+				     (char *)"-o", (char *)"json" };
+	FILE *err = tmpfile();
+	int out[2];
+	pid_t pid;
+
+	for (size_t n = 0; words[n]; n++)
+		argv[n + 5] = words[n];
 	snprintf(socket, sizeof(socket), "%s/run/control.sock", daemon->dir);
 	ck_assert_ptr_nonnull(err);
 	ck_assert_int_eq(pipe(out), 0);
@@ -101,11 +107,13 @@ static json_t *parse_lines(const char *text)
 json_t *ms_ctl(const struct ms_proc *daemon, ...)
 {
 	ms_cleanup(outcome_fini) struct outcome outcome = { 0 };
+	char *argv[ARGS_MAX];
 	va_list args;
 
 	va_start(args, daemon);
-	run(daemon, args, &outcome);
+	take_arguments(argv, 0, args);
 	va_end(args);
+	run(daemon, argv, &outcome);
 	ck_assert_msg(outcome.status == 0, "microsegctl exits %d: %s%s", outcome.status,
 		      outcome.err, outcome.out);
 	return parse_lines(outcome.out);
@@ -114,11 +122,13 @@ json_t *ms_ctl(const struct ms_proc *daemon, ...)
 void ms_ctl_do(const struct ms_proc *daemon, ...)
 {
 	ms_cleanup(outcome_fini) struct outcome outcome = { 0 };
+	char *argv[ARGS_MAX];
 	va_list args;
 
 	va_start(args, daemon);
-	run(daemon, args, &outcome);
+	take_arguments(argv, 0, args);
 	va_end(args);
+	run(daemon, argv, &outcome);
 	ck_assert_msg(outcome.status == 0, "microsegctl exits %d: %s%s", outcome.status,
 		      outcome.err, outcome.out);
 }
@@ -126,11 +136,13 @@ void ms_ctl_do(const struct ms_proc *daemon, ...)
 int ms_ctl_status(const struct ms_proc *daemon, char *ret_text, size_t size, ...)
 {
 	ms_cleanup(outcome_fini) struct outcome outcome = { 0 };
+	char *argv[ARGS_MAX];
 	va_list args;
 
 	va_start(args, size);
-	run(daemon, args, &outcome);
+	take_arguments(argv, 0, args);
 	va_end(args);
+	run(daemon, argv, &outcome);
 	snprintf(ret_text, size, "%s%s", outcome.out, outcome.err);
 	return outcome.status;
 }
@@ -170,4 +182,122 @@ const char *ms_ctl_text(json_t *object, const char *path)
 
 	ck_assert_msg(json_is_string(value), "%s is no text", path);
 	return json_string_value(value);
+}
+
+/* ---- questions that many tests ask ---- */
+
+#define PATIENCE_SECONDS 10
+
+static bool item_is(json_t *item, const char *key, const char *text)
+{
+	const char *value = json_string_value(json_object_get(item, key));
+
+	return !key || (value && !strcmp(value, text));
+}
+
+json_t *ms_ctl_find(json_t *lines, const char *plural, const char *key, const char *text)
+{
+	json_t *line, *item;
+	size_t i, k;
+
+	json_array_foreach(lines, i, line) json_array_foreach(
+		json_object_get(line, plural), k, item) if (item_is(item, key, text)) return item;
+	return NULL;
+}
+
+size_t ms_ctl_count(json_t *lines, const char *plural, const char *key, const char *text)
+{
+	size_t i, k, n = 0;
+	json_t *line, *item;
+
+	json_array_foreach(lines, i, line) json_array_foreach(json_object_get(line, plural), k,
+							      item) n += item_is(item, key, text);
+	return n;
+}
+
+void ms_ctl_rule_add(const struct ms_proc *daemon, char ret_id[MS_CTL_ID], ...)
+{
+	ms_cleanup(outcome_fini) struct outcome outcome = { 0 };
+	char *argv[ARGS_MAX] = { (char *)"rule", (char *)"add" };
+	json_auto_t *lines = NULL;
+	va_list args;
+
+	va_start(args, ret_id);
+	take_arguments(argv, 2, args);
+	va_end(args);
+	run(daemon, argv, &outcome);
+	ck_assert_msg(outcome.status == 0, "rule add exits %d: %s%s", outcome.status, outcome.err,
+		      outcome.out);
+	lines = parse_lines(outcome.out);
+	snprintf(ret_id, MS_CTL_ID, "%s", ms_ctl_text(lines, "0.rule.id"));
+}
+
+void ms_ctl_rule_del(const struct ms_proc *daemon, const char *id)
+{
+	ms_ctl_do(daemon, "rule", "del", id, NULL);
+}
+
+json_int_t ms_ctl_rule_packets(const struct ms_proc *daemon, const char *id)
+{
+	json_auto_t *lines = ms_ctl(daemon, "rule", "list", NULL);
+	json_t *rule = ms_ctl_find(lines, "rules", "id", id);
+
+	ck_assert_msg(rule != NULL, "no rule %s", id);
+	return ms_ctl_int(rule, "packets");
+}
+
+json_int_t ms_ctl_stat(const struct ms_proc *daemon, const char *name)
+{
+	json_auto_t *lines = ms_ctl(daemon, "stats", NULL);
+
+	return ms_ctl_int(json_array_get(lines, 0), name);
+}
+
+struct awaited {
+	const struct ms_proc *daemon;
+	const char *name, *value;
+	json_t *found;
+};
+
+static bool event_is_there(void *user)
+{
+	struct awaited *awaited = user;
+	json_auto_t *lines = ms_ctl(awaited->daemon, "observe", "--last", "1", "--rule",
+				    awaited->name, "--verdict", awaited->value, NULL);
+
+	awaited->found = json_incref(ms_ctl_find(lines, "events", "rule", awaited->name));
+	return awaited->found != NULL;
+}
+
+json_t *ms_ctl_event(const struct ms_proc *daemon, const char *rule, const char *verdict)
+{
+	struct awaited awaited = { daemon, rule, verdict, NULL };
+
+	ck_assert_msg(ms_netns_wait(event_is_there, &awaited, PATIENCE_SECONDS),
+		      "no %s event of %s", verdict, rule);
+	return awaited.found;
+}
+
+json_t *ms_ctl_iface(const struct ms_proc *daemon, const char *name)
+{
+	json_auto_t *lines = ms_ctl(daemon, "iface", "show", name, NULL);
+
+	return json_incref(ms_ctl_at(lines, "0.interface"));
+}
+
+static bool iface_is_so(void *user)
+{
+	struct awaited *awaited = user;
+	json_auto_t *lines = ms_ctl(awaited->daemon, "iface", "list", NULL);
+	json_t *iface = ms_ctl_find(lines, "interfaces", "name", awaited->name);
+
+	return iface && item_is(iface, "state", awaited->value);
+}
+
+void ms_ctl_wait_iface(const struct ms_proc *daemon, const char *name, const char *state)
+{
+	struct awaited awaited = { daemon, name, state, NULL };
+
+	ck_assert_msg(ms_netns_wait(iface_is_so, &awaited, PATIENCE_SECONDS), "%s is not %s", name,
+		      state);
 }

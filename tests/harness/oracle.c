@@ -13,7 +13,7 @@ enum { ICMP4 = 1, TCP = 6, UDP = 17, ICMP6 = 58, SCTP = 132, TYPE_ARP = 0x0806 }
 #define BUCKETS 65536
 #define FRAGMENT_LIFE_NS (30 * SECOND)
 
-/* A datagram whose first fragment was let through. */
+/* A datagram whose first fragment was let through. IPv6 reassembles by addresses and id alone. */
 struct datagram {
 	struct datagram *next;
 	struct ms_oracle_headers first; /* addresses, protocol, id, tags, header_end */
@@ -207,8 +207,8 @@ static bool is_live(const struct ms_oracle *oracle, const struct ms_oracle_sessi
 
 /* `*ret_back` = the packet goes against the direction the session was begun in. */
 static struct ms_oracle_session *find(struct ms_oracle *oracle, const struct ms_oracle_iface *iface,
-				      const struct ms_oracle_headers *h, uint64_t now,
-				      bool *ret_back)
+				      const struct ms_oracle_headers *h, enum ms_oracle_dir dir,
+				      uint64_t now, bool *ret_back)
 {
 	struct ms_oracle_session **link =
 		&oracle->sessions[bucket_of(iface->zone, h->proto, h->src, h->dst)];
@@ -238,6 +238,10 @@ static struct ms_oracle_session *find(struct ms_oracle *oracle, const struct ms_
 			forth = forth && s->sport == h->sport && s->dport == h->dport;
 			back = back && s->sport == h->dport && s->dport == h->sport;
 		}
+		/* What goes the flow's way through the other side of the interface (a hairpin) was
+		 * never judged in that direction. */
+		forth = forth && (s->loopback || s->dir == dir);
+		back = back && (s->loopback || s->dir != dir);
 		if (!forth && !back)
 			continue;
 		if (!is_live(oracle, s, now)) {
@@ -355,14 +359,16 @@ void ms_oracle_session_foreach(const struct ms_oracle *oracle, uint64_t now_ns,
 /* ---- fragments ---- */
 
 static struct datagram *find_datagram(struct ms_oracle *oracle, const struct ms_oracle_iface *iface,
-				      const struct ms_oracle_headers *h, uint64_t now)
+				      const struct ms_oracle_headers *h, enum ms_oracle_dir dir,
+				      uint64_t now)
 {
-	struct datagram *d = oracle->datagrams[bucket_of(iface->zone, h->proto, h->src, h->dst)];
+	struct datagram *d = oracle->datagrams[bucket_of(iface->zone, 0, h->src, h->dst)];
 
 	for (; d; d = d->next)
 		if (d->zone == iface->zone && d->epoch == oracle->epoch &&
 		    now - d->seen_ns <= FRAGMENT_LIFE_NS && d->first.family == h->family &&
-		    d->first.proto == h->proto && d->first.fragment_id == h->fragment_id &&
+		    (h->family == 6 || d->first.proto == h->proto) &&
+		    (iface->loopback || d->dir == dir) && d->first.fragment_id == h->fragment_id &&
 		    d->first.vlan_outer == h->vlan_outer && d->first.vlan_inner == h->vlan_inner &&
 		    !memcmp(d->first.src, h->src, 16) && !memcmp(d->first.dst, h->dst, 16))
 			return d;
@@ -373,8 +379,8 @@ static void note_datagram(struct ms_oracle *oracle, const struct ms_oracle_iface
 			  const struct ms_oracle_packet *packet, const struct ms_oracle_headers *h,
 			  const struct ms_oracle_judgement *j)
 {
-	unsigned int bucket = bucket_of(iface->zone, h->proto, h->src, h->dst);
-	struct datagram *d = find_datagram(oracle, iface, h, packet->now_ns);
+	unsigned int bucket = bucket_of(iface->zone, 0, h->src, h->dst);
+	struct datagram *d = find_datagram(oracle, iface, h, j->dir, packet->now_ns);
 
 	if (!h->fragment || h->later || j->verdict == MS_ORACLE_DENY)
 		return;
@@ -423,7 +429,7 @@ static void judge_later_fragment(struct ms_oracle *oracle, const struct ms_oracl
 				 const struct ms_oracle_packet *packet,
 				 const struct ms_oracle_headers *h, struct ms_oracle_judgement *j)
 {
-	struct datagram *first = find_datagram(oracle, iface, h, packet->now_ns);
+	struct datagram *first = find_datagram(oracle, iface, h, j->dir, packet->now_ns);
 	struct ms_oracle_decision d;
 
 	if (oracle->panic != MS_ORACLE_PANIC_OFF) {
@@ -443,7 +449,8 @@ static void judge_later_fragment(struct ms_oracle *oracle, const struct ms_oracl
 
 static bool quotes_known_session(struct ms_oracle *oracle, const struct ms_oracle_iface *iface,
 				 const struct ms_oracle_packet *packet,
-				 const struct ms_oracle_headers *h)
+				 const struct ms_oracle_headers *h,
+				 const struct ms_oracle_judgement *j)
 {
 	struct ms_oracle_headers quoted;
 	struct ms_oracle_session *s;
@@ -452,7 +459,7 @@ static bool quotes_known_session(struct ms_oracle *oracle, const struct ms_oracl
 	if (!oracle->policy->icmp_errors || !h->inner ||
 	    !ms_oracle_parse_quoted(packet, h, &quoted) || quoted.family != h->family)
 		return false;
-	s = find(oracle, iface, &quoted, packet->now_ns, &back);
+	s = find(oracle, iface, &quoted, !j->dir, packet->now_ns, &back);
 	return s && s->epoch == oracle->epoch;
 }
 
@@ -465,7 +472,7 @@ static void judge_first(struct ms_oracle *oracle, const struct ms_oracle_iface *
 	bool starts = h->proto == TCP && (h->tcp_flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN;
 
 	if (oracle->panic == MS_ORACLE_PANIC_OFF &&
-	    quotes_known_session(oracle, iface, packet, h)) {
+	    quotes_known_session(oracle, iface, packet, h, j)) {
 		j->verdict = MS_ORACLE_ALLOW;
 		j->reason = MS_ORACLE_BY_BUILTIN;
 		strcpy(j->author, "builtin/icmp-error");
@@ -548,7 +555,7 @@ static void judge_flow(struct ms_oracle *oracle, const struct ms_oracle_iface *i
 		       struct ms_oracle_judgement *j)
 {
 	bool back = false;
-	struct ms_oracle_session *s = find(oracle, iface, h, packet->now_ns, &back);
+	struct ms_oracle_session *s = find(oracle, iface, h, j->dir, packet->now_ns, &back);
 
 	if (s && h->proto == TCP && (s->fin || s->rst) &&
 	    (h->tcp_flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN) {

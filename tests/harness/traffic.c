@@ -5,14 +5,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -263,7 +267,7 @@ int ms_traffic_ping(const char *ns, const char *address, unsigned int ms)
 	bool v4 = to.ss_family == AF_INET;
 	ms_cleanup(ms_close_fd) int fd =
 		socket_in(ns, to.ss_family, SOCK_RAW, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-	uint8_t packet[8] = { v4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST }, answer[256];
+	uint8_t packet[8] = { v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST }, answer[256];
 	uint16_t id = getpid();
 	uint32_t sum;
 
@@ -292,4 +296,122 @@ int ms_traffic_ping(const char *ns, const char *address, unsigned int ms)
 		    !memcmp(icmp + 4, packet + 4, 4))
 			return 0;
 	}
+}
+
+/* ---- flows in the background ---- */
+
+#define STALL_MS 300
+
+struct pump_job {
+	struct ms_traffic_pump *pump;
+	int fd;
+	unsigned int pause_ms;
+};
+
+static void pump(void *user)
+{
+	struct pump_job *job = user;
+	uint8_t byte = 0;
+
+	for (;;) {
+		int r = ms_traffic_echo(job->fd, ++byte, STALL_MS);
+
+		if (r == 0)
+			job->pump->rounds++;
+		else if (r == -ETIMEDOUT || r == -ECONNREFUSED)
+			job->pump->stalls++;
+		else
+			job->pump->error = -r;
+		if (job->pump->error)
+			return;
+		if (job->pause_ms)
+			poll(NULL, 0, (int)job->pause_ms);
+	}
+}
+
+struct ms_traffic_pump *ms_traffic_pump_start(const char *ns, enum ms_traffic_kind kind,
+					      const char *address, uint16_t port,
+					      unsigned int pause_ms)
+{
+	struct ms_traffic_pump *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+					      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct pump_job job = { .pump = shared, .pause_ms = pause_ms };
+
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	job.fd = kind == MS_TRAFFIC_TCP ? ms_traffic_connect(ns, address, port, 3000)
+					: ms_traffic_udp(ns, address, port, 0);
+	ck_assert_msg(job.fd >= 0, "%s:%u: %s", address, port, strerror(-job.fd));
+	shared->pid = ms_proc_fork(NULL, pump, &job);
+	close(job.fd);
+	return shared;
+}
+
+struct advance {
+	const struct ms_traffic_pump *pump;
+	uint64_t rounds;
+};
+
+static bool has_advanced(void *user)
+{
+	const struct advance *advance = user;
+
+	return advance->pump->rounds >= advance->rounds;
+}
+
+bool ms_traffic_pump_advances(struct ms_traffic_pump *pump, unsigned int rounds)
+{
+	struct advance advance = { pump, pump->rounds + rounds };
+
+	return ms_netns_wait(has_advanced, &advance, 10);
+}
+
+void ms_traffic_pump_end(struct ms_traffic_pump *pump)
+{
+	ms_proc_end(pump->pid);
+	munmap(pump, sizeof(*pump));
+}
+
+/* ---- frames ---- */
+
+int ms_traffic_raw(const char *ns, const char *interface)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int fd;
+
+	ms_netns_go(ns);
+	at.sll_ifindex = (int)if_nametoindex(interface);
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL));
+	ms_netns_go(NULL);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_msg(bind(fd, (void *)&at, sizeof(at)) == 0, "no interface %s", interface);
+	return fd;
+}
+
+void ms_traffic_raw_udp(int fd, const char *from, uint16_t sport, const char *to, uint16_t dport,
+			uint16_t vlan)
+{
+	uint8_t frame[64] = { 0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2 };
+	uint8_t *at = frame + 12;
+	uint32_t sum = 0;
+
+	if (vlan) {
+		memcpy(at, (uint8_t[]) { 0x81, 0, vlan >> 8, vlan & 0xff }, 4);
+		at += 4;
+	}
+	memcpy(at, (uint8_t[]) { 8, 0, 0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17 }, 12);
+	at += 2;
+	ck_assert_int_eq(inet_pton(AF_INET, from, at + 12), 1);
+	ck_assert_int_eq(inet_pton(AF_INET, to, at + 16), 1);
+	for (int i = 0; i < 20; i += 2)
+		sum += at[i] << 8 | at[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	at[10] = sum >> 8;
+	at[11] = sum;
+	at += 20;
+	memcpy(at, (uint8_t[]) { sport >> 8, sport, dport >> 8, dport, 0, 9, 0, 0, 'x' }, 9);
+	at += 9;
+	/* A frame that the hook drops is sent all the same. */
+	if (send(fd, frame, at - frame, 0) < 0)
+		ck_assert_msg(errno == ENOBUFS, "send: %s", strerror(errno));
 }

@@ -30,4 +30,29 @@ int ms_traffic_udp(const char *ns, const char *address, uint16_t port, uint16_t 
 /* ICMP echo, either family: 0, or -ETIMEDOUT. */
 int ms_traffic_ping(const char *ns, const char *address, unsigned int ms);
 
+/* A flow that goes on by itself while the test looks elsewhere: one byte there and back, again and
+ * again, over one connection. In shared memory; written by its process alone. */
+struct ms_traffic_pump {
+	pid_t pid;
+	volatile uint64_t rounds; /* bytes that came back */
+	volatile uint64_t stalls; /* times nothing came for `patience_ms` */
+	volatile int error;       /* errno that ended the connection, 0 = none */
+};
+
+enum ms_traffic_kind { MS_TRAFFIC_TCP, MS_TRAFFIC_UDP };
+
+/* Connected when this returns. `pause_ms` between two rounds. */
+struct ms_traffic_pump *ms_traffic_pump_start(const char *ns, enum ms_traffic_kind kind,
+					      const char *address, uint16_t port,
+					      unsigned int pause_ms);
+/* Waits for at least `rounds` more; false = they did not come within ten seconds. */
+bool ms_traffic_pump_advances(struct ms_traffic_pump *pump, unsigned int rounds);
+void ms_traffic_pump_end(struct ms_traffic_pump *pump);
+
+/* Frames as they are, on one interface; what is sent passes its egress hook. */
+int ms_traffic_raw(const char *ns, const char *interface);
+/* One Ethernet frame with an IPv4 UDP datagram, in an 802.1Q tag if `vlan` is not 0. */
+void ms_traffic_raw_udp(int fd, const char *from, uint16_t sport, const char *to, uint16_t dport,
+			uint16_t vlan);
+
 #endif

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The datapath against the oracle: random packets under random policies, each one judged three
+ * times, by the loaded programs, by `trace` and by the oracle. Verdict, reason and author must
+ * agree packet by packet, sessions and counters after each batch.
+ *
+ * Built a second time with a broken classifier (MS_TEST_BROKEN), where the oracle must object and
+ * `trace` must not: it is the same classifier, so it has to be wrong in the same way.
+ */
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/dataplane.h"
+#include "core/base/cleanup.h"
+#include "core/classify/image.h"
+#include "core/event/event.h"
+#include "core/policy/document.h"
+#include "core/policy/merge.h"
+#include "core/session/session.h"
+#include "tests/bpf/random_policy.h"
+#include "tests/harness/netns.h"
+
+#define PACKETS 1000000
+#define PACKETS_EMULATED 5000
+#define BATCH 1000
+#define IFACES 5
+#define NAMES_MAX 256
+#define SESSIONS_MAX 65536
+#define HOUR_NS (3600ull * 1000000000ull)
+#define COMPLAINTS_MAX 5
+
+/* Every interface of the test takes its turn as the one device a test run knows. */
+#define DEVICE 1
+
+static const struct {
+	unsigned int group;
+	bool workload, loopback, adopts;
+} kinds[IFACES] = {
+	{ 0, false, false, false }, { 0, true, false, false }, { 1, true, false, false },
+	{ 2, false, false, true },  { 1, false, true, false },
+};
+
+struct world {
+	struct ms_dataplane *dp;
+	struct ms_oracle *oracle;
+	struct ms_random_source source;
+	struct ms_random_policy *policy, *previous;
+	struct ms_oracle_iface ifaces[IFACES];
+	unsigned int half, current;
+	uint32_t generation;
+	char names[NAMES_MAX][MS_ORACLE_ID];
+	uint32_t n_names;
+	uint64_t packets_of[NAMES_MAX], bytes_of[NAMES_MAX];
+	uint64_t now_ns;
+	unsigned int complaints, disagreements_with_trace;
+};
+
+static struct world *world;
+
+/* ---- names and numbers ---- */
+
+static uint32_t slot_of(void *user, const char *id)
+{
+	struct world *w = user;
+	uint32_t i;
+
+	for (i = 0; i < w->n_names; i++)
+		if (!strcmp(w->names[i], id))
+			return i + 1;
+	ck_assert_uint_lt(w->n_names, NAMES_MAX - 1);
+	snprintf(w->names[w->n_names++], MS_ORACLE_ID, "%s", id);
+	return i + 1;
+}
+
+static const char *name_of(const struct world *w, uint32_t slot)
+{
+	return slot == 0 ? "" : slot <= w->n_names ? w->names[slot - 1] : "a slot of nobody";
+}
+
+static uint16_t group_number(void *user, const char *name)
+{
+	(void)user;
+	return name[1] - '0' + 1;
+}
+
+static uint32_t set_number(void *user, const char *name)
+{
+	(void)user;
+	return name[0] == 's' ? name[1] - '0' + 1 : 100; /* the host's own addresses: none */
+}
+
+/* ---- one policy, two ways ---- */
+
+static void change_members(struct world *w, const struct ms_random_policy *policy, bool add)
+{
+	for (unsigned int set = 0; policy && set < MS_RANDOM_SETS; set++) {
+		for (size_t m = 0; m < policy->sets[set].n_members; m++) {
+			const struct ms_oracle_cidr *member = &policy->members[set][m];
+			struct ms_cidr cidr = { .addr.family = member->family, .len = member->len };
+
+			memcpy(cidr.addr.bytes, member->addr, 16);
+			ck_assert_int_eq(add ? ms_dataplane_set_add(w->dp, set + 1, &cidr, 0)
+					     : ms_dataplane_set_remove(w->dp, set + 1, &cidr),
+					 0);
+		}
+	}
+}
+
+static void put_device(struct world *w, unsigned int iface)
+{
+	struct ms_iface line = {
+		.ifindex = DEVICE,
+		.zone = iface + 1,
+		.group = { kinds[iface].group + 1, kinds[iface].group + 1 },
+		.side = kinds[iface].workload ? 3 : 0,
+		.flags = kinds[iface].loopback ? MS_IFACE_LOOPBACK : 0,
+	};
+
+	if (kinds[iface].adopts)
+		line.grace_until = ms_dataplane_tick_now(w->dp) + (1u << 30);
+	ck_assert_int_eq(ms_dataplane_put_iface(w->dp, &line), 0);
+	w->current = iface;
+}
+
+static void new_policy(struct world *w)
+{
+	const struct ms_numbering numbering = { slot_of, group_number, set_number, w };
+	struct ms_merge_inputs inputs = { .now = 1 };
+	struct ms_random_policy *policy = w->previous;
+	struct ms_policy *files = ms_policy_new(), *merged = NULL;
+	struct ms_error error = MS_ERROR_INIT;
+	struct ms_image *image = NULL;
+	char text[1024];
+	int r;
+
+	ms_random_policy_make(&w->source.random, policy);
+	r = ms_document_parse("random.yaml", policy->text, strlen(policy->text), MS_SOURCE_FILE,
+			      files, &error);
+	ck_assert_msg(r == 0, "%s in\n%s", ms_error_format(&error, text, sizeof(text)),
+		      policy->text);
+	inputs.files = files;
+	r = ms_policy_merge(&inputs, &merged, &error);
+	ck_assert_msg(r == 0, "%s in\n%s", ms_error_format(&error, text, sizeof(text)),
+		      policy->text);
+	r = ms_compile(merged, ++w->generation, &numbering, &image, &error);
+	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
+	ck_assert_int_eq(ms_dataplane_idle_half(w->dp, &w->half), 0);
+	r = ms_dataplane_load_image(w->dp, w->half, image, &error);
+	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
+	change_members(w, w->policy, false);
+	change_members(w, policy, true);
+	ms_dataplane_publish(w->dp, w->half, w->generation);
+	ms_oracle_set_policy(w->oracle, &policy->oracle);
+	ms_image_free(image);
+	ms_policy_free(merged);
+	ms_policy_free(files);
+	w->previous = w->policy;
+	w->policy = policy;
+}
+
+/* ---- one packet, three ways ---- */
+
+struct answer {
+	const char *verdict, *reason, *author;
+};
+
+static bool same(const struct answer *a, const struct answer *b)
+{
+	return !strcmp(a->verdict, b->verdict) && !strcmp(a->reason, b->reason) &&
+	       !strcmp(a->author, b->author);
+}
+
+static void complain(struct world *w, const struct ms_random_packet *packet, const char *what,
+		     const struct answer *expected, const struct answer *got)
+{
+	if (w->complaints++ >= COMPLAINTS_MAX)
+		return;
+	fprintf(stderr, "%s: expected %s %s \"%s\", got %s %s \"%s\"; interface %u %s, frame", what,
+		expected->verdict, expected->reason, expected->author, got->verdict, got->reason,
+		got->author, packet->iface, packet->egress ? "egress" : "ingress");
+	for (size_t i = 0; i < packet->len; i++)
+		fprintf(stderr, "%s%02x", i == 14 ? " " : "", packet->frame[i]);
+	fprintf(stderr, "\n%s", w->complaints == 1 ? w->policy->text : "");
+}
+
+static struct answer ask_trace(struct world *w, const struct ms_random_packet *packet)
+{
+	struct ms_trace_request request = {
+		.ifindex = DEVICE,
+		.hook = packet->egress ? MS_HOOK_EGRESS : MS_HOOK_INGRESS,
+		.half = w->half,
+		.frame = packet->frame,
+		.frame_len = packet->len,
+	};
+	struct ms_trace_result result;
+
+	ck_assert_int_eq(ms_dataplane_trace(w->dp, &request, &result), 0);
+	return (struct answer) { ms_verdict_name(result.verdict), ms_reason_name(result.reason),
+				 name_of(w, result.slot) };
+}
+
+/* Runs the loaded program; what it decided is read from the counters it moved. */
+static struct answer ask_datapath(struct world *w, const struct ms_random_packet *packet,
+				  int *ret_code)
+{
+	static struct ms_stats before, after;
+	struct __sk_buff context = { .ifindex = DEVICE };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->frame, .data_size_in = packet->len,
+		    .ctx_in = &context, .ctx_size_in = sizeof(context));
+	struct answer answer = { "none", "none", "" };
+	unsigned int moved = 0;
+	enum ms_hook hook = packet->egress ? MS_HOOK_EGRESS : MS_HOOK_INGRESS;
+
+	before = after; /* nothing else moves them */
+	ck_assert_int_eq(bpf_prog_test_run_opts(ms_dataplane_program(w->dp, hook), &opts), 0);
+	*ret_code = (int)opts.retval;
+	ck_assert_int_eq(ms_dataplane_stats(w->dp, &after), 0);
+	for (int reason = 0; reason < MS_REASON__COUNT; reason++) {
+		for (int verdict = 0; verdict < MS_VERDICT__COUNT; verdict++) {
+			uint64_t packets =
+				after.packets[reason][verdict] - before.packets[reason][verdict];
+
+			if (packets == 0)
+				continue;
+			moved += packets;
+			answer.verdict = ms_verdict_name(verdict);
+			answer.reason = ms_reason_name(reason);
+			ck_assert_uint_eq(after.bytes[reason][verdict] -
+						  before.bytes[reason][verdict],
+					  packet->len);
+		}
+	}
+	ck_assert_msg(moved == 1, "one packet was counted %u times", moved);
+	return answer;
+}
+
+static void judge(struct world *w)
+{
+	struct ms_random_packet packet;
+	struct ms_oracle_judgement judgement;
+	struct answer expected, traced, got;
+	int code, expected_code;
+	uint32_t author;
+
+	ms_random_packet_next(&w->source, &packet);
+	if (kinds[packet.iface].loopback)
+		packet.egress = false; /* judged there only */
+	if (packet.iface != w->current)
+		put_device(w, packet.iface);
+	w->now_ns = ms_dataplane_ticks_to_ns(w->dp, ms_dataplane_tick_now(w->dp));
+	ms_oracle_judge(w->oracle, &w->ifaces[packet.iface],
+			&(struct ms_oracle_packet) { .bytes = packet.frame,
+						     .len = packet.len,
+						     .egress = packet.egress,
+						     .now_ns = w->now_ns },
+			&judgement);
+	expected = (struct answer) { ms_oracle_verdict_text(judgement.verdict),
+				     ms_oracle_reason_text(judgement.reason), judgement.author };
+	author = judgement.author[0] ? slot_of(w, judgement.author) : 0;
+	w->packets_of[author]++;
+	w->bytes_of[author] += packet.len;
+
+	traced = ask_trace(w, &packet);
+	got = ask_datapath(w, &packet, &code);
+	got.author = traced.author; /* the counters by author are compared after the batch */
+	if (!same(&traced, &got)) {
+		w->disagreements_with_trace++;
+		complain(w, &packet, "trace against program", &traced, &got);
+	}
+	if (!same(&expected, &got))
+		complain(w, &packet, "oracle against program", &expected, &got);
+	/* TC_ACT_SHOT, or TC_ACT_UNSPEC so that the next program may still judge. */
+	expected_code = !strcmp(got.verdict, "deny") ? 2 : -1;
+	ck_assert_int_eq(code, expected_code);
+}
+
+/* ---- sessions and counters after a batch ---- */
+
+struct session_line {
+	char text[320];
+};
+
+struct session_list {
+	struct world *world;
+	struct session_line *lines;
+	size_t count;
+};
+
+static char *list_next(struct session_list *list)
+{
+	ck_assert_uint_lt(list->count, SESSIONS_MAX);
+	return list->lines[list->count++].text;
+}
+
+static bool list_real(void *user, const struct ms_session_raw *raw)
+{
+	struct session_list *list = user;
+	struct ms_session_view view;
+	char from[MS_ADDR_TEXT], to[MS_ADDR_TEXT];
+
+	ms_session_decode(list->world->dp, raw, &view);
+	if (view.expired || raw->value.epoch == MS_EPOCH_DEAD)
+		return true;
+	snprintf(list_next(list), sizeof(struct session_line),
+		 "zone %u vlan %u.%u proto %u %s:%u > %s:%u icmp %u %s by %s%s%s%s%s%s "
+		 "%lu+%lu packets %lu+%lu bytes",
+		 view.zone, view.vlan_outer, view.vlan_inner, view.proto,
+		 ms_addr_format(&view.from, from, sizeof(from)), view.sport,
+		 ms_addr_format(&view.to, to, sizeof(to)), view.dport, view.icmp_type,
+		 ms_dir_name(view.dir), name_of(list->world, view.slot),
+		 view.half_open ? "" : " two-way", view.log ? " log" : "",
+		 view.audit ? " audit" : "", view.adopted ? " adopted" : "",
+		 view.midflow ? " midflow" : "", view.packets[0], view.packets[1], view.bytes[0],
+		 view.bytes[1]);
+	return true;
+}
+
+static void list_expected(void *user, const struct ms_oracle_session *s)
+{
+	struct session_list *list = user;
+	struct ms_addr from = { .family = s->family }, to = { .family = s->family };
+	char from_text[MS_ADDR_TEXT], to_text[MS_ADDR_TEXT];
+
+	memcpy(from.bytes, s->from, 16);
+	memcpy(to.bytes, s->to, 16);
+	snprintf(list_next(list), sizeof(struct session_line),
+		 "zone %u vlan %u.%u proto %u %s:%u > %s:%u icmp %u %s by %s%s%s%s%s%s "
+		 "%lu+%lu packets %lu+%lu bytes",
+		 s->zone, s->vlan_outer, s->vlan_inner, s->proto,
+		 ms_addr_format(&from, from_text, sizeof(from_text)), s->sport,
+		 ms_addr_format(&to, to_text, sizeof(to_text)), s->dport, s->icmp_type,
+		 s->dir == MS_ORACLE_IN ? "in" : "out", s->author,
+		 s->two_way || s->midflow ? " two-way" : "", s->log ? " log" : "",
+		 s->audit ? " audit" : "", s->adopted ? " adopted" : "",
+		 s->midflow ? " midflow" : "", s->packets[0], s->packets[1], s->bytes[0],
+		 s->bytes[1]);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void compare_sessions(struct world *w)
+{
+	static struct session_line real_lines[SESSIONS_MAX], expected_lines[SESSIONS_MAX];
+	struct session_list real = { w, real_lines, 0 }, expected = { w, expected_lines, 0 };
+	size_t r = 0, e = 0;
+
+	ck_assert_int_eq(ms_dataplane_session_foreach(w->dp, list_real, &real), 0);
+	ms_oracle_session_foreach(w->oracle, w->now_ns, list_expected, &expected);
+	qsort(real_lines, real.count, sizeof(real_lines[0]), by_text);
+	qsort(expected_lines, expected.count, sizeof(expected_lines[0]), by_text);
+	while (r < real.count || e < expected.count) {
+		int order = r == real.count ? 1
+			    : e == expected.count
+				    ? -1
+				    : strcmp(real_lines[r].text, expected_lines[e].text);
+
+		if (order != 0 && w->complaints++ < COMPLAINTS_MAX)
+			fprintf(stderr, "session only in the %s: %s\n",
+				order < 0 ? "datapath" : "oracle",
+				order < 0 ? real_lines[r].text : expected_lines[e].text);
+		r += order <= 0;
+		e += order >= 0;
+	}
+}
+
+static void compare_counters(struct world *w)
+{
+	static struct ms_slot_count counts[NAMES_MAX];
+
+	for (uint32_t slot = 0; slot <= w->n_names; slot++) {
+		struct ms_slot_meta meta;
+
+		ck_assert_int_eq(ms_dataplane_slot_count(w->dp, slot, &counts[slot], &meta), 0);
+	}
+	ck_assert_int_eq(ms_session_add_live_counts(w->dp, counts, NAMES_MAX, NULL), 0);
+	for (uint32_t slot = 1; slot <= w->n_names; slot++) {
+		if (counts[slot].packets == w->packets_of[slot] &&
+		    counts[slot].bytes == w->bytes_of[slot])
+			continue;
+		if (w->complaints++ < COMPLAINTS_MAX)
+			fprintf(stderr, "%s: expected %lu packets %lu bytes, counted %lu, %lu\n",
+				name_of(w, slot), w->packets_of[slot], w->bytes_of[slot],
+				(unsigned long)counts[slot].packets,
+				(unsigned long)counts[slot].bytes);
+	}
+}
+
+static bool reap(void *user, const struct ms_session_raw *raw)
+{
+	struct world *w = user;
+	size_t deleted;
+
+	ck_assert_int_eq(ms_dataplane_session_reap(w->dp, raw, 1, true, &deleted), 0);
+	return true;
+}
+
+static void forget_sessions(struct world *w)
+{
+	ck_assert_int_eq(ms_dataplane_session_foreach(w->dp, reap, w), 0);
+	ms_oracle_forget_sessions(w->oracle);
+}
+
+/* ---- time ---- */
+
+static void set_timeouts(struct world *w, uint64_t ns)
+{
+	uint64_t timeouts[MS_TIMEOUT__COUNT];
+
+	for (int i = 0; i < MS_TIMEOUT__COUNT; i++)
+		timeouts[i] = ns;
+	ms_dataplane_set_timeouts(w->dp, timeouts);
+	for (int i = 0; i < MS_ORACLE_TIMEOUTS; i++)
+		ms_oracle_set_timeout(w->oracle, i, ns);
+}
+
+/* Lets every session grow older than its timeout, then sees that packets find none of them. */
+static unsigned int judge_the_expired(struct world *w)
+{
+	uint32_t start = ms_dataplane_tick_now(w->dp);
+	unsigned int packets = 0;
+
+	while ((int32_t)(ms_dataplane_tick_now(w->dp) - start) < 4)
+		poll(NULL, 0, 5);
+	set_timeouts(w, ms_dataplane_ticks_to_ns(w->dp, 2));
+	start = ms_dataplane_tick_now(w->dp);
+	/* All within one tick, where old means more than two. */
+	while (packets < 200 && ms_dataplane_tick_now(w->dp) == start) {
+		judge(w);
+		packets++;
+	}
+	set_timeouts(w, 1000 * HOUR_NS);
+	forget_sessions(w);
+	return packets;
+}
+
+/* ---- the test ---- */
+
+static uint64_t number_from(const char *variable, uint64_t otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void open_world(uint64_t seed)
+{
+	const struct ms_dataplane_config config = { .pin_dir = MS_NETNS_BPFFS "/microseg" };
+	struct ms_error error = MS_ERROR_INIT;
+	bool taken_over;
+	int r;
+
+	ms_netns_setup();
+	world = calloc(1, sizeof(*world));
+	world->policy = NULL;
+	world->previous = calloc(1, sizeof(*world->previous));
+	r = ms_dataplane_open(&config, &taken_over, &world->dp, &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	world->oracle = ms_oracle_new();
+	ms_random_source_init(&world->source, seed, IFACES);
+	set_timeouts(world, 1000 * HOUR_NS);
+	for (unsigned int i = 0; i < IFACES; i++)
+		world->ifaces[i] = (struct ms_oracle_iface) {
+			.zone = i + 1,
+			.group = kinds[i].group,
+			.workload = kinds[i].workload,
+			.loopback = kinds[i].loopback,
+			.adopt_until_ns = kinds[i].adopts ? UINT64_MAX : 0,
+		};
+	new_policy(world);
+	world->previous = calloc(1, sizeof(*world->previous));
+	put_device(world, 0);
+}
+
+static void close_world(void)
+{
+	ms_dataplane_close(world->dp);
+	ms_oracle_free(world->oracle);
+	free(world->policy);
+	free(world->previous);
+	free(world);
+}
+
+START_TEST(random_packets_are_judged_as_the_design_says)
+{
+	bool emulated = getenv("MS_TEST_EMULATED") != NULL;
+	uint64_t total =
+		number_from("MS_DIFFERENTIAL_PACKETS", emulated ? PACKETS_EMULATED : PACKETS);
+	uint64_t seed = number_from("MS_DIFFERENTIAL_SEED", 20261123);
+	uint64_t done = 0;
+
+	open_world(seed);
+	for (unsigned int batch = 1; done < total; batch++) {
+		for (unsigned int i = 0; i < BATCH; i++)
+			judge(world);
+		done += BATCH;
+		compare_sessions(world);
+		if (batch % 10 == 0)
+			compare_counters(world);
+		if (batch % 50 == 0 && !emulated)
+			done += judge_the_expired(world);
+		else if (batch % 7 == 0)
+			forget_sessions(world);
+		if (world->complaints >= COMPLAINTS_MAX)
+			break;
+		new_policy(world);
+	}
+	fprintf(stderr, "%lu packets, %u policies, seed %lu: %u complaints\n", done,
+		world->generation, seed, world->complaints);
+#ifdef MS_TEST_BROKEN
+	ck_assert_msg(world->complaints > 0,
+		      "the oracle does not see that the classifier is broken");
+#else
+	ck_assert_uint_eq(world->complaints, 0);
+#endif
+	ck_assert_uint_eq(world->disagreements_with_trace, 0);
+	close_world();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("bpf/differential");
+	TCase *tcase = tcase_create("differential");
+
+	tcase_set_timeout(tcase, 300);
+	tcase_add_test(tcase, random_packets_are_judged_as_the_design_says);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

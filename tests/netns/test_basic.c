@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What somebody does in the first five minutes, with the daemon and the CLI as processes and real
+ * connections: each verdict has its twin, each deny names its author.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+
+/* How long a connection may take that is let through, and how long one is waited for that is not.
+ */
+#define SOON 3000
+#define GONE 400
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: loopback, match: { kind: loopback }, default: { in: allow, out: allow } }\n"
+	"  - { name: open, match: { name: \"open-*\" }, default: { in: allow, out: allow } }\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+/* By address family: what answers behind each interface. */
+static const struct {
+	const char *guarded, *open, *host_a, *loopback, *icmp, *echo;
+} at[] = {
+	{ "10.1.0.2", "10.3.0.2", "10.1.0.1", "127.0.0.1", "icmp", "echo-request" },
+	{ "fd01::2", "fd03::2", "fd01::1", "::1", "icmpv6", "echo-request" },
+};
+
+static void setup(void)
+{
+	ms_netns_setup();
+	ms_netns_add("a");
+	ms_netns_add("b");
+	ms_netns_add("c");
+	ms_netns_veth("veth-a", "a", "10.1.0.", "fd01::");
+	ms_netns_veth("veth-b", "b", "10.2.0.", "fd02::");
+	ms_netns_veth("open-c", "c", "10.3.0.", "fd03::");
+	ms_netns_run_command("echo 1 >/proc/sys/net/ipv4/ip_forward && "
+			     "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
+	ms_traffic_server("a", 80);
+	ms_traffic_server("c", 80);
+	ms_traffic_server(NULL, 22);
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_start(microsegd, NULL);
+}
+
+static void teardown(void)
+{
+	ms_proc_stop(microsegd);
+}
+
+static int reach(const char *ns, const char *address, uint16_t port, unsigned int ms)
+{
+	int fd = ms_traffic_connect(ns, address, port, ms);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static void expect_event(const char *rule, const char *iface, const char *dir, const char *reason)
+{
+	json_auto_t *event = ms_ctl_event(microsegd, rule, "deny");
+
+	ck_assert_str_eq(ms_ctl_text(event, "iface"), iface);
+	ck_assert_str_eq(ms_ctl_text(event, "dir"), dir);
+	ck_assert_str_eq(ms_ctl_text(event, "reason"), reason);
+}
+
+START_TEST(the_default_verdict_is_per_direction)
+{
+	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
+	expect_event("default/work/in", "veth-a", "in", "default");
+	/* The same interface, begun from the other side. */
+	ck_assert_int_eq(reach("a", at[_i].host_a, 22, SOON), 0);
+	/* Another group, whose default allows. */
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+}
+END_TEST
+
+START_TEST(an_allow_rule_opens_what_it_names_and_no_more)
+{
+	char rule[MS_CTL_ID];
+
+	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
+	ms_ctl_rule_add(microsegd, rule, "--group", "work", "--dir", "in", "--proto", "tcp",
+			"--dport", "80", "allow", NULL);
+	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, SOON), 0);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, rule), 0);
+	/* Nobody listens there: without the firewall this would be refused, not time out. */
+	ck_assert_int_eq(reach(NULL, at[_i].guarded, 81, GONE), -ETIMEDOUT);
+	ms_ctl_rule_del(microsegd, rule);
+	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
+}
+END_TEST
+
+START_TEST(a_deny_rule_bites_until_it_is_deleted)
+{
+	char rule[MS_CTL_ID];
+
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].open, "--dport", "80", "--proto", "tcp",
+			"deny", NULL);
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, GONE), -ETIMEDOUT);
+	expect_event(rule, "open-c", "in", "rule");
+	ck_assert_int_eq(reach(NULL, at[_i].open, 81, SOON), -ECONNREFUSED);
+	ms_ctl_rule_del(microsegd, rule);
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+}
+END_TEST
+
+START_TEST(a_deny_ends_what_is_established)
+{
+	int fd = ms_traffic_connect(NULL, at[_i].open, 80, SOON);
+	char rule[MS_CTL_ID];
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ms_traffic_echo(fd, 1, SOON), 0);
+	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].open, "--dport", "80", "--proto", "tcp",
+			"deny", NULL);
+	ck_assert_int_eq(ms_traffic_echo(fd, 2, GONE), -ETIMEDOUT);
+	expect_event(rule, "open-c", "in", "rule");
+	ms_ctl_rule_del(microsegd, rule);
+	ck_assert_int_eq(ms_traffic_echo(fd, 3, SOON), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(ssh_to_this_host_over_loopback_can_be_denied)
+{
+	char rule[MS_CTL_ID];
+
+	ms_traffic_server(NULL, 23);
+	ck_assert_int_eq(reach(NULL, at[_i].loopback, 22, SOON), 0);
+	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].loopback, "--dport", "22", "--proto", "tcp",
+			"deny", NULL);
+	ck_assert_int_eq(reach(NULL, at[_i].loopback, 22, GONE), -ETIMEDOUT);
+	expect_event(rule, "lo", "in", "rule");
+	ck_assert_int_eq(reach(NULL, at[_i].loopback, 23, SOON), 0);
+	ms_ctl_rule_del(microsegd, rule);
+	ck_assert_int_eq(reach(NULL, at[_i].loopback, 22, SOON), 0);
+}
+END_TEST
+
+START_TEST(ping_and_udp_are_judged_like_tcp)
+{
+	int fd = ms_traffic_udp(NULL, at[_i].open, 80, 0);
+	char ping[MS_CTL_ID], udp[MS_CTL_ID];
+
+	ck_assert_int_eq(ms_traffic_ping(NULL, at[_i].open, SOON), 0);
+	ck_assert_int_eq(ms_traffic_echo(fd, 1, SOON), 0);
+	ms_ctl_rule_add(microsegd, ping, "--to", at[_i].open, "--proto", at[_i].icmp, "--icmp",
+			at[_i].echo, "deny", NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, at[_i].open, GONE), -ETIMEDOUT);
+	expect_event(ping, "open-c", "in", "rule");
+	ck_assert_int_eq(ms_traffic_echo(fd, 2, SOON), 0);
+	ms_ctl_rule_add(microsegd, udp, "--to", at[_i].open, "--proto", "udp", "deny", NULL);
+	ck_assert_int_eq(ms_traffic_echo(fd, 3, GONE), -ETIMEDOUT);
+	expect_event(udp, "open-c", "in", "rule");
+	ms_ctl_rule_del(microsegd, ping);
+	ms_ctl_rule_del(microsegd, udp);
+	ck_assert_int_eq(ms_traffic_ping(NULL, at[_i].open, SOON), 0);
+	ck_assert_int_eq(ms_traffic_echo(fd, 4, SOON), 0);
+	close(fd);
+}
+END_TEST
+
+struct logged {
+	const char *rule;
+	int fd;
+	uint8_t byte;
+};
+
+/* Sends, and asks for an event whose packet was answered from the session table. */
+static bool is_logged_from_the_cache(void *user)
+{
+	struct logged *logged = user;
+	json_auto_t *lines = NULL;
+	json_t *event;
+
+	ck_assert_int_eq(ms_traffic_echo(logged->fd, ++logged->byte, SOON), 0);
+	lines = ms_ctl(microsegd, "observe", "--last", "100", "--rule", logged->rule, NULL);
+	event = ms_ctl_find(lines, "events", "reason", "session");
+	if (!event)
+		return false;
+	ck_assert(json_is_true(ms_ctl_at(event, "log")));
+	ck_assert_str_eq(ms_ctl_text(event, "verdict"), "allow");
+	return true;
+}
+
+START_TEST(a_log_rule_goes_on_logging_on_the_cached_path)
+{
+	struct logged logged = { .fd = ms_traffic_udp(NULL, at[_i].open, 80, 0) };
+	char rule[MS_CTL_ID];
+
+	logged.rule = rule;
+	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].open, "--proto", "udp", "log", NULL);
+	ck_assert_int_eq(ms_traffic_echo(logged.fd, 0, SOON), 0);
+	ck_assert_msg(ms_netns_wait(is_logged_from_the_cache, &logged, 10),
+		      "no event of the cached path");
+	close(logged.fd);
+}
+END_TEST
+
+START_TEST(http_hits_the_session_table)
+{
+	json_int_t total, hits, misses, new_sessions;
+
+	ms_ctl_do(microsegd, "rule", "add", "--id", "http", "--proto", "tcp", "--dport", "80",
+		  "allow", NULL);
+	total = ms_ctl_stat(microsegd, "total");
+	hits = ms_ctl_stat(microsegd, "session_hit");
+	misses = ms_ctl_stat(microsegd, "policy_hit");
+	new_sessions = ms_ctl_stat(microsegd, "new_session");
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(ms_traffic_get("b", at[_i].guarded, 80, SOON), MS_TRAFFIC_ANSWER);
+	total = ms_ctl_stat(microsegd, "total") - total;
+	hits = ms_ctl_stat(microsegd, "session_hit") - hits;
+	misses = ms_ctl_stat(microsegd, "policy_hit") - misses;
+	new_sessions = ms_ctl_stat(microsegd, "new_session") - new_sessions;
+	/* Out of b by veth-b, into a by veth-a. */
+	ck_assert_int_eq(misses, 200);
+	ck_assert_int_eq(new_sessions, 200);
+	ck_assert_msg(hits * 10 > total * 9, "%lld of %lld packets hit", hits, total);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/basic");
+	TCase *tcase = tcase_create("basic");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, the_default_verdict_is_per_direction, 0, 2);
+	tcase_add_loop_test(tcase, an_allow_rule_opens_what_it_names_and_no_more, 0, 2);
+	tcase_add_loop_test(tcase, a_deny_rule_bites_until_it_is_deleted, 0, 2);
+	tcase_add_loop_test(tcase, a_deny_ends_what_is_established, 0, 2);
+	tcase_add_loop_test(tcase, ssh_to_this_host_over_loopback_can_be_denied, 0, 2);
+	tcase_add_loop_test(tcase, ping_and_udp_are_judged_like_tcp, 0, 2);
+	tcase_add_loop_test(tcase, a_log_rule_goes_on_logging_on_the_cached_path, 0, 2);
+	tcase_add_loop_test(tcase, http_hits_the_session_table, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

@@ -13,13 +13,13 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "lib/fast.h"
-#include "lib/maps.h"
-#include "lib/parse.h"
-#include "lib/reap.h"
-#include "lib/slow.h"
-#include "lib/tailcall.h"
-#include "lib/verdict.h"
+#include "bpf/lib/fast.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/parse.h"
+#include "bpf/lib/reap.h"
+#include "bpf/lib/slow.h"
+#include "bpf/lib/tailcall.h"
+#include "bpf/lib/verdict.h"
 
 /* The slow program is not there: nobody judges, so nothing passes that enforce mode would keep. */
 static __always_inline int decide_incomplete(struct ms_pkt *pkt, struct ms_scene *scene,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
-#include "core/classify/image.h"
+#include "core/classify/compile.h"
 #include "core/membership.h"
 
 struct sets {

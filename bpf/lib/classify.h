@@ -11,8 +11,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "maps.h"
-#include "rules.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/rules.h"
 
 struct ms_query {
 	__be32 src[4], dst[4];

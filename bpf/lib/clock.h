@@ -8,7 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "layout.h"
+#include "bpf/lib/layout.h"
 
 #ifdef MS_CLOCK_INJECTED
 volatile __u32 ms_clock_injected;

@@ -8,11 +8,11 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "judge.h"
-#include "maps.h"
-#include "packet.h"
-#include "scene.h"
-#include "stats.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/packet.h"
+#include "bpf/lib/scene.h"
+#include "bpf/lib/stats.h"
 
 /* May this slot speak now? `*ret_held` = how many it held back since it last did. */
 static __always_inline int ms_event_admit(struct ms_slot_log *log, __u32 now, __u32 tick_us,

@@ -3,8 +3,8 @@
 #ifndef MS_BPF_LIB_FAST_H
 #define MS_BPF_LIB_FAST_H
 
-#include "judge.h"
-#include "session.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/session.h"
 
 /* Would this packet change what a one-way session is? (ms_half_step) */
 static __always_inline int ms_fast_moves_half(const struct ms_session *half,

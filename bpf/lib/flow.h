@@ -6,8 +6,8 @@
 #ifndef MS_BPF_LIB_FLOW_H
 #define MS_BPF_LIB_FLOW_H
 
-#include "judge.h"
-#include "session.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/session.h"
 
 /* Replaces some bits of the word; the old word, or ~0 after losing to other CPUs four times. */
 static __always_inline __u32 ms_session_rewrite(struct ms_session *session, __u32 mask, __u32 bits)

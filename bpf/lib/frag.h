@@ -7,11 +7,11 @@
 #ifndef MS_BPF_LIB_FRAG_H
 #define MS_BPF_LIB_FRAG_H
 
-#include "ip6.h"
-#include "judge.h"
-#include "l4.h"
-#include "maps.h"
-#include "scene.h"
+#include "bpf/lib/ip6.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/l4.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/scene.h"
 
 /* Receivers give up after 30 s (IPv4) or 60 s (IPv6). */
 #define MS_FRAG_LIFE_US 60000000ull

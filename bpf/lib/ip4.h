@@ -7,8 +7,8 @@
 
 #include <bpf/bpf_endian.h>
 
-#include "cursor.h"
-#include "packet.h"
+#include "bpf/lib/cursor.h"
+#include "bpf/lib/packet.h"
 
 #define MS_IP4_MORE 0x2000
 #define MS_IP4_OFFSET 0x1fff

@@ -10,8 +10,8 @@
 
 #include <bpf/bpf_endian.h>
 
-#include "cursor.h"
-#include "packet.h"
+#include "bpf/lib/cursor.h"
+#include "bpf/lib/packet.h"
 
 #define MS_IP6_HEADERS 8
 #define MS_IP6_BYTES 256

@@ -8,10 +8,10 @@
 
 #include <bpf/bpf_endian.h>
 
-#include "classify.h"
-#include "l4.h"
-#include "packet.h"
-#include "scene.h"
+#include "bpf/lib/classify.h"
+#include "bpf/lib/l4.h"
+#include "bpf/lib/packet.h"
+#include "bpf/lib/scene.h"
 
 struct ms_answer {
 	__u32 slot;

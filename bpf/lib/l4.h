@@ -5,9 +5,9 @@
 
 #include <bpf/bpf_endian.h>
 
-#include "cursor.h"
-#include "layout.h"
-#include "packet.h"
+#include "bpf/lib/cursor.h"
+#include "bpf/lib/layout.h"
+#include "bpf/lib/packet.h"
 
 struct ms_l4_head { /* the first bytes of any of them */
 	__be16 sport, dport;

@@ -10,8 +10,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "layout.h"
-#include "rules.h"
+#include "bpf/lib/layout.h"
+#include "bpf/lib/rules.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -5,10 +5,10 @@
 
 #include <linux/if_ether.h>
 
-#include "eth.h"
-#include "ip4.h"
-#include "ip6.h"
-#include "l4.h"
+#include "bpf/lib/eth.h"
+#include "bpf/lib/ip4.h"
+#include "bpf/lib/ip6.h"
+#include "bpf/lib/l4.h"
 
 /*
  * `pkt` comes zeroed. Returns enum ms_parsed; what was understood before a complaint stays in

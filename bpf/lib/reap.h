@@ -3,7 +3,7 @@
 #ifndef MS_BPF_LIB_REAP_H
 #define MS_BPF_LIB_REAP_H
 
-#include "session.h"
+#include "bpf/lib/session.h"
 
 static __always_inline int ms_reap_unchanged(const struct ms_session *session,
 					     const struct ms_reap_key *key)

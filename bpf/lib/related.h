@@ -6,11 +6,11 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 
-#include "ip4.h"
-#include "ip6.h"
-#include "judge.h"
-#include "l4.h"
-#include "session.h"
+#include "bpf/lib/ip4.h"
+#include "bpf/lib/ip6.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/l4.h"
+#include "bpf/lib/session.h"
 
 enum ms_related {
 	MS_RELATED_NOT,

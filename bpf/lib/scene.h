@@ -10,8 +10,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "clock.h"
-#include "maps.h"
+#include "bpf/lib/clock.h"
+#include "bpf/lib/maps.h"
 
 #define MS_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define MS_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

@@ -17,11 +17,11 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "l4.h"
-#include "maps.h"
-#include "packet.h"
-#include "scene.h"
-#include "stats.h"
+#include "bpf/lib/l4.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/packet.h"
+#include "bpf/lib/scene.h"
+#include "bpf/lib/stats.h"
 
 union ms_key {
 	struct ms_key4 k4;

@@ -6,13 +6,13 @@
 #ifndef MS_BPF_LIB_SLOW_H
 #define MS_BPF_LIB_SLOW_H
 
-#include "fast.h"
-#include "flow.h"
-#include "frag.h"
-#include "judge.h"
-#include "related.h"
-#include "session.h"
-#include "verdict.h"
+#include "bpf/lib/fast.h"
+#include "bpf/lib/flow.h"
+#include "bpf/lib/frag.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/related.h"
+#include "bpf/lib/session.h"
+#include "bpf/lib/verdict.h"
 
 enum {
 	MS_SLOW_COUNTED = 1 << 0, /* a session carries the packet's count */

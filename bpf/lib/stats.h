@@ -8,8 +8,8 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "maps.h"
-#include "scene.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/scene.h"
 
 static __always_inline void ms_stats_packet(const struct ms_scene *scene, __u32 reason,
 					    __u32 verdict)

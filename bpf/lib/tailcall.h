@@ -10,7 +10,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "maps.h"
+#include "bpf/lib/maps.h"
 
 /* What the slow program must not find out again in another state than the fast one saw. */
 enum { MS_CB_WORD_LO, MS_CB_WORD_HI, MS_CB_EGRESS, MS_CB_IFINDEX, MS_CB_ACTION };

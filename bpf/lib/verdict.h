@@ -8,10 +8,10 @@
 
 #include <linux/pkt_cls.h>
 
-#include "event.h"
-#include "judge.h"
-#include "scene.h"
-#include "stats.h"
+#include "bpf/lib/event.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/scene.h"
+#include "bpf/lib/stats.h"
 
 /* In audit mode, of the rule or else of the group, a deny is let through and marked. */
 static __always_inline void ms_verdict_temper(const struct ms_scene *scene,

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A compiled policy: the exact bytes that go into one half of the datapath's tables. Pure. Made by
- * ms_compile() from a merged policy and the stable numbers (slots, groups, set ids) it is told,
- * loaded by ms_dataplane_load_image(), which knows tables only as bytes: another classifier engine
- * is another compile file, other tables and another bpf/lib/classify header, nothing else.
+ * ms_compile() (compile.h), loaded by ms_dataplane_load_image(), which knows tables only as bytes:
+ * another classifier engine is another compile file, other tables and another bpf/lib/classify
+ * header, nothing else.
  */
 #ifndef MS_CORE_CLASSIFY_IMAGE_H
 #define MS_CORE_CLASSIFY_IMAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/lib/layout.h"
-#include "core/base/error.h"
-#include "core/policy/model.h"
 
 /* The datapath map a table goes into; rows of one half start at half * capacity. */
 struct ms_image_table {
@@ -20,6 +19,7 @@ struct ms_image_table {
 	uint32_t capacity; /* rows per half */
 	size_t row_size;
 	uint32_t n_rows;
+	uint32_t n_allocated;
 	void *rows; /* owned */
 };
 
@@ -34,19 +34,18 @@ struct ms_image {
 	size_t n_tables;
 };
 
-/* The numbers that must stay the same over generations, handed in. Each returns 0 = unknown. */
-struct ms_numbering {
-	uint32_t (*slot)(void *user, const char *rule_id);
-	uint16_t (*group)(void *user, const char *name); /* 1..MS_GROUPS_MAX-1 */
-	uint32_t (*set)(void *user, const char *name);
-	void *user;
-};
-
-/* -ENOSPC with a sentence if the engine cannot hold the policy. `*ret_image` is new. */
-int ms_compile(const struct ms_policy *policy, uint32_t generation,
-	       const struct ms_numbering *numbering, struct ms_image **ret_image,
-	       struct ms_error *err);
+/* A new image without tables; NULL = out of memory. */
+struct ms_image *ms_image_new(uint32_t generation, const char *engine);
 struct ms_image *ms_image_free(struct ms_image *image); /* returns NULL */
+
+/*
+ * Adds an empty table; rows are appended by ms_image_add_row(). NULL = no memory or no room for one
+ * more table. The pointer is valid as long as the image.
+ */
+struct ms_image_table *ms_image_add_table(struct ms_image *image, const char *map,
+					  uint32_t capacity, size_t row_size);
+/* -ENOSPC past the capacity, -ENOMEM; the table is unchanged then. */
+int ms_image_add_row(struct ms_image_table *table, const void *row);
 
 /*
  * Ids of slots that are no operator's rule, for the numbering:

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Merged policy to image, with the stable numbers (slots, groups, set ids) it is told. Pure.
+ *
+ * What does not depend on the engine (groups, failsafe, decisions, the head) is made by compile.c;
+ * how rules become rows is the engine's (linear.c).
+ */
+#ifndef MS_CORE_CLASSIFY_COMPILE_H
+#define MS_CORE_CLASSIFY_COMPILE_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/classify/image.h"
+#include "core/policy/model.h"
+
+/* The numbers that must stay the same over generations, handed in. Each returns 0 = unknown. */
+struct ms_numbering {
+	uint32_t (*slot)(void *user, const char *rule_id);
+	uint16_t (*group)(void *user, const char *name); /* 1..MS_GROUPS_MAX-1 */
+	uint32_t (*set)(void *user, const char *name);
+	void *user;
+};
+
+/* `policy` is in the order of judgement. -ENOSPC with a sentence if the engine cannot hold it,
+ * -ENOENT for a name without a number. `*ret_image` is new. */
+int ms_compile(const struct ms_policy *policy, uint32_t generation,
+	       const struct ms_numbering *numbering, struct ms_image **ret_image,
+	       struct ms_error *err);
+
+#endif

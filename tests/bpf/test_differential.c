@@ -15,7 +15,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/cleanup.h"
-#include "core/classify/image.h"
+#include "core/classify/compile.h"
 #include "core/event/event.h"
 #include "core/policy/document.h"
 #include "core/policy/merge.h"

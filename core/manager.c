@@ -336,6 +336,8 @@ static int start(struct ms_manager *manager, struct ms_error *err)
 	if (r == 0)
 		r = ms_sweeper_new(manager->dp, &manager->sweeper);
 	if (r == 0)
+		r = ms_event_stream_new(&manager->stream);
+	if (r == 0)
 		r = ms_event_history_new(manager->config->events_max, &manager->history);
 	if (r == 0)
 		r = add_timers(manager);
@@ -404,6 +406,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 	free_watches(manager);
 	ms_monitor_close(manager->monitor);
 	ms_event_history_free(manager->history);
+	ms_event_stream_free(manager->stream);
 	ms_sweeper_free(manager->sweeper);
 	ms_keeper_free(manager->keeper);
 	ms_attacher_free(manager->attacher);
@@ -499,7 +502,7 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 		.applied_at = manager->applied_at,
 		.started_at = manager->started_at,
 		.panic = (enum ms_panic)control.panic,
-		.events_lost = manager->losses.lost,
+		.events_lost = ms_event_stream_lost(manager->stream),
 		.events_suppressed_in_log = manager->suppressed_in_log,
 		.repairs = (uint32_t)counts.repaired,
 	};

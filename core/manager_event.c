@@ -6,12 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/log.h"
 #include "core/manager_internal.h"
 
-#define NS_PER_S 1000000000LL
 #define LOG_EVENTS_PER_S 10
 
 struct ms_event_listener {
@@ -48,16 +46,6 @@ void ms_manager_drop_listeners(struct ms_manager *manager)
 
 	ms_list_foreach (&manager->listeners, listener, struct ms_event_listener, link)
 		ms_manager_unlisten(manager, listener);
-}
-
-static int64_t wall_of(uint64_t monotonic_ns)
-{
-	struct timespec mono, wall;
-
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	clock_gettime(CLOCK_REALTIME, &wall);
-	return (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec -
-	       ((int64_t)mono.tv_sec * NS_PER_S + mono.tv_nsec - (int64_t)monotonic_ns);
 }
 
 /* Every event has an author: where no rule spoke, the datapath itself did, for that reason. */
@@ -107,14 +95,10 @@ void ms_manager_on_event(void *user, const struct ms_event *event)
 	struct ms_manager *manager = user;
 	struct ms_iface_entry *entry =
 		ms_iface_set_find(ms_keeper_ifaces(manager->keeper), event->ifindex);
-	struct ms_event_record record = {
-		.number = ++manager->next_event,
-		.time_ns = wall_of(event->time_ns),
-		.raw = *event,
-	};
+	struct ms_event_record record;
 	struct ms_event_listener *listener;
 
-	ms_event_losses_note(&manager->losses, event);
+	ms_event_stream_take(manager->stream, event, &record);
 	if (entry) {
 		snprintf(record.iface, sizeof(record.iface), "%s", entry->link.name);
 		snprintf(record.group, sizeof(record.group), "%s", entry->group);

@@ -31,6 +31,7 @@ struct ms_manager {
 	struct ms_attacher *attacher;
 	struct ms_keeper *keeper;
 	struct ms_sweeper *sweeper;
+	struct ms_event_stream *stream;
 	struct ms_event_history *history;
 	struct ms_monitor *monitor;
 
@@ -43,8 +44,6 @@ struct ms_manager {
 	bool taken_over;
 
 	struct ms_list listeners;
-	uint64_t next_event;
-	struct ms_event_losses losses;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
 	unsigned int logged_this_second;
 	uint64_t suppressed_in_log;

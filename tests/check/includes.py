@@ -28,14 +28,16 @@ ROOMS = {
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
     "trace": ("core/trace/", "base abi layout dataplane"),
-    "state": ("core/state/", "base policy"),
+    "file": ("core/state/file", "base"),
+    "documents": ("core/state/documents", "base policy file"),
+    "state": ("core/state/", "base policy file documents"),
     "message": ("core/control/message", "base"),
-    "cli": ("core/cli/", "base policy message"),
+    "cli": ("core/cli/", "base policy documents message"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
     "default_policy": ("core/default_policy", ""),
-    "sources": ("core/sources", "base policy state config default_policy"),
+    "sources": ("core/sources", "base policy state documents config default_policy"),
     "membership": ("core/membership", "base policy"),
     "committer": ("core/committer", "base abi layout dataplane policy image classify membership"),
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
@@ -43,12 +45,12 @@ ROOMS = {
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state loop config sources membership committer flips",
+        "state documents loop config sources membership committer flips",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
         "core/control/",
-        "base abi layout dataplane netlink policy classify iface event session trace state loop "
+        "base abi layout dataplane netlink policy classify iface event session trace state documents loop "
         "config manager message",
     ),
     "main": (

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* policy check, diff, apply; warnings. */
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/cli/render.h"
+#include "core/cli/value.h"
+
+#define text_of ms_cli_value_text
+#define int_of ms_cli_value_int
+
+static const char *plural(json_int_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void ms_cli_render_warnings(const struct ms_cli_style *style, const json_t *warnings)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(warnings, i, warning)
+	{
+		if (*text_of(warning, "file"))
+			fprintf(style->out, "%s:%lld: ", text_of(warning, "file"),
+				(long long)int_of(warning, "line"));
+		ms_cli_style_begin(style, MS_CLI_UNSURE);
+		fputs("warning: ", style->out);
+		ms_cli_style_end(style, MS_CLI_UNSURE);
+		fprintf(style->out, "%s\n", text_of(warning, "message"));
+	}
+}
+
+void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *reply)
+{
+	json_int_t groups = int_of(reply, "groups"), rules = int_of(reply, "rules");
+	json_int_t sets = int_of(reply, "sets");
+	json_int_t warnings = (json_int_t)json_array_size(json_object_get(reply, "warnings"));
+
+	ms_cli_render_warnings(style, json_object_get(reply, "warnings"));
+	fprintf(style->out, "valid: %lld group%s, %lld rule%s, %lld set%s, %lld warning%s\n",
+		(long long)groups, plural(groups), (long long)rules, plural(rules), (long long)sets,
+		plural(sets), (long long)warnings, plural(warnings));
+}
+
+static void render_ends(const struct ms_cli_style *style, json_int_t count, bool is_done)
+{
+	if (count)
+		fprintf(style->out, " %lld live session%s %s now.", (long long)count, plural(count),
+			is_done ? (count == 1 ? "ends" : "end") : "would end");
+}
+
+static void render_change(const struct ms_cli_style *style, const json_t *change)
+{
+	const char *kind = text_of(change, "kind");
+	enum ms_cli_tint tint = MS_CLI_UNSURE;
+	char sign = '~';
+
+	if (strcmp(kind, "added") == 0) {
+		tint = MS_CLI_GOOD;
+		sign = '+';
+	} else if (strcmp(kind, "removed") == 0) {
+		tint = MS_CLI_BAD;
+		sign = '-';
+	}
+	ms_cli_style_begin(style, tint);
+	fprintf(style->out, "%c %s %s", sign, text_of(change, "object"), text_of(change, "name"));
+	ms_cli_style_end(style, tint);
+	fprintf(style->out, "%s%s\n", *text_of(change, "detail") ? ": " : "",
+		text_of(change, "detail"));
+}
+
+void ms_cli_render_policy_diff(const struct ms_cli_style *style, const json_t *reply)
+{
+	const json_t *changes = json_object_get(reply, "changes"), *change;
+	json_int_t total = int_of(reply, "changes_total");
+	json_int_t shown = (json_int_t)json_array_size(changes);
+	size_t i;
+
+	json_array_foreach(changes, i, change) render_change(style, change);
+	if (total > shown)
+		fprintf(style->out, "... and %lld more\n", (long long)(total - shown));
+	ms_cli_render_warnings(style, json_object_get(reply, "warnings"));
+	if (total)
+		fprintf(style->out, "%lld change%s against generation %lld.", (long long)total,
+			plural(total), (long long)int_of(reply, "generation"));
+	else
+		fprintf(style->out, "No difference to generation %lld.",
+			(long long)int_of(reply, "generation"));
+	render_ends(style, int_of(reply, "sessions_end"), false);
+	fputc('\n', style->out);
+}
+
+void ms_cli_render_policy_apply(const struct ms_cli_style *style, const json_t *reply)
+{
+	bool dry_run = ms_cli_value_is(reply, "dry_run");
+
+	ms_cli_render_warnings(style, json_object_get(reply, "warnings"));
+	if (dry_run)
+		fprintf(style->out, "would be generation %lld.",
+			(long long)int_of(reply, "generation"));
+	else
+		fprintf(style->out, "generation %lld in force, from %s.",
+			(long long)int_of(reply, "generation"), text_of(reply, "policy_source"));
+	render_ends(style, int_of(reply, "sessions_end"), !dry_run);
+	fputc('\n', style->out);
+}

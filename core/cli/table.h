@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tables that fit: where the terminal is too narrow, elastic columns give way, widest first, and
+ * their texts lose their middle (veth1a2b…9f). Cells are added one after the other, row by row.
+ */
+#ifndef MS_CORE_CLI_TABLE_H
+#define MS_CORE_CLI_TABLE_H
+
+#include <stddef.h>
+
+#include "core/cli/style.h"
+
+struct ms_cli_column {
+	const char *title;
+	bool is_right;       /* aligned */
+	unsigned int narrow; /* may be squeezed down to this; 0 = keeps its width */
+};
+
+struct ms_cli_table;
+
+/* `columns` is borrowed. NULL = out of memory, which every call below takes. */
+struct ms_cli_table *ms_cli_table_new(const struct ms_cli_column *columns, size_t count);
+struct ms_cli_table *ms_cli_table_free(struct ms_cli_table *table); /* returns NULL */
+void ms_cli_table_add(struct ms_cli_table *table, enum ms_cli_tint tint, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Prints title and rows, and empties it. A later print keeps the widths of the first and has no
+ * title: for answers that come in pieces. */
+void ms_cli_table_print(struct ms_cli_table *table, const struct ms_cli_style *style);
+
+#endif

@@ -26,7 +26,6 @@ int ms_dataplane_trace(struct ms_dataplane *dp, const struct ms_trace_request *r
 		.egress = request->hook == MS_HOOK_EGRESS,
 		.half = (uint8_t)request->half,
 	};
-	size_t skip = 0;
 	struct ms_iface line;
 	uint32_t zero = 0;
 	int r;
@@ -34,15 +33,10 @@ int ms_dataplane_trace(struct ms_dataplane *dp, const struct ms_trace_request *r
 	r = ms_dataplane_get_iface(dp, request->ifindex, &line);
 	if (r < 0)
 		return r;
-	/* A device without Ethernet has packets without. */
-	if (line.flags & MS_IFACE_L3)
-		skip = 14;
-	if (request->frame_len <= skip)
-		return -EINVAL;
 	if (bpf_map_update_elem(fd, &zero, &io, BPF_ANY) < 0)
 		return -errno;
-	r = ms_dataplane_run(ms_dataplane_find_program(dp, "ms_trace"),
-			     (const uint8_t *)request->frame + skip, request->frame_len - skip);
+	r = ms_dataplane_run(ms_dataplane_find_program(dp, "ms_trace"), request->frame,
+			     request->frame_len);
 	if (r < 0)
 		return r;
 	if (bpf_map_lookup_elem(fd, &zero, &io) < 0)

@@ -121,6 +121,7 @@ int ms_trace(struct __sk_buff *skb)
 		word.epoch = MS_EPOCH_DEAD;
 	word.half = io->half;
 	ms_scene_set(&scene, word, io->ifindex, io->egress);
+	scene.iface_flags &= ~MS_IFACE_L3; /* the frame is Ethernet, whatever the device is */
 	ms_scene_measure(&scene, skb);
 	result = ms_slow_consider(skb, control, &scene, &pkt, &flow, &query, &answer, 1);
 	policy = ms_scene_policy(&scene);

@@ -381,7 +381,7 @@ _Static_assert(sizeof(struct ms_event) == 96, "packed by hand");
  * ---- programs run by user space (BPF_PROG_TEST_RUN), one request map of one entry each ----
  *
  * ms_trace judges the frame it is run on as if it had come by `ifindex`, and writes nothing but the
- * answer. The interface's line must exist; the frame is Ethernet unless the line says L3.
+ * answer. The interface's line must exist; the frame is Ethernet, also where the device has none.
  */
 struct ms_trace_io { /* ms_trace_io */
 	__u32 ifindex;

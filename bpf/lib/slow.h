@@ -6,6 +6,8 @@
 #ifndef MS_BPF_LIB_SLOW_H
 #define MS_BPF_LIB_SLOW_H
 
+#include <linux/if_ether.h>
+
 #include "bpf/lib/fast.h"
 #include "bpf/lib/flow.h"
 #include "bpf/lib/frag.h"
@@ -27,8 +29,8 @@ static __always_inline int ms_slow_panic(const struct ms_scene *scene, const str
 }
 
 /* What is settled before rules and sessions are asked. 1 = `answer` is filled. */
-static __always_inline int ms_slow_settled(const struct ms_scene *scene, int parsed,
-					   struct ms_answer *answer)
+static __always_inline int ms_slow_settled(const struct ms_scene *scene, const struct ms_pkt *pkt,
+					   int parsed, struct ms_answer *answer)
 {
 	const struct ms_policy_head *policy = ms_scene_policy(scene);
 	const struct ms_group *group = ms_scene_group(scene);
@@ -41,7 +43,9 @@ static __always_inline int ms_slow_settled(const struct ms_scene *scene, int par
 	}
 	if (parsed == MS_PARSED_NON_IP) {
 		answer->mode = MS_MODE_INHERIT;
-		answer->verdict = group->non_ip;
+		/* Without ARP there is no network to protect: it is never meant by "not IP". */
+		if (pkt->ethertype != ETH_P_ARP)
+			answer->verdict = group->non_ip;
 		answer->reason = MS_REASON_NON_IP;
 		return 1;
 	}
@@ -66,18 +70,13 @@ static __always_inline int ms_slow_in_grace(const struct ms_scene *scene)
 }
 
 /*
- * Can this packet not be the first of a flow? Only then may its other direction speak for it. UDP
- * and the rest carry no such sign: to adopt them would open every door for the grace.
+ * Can this packet not be the first of a flow? Only then may its other direction speak for it: a TCP
+ * packet that opens nothing. UDP and the rest carry no such sign, to adopt them would open every
+ * door for the grace; their next packet in the allowed direction makes the session.
  */
 static __always_inline int ms_slow_is_answer(const struct ms_pkt *pkt)
 {
-	int is_reply = 0;
-
-	if (pkt->proto == MS_PROTO_TCP)
-		return !ms_pkt_is_syn(pkt);
-	if (ms_pkt_is_icmp(pkt))
-		ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply);
-	return is_reply;
+	return pkt->proto == MS_PROTO_TCP && !ms_pkt_is_syn(pkt);
 }
 
 /* No session: errors about a session, then the rules, then adoption. `query` is scratch. */
@@ -241,7 +240,7 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, const struct 
 	struct ms_session *session;
 	__u32 is_half = 0, classified = 1;
 
-	if (ms_slow_settled(scene, parsed, answer)) {
+	if (ms_slow_settled(scene, pkt, parsed, answer)) {
 		ms_verdict_temper(scene, answer);
 		return 0;
 	}

@@ -11,8 +11,10 @@
 int ms_dataplane_run(int program, const void *data, size_t length)
 {
 	static const uint8_t nothing[64];
+	struct __sk_buff like_a_packet = { 0 }; /* given at all, the kernel fills in the length */
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data ? data : nothing,
-		    .data_size_in = (uint32_t)(data ? length : sizeof(nothing)), .repeat = 1);
+		    .data_size_in = (uint32_t)(data ? length : sizeof(nothing)),
+		    .ctx_in = &like_a_packet, .ctx_size_in = sizeof(like_a_packet), .repeat = 1);
 
 	return bpf_prog_test_run_opts(program, &opts);
 }

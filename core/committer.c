@@ -469,6 +469,24 @@ int ms_committer_set_host(struct ms_committer *committer, const struct ms_addr *
 	return changed;
 }
 
+int ms_committer_member_left(const struct ms_committer *committer, const char *name,
+			     const struct ms_cidr *cidr, uint64_t *ret_left_ns)
+{
+	const struct ms_membership *set = find_set(&committer->live, name);
+	const struct ms_member *member = set ? ms_membership_find(set, cidr) : NULL;
+	int32_t left;
+
+	if (!member)
+		return -ENOENT;
+	left = (int32_t)(member->expires_tick - ms_dataplane_tick_now(committer->dp));
+	if (member->expires_tick == 0)
+		*ret_left_ns = UINT64_MAX;
+	else
+		*ret_left_ns =
+			left > 0 ? ms_dataplane_ticks_to_ns(committer->dp, (uint32_t)left) : 0;
+	return 0;
+}
+
 uint64_t ms_committer_next_expiry(const struct ms_committer *committer)
 {
 	uint32_t now = ms_dataplane_tick_now(committer->dp);

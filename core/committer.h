@@ -54,6 +54,10 @@ int ms_committer_set_remove(struct ms_committer *committer, const char *set,
 /* This machine's addresses, for set:host. Returns 1 if anything changed. */
 int ms_committer_set_host(struct ms_committer *committer, const struct ms_addr *addresses,
 			  size_t count);
+/* Time a member of a set in force has left, ns; UINT64_MAX = it stays, 0 = it has expired. -ENOENT
+ */
+int ms_committer_member_left(const struct ms_committer *committer, const char *set,
+			     const struct ms_cidr *member, uint64_t *ret_left_ns);
 /* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
  * it let in must be judged again then. */
 uint64_t ms_committer_next_expiry(const struct ms_committer *committer);

@@ -486,6 +486,12 @@ const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager
 	return ms_iface_set_find_zone(ms_keeper_ifaces(manager->keeper), zone);
 }
 
+int ms_manager_set_left(const struct ms_manager *manager, const char *set,
+			const struct ms_cidr *member, uint64_t *ret_left_ns)
+{
+	return ms_committer_member_left(manager->committer, set, member, ret_left_ns);
+}
+
 struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager)
 {
 	return ms_keeper_counts(manager->keeper);

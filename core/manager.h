@@ -51,6 +51,10 @@ uint32_t ms_manager_slot(const struct ms_manager *manager, const char *rule_id);
 const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint32_t slot);
 const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager, uint16_t zone);
 
+/* Time a member of a set has left, ns; UINT64_MAX = it stays, 0 = it has expired. -ENOENT */
+int ms_manager_set_left(const struct ms_manager *manager, const char *set,
+			const struct ms_cidr *member, uint64_t *ret_left_ns);
+
 struct ms_keeper_counts; /* core/iface/keeper.h */
 struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager);
 

@@ -98,9 +98,9 @@ char *ms_format_duration(uint64_t ns, char *buf, size_t size)
 
 bool ms_parse_time(const char *text, int64_t *ret_seconds)
 {
-	struct tm tm = { 0 };
+	struct tm tm = { 0 }, asked;
 	const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	int64_t offset = 0;
+	int64_t offset = 0, seconds;
 
 	/* strptime() skips white space and reads short fields: RFC 3339's are fixed in width. */
 	if (!p || p - text != 19)
@@ -114,6 +114,8 @@ bool ms_parse_time(const char *text, int64_t *ret_seconds)
 			if (i == 3 ? p[i] != ':' : p[i] < '0' || p[i] > '9')
 				return false;
 		}
+		if ((p[1] - '0') * 10 + p[2] - '0' > 23 || p[4] > '5')
+			return false;
 		offset = sign * (((p[1] - '0') * 10 + p[2] - '0') * 3600 +
 				 ((p[4] - '0') * 10 + p[5] - '0') * 60);
 		p += 6;
@@ -122,7 +124,12 @@ bool ms_parse_time(const char *text, int64_t *ret_seconds)
 	}
 	if (*p)
 		return false;
-	*ret_seconds = (int64_t)timegm(&tm) - offset;
+	/* timegm() makes 2 March of 30 February: a day that is another one was none. */
+	asked = tm;
+	seconds = (int64_t)timegm(&tm);
+	if (tm.tm_mday != asked.tm_mday || tm.tm_mon != asked.tm_mon)
+		return false;
+	*ret_seconds = seconds - offset;
 	return true;
 }
 

@@ -170,7 +170,10 @@ static int read_string(struct ms_document_reader *reader)
 
 		if (c == '"')
 			break;
-		if (c == '\0' || c == '\n' || c == '\r' || c == '\t')
+		if (c == '\t')
+			return ms_document_reader_refuse_at(reader, at,
+							    "not JSON: a tab in a string is \\t");
+		if (c == '\0' || c == '\n' || c == '\r')
 			return ms_document_reader_refuse_at(
 				reader, start, "not JSON: a string without its closing quote");
 		if (c == '\\')

@@ -57,19 +57,72 @@ int ms_document_reader_refuse(struct ms_document_reader *reader, struct ms_place
 	return r;
 }
 
-/* What a person would call the word there: up to a blank or a mark of the syntax, or that mark. */
+/* What is between the quote at `at` and its partner on the same line; 0 = there is none. */
+static size_t measure_quoted(const char *at, size_t rest)
+{
+	for (size_t i = 1; i < rest && at[i] != '\n'; i++) {
+		if (at[i] == at[0])
+			return i - 1;
+		if (at[i] == '\\' && at[0] == '"')
+			i++;
+	}
+	return 0;
+}
+
+/* What a person would call the word there: what is in the quotes, or all up to a blank or a mark
+ * of the syntax, or that mark. A tab is named, for it cannot be seen. */
 static void copy_word(const struct ms_document_reader *reader, size_t offset, char *buf,
 		      size_t size)
 {
 	const char *at = reader->text + offset;
 	size_t rest = reader->length - offset, length = 0;
 
-	while (length < rest && length + 1 < size && !memchr(" \t\r\n,[]{}\"'", at[length], 11))
-		length++;
-	if (length == 0 && rest > 0 && (unsigned char)*at > ' ')
-		length = 1;
-	memcpy(buf, at, length);
-	buf[length] = '\0';
+	if (rest > 0 && *at == '\t') {
+		snprintf(buf, size, "\\t");
+		return;
+	}
+	if (rest > 0 && (*at == '"' || *at == '\''))
+		length = measure_quoted(at, rest);
+	if (length > 0) {
+		at++;
+	} else {
+		while (length < rest && !memchr(" \t\r\n,[]{}\"'", at[length], 11))
+			length++;
+		if (length == 0 && rest > 0 && (unsigned char)*at > ' ')
+			length = 1;
+		if (length > 1 && at[length - 1] == ':')
+			length--; /* of a key */
+	}
+	snprintf(buf, size, "%.*s", (int)(length < size ? length : size - 1), at);
+}
+
+static size_t find_offset(const struct ms_document_reader *reader, struct ms_place place)
+{
+	const char *p = reader->text, *end = reader->text + reader->length;
+
+	for (unsigned int line = 1; line < place.line; line++) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+		if (!newline)
+			return reader->length;
+		p = newline + 1;
+	}
+	return place.column - 1 < (size_t)(end - p) ? (size_t)(p - reader->text) + place.column - 1
+						    : reader->length;
+}
+
+int ms_document_reader_refuse_written(struct ms_document_reader *reader, struct ms_place place,
+				      const char *format, ...)
+{
+	char word[128];
+	va_list args;
+	int r;
+
+	copy_word(reader, find_offset(reader, place), word, sizeof(word));
+	va_start(args, format);
+	r = refuse(reader, place, word, format, args);
+	va_end(args);
+	return r;
 }
 
 int ms_document_reader_refuse_at(struct ms_document_reader *reader, size_t offset,

@@ -70,6 +70,12 @@ int ms_document_reader_refuse(struct ms_document_reader *reader, struct ms_place
 			      const char *word, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* The same with the word that is written at `place`: for a list or mapping its first mark, for a
+ * value the letters that stand there, not what they were read as. */
+int ms_document_reader_refuse_written(struct ms_document_reader *reader, struct ms_place place,
+				      const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* ---- for document_yaml.c and document_json.c ---- */
 
 struct ms_place ms_document_reader_place(struct ms_document_reader *reader, size_t offset);

@@ -284,7 +284,7 @@ int ms_document_rule_read_one(struct ms_document_reader *reader, bool needs_id,
 		r = ms_document_schema_mapping(reader, "a rule", rule_keys,
 					       ms_array_size(rule_keys), places, &draft);
 	if (r == 0 && needs_id && !draft.rule.id)
-		r = ms_document_reader_refuse(reader, start, "id", "a rule has no 'id'");
+		r = ms_document_schema_refuse_missing(reader, start, "a rule", "id");
 	if (r < 0)
 		return r;
 	r = ms_document_match_check(reader, &draft,

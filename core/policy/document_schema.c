@@ -26,11 +26,11 @@ static int refuse_type(struct ms_document_reader *reader, const char *wants)
 {
 	switch (reader->event) {
 	case MS_DOCUMENT_MAPPING:
-		return ms_document_reader_refuse(reader, reader->place, "{",
-						 "%s expected, not a mapping", wants);
+		return ms_document_reader_refuse_written(reader, reader->place,
+							 "%s expected, not a mapping", wants);
 	case MS_DOCUMENT_SEQUENCE:
-		return ms_document_reader_refuse(reader, reader->place, "[",
-						 "%s expected, not a list", wants);
+		return ms_document_reader_refuse_written(reader, reader->place,
+							 "%s expected, not a list", wants);
 	default:
 		return ms_document_reader_refuse(reader, reader->place, reader->value,
 						 "%s expected, not '%s'", wants, reader->value);
@@ -105,6 +105,16 @@ static int read_pair(struct ms_document_reader *reader, const char *what,
 	return keys[i].read(reader, into);
 }
 
+int ms_document_schema_refuse_missing(struct ms_document_reader *reader, struct ms_place start,
+				      const char *what, const char *key)
+{
+	int r = ms_document_reader_next(reader);
+
+	if (r < 0)
+		return r;
+	return ms_document_reader_refuse(reader, start, key, "%s has no '%s'", what, key);
+}
+
 int ms_document_schema_mapping(struct ms_document_reader *reader, const char *what,
 			       const struct ms_document_key *keys, size_t n_keys,
 			       struct ms_place *places, void *into)
@@ -124,8 +134,7 @@ int ms_document_schema_mapping(struct ms_document_reader *reader, const char *wh
 	}
 	for (size_t i = 0; r == 0 && i < n_keys; i++) {
 		if (keys[i].is_required && !places[i].line)
-			r = ms_document_reader_refuse(reader, start, keys[i].name, "%s has no '%s'",
-						      what, keys[i].name);
+			return ms_document_schema_refuse_missing(reader, start, what, keys[i].name);
 	}
 	return r;
 }
@@ -183,8 +192,8 @@ int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
 			what);
 	while (r == 0 && reader->event != MS_DOCUMENT_SEQUENCE_END) {
 		if (reader->event == MS_DOCUMENT_SEQUENCE)
-			return ms_document_reader_refuse(reader, reader->place, "[",
-							 "a list in the list of %s", what);
+			return ms_document_reader_refuse_written(reader, reader->place,
+								 "a list in the list of %s", what);
 		if (reader->event == MS_DOCUMENT_SCALAR && reader->is_null)
 			return ms_document_reader_refuse(
 				reader, reader->place, reader->value[0] ? reader->value : "-",

@@ -30,6 +30,11 @@ int ms_document_schema_mapping(struct ms_document_reader *reader, const char *wh
 			       const struct ms_document_key *keys, size_t n_keys,
 			       struct ms_place *places, void *into);
 
+/* The reader is at the end of the mapping that began at `start`. What follows is looked at first:
+ * if it is no YAML, a line pushed out of the mapping is why the key is missing. */
+int ms_document_schema_refuse_missing(struct ms_document_reader *reader, struct ms_place start,
+				      const char *what, const char *key);
+
 /* A mapping whose keys are names: `read` is called with the reader at the value; key and its place
  * are the reader's owner's to use only during the call. */
 int ms_document_schema_entries(struct ms_document_reader *reader, const char *what,

@@ -112,6 +112,7 @@ static int check_members(struct ms_document_reader *reader, const struct ms_set_
 		calloc(set->n_members + 1, sizeof(const struct ms_set_member *));
 	const struct ms_set_member *second = NULL;
 	char text[MS_CIDR_TEXT];
+	struct ms_place here;
 
 	if (!sorted)
 		return -ENOMEM;
@@ -126,9 +127,9 @@ static int check_members(struct ms_document_reader *reader, const struct ms_set_
 	if (!second)
 		return 0;
 	ms_cidr_format(&second->cidr, text, sizeof(text));
-	return ms_document_reader_refuse(
-		reader, (struct ms_place) { second->origin.line, second->origin.column }, text,
-		"'%s' is in set '%s' already", text, set->name);
+	here = (struct ms_place) { second->origin.line, second->origin.column };
+	return ms_document_reader_refuse_written(reader, here, "'%s' is in set '%s' already", text,
+						 set->name);
 }
 
 /* What ends at run time can leave a set empty, and rules that name it must still find it. */

@@ -96,16 +96,42 @@ static size_t find_offset(const struct ms_document_reader *reader, int line, int
 	return (size_t)(p - reader->text);
 }
 
+/* A tab among the blanks in front of `offset`, or SIZE_MAX. */
+static size_t find_indenting_tab(const struct ms_document_reader *reader, size_t offset)
+{
+	size_t tab = SIZE_MAX;
+
+	while (offset > 0 && memchr(" \t", reader->text[offset - 1], 2)) {
+		offset--;
+		if (reader->text[offset] == '\t')
+			tab = offset;
+	}
+	return offset == 0 || reader->text[offset - 1] == '\n' ? tab : SIZE_MAX;
+}
+
+/* libfyaml's place and words, mended where it points behind what a person would point at. */
+static int refuse_error(struct ms_document_reader *reader, const struct fy_diag_error *error)
+{
+	size_t offset = find_offset(reader, error->line, error->column);
+	size_t tab = find_indenting_tab(reader, offset);
+
+	if (tab != SIZE_MAX)
+		return ms_document_reader_refuse_at(reader, tab,
+						    "a tab where the depth is told by blanks");
+	if (offset > 0 && strstr(error->msg, "quoted") &&
+	    memchr("\"'", reader->text[offset - 1], 2))
+		offset--;
+	return ms_document_reader_refuse_at(reader, offset, "%s", error->msg);
+}
+
 static int refuse_syntax(struct ms_document_reader *reader)
 {
 	void *iterator = NULL;
 	struct fy_diag_error *error;
 
 	while ((error = fy_diag_errors_iterate(reader->yaml->diag, &iterator))) {
-		if (error->type != FYET_ERROR)
-			continue;
-		return ms_document_reader_refuse_at(
-			reader, find_offset(reader, error->line, error->column), "%s", error->msg);
+		if (error->type == FYET_ERROR)
+			return refuse_error(reader, error);
 	}
 	return refuse_out_of_memory(reader);
 }
@@ -192,6 +218,18 @@ static bool is_null_word(const char *text)
 	return false;
 }
 
+/* The | or > of a block scalar; libfyaml's mark is the text below it. */
+static size_t find_block_mark(const struct ms_document_reader *reader, size_t text)
+{
+	for (size_t at = skip_blank(reader, reader->offset); at < text;
+	     at = skip_blank(reader, at)) {
+		if (reader->text[at] == '|' || reader->text[at] == '>')
+			return at;
+		at++;
+	}
+	return text;
+}
+
 static int take_scalar(struct ms_document_reader *reader, struct fy_event *event)
 {
 	struct fy_token *token = fy_event_get_token(event);
@@ -213,6 +251,8 @@ static int take_scalar(struct ms_document_reader *reader, struct fy_event *event
 		at = mark->input_pos;
 		if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && at > 0)
 			at--; /* the mark is behind the quote */
+		if (style == FYSS_LITERAL || style == FYSS_FOLDED)
+			at = find_block_mark(reader, at);
 		mark = fy_event_end_mark(event);
 		reader->offset = mark ? mark->input_pos : at;
 	}

@@ -76,15 +76,13 @@ static void defuse(json_t *value)
 	const char *key;
 	size_t i;
 
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		if (json_is_string(item))
 			json_array_set_new(value, i, defused(item));
 		else
 			defuse(item);
 	}
-	json_object_foreach(value, key, item)
-	{
+	json_object_foreach (value, key, item) {
 		if (json_is_string(item))
 			json_object_set_new(value, key, defused(item));
 		else

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
 /* policy check (alone), diff, apply, show. Files are read here and travel as text. */
 #include <errno.h>
 #include <stdlib.h>
@@ -174,18 +175,44 @@ int ms_cli_cmd_policy_apply(const struct ms_cli *cli)
 
 /* ---- show ---- */
 
-static int print_text(void *user, json_t *reply)
+static int take_text(void *user, json_t *reply)
 {
-	const struct ms_cli *cli = user;
-
-	fputs(ms_cli_value_text(reply, "text"), cli->style.out);
+	fputs(ms_cli_value_text(reply, "text"), user);
 	return MS_CLI_OK;
+}
+
+/* As an object on one line, like every other answer: the text travels for people to read. */
+static int print_object(const struct ms_cli *cli, const char *text)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	json_auto_t *policy = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	if (policy) {
+		ms_cli_print_json(cli, policy);
+		return MS_CLI_OK;
+	}
+	ms_error_set(&err, -EBADMSG, "microsegd sent a policy that is no JSON");
+	return ms_cli_fail(cli, MS_CLI_FAILED, "internal", &err);
 }
 
 int ms_cli_cmd_policy_show(const struct ms_cli *cli)
 {
+	bool is_json = cli->options->output == MS_CLI_JSON;
 	json_t *parameters = json_pack("{s:s*, s:s}", "source", cli->options->source, "format",
-				       cli->options->output == MS_CLI_JSON ? "json" : "yaml");
+				       is_json ? "json" : "yaml");
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out;
+	int code;
 
-	return ms_cli_ask_stream(cli, "policy.show", parameters, print_text, (void *)cli);
+	if (!is_json)
+		return ms_cli_ask_stream(cli, "policy.show", parameters, take_text, cli->style.out);
+	out = open_memstream(&text, &length);
+	if (!out) {
+		json_decref(parameters);
+		return MS_CLI_FAILED;
+	}
+	code = ms_cli_ask_stream(cli, "policy.show", parameters, take_text, out);
+	fclose(out);
+	return code == MS_CLI_OK ? print_object(cli, text) : code;
 }

@@ -73,7 +73,7 @@ static void print_events(struct observing *observing, const json_t *reply)
 	const json_t *event;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "events"), i, event)
+	json_array_foreach (json_object_get(reply, "events"), i, event)
 		ms_cli_print_json(observing->cli, event);
 	if (lost || ring_lost > observing->ring_lost) {
 		json_auto_t *loss = json_pack("{s:I, s:I}", "lost", lost, "ring_lost", ring_lost);

@@ -54,10 +54,10 @@ static void add_rates(const json_t *before, const json_t *now, double seconds)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(before, "rows"), i, row) json_object_set(
-		known, ms_cli_value_text(row, "key"), json_object_get(row, "bytes"));
-	json_array_foreach(json_object_get(now, "rows"), i, row)
-	{
+	json_array_foreach (json_object_get(before, "rows"), i, row)
+		json_object_set(known, ms_cli_value_text(row, "key"),
+				json_object_get(row, "bytes"));
+	json_array_foreach (json_object_get(now, "rows"), i, row) {
 		const json_t *was = json_object_get(known, ms_cli_value_text(row, "key"));
 		json_int_t gained = ms_cli_value_int(row, "bytes") - json_integer_value(was);
 
@@ -143,7 +143,7 @@ static int print(struct live *live, bool once)
 		if (live->cli->options->output == MS_CLI_JSON)
 			ms_cli_print_json(live->cli, live->reply);
 		else
-			on_draw(live, &live->cli->style);
+			ms_cli_render_session_top(&live->cli->style, live->reply);
 		fflush(live->cli->style.out);
 		if (once)
 			return MS_CLI_OK;

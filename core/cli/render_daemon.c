@@ -90,8 +90,7 @@ static void render_problems(const struct ms_cli_style *style, const json_t *prob
 		fputc('\n', style->out);
 		return;
 	}
-	json_array_foreach(problems, i, problem)
-	{
+	json_array_foreach (problems, i, problem) {
 		fprintf(style->out, "%-*s", i ? 12 : 0, "");
 		ms_cli_style_begin(style, MS_CLI_BAD);
 		fputs(json_string_value(problem), style->out);
@@ -154,8 +153,7 @@ static void render_reasons(const struct ms_cli_style *style, const json_t *reaso
 	char count[32];
 	size_t i;
 
-	json_array_foreach(reasons, i, reason)
-	{
+	json_array_foreach (reasons, i, reason) {
 		json_int_t any = 0;
 
 		for (size_t k = 0; k < ms_array_size(keys); k++)

@@ -23,8 +23,7 @@ static void render_texts(const struct ms_cli_style *style, const char *before, c
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach (list, i, item) {
 		ms_cli_style_begin(style, MS_CLI_UNSURE);
 		fprintf(style->out, "%s%s", before, json_string_value(item));
 		ms_cli_style_end(style, MS_CLI_UNSURE);
@@ -68,7 +67,7 @@ void ms_cli_render_iface_list(const struct ms_cli_style *style, const json_t *re
 	const json_t *iface;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "interfaces"), i, iface)
+	json_array_foreach (json_object_get(reply, "interfaces"), i, iface)
 		add_iface(table, style, iface);
 	ms_cli_table_print(table, style);
 	ms_cli_table_free(table);
@@ -138,7 +137,8 @@ void ms_cli_render_iface_show(const struct ms_cli_style *style, const json_t *re
 		line(style, "attached",
 		     ms_cli_style_age(style, json_object_get(iface, "attached_ms"), text,
 				      sizeof(text)));
-	json_array_foreach(json_object_get(iface, "hooks"), i, hook) render_hook(style, hook);
+	json_array_foreach (json_object_get(iface, "hooks"), i, hook)
+		render_hook(style, hook);
 	if (ms_cli_value_is(iface, "duplicate"))
 		line(style, "warning", "our program is on a hook more than once");
 	render_traffic(style, iface, "in");
@@ -179,8 +179,7 @@ void ms_cli_render_group_list(const struct ms_cli_style *style, const json_t *re
 	const json_t *group;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "groups"), i, group)
-	{
+	json_array_foreach (json_object_get(reply, "groups"), i, group) {
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(group, "name"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(group, "mode"));
 		for (size_t k = 0; k < ms_array_size(keys); k++)

@@ -19,8 +19,7 @@ void ms_cli_render_warnings(const struct ms_cli_style *style, const json_t *warn
 	const json_t *warning;
 	size_t i;
 
-	json_array_foreach(warnings, i, warning)
-	{
+	json_array_foreach (warnings, i, warning) {
 		if (*text_of(warning, "file"))
 			fprintf(style->out, "%s:%lld: ", text_of(warning, "file"),
 				(long long)int_of(warning, "line"));
@@ -77,7 +76,8 @@ void ms_cli_render_policy_diff(const struct ms_cli_style *style, const json_t *r
 	json_int_t shown = (json_int_t)json_array_size(changes);
 	size_t i;
 
-	json_array_foreach(changes, i, change) render_change(style, change);
+	json_array_foreach (changes, i, change)
+		render_change(style, change);
 	if (total > shown)
 		fprintf(style->out, "... and %lld more\n", (long long)(total - shown));
 	ms_cli_render_warnings(style, json_object_get(reply, "warnings"));

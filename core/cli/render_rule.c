@@ -12,6 +12,7 @@
 #define int_of ms_cli_value_int
 
 #define WORDS 512
+#define LIST_SHOWN 2
 
 static void say(char *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -47,6 +48,28 @@ static void say_end(char *buf, const json_t *rule, const char *word, const char 
 		say(buf, " %s %s", word, addr);
 	else
 		say(buf, " %s port %s", word, port);
+}
+
+/* A list of which a line of a table can only hold the beginning. */
+static json_t *shorten(const json_t *rule)
+{
+	json_t *copy = json_copy((json_t *)rule), *value;
+	const char *key;
+	void *next;
+
+	json_object_foreach_safe (copy, next, key, value) {
+		size_t count = json_array_size(value);
+		json_t *shown;
+
+		if (count <= LIST_SHOWN + 1)
+			continue;
+		shown = json_array();
+		for (size_t i = 0; i < LIST_SHOWN; i++)
+			json_array_append(shown, json_array_get(value, i));
+		json_array_append_new(shown, json_sprintf("+%zu", count - LIST_SHOWN));
+		json_object_set_new(copy, key, shown);
+	}
+	return copy;
 }
 
 /* "tcp to 127.0.0.1:8000", "everything" */
@@ -145,7 +168,11 @@ void ms_cli_render_rule_list(const struct ms_cli_style *style, const json_t *rep
 	const json_t *rule;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "rules"), i, rule) add_rule(table, style, rule);
+	json_array_foreach (json_object_get(reply, "rules"), i, rule) {
+		json_auto_t *shown = shorten(rule);
+
+		add_rule(table, style, shown);
+	}
 	ms_cli_table_print(table, style);
 	ms_cli_table_free(table);
 }
@@ -253,8 +280,7 @@ void ms_cli_render_set_list(const struct ms_cli_style *style, const json_t *repl
 	const json_t *set;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "sets"), i, set)
-	{
+	json_array_foreach (json_object_get(reply, "sets"), i, set) {
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(set, "name"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(set, "members"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(set, "rules"));
@@ -274,8 +300,7 @@ void ms_cli_render_set_show(const struct ms_cli_style *style, const json_t *repl
 	char age[32];
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "members"), i, member)
-	{
+	json_array_foreach (json_object_get(reply, "members"), i, member) {
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(member, "addr"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
 				 ms_cli_style_age(style, json_object_get(member, "timeout_ms"), age,

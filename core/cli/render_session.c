@@ -81,7 +81,7 @@ void ms_cli_render_session_rows(struct ms_cli_table *table, const struct ms_cli_
 	const json_t *session;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "sessions"), i, session)
+	json_array_foreach (json_object_get(reply, "sessions"), i, session)
 		add_session(table, style, session);
 	ms_cli_table_print(table, style);
 }
@@ -113,8 +113,7 @@ void ms_cli_render_session_top(const struct ms_cli_style *style, const json_t *r
 		*p = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
 	titled[0].title = title;
 	table = ms_cli_table_new(titled, ms_array_size(titled));
-	json_array_foreach(json_object_get(reply, "rows"), i, row)
-	{
+	json_array_foreach (json_object_get(reply, "rows"), i, row) {
 		const char *key = text_of(row, "key");
 
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", *key ? key : "-");
@@ -171,7 +170,8 @@ void ms_cli_render_observe(const struct ms_cli_style *style, const json_t *reply
 	const json_t *event;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "events"), i, event) render_event(style, event);
+	json_array_foreach (json_object_get(reply, "events"), i, event)
+		render_event(style, event);
 	if (!lost && ring <= *ring_lost)
 		return;
 	ms_cli_style_begin(style, MS_CLI_UNSURE);

@@ -41,7 +41,8 @@ char *ms_cli_value_words(const json_t *object, const char *key, char *buf, size_
 	buf[0] = '\0';
 	if (!json_is_array(value))
 		add_word(value, buf, size);
-	json_array_foreach(value, i, item) add_word(item, buf, size);
+	json_array_foreach (value, i, item)
+		add_word(item, buf, size);
 	return buf;
 }
 

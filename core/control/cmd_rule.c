@@ -189,20 +189,13 @@ int ms_control_cmd_rule_show(struct ms_manager *manager, struct ms_control_call 
 
 /* ---- add ---- */
 
-/* The mapping names no id, or one: the place in a text that was made here would help nobody. */
 static int parse_rule(json_t *mapping, struct ms_rule *ret_rule, struct ms_error *err)
 {
-	struct ms_error found = MS_ERROR_INIT;
 	ms_cleanup(ms_free) char *text = json_dumps(mapping, JSON_COMPACT);
-	int r;
 
 	if (!text)
 		return ms_error_set(err, -EBADMSG, "parameters: 'rule' must be an object");
-	r = ms_document_parse_rule("rule", text, ret_rule, &found);
-	if (r < 0)
-		ms_error_set_at(err, r, NULL, 0, 0, found.word, "%s",
-				found.message[0] ? found.message : strerror(-r));
-	return r;
+	return ms_document_parse_rule("rule", text, ret_rule, err);
 }
 
 /*
@@ -269,6 +262,7 @@ static int add_rule(struct ms_manager *manager, struct ms_control_call *call, st
 int ms_control_cmd_rule_add(struct ms_manager *manager, struct ms_control_call *call,
 			    json_t **ret_reply, struct ms_error *err)
 {
+	struct ms_error found = MS_ERROR_INIT;
 	struct ms_rule rule = { 0 };
 	json_int_t for_ms = 0;
 	int dry_run = false, r;
@@ -280,14 +274,17 @@ int ms_control_cmd_rule_add(struct ms_manager *manager, struct ms_control_call *
 		return r;
 	if (for_ms < 0)
 		return ms_error_set(err, -EBADMSG, "parameters: 'for_ms' is not a duration");
-	r = parse_rule(mapping, &rule, err);
-	if (r < 0)
-		return r;
+	r = parse_rule(mapping, &rule, &found);
 	/* Counted from now by this clock, to the second above: never shorter than asked. */
 	if (for_ms)
 		rule.expires = (int64_t)time(NULL) + (for_ms + 999) / 1000;
-	r = add_rule(manager, call, &rule, dry_run, ret_reply, err);
+	if (r == 0)
+		r = add_rule(manager, call, &rule, dry_run, ret_reply, &found);
 	ms_rule_fini(&rule);
+	/* The place in a text that was made here would help nobody; word and sentence do. */
+	if (r < 0)
+		ms_error_set_at(err, r, NULL, 0, 0, found.word, "%s",
+				found.message[0] ? found.message : strerror(-r));
 	return r;
 }
 

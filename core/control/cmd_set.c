@@ -183,8 +183,7 @@ static int parse_members(json_t *list, struct ms_cidr **ret_members, size_t *ret
 		return -ENOMEM;
 	if (count == 0)
 		return ms_error_set(err, -EBADMSG, "parameters: 'members' must name an address");
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach (list, i, item) {
 		const char *text = json_is_string(item) ? json_string_value(item) : "";
 
 		if (!ms_cidr_parse(text, &members[i]))

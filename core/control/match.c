@@ -46,8 +46,7 @@ static int parse_rule(json_t *object, struct ms_rule *ret_rule, struct ms_error 
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(object, key, value)
-	{
+	json_object_foreach (object, key, value) {
 		size_t i;
 
 		for (i = 0; i < ms_array_size(keys) && strcmp(key, keys[i]) != 0; i++)
@@ -69,20 +68,21 @@ int ms_control_match_init(struct ms_control_match *match, json_t *object, struct
 {
 	struct ms_control_match parsed = { .all = true };
 	json_auto_t *rest = object ? json_copy(object) : json_object();
+	struct ms_error found = MS_ERROR_INIT;
 	int r;
 
 	if (!json_is_object(rest))
 		return ms_error_set(err, -EBADMSG, "parameters: 'match' must be an object");
 	parsed.all = json_object_size(rest) == 0;
-	r = take_word(rest, "iface", &parsed.iface, err);
+	r = take_word(rest, "iface", &parsed.iface, &found);
 	if (r == 0)
-		r = take_word(rest, "rule", &parsed.id, err);
+		r = take_word(rest, "rule", &parsed.id, &found);
 	if (r == 0)
-		r = parse_rule(rest, &parsed.rule, err);
+		r = parse_rule(rest, &parsed.rule, &found);
 	if (r < 0) {
 		/* The place in the text made here would tell nobody anything. */
-		if (err)
-			err->line = err->column = 0, err->file[0] = '\0';
+		ms_error_set_at(err, r, NULL, 0, 0, found.word, "%s",
+				found.message[0] ? found.message : strerror(-r));
 		ms_control_match_fini(&parsed);
 		return r;
 	}

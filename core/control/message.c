@@ -21,8 +21,7 @@ static int check_keys(json_t *message, const char *const *keys, size_t count, st
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(message, key, value)
-	{
+	json_object_foreach (message, key, value) {
 		if (!is_known_key(key, keys, count))
 			return ms_error_set_at(err, -EBADMSG, NULL, 0, 0, key,
 					       "unknown key '%s' in the message", key);

@@ -44,8 +44,7 @@ int ms_control_unpack_documents(json_t *list, struct ms_document **ret_documents
 	documents = calloc(count ? count : 1, sizeof(*documents));
 	if (!documents)
 		return -ENOMEM;
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach (list, i, item) {
 		r = unpack_document(item, &documents[i], err);
 		if (r < 0)
 			break;

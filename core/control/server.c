@@ -1,61 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
-#include "core/control/server.h"
+#include "core/control/server_internal.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "core/base/cleanup.h"
-#include "core/base/list.h"
-#include "core/base/log.h"
-#include "core/base/parse.h"
-#include "core/control/listener.h"
 
-enum deadline { DEADLINE_NONE, DEADLINE_IDLE, DEADLINE_FRAME, DEADLINE_LARGE };
-
-struct ms_control_connection {
-	struct ms_list node;
-	struct ms_control_server *server;
-	struct bufferevent *bev;
-	uid_t uid;
-	pid_t pid;
-	struct ms_watch *deadline;
-	enum deadline deadline_kind;
-	struct ms_watch *pump; /* the next step, in a later round of the loop */
-	size_t scanned;        /* input that is known to hold no NUL */
-	bool large;            /* holds the server's one place for a long frame */
-	bool eof;
-	bool closing; /* once the output has gone */
-	bool dead;
-	struct ms_control_stream *stream;
-};
-
-struct ms_control_server {
-	struct ms_loop *loop;
-	ms_control_dispatch dispatch;
-	void *user;
-	struct ms_control_listener listener;
-	struct ms_watch *accept_watch;
-	int spare_fd; /* given up to accept and turn away when descriptors run out */
-	struct ms_list connections;
-	unsigned int n_connections, n_group;
-	struct ms_control_connection *large;
-	uid_t overflow_uid;
-	time_t last_denial;
-	unsigned int denials;
-};
-
-static size_t output_length(const struct ms_control_connection *conn)
+size_t ms_control_server_output(const struct ms_control_connection *conn)
 {
 	return evbuffer_get_length(bufferevent_get_output(conn->bev));
 }
@@ -63,215 +23,6 @@ static size_t output_length(const struct ms_control_connection *conn)
 static size_t input_length(const struct ms_control_connection *conn)
 {
 	return evbuffer_get_length(bufferevent_get_input(conn->bev));
-}
-
-/* ---- answers ---- */
-
-/* Steals `message`; what cannot be encoded or stored ends the connection. */
-static void send_message(struct ms_control_connection *conn, json_t *message)
-{
-	json_auto_t *owned = message;
-	ms_cleanup(ms_free) char *text = NULL;
-	size_t length;
-
-	if (owned)
-		text = ms_message_encode(owned, &length);
-	if (!text || bufferevent_write(conn->bev, text, length) < 0)
-		conn->dead = true;
-}
-
-static const char *error_code(int r)
-{
-	switch (-r) {
-	case EPERM:
-	case EACCES:
-		return "denied";
-	case ENOENT:
-		return "not_found";
-	case EBADMSG:
-		return "usage";
-	case EBUSY:
-	case EAGAIN:
-		return "busy";
-	case ENOMEM:
-	case EIO:
-	case EFAULT:
-		return "internal";
-	default:
-		return "refused";
-	}
-}
-
-static void send_failure(struct ms_control_connection *conn, int r, struct ms_error *err)
-{
-	ms_error_set(err, r, "%s", strerror(-r));
-	send_message(conn, ms_message_failure(error_code(r), err));
-}
-
-static void end_stream(struct ms_control_connection *conn)
-{
-	struct ms_control_stream *stream = ms_take_ptr(conn->stream);
-
-	if (stream)
-		stream->on_end(stream);
-}
-
-bool ms_control_stream_push(struct ms_control_stream *stream, json_t *parameters)
-{
-	struct ms_control_connection *conn = stream->connection;
-
-	if (conn->dead || output_length(conn) > MS_CONTROL_OUTPUT_MAX) {
-		json_decref(parameters);
-		return false;
-	}
-	send_message(conn, ms_message_reply(parameters, true));
-	return true;
-}
-
-static void step_stream(struct ms_control_connection *conn)
-{
-	struct ms_error err = MS_ERROR_INIT;
-	json_t *reply = NULL;
-	int r = conn->stream->on_step(conn->stream, &reply, &err);
-
-	if (r < 0) {
-		json_decref(reply);
-		send_failure(conn, r, &err);
-	} else if (r == 0 || reply) {
-		send_message(conn, ms_message_reply(reply, r > 0));
-	}
-	if (r <= 0)
-		end_stream(conn);
-}
-
-/* ---- requests ---- */
-
-/* What was asked, short enough for a log line; documents by name only. */
-static void describe(const json_t *parameters, char *buf, size_t size)
-{
-	json_auto_t *shown = json_copy((json_t *)parameters);
-	json_auto_t *names = json_array();
-	ms_cleanup(ms_free) char *text = NULL;
-	const json_t *document;
-	size_t i;
-
-	json_array_foreach(json_object_get(parameters, "documents"), i, document)
-		json_array_append(names, json_object_get(document, "name"));
-	document = json_object_get(parameters, "document");
-	if (document)
-		json_array_append(names, json_object_get(document, "name"));
-	if (shown && names && json_array_size(names) > 0) {
-		json_object_del(shown, "document");
-		json_object_set(shown, "documents", names);
-	}
-	if (shown)
-		text = json_dumps(shown, JSON_COMPACT | JSON_ENSURE_ASCII);
-	snprintf(buf, size, "%s", text ? text : "{}");
-}
-
-static void log_change(const struct ms_control_connection *conn, const struct ms_control_call *call,
-		       int r, const struct ms_error *err)
-{
-	char asked[256];
-
-	if (r == 0 && json_is_true(json_object_get(call->parameters, "dry_run")))
-		return;
-	describe(call->parameters, asked, sizeof(asked));
-	ms_log_notice("control", "uid=%u pid=%d %s %s: %s", conn->uid, conn->pid,
-		      ms_method_name(call->method), asked,
-		      r < 0 ? err->message : (call->audit[0] ? call->audit : "done"));
-}
-
-/* Anybody in the group can cause these: one line a second at most. */
-static void log_denial(struct ms_control_connection *conn, enum ms_method method)
-{
-	struct ms_control_server *server = conn->server;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	server->denials++;
-	if (server->last_denial && now.tv_sec - server->last_denial < 1)
-		return;
-	ms_log_notice("control", "denied %s to uid=%u pid=%d (%u denied since the last line)",
-		      ms_method_name(method), conn->uid, conn->pid, server->denials);
-	server->last_denial = now.tv_sec;
-	server->denials = 0;
-}
-
-static int authorise(struct ms_control_connection *conn, const struct ms_control_call *call,
-		     struct ms_error *err)
-{
-	const char *name = ms_method_name(call->method);
-
-	if (!ms_method_is_allowed(call->method, conn->uid, conn->server->overflow_uid)) {
-		log_denial(conn, call->method);
-		return ms_error_set(err, -EPERM, "%s needs root: use sudo", name);
-	}
-	if ((ms_method_flags(call->method) & MS_METHOD_STREAMS) && !call->more)
-		return ms_error_set(err, -EBADMSG, "%s answers in several replies: say \"more\"",
-				    name);
-	return 0;
-}
-
-static void run_call(struct ms_control_connection *conn, struct ms_control_call *call)
-{
-	struct ms_control_server *server = conn->server;
-	struct ms_error err = MS_ERROR_INIT;
-	json_t *reply = NULL;
-	int r = authorise(conn, call, &err);
-
-	if (r == 0) {
-		r = server->dispatch(server->user, call, &reply, &err);
-		if (r < 0)
-			ms_error_set(&err, r, "%s", strerror(-r));
-		if (ms_method_flags(call->method) & MS_METHOD_CHANGES)
-			log_change(conn, call, r, &err);
-	}
-	if (r < 0)
-		send_failure(conn, r, &err);
-	else if (!call->stream)
-		send_message(conn, ms_message_reply(reply, false));
-	conn->stream = r == 0 ? call->stream : NULL;
-	if (conn->stream)
-		conn->stream->connection = conn;
-}
-
-static void refuse_frame(struct ms_control_connection *conn, struct ms_error *err)
-{
-	send_message(conn, ms_message_failure("usage", err));
-	conn->closing = true;
-}
-
-static void run_frame(struct ms_control_connection *conn, const char *text, size_t length)
-{
-	struct ms_error err = MS_ERROR_INIT;
-	struct ms_control_call call = { .uid = conn->uid, .pid = conn->pid };
-	json_auto_t *empty = json_object();
-	json_auto_t *message = ms_message_decode(text, length, &err);
-	const char *name = json_string_value(json_object_get(message, "method"));
-
-	if (!message || !name || !empty) {
-		ms_error_set(&err, -EBADMSG, "a request has a 'method'");
-		refuse_frame(conn, &err);
-		return;
-	}
-	if (!ms_method_find(name, &call.method)) {
-		ms_error_set_at(&err, -EBADMSG, NULL, 0, 0, name, "no method '%s'", name);
-		send_message(conn, ms_message_failure("usage", &err));
-		return;
-	}
-	if (length > MS_MESSAGE_SMALL_MAX &&
-	    !(ms_method_flags(call.method) & MS_METHOD_LARGE && conn->large)) {
-		ms_error_set(&err, -EMSGSIZE, "a request of %s may be %u KiB long", name,
-			     MS_MESSAGE_SMALL_MAX >> 10);
-		refuse_frame(conn, &err);
-		return;
-	}
-	call.parameters = json_object_get(message, "parameters");
-	if (!call.parameters)
-		call.parameters = empty;
-	call.more = json_is_true(json_object_get(message, "more"));
-	run_call(conn, &call);
 }
 
 static void release_large(struct ms_control_connection *conn)
@@ -322,7 +73,7 @@ static void check_length(struct ms_control_connection *conn)
 		r = ms_error_set(&err, -EMSGSIZE, "the request is longer than %u MiB",
 				 MS_MESSAGE_REQUEST_MAX >> 20);
 	if (r < 0) {
-		send_message(conn, ms_message_failure(error_code(r), &err));
+		ms_control_server_fail(conn, r, &err);
 		conn->closing = true;
 	}
 }
@@ -347,7 +98,7 @@ static bool take_frame(struct ms_control_connection *conn)
 	length = (size_t)nul.pos;
 	text = (const char *)evbuffer_pullup(input, (ev_ssize_t)length + 1);
 	if (text)
-		run_frame(conn, text, length);
+		ms_control_server_run(conn, text, length);
 	else
 		conn->dead = true;
 	evbuffer_drain(input, length + 1);
@@ -361,7 +112,7 @@ static bool take_frame(struct ms_control_connection *conn)
 
 static struct ms_control_connection *connection_free(struct ms_control_connection *conn)
 {
-	end_stream(conn);
+	ms_control_server_end_stream(conn);
 	release_large(conn);
 	ms_list_remove(&conn->node);
 	conn->server->n_connections--;
@@ -381,12 +132,12 @@ static void set_deadline(struct ms_control_connection *conn)
 		[DEADLINE_FRAME] = MS_CONTROL_FRAME_DEADLINE_MS,
 		[DEADLINE_LARGE] = MS_CONTROL_LARGE_DEADLINE_MS,
 	};
-	enum deadline kind = DEADLINE_NONE;
+	enum ms_control_deadline kind = DEADLINE_NONE;
 
 	/* Output that waits belongs to a reader who may have paused: that is no fault. */
 	if (conn->closing)
 		kind = DEADLINE_FRAME;
-	else if (!conn->stream && output_length(conn) == 0)
+	else if (!conn->stream && ms_control_server_output(conn) == 0)
 		kind = conn->large ? DEADLINE_LARGE
 				   : (input_length(conn) ? DEADLINE_FRAME : DEADLINE_IDLE);
 	if (kind == conn->deadline_kind)
@@ -401,7 +152,7 @@ static void set_deadline(struct ms_control_connection *conn)
 /* Does what can be done now and arranges for the rest. May free `conn`: call it last. */
 static void advance(struct ms_control_connection *conn)
 {
-	bool room = output_length(conn) <= MS_CONTROL_OUTPUT_MAX;
+	bool room = ms_control_server_output(conn) <= MS_CONTROL_OUTPUT_MAX;
 
 	if (!conn->dead && !conn->closing && !conn->stream && room && take_frame(conn))
 		ms_watch_arm(conn->pump, 0, false);
@@ -409,7 +160,7 @@ static void advance(struct ms_control_connection *conn)
 		ms_watch_arm(conn->pump, 0, false);
 	else if (conn->eof && (!conn->stream || !conn->stream->on_step))
 		conn->closing = true;
-	if (conn->dead || (conn->closing && output_length(conn) == 0)) {
+	if (conn->dead || (conn->closing && ms_control_server_output(conn) == 0)) {
 		connection_free(conn);
 		return;
 	}
@@ -421,7 +172,7 @@ static void on_pump(void *user)
 	struct ms_control_connection *conn = user;
 
 	if (conn->stream && conn->stream->on_step)
-		step_stream(conn);
+		ms_control_server_step(conn);
 	advance(conn);
 }
 

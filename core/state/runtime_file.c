@@ -90,10 +90,8 @@ static int decode_sets(json_t *sets, struct ms_runtime *runtime, struct ms_error
 	json_t *members, *member;
 	size_t i;
 
-	json_object_foreach(sets, name, members)
-	{
-		json_array_foreach(members, i, member)
-		{
+	json_object_foreach (sets, name, members) {
+		json_array_foreach (members, i, member) {
 			const char *addr = json_string_value(json_object_get(member, "addr"));
 			json_int_t expires =
 				json_integer_value(json_object_get(member, "expires_ms"));
@@ -126,8 +124,7 @@ static int decode_overrides(json_t *overrides, struct ms_runtime *runtime, struc
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(overrides, i, item)
-	{
+	json_array_foreach (overrides, i, item) {
 		const char *group;
 		int mode, panic, r;
 

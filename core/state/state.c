@@ -100,8 +100,7 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
 	if (!json_is_array(root))
 		return ms_error_set(err, -EINVAL, "%s in the state directory is damaged", file);
-	json_array_foreach(root, i, item)
-	{
+	json_array_foreach (root, i, item) {
 		const char *name, *body;
 		size_t body_length;
 

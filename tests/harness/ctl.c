@@ -200,8 +200,10 @@ json_t *ms_ctl_find(json_t *lines, const char *plural, const char *key, const ch
 	json_t *line, *item;
 	size_t i, k;
 
-	json_array_foreach(lines, i, line) json_array_foreach(
-		json_object_get(line, plural), k, item) if (item_is(item, key, text)) return item;
+	json_array_foreach (lines, i, line)
+		json_array_foreach (json_object_get(line, plural), k, item)
+			if (item_is(item, key, text))
+				return item;
 	return NULL;
 }
 
@@ -210,8 +212,9 @@ size_t ms_ctl_count(json_t *lines, const char *plural, const char *key, const ch
 	size_t i, k, n = 0;
 	json_t *line, *item;
 
-	json_array_foreach(lines, i, line) json_array_foreach(json_object_get(line, plural), k,
-							      item) n += item_is(item, key, text);
+	json_array_foreach (lines, i, line)
+		json_array_foreach (json_object_get(line, plural), k, item)
+			n += item_is(item, key, text);
 	return n;
 }
 

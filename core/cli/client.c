@@ -66,7 +66,7 @@ void ms_cli_client_explain(const char *path, int r, struct ms_error *ret_err)
 	case ECONNREFUSED:
 		ms_error_set(ret_err, r,
 			     "microsegd is not running (nothing answers on %s): start it with "
-			     "'systemctl start microseg', or name its socket with --socket",
+			     "'systemctl start microsegd', or name its socket with --socket",
 			     path);
 		break;
 	default:

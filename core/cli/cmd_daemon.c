@@ -95,7 +95,7 @@ static int find_beside(char *buf, size_t size)
 	slash = strrchr(buf, '/');
 	if (!slash || (size_t)(slash - buf) + sizeof("/microsegd") > size)
 		return -ENOENT;
-	strcpy(slash, "/microsegd");
+	memcpy(slash, "/microsegd", sizeof("/microsegd"));
 	return access(buf, X_OK) < 0 ? -errno : 0;
 }
 
@@ -105,7 +105,7 @@ static int refuse_alive(const struct ms_cli *cli)
 	struct ms_error err = MS_ERROR_INIT;
 
 	ms_error_set(&err, -EBUSY,
-		     "microsegd is running: stop it first ('systemctl stop microseg', or Ctrl-C "
+		     "microsegd is running: stop it first ('systemctl stop microsegd', or Ctrl-C "
 		     "where it runs), then run cleanup again");
 	return ms_cli_fail(cli, MS_CLI_FAILED, "busy", &err);
 }

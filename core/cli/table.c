@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "core/cli/table.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,7 @@ static size_t total_width(const struct ms_cli_table *table)
 
 static void measure(struct ms_cli_table *table)
 {
+	assert(table->n_columns > 0);
 	for (size_t i = 0; i < table->n_columns; i++)
 		table->widths[i] = ms_cli_style_measure(table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
 #include "core/policy/document.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -243,13 +245,12 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
 static int parse_entry(const char *directory, const char *name, enum ms_source source,
 		       struct ms_policy *policy, struct ms_error *err)
 {
-	ms_cleanup(ms_free) char *path = malloc(strlen(directory) + strlen(name) + 2);
+	ms_cleanup(ms_free) char *path = NULL;
 
-	if (!path)
+	if (asprintf(&path, "%s/%s", directory, name) < 0) {
+		path = NULL;
 		return ms_error_set(err, -ENOMEM, "out of memory");
-	strcpy(path, directory);
-	strcat(path, "/");
-	strcat(path, name);
+	}
 	return ms_document_parse_file(path, source, policy, err);
 }
 

@@ -41,7 +41,7 @@ static int parse_entry(struct ms_document_reader *reader, struct ms_failsafe_ent
 	char *peer, *port;
 	uint64_t number;
 
-	strcpy(text, reader->value);
+	snprintf(text, sizeof(text), "%s", reader->value);
 	peer = strchr(text, ':');
 	if (!peer)
 		return refuse_entry(reader, "it has no port");

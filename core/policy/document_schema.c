@@ -155,7 +155,7 @@ int ms_document_schema_entries(struct ms_document_reader *reader, const char *wh
 		r = check_key(reader, what);
 		if (r < 0)
 			return r;
-		strcpy(key, reader->value);
+		snprintf(key, sizeof(key), "%s", reader->value);
 		if (!reader->is_quoted && ms_document_schema_is_typed(key))
 			return ms_document_reader_refuse(
 				reader, place, key, "'%s' is not text here: put it in quotes", key);

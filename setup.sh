@@ -271,14 +271,19 @@ verb_uninstall() {
   [ -f $installed_manifest ] || die "nothing was installed by ./setup.sh install"
   "$top/core/service/prerm" remove
   local file
-  while read -r file; do
+  # The manifest's last line has no end.
+  while read -r file || [ -n "$file" ]; do
     case $file in
     /etc/microseg/*) ;;
     /*) rm -f "$file" ;;
     esac
   done <$installed_manifest
   rm -f $installed_manifest
-  rmdir --ignore-fail-on-non-empty /usr/local/lib/microseg
+  # Folders that may have been ours alone; those that hold anything stay.
+  (cd /usr/local && for dir in lib/microseg share/microseg share/doc/microseg share/doc \
+    lib/systemd/system lib/systemd share/man/man5 share/man/man8; do
+    [ ! -d $dir ] || rmdir --ignore-fail-on-non-empty $dir
+  done)
   if [ $purge = 1 ]; then
     "$top/core/service/postrm" purge
   else

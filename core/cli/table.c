@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "core/cli/table.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,15 +90,17 @@ static size_t total_width(const struct ms_cli_table *table)
 
 static void measure(struct ms_cli_table *table)
 {
-	assert(table->n_columns > 0);
+	size_t column = 0;
+
 	for (size_t i = 0; i < table->n_columns; i++)
 		table->widths[i] = ms_cli_style_measure(table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++) {
-		size_t *width = &table->widths[i % table->n_columns];
 		size_t places = ms_cli_style_measure(table->cells[i].text);
 
-		if (places > *width)
-			*width = places;
+		if (places > table->widths[column])
+			table->widths[column] = places;
+		if (++column == table->n_columns)
+			column = 0;
 	}
 }
 

@@ -21,11 +21,10 @@ trial=
 trap '[ -z "$trial" ] || kill -KILL -- "-$trial" 2>/dev/null || :; rm -rf "$scratch"' EXIT
 
 cd "$root"
-for dir in /run /var/lib /etc/microseg; do
-  if [ -d $dir ]; then
-    mount -t tmpfs tmpfs $dir
-  fi
-done
+mount -t tmpfs tmpfs /run
+mkdir /run/upper /run/work
+mount -t overlay overlay /var/lib -o lowerdir=/var/lib,upperdir=/run/upper,workdir=/run/work
+[ ! -d /etc/microseg ] || mount -t tmpfs tmpfs /etc/microseg
 while umount /sys/fs/bpf 2>/dev/null; do :; done
 ip link set lo up
 ip link add veth1a2b type veth peer name inside
@@ -39,8 +38,8 @@ traces() {
     tc filter show dev $dev ingress
     tc filter show dev $dev egress
   done
-  find /sys/fs/bpf /run/microseg /var/lib/microseg 2>/dev/null
-  grep -c bpf /proc/self/mounts
+  find /sys/fs/bpf /run/microseg /var/lib/microseg 2>/dev/null || :
+  grep bpf /proc/self/mounts || :
 }
 
 # commands FILE: what a person would type, without sudo
@@ -73,6 +72,7 @@ until grep -q '^Ctrl-C stops' "$scratch/screen" || ! kill -0 $trial 2>/dev/null;
   read -r -t 0.2 <> <(:) || :
 done
 cat "$scratch/screen"
+kill -0 $trial 2>/dev/null || exit 1
 expect 'the first screen says what is protected' grep -qE '^Protecting 3 interfaces: .*veth1a2b' \
   "$scratch/screen"
 expect 'and that nothing is blocked' grep -q 'Nothing is blocked yet' "$scratch/screen"

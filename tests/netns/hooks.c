@@ -11,8 +11,10 @@
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #include "core/base/cleanup.h"
 #include "hooks.skel.h"
@@ -21,6 +23,16 @@
 
 static struct hooks_bpf *skeleton;
 static uint64_t forgotten[MS_HOOKS__COUNT];
+
+bool ms_hooks_kernel_has_tcx(void)
+{
+	struct utsname system;
+	unsigned int major, minor;
+
+	if (uname(&system) != 0 || sscanf(system.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 6);
+}
 
 void ms_hooks_load(void)
 {

@@ -18,6 +18,9 @@ enum ms_hooks_program {
 	MS_HOOKS__COUNT,
 };
 
+/* By its release alone, so that what we make of the kernel can be held against it. */
+bool ms_hooks_kernel_has_tcx(void);
+
 /* Loads them; again: new programs of the same names, as a new version of us would. */
 void ms_hooks_load(void);
 int ms_hooks_fd(enum ms_hooks_program program);

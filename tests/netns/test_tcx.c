@@ -22,7 +22,7 @@ static void set_up(void)
 	ms_netns_run_command("echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6");
 	ms_netns_run_command("ip link set a0 up && ip link set a1 up");
 	ms_hooks_load();
-	ck_assert(ms_tcx_is_supported());
+	ck_assert_int_eq(ms_tcx_is_supported(), ms_hooks_kernel_has_tcx());
 }
 
 static void attach(const char *ifname)
@@ -288,13 +288,18 @@ START_TEST(nothing_to_take_off_is_no_error)
 }
 END_TEST
 
-int main(void)
+START_TEST(kernel_without_it_refuses_and_has_nothing_to_take_off)
 {
-	Suite *suite = suite_create("netns/tcx");
-	TCase *tcase = tcase_create("tcx");
+	ck_assert_int_lt(ms_tcx_attach(PIN_DIR, 77, MS_HOOK_INGRESS, ms_hooks_fd(MS_HOOKS_INGRESS)),
+			 0);
+	ck_assert_uint_eq(count_pins(), 0);
+	detach(77);
+	ck_assert_int_eq(ms_tcx_collect(PIN_DIR), 0);
+}
+END_TEST
 
-	tcase_add_checked_fixture(tcase, set_up, NULL);
-	tcase_set_timeout(tcase, 30);
+static void add_tests(TCase *tcase)
+{
 	tcase_add_test(tcase, ours_is_first_and_the_foreign_ones_run_too);
 	tcase_add_test(tcase, new_version_is_put_in_place_of_the_old_one);
 	tcase_add_test(tcase, pin_of_a_dead_device_is_made_anew);
@@ -307,6 +312,19 @@ int main(void)
 	tcase_add_test(tcase, one_hook_is_taken_off_by_no_program);
 	tcase_add_test(tcase, folder_of_pins_is_not_followed_elsewhere);
 	tcase_add_test(tcase, nothing_to_take_off_is_no_error);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/tcx");
+	TCase *tcase = tcase_create("tcx");
+
+	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_set_timeout(tcase, 30);
+	if (ms_hooks_kernel_has_tcx())
+		add_tests(tcase);
+	else
+		tcase_add_test(tcase, kernel_without_it_refuses_and_has_nothing_to_take_off);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The rig's one state, shared by the files rig*.c only. */
+#ifndef MS_TESTS_BPF_RIG_PRIVATE_H
+#define MS_TESTS_BPF_RIG_PRIVATE_H
+
+#include <bpf/libbpf.h>
+
+#include "core/policy/model.h"
+#include "microseg_test.skel.h"
+#include "tests/bpf/rig.h"
+
+#define MS_RIG_AUTHORS_MAX 128
+#define MS_RIG_SETS_MAX 16
+#define MS_RIG_SESSIONS 1024
+
+struct ms_rig {
+	struct microseg_test_bpf *skeleton;
+	struct ring_buffer *events;
+	struct ms_event event;
+	bool has_event;
+	unsigned int cpus;
+	char authors[MS_RIG_AUTHORS_MAX][MS_RULE_ID_MAX + 16]; /* by slot; 0 = "" */
+	size_t n_authors;
+	char sets[MS_RIG_SETS_MAX][64]; /* by set id - 1 */
+	size_t n_sets;
+	struct ms_policy *policy;
+	struct ms_iface line;
+	char group[64];
+	uint32_t generation;
+};
+
+extern struct ms_rig ms_rig;
+
+int ms_rig_fd(const struct bpf_map *map);
+void ms_rig_put(const struct bpf_map *map, const void *key, const void *value);
+
+/* Everything counted for each author, live two-way sessions included. */
+void ms_rig_take_totals(struct ms_slot_count *ret_totals, int *ret_half, int *ret_sess);
+void ms_rig_take_stats(struct ms_stats *ret_stats);
+
+#endif

@@ -6,6 +6,7 @@
 #ifndef MS_CORE_POLICY_ARRAY_H
 #define MS_CORE_POLICY_ARRAY_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 

@@ -23,7 +23,7 @@ ROOMS = {
     "tcx": ("bpf/tcx", "base dataplane"),
     "netlink": ("netlink/", "base"),
     "policy": ("core/policy/", "base abi layout"),
-    "image": ("core/classify/image.h", "base abi layout policy"),
+    "image": ("core/classify/image.h", "base abi layout"),
     "classify": ("core/classify/", "base abi layout rows policy image"),
     "iface": ("core/iface/", "base abi layout netlink dataplane tcx policy"),
     "event": ("core/event/", "base abi layout dataplane"),

@@ -119,16 +119,30 @@ static bool is_denied_otherwise(const struct ms_policy *policy, const struct ms_
 	return false;
 }
 
-/* Whether the rule lets in whom the entry lets in anyway. */
-static bool lets_all_in(const struct ms_rule *rule, enum ms_dir dir,
-			const struct ms_failsafe_entry *entry)
+static bool covers_peer(const struct ms_policy *policy, const struct ms_address *address,
+			const struct ms_cidr *peer)
+{
+	const struct ms_set_def *set;
+
+	if (address->kind == MS_ADDRESS_CIDR)
+		return ms_cidr_covers(&address->cidr, peer);
+	set = ms_policy_find_set(policy, address->set);
+	for (size_t i = 0; set && i < set->n_members; i++) {
+		if (ms_cidr_covers(&set->members[i].cidr, peer))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the rule lets in all whom the entry lets in anyway. */
+static bool lets_all_in(const struct ms_policy *policy, const struct ms_rule *rule,
+			const struct door *door)
 {
 	size_t n_peers;
-	const struct ms_address *peers = remote(rule, dir, &n_peers);
+	const struct ms_address *peers = remote(rule, door->dir, &n_peers);
 
-	for (size_t i = 0; entry->has_peer && i < n_peers; i++) {
-		if (peers[i].kind == MS_ADDRESS_CIDR &&
-		    ms_cidr_covers(&peers[i].cidr, &entry->peer))
+	for (size_t i = 0; door->entry->has_peer && i < n_peers; i++) {
+		if (covers_peer(policy, &peers[i], &door->entry->peer))
 			return true;
 	}
 	return n_peers == 0;
@@ -261,8 +275,7 @@ static bool is_ineffective(const struct ms_policy *policy, const struct ms_rule 
 		return false;
 	if (rule->verdict == MS_VERDICT_DENY)
 		return true;
-	return !lets_all_in(rule, door->dir, door->entry) &&
-	       is_denied_otherwise(policy, rule, door);
+	return !lets_all_in(policy, rule, door) && is_denied_otherwise(policy, rule, door);
 }
 
 static bool is_host_rule(const struct ms_policy *policy, const struct ms_rule *rule)

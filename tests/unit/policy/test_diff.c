@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/policy/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/policy/document.h"
+#include "core/policy/merge.h"
+#include "tests/harness/ms_check.h"
+
+static struct ms_policy *make_policy(const char *rest)
+{
+	ms_cleanup(ms_policy_fini) struct ms_policy files = MS_POLICY_INIT;
+	struct ms_merge_inputs inputs = { .files = &files };
+	struct ms_policy *merged = NULL;
+	char text[2048];
+
+	snprintf(text, sizeof(text), "version: 1\n%s", rest);
+	ck_assert_int_eq(
+		ms_document_parse("a.yaml", text, strlen(text), MS_SOURCE_FILE, &files, NULL), 0);
+	ck_assert_int_eq(ms_policy_merge(&inputs, &merged, NULL), 0);
+	return merged;
+}
+
+#define G(name, rest) "{ name: " name ", match: { kind: veth }, " rest " }"
+#define IN_DENY "default: { in: deny, out: allow }"
+#define IN_ALLOW "default: { in: allow, out: allow }"
+
+/* From one policy to another: the one change, none if `name` is NULL. */
+static const struct {
+	const char *old, *new;
+	enum ms_change_kind kind;
+	enum ms_change_object object;
+	const char *name, *part;
+} cases[] = {
+	{ "rules: { id: a, action: deny }\n", "rules: { id: a, action: deny }\n", 0, 0, NULL,
+	  NULL },
+	{ "rules: { id: a, action: deny }\n", "rules: { id: a, action: allow }\n",
+	  MS_CHANGE_CHANGED, MS_CHANGE_RULE, "a", "action" },
+	{ "rules: { id: a, proto: tcp, action: deny }\n",
+	  "rules: { id: a, proto: udp, action: deny }\n", MS_CHANGE_CHANGED, MS_CHANGE_RULE, "a",
+	  "match" },
+	{ "rules: { id: a, action: deny }\n", "rules: { id: a, action: deny, comment: x }\n",
+	  MS_CHANGE_CHANGED, MS_CHANGE_RULE, "a", "comment" },
+	{ "rules: { id: a, action: deny }\n", "", MS_CHANGE_REMOVED, MS_CHANGE_RULE, "a", "deny" },
+	{ "", "rules: { id: a, action: deny }\n", MS_CHANGE_ADDED, MS_CHANGE_RULE, "a", "deny" },
+	{ "rules: [{ id: a, action: deny }, { id: b, action: deny }, { id: c, action: deny }]\n",
+	  "rules: [{ id: c, action: deny }, { id: a, action: deny }, { id: b, action: deny }]\n",
+	  MS_CHANGE_MOVED, MS_CHANGE_RULE, "c", "from place" },
+	{ "groups: [" G("g", IN_DENY) "]\n", "groups: [" G("g", IN_ALLOW) "]\n", MS_CHANGE_CHANGED,
+	  MS_CHANGE_GROUP, "g", "default" },
+	{ "groups: [" G("g", IN_DENY) "]\n", "groups: [" G("g", IN_DENY ", mode: audit") "]\n",
+	  MS_CHANGE_CHANGED, MS_CHANGE_GROUP, "g", "mode" },
+	{ "groups: [" G("g", IN_DENY) "]\n", "groups: [" G("g", IN_DENY ", side: host") "]\n",
+	  MS_CHANGE_CHANGED, MS_CHANGE_GROUP, "g", "" },
+	{ "", "groups: [" G("g", IN_DENY) "]\n", MS_CHANGE_ADDED, MS_CHANGE_GROUP, "g", "" },
+	{ "groups: [" G("g", IN_DENY) "]\n", "", MS_CHANGE_REMOVED, MS_CHANGE_GROUP, "g", "" },
+	{ "sets: { s: [10.0.0.1, 10.0.0.2] }\n", "sets: { s: [10.0.0.2, 10.0.0.3, 10.0.0.4] }\n",
+	  MS_CHANGE_CHANGED, MS_CHANGE_SET, "s", "2 members more, 1 less" },
+	{ "sets: { s: 10.0.0.1 }\n", "", MS_CHANGE_REMOVED, MS_CHANGE_SET, "s", "" },
+	{ "", "sets: { s: 10.0.0.1 }\n", MS_CHANGE_ADDED, MS_CHANGE_SET, "s", "" },
+	{ "", "failsafe: []\n", MS_CHANGE_CHANGED, MS_CHANGE_FAILSAFE, "failsafe", "" },
+	{ "",
+	  "failsafe: { in: [\"tcp:22\", \"udp:68\", \"udp:546\"], "
+	  "out: [\"udp:53\", \"tcp:53\", \"udp:67\", \"udp:547\"] }\n",
+	  0, 0, NULL, NULL },
+	{ "", "rules: { id: builtin/dhcp, proto: udp, action: deny }\n", MS_CHANGE_CHANGED,
+	  MS_CHANGE_RULE, "builtin/dhcp", "action" },
+};
+
+START_TEST(says_this_change_and_no_other)
+{
+	struct ms_policy *old = make_policy(cases[_i].old), *new = make_policy(cases[_i].new);
+	ms_cleanup(ms_free) struct ms_change *changes = NULL;
+	const struct ms_change *found = NULL;
+	size_t count, n_others = 0;
+
+	ck_assert_int_eq(ms_policy_diff(old, new, &changes, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		/* An override of a built-in rule leaves its place too. */
+		if (changes[i].kind == MS_CHANGE_MOVED && cases[_i].kind != MS_CHANGE_MOVED)
+			continue;
+		if (!found)
+			found = &changes[i];
+		else
+			n_others++;
+	}
+	ck_assert_uint_eq(n_others, 0);
+	if (!cases[_i].name) {
+		ck_assert_ptr_null(found);
+	} else {
+		ck_assert_ptr_nonnull(found);
+		ck_assert_int_eq(found->kind, cases[_i].kind);
+		ck_assert_int_eq(found->object, cases[_i].object);
+		ck_assert_str_eq(found->name, cases[_i].name);
+		ck_assert_msg(strstr(found->detail, cases[_i].part) != NULL, "%s", found->detail);
+	}
+	ms_policy_free(old);
+	ms_policy_free(new);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("policy/diff");
+	TCase *tcase = tcase_create("changes");
+
+	tcase_add_loop_test(tcase, says_this_change_and_no_other, 0, ms_array_size(cases));
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	return ms_check_run(make_suite());
+}

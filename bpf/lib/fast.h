@@ -19,6 +19,9 @@ static __always_inline int ms_fast_moves_half(const struct ms_session *half,
 		return 0;
 	if (tcp == MS_TCP_SYN)
 		return !(from_origin && (pkt->tcp_flags & MS_TCP_SYN_FLAG));
+	/* Of an adopted flow the answers are known; its beginner is who has still to be heard. */
+	if (word & MS_SESS_ADOPTED)
+		return from_origin;
 	/* While the two-way table is full, becoming two-way is tried once a tick. */
 	if (replied)
 		return MS_READ_ONCE(half->last_seen) != scene->now;

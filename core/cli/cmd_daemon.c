@@ -83,8 +83,8 @@ int ms_cli_cmd_panic(const struct ms_cli *cli)
 
 /* ---- cleanup ---- */
 
-/* microsegd beside this program, wherever that is: a build tree, an installation. */
-static int find_beside(char *buf, size_t size)
+/* microsegd as seen from this program, wherever that is: a build tree, an installation. */
+static int find_near(const char *place, char *buf, size_t size)
 {
 	ssize_t length = readlink("/proc/self/exe", buf, size - 1);
 	char *slash;
@@ -93,9 +93,9 @@ static int find_beside(char *buf, size_t size)
 		return -errno;
 	buf[length] = '\0';
 	slash = strrchr(buf, '/');
-	if (!slash || (size_t)(slash - buf) + sizeof("/microsegd") > size)
+	if (!slash || (size_t)(slash - buf) + strlen(place) >= size)
 		return -ENOENT;
-	memcpy(slash, "/microsegd", sizeof("/microsegd"));
+	strcpy(slash, place);
 	return access(buf, X_OK) < 0 ? -errno : 0;
 }
 
@@ -114,7 +114,7 @@ int ms_cli_cmd_cleanup(const struct ms_cli *cli)
 {
 	struct ms_cli_client *client = NULL;
 	struct ms_error err = MS_ERROR_INIT;
-	char beside[4096];
+	char path[4096];
 	char *words[6] = { (char *)"microsegd", (char *)"--cleanup" };
 	size_t n = 2;
 
@@ -129,8 +129,9 @@ int ms_cli_cmd_cleanup(const struct ms_cli *cli)
 		words[n++] = (char *)cli->options->bpffs;
 	}
 	fflush(NULL);
-	if (find_beside(beside, sizeof(beside)) == 0)
-		execv(beside, words);
+	if (find_near("/microsegd", path, sizeof(path)) == 0 ||
+	    find_near("/../sbin/microsegd", path, sizeof(path)) == 0)
+		execv(path, words);
 	execvp("microsegd", words);
 	ms_error_set(&err, -errno,
 		     "microsegd, which does the work, was not found beside "

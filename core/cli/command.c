@@ -235,7 +235,7 @@ void ms_cli_command_overview(FILE *out)
 		if (i && (command->verb || commands[i - 1].verb) &&
 		    strcmp(command->object, commands[i - 1].object) != 0)
 			fputc('\n', out);
-		fprintf(out, "  %-40s %s\n", name, command->doc);
+		fprintf(out, "  %-43s %s\n", name, command->doc);
 	}
 	fputs("\nMATCH: --group --iface --dir --from --to --proto --sport --dport --icmp --vlan "
 	      "--rule\n"

@@ -233,6 +233,24 @@ START_TEST(every_changing_command_has_a_dry_run)
 }
 END_TEST
 
+START_TEST(manual_has_every_command)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen(MS_MANUAL_FILE, "r");
+	static char manual[65536];
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_gt(fread(manual, 1, sizeof(manual) - 1, file), 0);
+	for (size_t i = 0; ms_cli_command_at(i); i++) {
+		const struct ms_cli_command *each = ms_cli_command_at(i);
+		char item[64];
+
+		snprintf(item, sizeof(item), "\n.It Cm %s%s%s", each->object, each->verb ? " " : "",
+			 each->verb ? each->verb : "");
+		ck_assert_msg(strstr(manual, item), "%s", item + 1);
+	}
+}
+END_TEST
+
 START_TEST(completion_knows_every_command)
 {
 	ms_cleanup(ms_free) char *text = NULL;
@@ -267,6 +285,7 @@ int main(void)
 	tcase_add_test(tcase, match_words_become_the_languages_mapping);
 	tcase_add_test(tcase, values_arrive);
 	tcase_add_test(tcase, every_changing_command_has_a_dry_run);
+	tcase_add_test(tcase, manual_has_every_command);
 	tcase_add_test(tcase, completion_knows_every_command);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

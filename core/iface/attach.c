@@ -221,6 +221,11 @@ int ms_attacher_query(struct ms_attacher *attacher, uint32_t ifindex,
 	return 0;
 }
 
+int ms_attacher_collect(struct ms_attacher *attacher)
+{
+	return attacher->has_tcx ? ms_tcx_collect(ms_dataplane_pin_dir(attacher->dp)) : 0;
+}
+
 /* ---- every trace of us ---- */
 
 struct cleanup {

@@ -53,6 +53,10 @@ struct ms_attach_state {
 int ms_attacher_query(struct ms_attacher *attacher, uint32_t ifindex,
 		      struct ms_attach_state *ret_state);
 
+/* Takes off and unpins links whose device is gone or in another namespace: what left while nobody
+ * was looking. Returns how many, or -errno. */
+int ms_attacher_collect(struct ms_attacher *attacher);
+
 /* Takes ours off every interface of this namespace and unpins links: `cleanup`, daemon or not.
  * Returns how many interfaces were cleared, or -errno. Needs no dataplane. */
 int ms_attach_cleanup(const char *pin_dir, bool dry_run,

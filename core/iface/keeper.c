@@ -350,6 +350,8 @@ void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *
 	/* Those taken over from an earlier daemon get the program of this one. */
 	if (first && keeper->config.taken_over)
 		ms_keeper_check(keeper);
+	if (first)
+		ms_attacher_collect(keeper->config.attacher);
 }
 
 /* ---- hooks that others touch ---- */
@@ -445,6 +447,7 @@ void ms_keeper_check(struct ms_keeper *keeper)
 void ms_keeper_verify(struct ms_keeper *keeper)
 {
 	ms_iface_set_foreach(keeper->ifaces, verify_one, keeper);
+	ms_attacher_collect(keeper->config.attacher);
 }
 
 void ms_keeper_round_done(struct ms_keeper *keeper, bool (*saw)(void *user, uint16_t zone),

@@ -191,6 +191,18 @@ START_TEST(loopback_is_judged_at_ingress_only)
 }
 END_TEST
 
+START_TEST(what_left_while_nobody_looked_is_collected)
+{
+	ms_netns_run_command("ip link add b0 type veth peer name b1");
+	run("b0", MS_ATTACHED_TCX);
+	run("a0", MS_ATTACHED_TCX);
+	ms_netns_run_command("ip link del b0");
+	ck_assert_int_eq(ms_attacher_collect(attacher), 2);
+	must_be_on("a0", MS_ATTACHED_TCX);
+	ck_assert_int_eq(ms_attacher_collect(attacher), 0);
+}
+END_TEST
+
 START_TEST(neighbours_are_counted_in_the_order_they_are_asked)
 {
 	struct ms_attach_state state;
@@ -422,6 +434,7 @@ int main(void)
 		tcase_add_test(tcase, one_way_is_exchanged_for_the_other);
 		tcase_add_test(tcase, no_packet_passes_unjudged_while_one_way_is_exchanged);
 		tcase_add_test(tcase, neighbours_are_counted_in_the_order_they_are_asked);
+		tcase_add_test(tcase, what_left_while_nobody_looked_is_collected);
 		tcase_add_test(tcase, duplicates_over_both_ways_are_seen_and_mended);
 		tcase_add_test(tcase, every_trace_goes_and_nothing_else);
 	}

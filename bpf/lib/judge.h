@@ -98,7 +98,7 @@ __noinline int ms_judge_reverse(struct ms_query *query)
 	query->dport = port;
 	if ((query->what & MS_WHAT_PROTO_MASK) ==
 	    (query->family == 4 ? MS_PROTO_ICMP : MS_PROTO_ICMPV6)) {
-		ms_l4_icmp_class(query->family, type, &is_reply);
+		ms_l4_icmp_class(query->family, type, query->what >> 16, &is_reply);
 		if (is_reply)
 			query->what = (query->what & ~MS_WHAT_ICMP_TYPE_MASK) |
 				      MS_WHAT_ICMP_TYPE(ms_l4_icmp_request(query->family, type));

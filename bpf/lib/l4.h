@@ -28,11 +28,13 @@ static __always_inline __u32 ms_l4_header_len(__u8 family, __u8 proto)
 	return 0;
 }
 
-/* What an ICMP type asks or answers: its type class, and whether it is the answer. A class of
- * MS_ICMP_ONEWAY has none. */
-static __always_inline __u16 ms_l4_icmp_class(__u8 family, __u8 type, int *ret_is_reply)
+/* What an ICMP message asks or answers: its type class, and whether it is the answer. A class of
+ * MS_ICMP_ONEWAY has none. Queries have code 0: what has another may be another rule's. */
+static __always_inline __u16 ms_l4_icmp_class(__u8 family, __u8 type, __u8 code, int *ret_is_reply)
 {
 	*ret_is_reply = 0;
+	if (code)
+		return MS_ICMP_ONEWAY | type;
 	if (family == 6) {
 		*ret_is_reply = type == 129;
 		return type == 128 || type == 129 ? MS_ICMP_ECHO : MS_ICMP_ONEWAY | type;
@@ -93,8 +95,10 @@ static __always_inline void ms_l4_take(struct ms_pkt *pkt, const struct ms_l4_he
 	}
 	pkt->icmp_type = bpf_ntohs(head->sport) >> 8;
 	pkt->icmp_code = bpf_ntohs(head->sport) & 0xff;
-	if (!(ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply) & MS_ICMP_ONEWAY))
-		pkt->sport = head->icmp_id;
+	pkt->sport = head->icmp_id;
+	if (ms_l4_icmp_class(pkt->family, pkt->icmp_type, pkt->icmp_code, &is_reply) &
+	    MS_ICMP_ONEWAY)
+		pkt->sport = bpf_htons(pkt->icmp_code);
 }
 
 static __always_inline int ms_l4_parse(struct __sk_buff *skb, struct ms_pkt *pkt)

@@ -188,7 +188,8 @@ enum {
 
 struct ms_key4 {
 	__be32 lo, hi;
-	/* ICMP: lo_port = identifier as on the wire, hi_port = type class in host order */
+	/* ICMP: lo_port = identifier as on the wire (MS_ICMP_ONEWAY: the code), hi_port = type
+	 * class in host order */
 	__be16 lo_port, hi_port;
 	__u16 zone;
 	__u8 proto;

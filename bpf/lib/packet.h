@@ -22,7 +22,8 @@ struct ms_pkt {
 	__u32 l4_off;          /* from the start of the frame */
 	__u32 l4_end;          /* where the IP packet says it ends */
 	__u32 frag_id;         /* as on the wire */
-	__be16 sport, dport;   /* TCP, UDP, SCTP; sport: identifier of an ICMP query */
+	__be16 sport, dport;   /* TCP, UDP, SCTP; sport: identifier of an ICMP query,
+				* code of another ICMP message */
 	__u16 ethertype;       /* host order */
 	__u16 vlan_outer, vlan_inner;
 	__u16 frag_off;  /* bytes */

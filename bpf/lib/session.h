@@ -62,7 +62,7 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 	if (icmp) {
 		int requester_lo = src_is_lower;
 
-		hi_port = ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply);
+		hi_port = ms_l4_icmp_class(pkt->family, pkt->icmp_type, pkt->icmp_code, &is_reply);
 		lo_port = pkt->sport;
 		/* A host that pings itself is both endpoints; only the type tells them apart. */
 		if (is_reply && (pkt->src[0] != pkt->dst[0] || pkt->src[1] != pkt->dst[1] ||

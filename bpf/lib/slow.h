@@ -151,7 +151,7 @@ static __always_inline int ms_slow_begins(const struct ms_pkt *pkt, const struct
 		return 0;
 	/* From an answer nobody asked for, a session would admit the questions. */
 	if (ms_pkt_is_icmp(pkt))
-		ms_l4_icmp_class(pkt->family, pkt->icmp_type, &is_reply);
+		ms_l4_icmp_class(pkt->family, pkt->icmp_type, pkt->icmp_code, &is_reply);
 	return !is_reply;
 }
 

@@ -125,7 +125,8 @@ void ms_session_decode(const struct ms_dataplane *dp, const struct ms_session_ra
 
 	if (!view.expired)
 		view.expires_in_ns = ms_dataplane_ticks_to_ns(dp, timeout - idle);
-	if (ends.proto == IPPROTO_ICMP || ends.proto == IPPROTO_ICMPV6) {
+	/* Each family has its own ICMP; the other's number is just a protocol. */
+	if (ends.proto == (raw->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
 		view.sport = ntohs(ends.port[0]);
 		view.icmp_type = icmp_request(ends.proto, ends.port[1]);
 	} else {

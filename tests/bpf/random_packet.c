@@ -301,6 +301,8 @@ static size_t put_ip(struct ms_random_source *source, struct ms_random_flow *flo
 
 static void mutate(struct ms_random *random, struct ms_random_packet *packet)
 {
+	size_t least = 15;
+
 	if (ms_random_percent(random, 8)) {
 		unsigned int flips = 1 + ms_random_below(random, 3);
 
@@ -317,8 +319,15 @@ static void mutate(struct ms_random *random, struct ms_random_packet *packet)
 		memset(packet->frame + packet->len, 0x5a, padding);
 		packet->len += padding;
 	}
-	if (packet->len < 15)
-		packet->len = 15;
+	/* Test runs refuse frames that end before the IP header does, unless it is behind a tag. */
+	if (packet->frame[12] == 0x08 && packet->frame[13] == 0x00)
+		least = 34;
+	else if (packet->frame[12] == 0x86 && packet->frame[13] == 0xdd)
+		least = 54;
+	if (packet->len < least) {
+		memset(packet->frame + packet->len, 0, least - packet->len);
+		packet->len = least;
+	}
 }
 
 void ms_random_packet_next(struct ms_random_source *source, struct ms_random_packet *ret_packet)

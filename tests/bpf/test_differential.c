@@ -196,8 +196,10 @@ static struct answer ask_trace(struct world *w, const struct ms_random_packet *p
 		.frame_len = packet->len,
 	};
 	struct ms_trace_result result;
+	int r;
 
-	ck_assert_int_eq(ms_dataplane_trace(w->dp, &request, &result), 0);
+	r = ms_dataplane_trace(w->dp, &request, &result);
+	ck_assert_msg(r == 0, "trace of %zu bytes: %d", packet->len, r);
 	return (struct answer) { ms_verdict_name(result.verdict), ms_reason_name(result.reason),
 				 name_of(w, result.slot) };
 }
@@ -295,6 +297,12 @@ static char *list_next(struct session_list *list)
 	return list->lines[list->count++].text;
 }
 
+/* On loopback a packet goes both ways at once. */
+static const char *dir_text(uint16_t zone, bool out)
+{
+	return kinds[zone - 1].loopback ? "both" : out ? "out" : "in";
+}
+
 static bool list_real(void *user, const struct ms_session_raw *raw)
 {
 	struct session_list *list = user;
@@ -310,9 +318,9 @@ static bool list_real(void *user, const struct ms_session_raw *raw)
 		 view.zone, view.vlan_outer, view.vlan_inner, view.proto,
 		 ms_addr_format(&view.from, from, sizeof(from)), view.sport,
 		 ms_addr_format(&view.to, to, sizeof(to)), view.dport, view.icmp_type,
-		 ms_dir_name(view.dir), name_of(list->world, view.slot),
-		 view.half_open ? "" : " two-way", view.log ? " log" : "",
-		 view.audit ? " audit" : "", view.adopted ? " adopted" : "",
+		 dir_text(view.zone, view.dir == MS_DIR_OUT), name_of(list->world, view.slot),
+		 raw->value.word & MS_SESS_REPLIED && view.proto != 6 ? " replied" : "",
+		 view.log ? " log" : "", view.audit ? " audit" : "", view.adopted ? " adopted" : "",
 		 view.midflow ? " midflow" : "", view.packets[0], view.packets[1], view.bytes[0],
 		 view.bytes[1]);
 	return true;
@@ -332,8 +340,8 @@ static void list_expected(void *user, const struct ms_oracle_session *s)
 		 s->zone, s->vlan_outer, s->vlan_inner, s->proto,
 		 ms_addr_format(&from, from_text, sizeof(from_text)), s->sport,
 		 ms_addr_format(&to, to_text, sizeof(to_text)), s->dport, s->icmp_type,
-		 s->dir == MS_ORACLE_IN ? "in" : "out", s->author,
-		 s->two_way || s->midflow ? " two-way" : "", s->log ? " log" : "",
+		 dir_text(s->zone, s->dir == MS_ORACLE_OUT), s->author,
+		 s->replied && s->proto != 6 ? " replied" : "", s->log ? " log" : "",
 		 s->audit ? " audit" : "", s->adopted ? " adopted" : "",
 		 s->midflow ? " midflow" : "", s->packets[0], s->packets[1], s->bytes[0],
 		 s->bytes[1]);

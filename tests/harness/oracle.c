@@ -11,9 +11,9 @@ enum { ICMP4 = 1, TCP = 6, UDP = 17, ICMP6 = 58, SCTP = 132, TYPE_ARP = 0x0806 }
 
 #define SECOND 1000000000ull
 #define BUCKETS 65536
-#define FRAGMENT_LIFE_NS (30 * SECOND)
+#define FRAGMENT_LIFE_NS (60 * SECOND)
 
-/* A datagram whose first fragment was let through. IPv6 reassembles by addresses and id alone. */
+/* A datagram whose first fragment was judged. IPv6 reassembles by addresses and id alone. */
 struct datagram {
 	struct datagram *next;
 	struct ms_oracle_headers first; /* addresses, protocol, id, tags, header_end */
@@ -121,6 +121,12 @@ void ms_oracle_set_timeout(struct ms_oracle *oracle, enum ms_oracle_timeout whic
 
 /* ---- sessions ---- */
 
+/* Opens a connection: neither an answer nor an end. */
+static bool is_syn(const struct ms_oracle_headers *h)
+{
+	return h->proto == TCP && (h->tcp_flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) == FLAG_SYN;
+}
+
 static int icmp_request_of(int family, uint8_t type, bool *ret_is_reply)
 {
 	static const uint8_t queries[][3] = {
@@ -135,6 +141,15 @@ static int icmp_request_of(int family, uint8_t type, bool *ret_is_reply)
 			return queries[i][1];
 	}
 	return -1;
+}
+
+/* The type of the request that this packet is or answers; -1 = neither. */
+static int icmp_request(const struct ms_oracle_headers *h, bool *ret_is_reply)
+{
+	*ret_is_reply = false;
+	if (!h->has_icmp || h->icmp_code != 0)
+		return -1;
+	return icmp_request_of(h->family, h->icmp_type, ret_is_reply);
 }
 
 static bool is_icmp(const struct ms_oracle_headers *h)
@@ -158,13 +173,14 @@ static bool session_shape(const struct ms_oracle_iface *iface, const struct ms_o
 	memcpy(s->from, h->src, 16);
 	memcpy(s->to, h->dst, 16);
 	if (is_icmp(h)) {
-		int request =
-			h->has_icmp ? icmp_request_of(h->family, h->icmp_type, &is_reply) : -1;
+		int request = icmp_request(h, &is_reply);
 
-		if (request < 0 || is_reply)
+		/* From an answer that nobody asked for, a session would admit the questions. */
+		if (!h->has_icmp || h->inner || is_reply)
 			return false;
-		s->icmp_type = request;
-		s->sport = h->icmp_id;
+		s->one_way_icmp = request < 0;
+		s->icmp_type = h->icmp_type;
+		s->sport = request < 0 ? h->icmp_code : h->icmp_id;
 	} else if (h->has_ports) {
 		s->sport = h->sport;
 		s->dport = h->dport;
@@ -186,16 +202,15 @@ static uint64_t timeout_of(const struct ms_oracle *oracle, const struct ms_oracl
 {
 	switch (s->proto) {
 	case TCP:
-		return oracle->timeouts_ns[s->fin || s->rst           ? MS_ORACLE_TCP_FIN
-					   : s->two_way || s->midflow ? MS_ORACLE_TCP_ESTABLISHED
-								      : MS_ORACLE_TCP_SYN];
+		return oracle->timeouts_ns[s->fin || s->rst ? MS_ORACLE_TCP_FIN
+					   : s->open        ? MS_ORACLE_TCP_ESTABLISHED
+							    : MS_ORACLE_TCP_SYN];
 	case UDP:
 		return oracle
-			->timeouts_ns[s->two_way ? MS_ORACLE_UDP_TWOWAY : MS_ORACLE_UDP_ONEWAY];
+			->timeouts_ns[s->replied ? MS_ORACLE_UDP_TWOWAY : MS_ORACLE_UDP_ONEWAY];
 	case ICMP4:
 	case ICMP6:
-		if (s->icmp_type)
-			return oracle->timeouts_ns[MS_ORACLE_ICMP];
+		return oracle->timeouts_ns[MS_ORACLE_ICMP];
 	}
 	return oracle->timeouts_ns[MS_ORACLE_OTHER];
 }
@@ -215,11 +230,10 @@ static struct ms_oracle_session *find(struct ms_oracle *oracle, const struct ms_
 	int request = -1;
 	bool is_reply = false;
 
-	if (is_icmp(h)) {
-		request = h->has_icmp ? icmp_request_of(h->family, h->icmp_type, &is_reply) : -1;
-		if (request < 0)
-			return NULL;
-	}
+	if (is_icmp(h) && (!h->has_icmp || h->inner))
+		return NULL;
+	if (is_icmp(h))
+		request = icmp_request(h, &is_reply);
 	for (; *link; link = &(*link)->next) {
 		struct ms_oracle_session *s = *link;
 		bool forth, back;
@@ -229,14 +243,22 @@ static struct ms_oracle_session *find(struct ms_oracle *oracle, const struct ms_
 			continue;
 		forth = !memcmp(s->from, h->src, 16) && !memcmp(s->to, h->dst, 16);
 		back = !memcmp(s->from, h->dst, 16) && !memcmp(s->to, h->src, 16);
-		if (request >= 0) {
-			if (s->icmp_type != request || s->sport != h->icmp_id)
+		if (is_icmp(h) && request < 0) {
+			forth = forth && s->one_way_icmp && s->icmp_type == h->icmp_type &&
+				s->sport == h->icmp_code;
+			back = false;
+		} else if (is_icmp(h)) {
+			if (s->one_way_icmp || s->icmp_type != request || s->sport != h->icmp_id)
 				continue;
 			forth = forth && !is_reply;
 			back = back && is_reply;
 		} else {
 			forth = forth && s->sport == h->sport && s->dport == h->dport;
 			back = back && s->sport == h->dport && s->dport == h->sport;
+		}
+		if (forth && back) { /* an endpoint that talks to itself has but one direction */
+			forth = !s->adopted;
+			back = s->adopted;
 		}
 		/* What goes the flow's way through the other side of the interface (a hairpin) was
 		 * never judged in that direction. */
@@ -276,20 +298,33 @@ static void adopt_decision(struct ms_oracle_session *s, const struct ms_oracle_d
 	memcpy(s->author, d->author, sizeof(s->author));
 }
 
-static void count(struct ms_oracle_session *s, const struct ms_oracle_packet *packet,
-		  const struct ms_oracle_headers *h, bool back)
+/* FIN and RST shorten the life of a flow. A RST is undone when the side that seems to have sent it
+ * goes on sending: then somebody else did. The third step of the handshake opens a flow. */
+static void step(struct ms_oracle_session *s, const struct ms_oracle_headers *h, bool back)
+{
+	int side = back ? 2 : 1;
+
+	if (h->tcp_flags & FLAG_RST) {
+		if (!s->fin && !s->rst)
+			s->rst = side;
+	} else if (h->tcp_flags & FLAG_FIN) {
+		s->fin = true;
+		s->rst = 0;
+	} else if (!(h->tcp_flags & FLAG_SYN)) {
+		if (s->rst == side) {
+			s->rst = 0;
+			s->open = true;
+		}
+		s->open |= !back && !s->fin && !s->rst;
+	}
+}
+
+static void count(struct ms_oracle_session *s, const struct ms_oracle_packet *packet, bool back)
 {
 	s->packets[back]++;
 	s->bytes[back] += packet->len;
 	s->last_seen_ns = packet->now_ns;
-	if (h->proto == TCP && h->tcp_flags & FLAG_RST) {
-		s->rst = true; /* shortens its life, is no proof of a second side */
-		return;
-	}
-	s->rst = false; /* a blind RST is undone by the next packet of the flow */
-	s->two_way |= back;
-	if (h->proto == TCP && h->tcp_flags & FLAG_FIN)
-		s->fin = true;
+	s->replied |= back;
 }
 
 /* A new session for a packet that was let through, unless it is of a kind that makes none. */
@@ -309,14 +344,6 @@ static struct ms_oracle_session *make(struct ms_oracle *oracle, const struct ms_
 		memcpy(turned.dst, h->src, 16);
 		turned.sport = h->dport;
 		turned.dport = h->sport;
-		if (h->has_icmp) {
-			bool is_reply = false;
-			int request = icmp_request_of(h->family, h->icmp_type, &is_reply);
-
-			if (!is_reply)
-				return NULL;
-			turned.icmp_type = request;
-		}
 	}
 	if (!session_shape(iface, &turned, &shape))
 		return NULL;
@@ -326,10 +353,12 @@ static struct ms_oracle_session *make(struct ms_oracle *oracle, const struct ms_
 	*s = shape;
 	s->dir = adopted ? (enum ms_oracle_dir) !dir : dir;
 	s->first_seen_ns = packet->now_ns;
-	s->midflow = h->proto == TCP && !(h->tcp_flags & FLAG_SYN);
 	s->adopted = adopted;
+	s->open = h->proto == TCP && !is_syn(h);
+	s->midflow = s->open && !adopted;
+	s->fin = s->open && h->tcp_flags & FLAG_FIN;
 	adopt_decision(s, d, oracle->epoch);
-	count(s, packet, h, adopted);
+	count(s, packet, adopted);
 	bucket = bucket_of(s->zone, s->proto, s->from, s->to);
 	s->next = oracle->sessions[bucket];
 	oracle->sessions[bucket] = s;
@@ -382,7 +411,7 @@ static void note_datagram(struct ms_oracle *oracle, const struct ms_oracle_iface
 	unsigned int bucket = bucket_of(iface->zone, 0, h->src, h->dst);
 	struct datagram *d = find_datagram(oracle, iface, h, j->dir, packet->now_ns);
 
-	if (!h->fragment || h->later || j->verdict == MS_ORACLE_DENY)
+	if (!h->fragment || h->later || j->reason == MS_ORACLE_BY_PANIC)
 		return;
 	if (!d) {
 		d = calloc(1, sizeof(*d));
@@ -403,9 +432,11 @@ static void note_datagram(struct ms_oracle *oracle, const struct ms_oracle_iface
 /* A fragment that starts inside what a first one showed us would put other ports there. */
 static bool overlaps(const struct datagram *first, const struct ms_oracle_headers *h)
 {
-	if (first && first->first.header_end)
+	if (first)
 		return h->fragment_offset < first->first.header_end;
-	return h->proto == TCP && h->fragment_offset < 16;
+	if (h->hidden) /* the header may end anywhere within what we would have walked */
+		return h->fragment_offset < 256;
+	return h->fragment_offset < ms_oracle_l4_size(h->family, h->proto);
 }
 
 /* ---- the order of judgement ---- */
@@ -425,6 +456,38 @@ static void refuse(const struct ms_oracle *oracle, const struct ms_oracle_iface 
 	j->reason = reason;
 }
 
+static struct ms_oracle_headers turned_round(const struct ms_oracle_headers *h)
+{
+	struct ms_oracle_headers turned = *h;
+	bool is_reply;
+
+	memcpy(turned.src, h->dst, 16);
+	memcpy(turned.dst, h->src, 16);
+	turned.sport = h->dport;
+	turned.dport = h->sport;
+	if (is_icmp(h) && icmp_request(h, &is_reply) >= 0)
+		turned.icmp_type = icmp_request(h, &is_reply);
+	return turned;
+}
+
+/* Its ports could be those of a flow that either side began. */
+static void judge_early_fragment(const struct ms_oracle *oracle,
+				 const struct ms_oracle_iface *iface,
+				 const struct ms_oracle_headers *h, struct ms_oracle_judgement *j)
+{
+	const struct ms_oracle_headers turned = turned_round(h);
+	struct ms_oracle_decision own, other;
+
+	ms_oracle_decide_early_fragment(oracle->policy, iface, h, j->dir, &own);
+	ms_oracle_decide_early_fragment(oracle->policy, iface, &turned, !j->dir, &other);
+	if (own.would_be == MS_ORACLE_DENY && other.would_be == MS_ORACLE_DENY) {
+		state(j, &own);
+		return;
+	}
+	state(j, own.would_be == MS_ORACLE_ALLOW ? &own : &other);
+	j->reason = MS_ORACLE_BY_FRAGMENT_EARLY;
+}
+
 static void judge_later_fragment(struct ms_oracle *oracle, const struct ms_oracle_iface *iface,
 				 const struct ms_oracle_packet *packet,
 				 const struct ms_oracle_headers *h, struct ms_oracle_judgement *j)
@@ -442,8 +505,7 @@ static void judge_later_fragment(struct ms_oracle *oracle, const struct ms_oracl
 		j->reason = MS_ORACLE_BY_FRAGMENT;
 		memcpy(j->author, first->author, sizeof(j->author));
 	} else {
-		ms_oracle_decide_early_fragment(oracle->policy, iface, h, j->dir, &d);
-		state(j, &d);
+		judge_early_fragment(oracle, iface, h, j);
 	}
 }
 
@@ -453,40 +515,43 @@ static bool quotes_known_session(struct ms_oracle *oracle, const struct ms_oracl
 				 const struct ms_oracle_judgement *j)
 {
 	struct ms_oracle_headers quoted;
+	struct ms_oracle_decision d;
 	struct ms_oracle_session *s;
 	bool back;
 
 	if (!oracle->policy->icmp_errors || !h->inner ||
 	    !ms_oracle_parse_quoted(packet, h, &quoted) || quoted.family != h->family)
 		return false;
-	s = find(oracle, iface, &quoted, !j->dir, packet->now_ns, &back);
-	return s && s->epoch == oracle->epoch;
+	s = find(oracle, iface, &quoted, iface->loopback ? j->dir : !j->dir, packet->now_ns, &back);
+	if (!s || s->epoch == oracle->epoch || s->established == MS_ORACLE_KEEP)
+		return s != NULL;
+	/* Known, but not judged in this epoch yet. */
+	if (back)
+		quoted = turned_round(&quoted);
+	ms_oracle_decide(oracle->policy, oracle->panic, iface, &quoted, s->dir, &d);
+	return d.verdict != MS_ORACLE_DENY;
 }
 
 static void judge_first(struct ms_oracle *oracle, const struct ms_oracle_iface *iface,
 			const struct ms_oracle_packet *packet, const struct ms_oracle_headers *h,
 			struct ms_oracle_judgement *j)
 {
-	struct ms_oracle_headers turned = *h;
+	const struct ms_oracle_headers turned = turned_round(h);
 	struct ms_oracle_decision d, other;
-	bool starts = h->proto == TCP && (h->tcp_flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN;
+	bool is_answer = h->proto == TCP && !is_syn(h); /* nothing else shows that it is one */
 
 	if (oracle->panic == MS_ORACLE_PANIC_OFF &&
 	    quotes_known_session(oracle, iface, packet, h, j)) {
 		j->verdict = MS_ORACLE_ALLOW;
 		j->reason = MS_ORACLE_BY_BUILTIN;
-		strcpy(j->author, "builtin/icmp-error");
+		snprintf(j->author, sizeof(j->author), "builtin/icmp-error");
 		return;
 	}
 	ms_oracle_decide(oracle->policy, oracle->panic, iface, h, j->dir, &d);
-	if (d.verdict == MS_ORACLE_DENY && d.reason != MS_ORACLE_BY_PANIC && !starts &&
+	if (d.would_be == MS_ORACLE_DENY && d.reason != MS_ORACLE_BY_PANIC && is_answer &&
 	    packet->now_ns < iface->adopt_until_ns) {
-		memcpy(turned.src, h->dst, 16);
-		memcpy(turned.dst, h->src, 16);
-		turned.sport = h->dport;
-		turned.dport = h->sport;
 		ms_oracle_decide(oracle->policy, oracle->panic, iface, &turned, !j->dir, &other);
-		if (other.verdict == MS_ORACLE_ALLOW) {
+		if (other.would_be == MS_ORACLE_ALLOW) {
 			state(j, &other);
 			j->reason = MS_ORACLE_BY_ADOPTION;
 			j->session = make(oracle, iface, packet, h, j->dir, &other, true);
@@ -510,7 +575,9 @@ static void hit(struct ms_oracle_session *s, const struct ms_oracle_packet *pack
 	memcpy(j->author, s->author, sizeof(j->author));
 	j->change = MS_ORACLE_TOUCHED;
 	j->session = s;
-	count(s, packet, h, back);
+	if (h->proto == TCP)
+		step(s, h, back);
+	count(s, packet, back);
 }
 
 /* The session was judged in an earlier epoch: its own first direction is asked again. */
@@ -518,22 +585,13 @@ static void rejudge(struct ms_oracle *oracle, const struct ms_oracle_iface *ifac
 		    const struct ms_oracle_packet *packet, const struct ms_oracle_headers *h,
 		    struct ms_oracle_session *s, bool back, struct ms_oracle_judgement *j)
 {
-	struct ms_oracle_headers original = *h;
+	const struct ms_oracle_headers original = back ? turned_round(h) : *h;
 	struct ms_oracle_decision d;
 
 	if (s->established == MS_ORACLE_KEEP && oracle->panic == MS_ORACLE_PANIC_OFF) {
 		s->epoch = oracle->epoch;
 		hit(s, packet, h, back, j);
 		return;
-	}
-	memcpy(original.src, s->from, 16);
-	memcpy(original.dst, s->to, 16);
-	if (h->has_ports) {
-		original.sport = s->sport;
-		original.dport = s->dport;
-	} else if (h->has_icmp) {
-		original.icmp_type = s->icmp_type;
-		original.icmp_code = 0;
 	}
 	ms_oracle_decide(oracle->policy, oracle->panic, iface, &original, s->dir, &d);
 	state(j, &d);
@@ -545,7 +603,9 @@ static void rejudge(struct ms_oracle *oracle, const struct ms_oracle_iface *ifac
 		return;
 	}
 	adopt_decision(s, &d, oracle->epoch);
-	count(s, packet, h, back);
+	if (h->proto == TCP)
+		step(s, h, back);
+	count(s, packet, back);
 	j->change = MS_ORACLE_REJUDGED;
 	j->session = s;
 }
@@ -557,8 +617,7 @@ static void judge_flow(struct ms_oracle *oracle, const struct ms_oracle_iface *i
 	bool back = false;
 	struct ms_oracle_session *s = find(oracle, iface, h, j->dir, packet->now_ns, &back);
 
-	if (s && h->proto == TCP && (s->fin || s->rst) &&
-	    (h->tcp_flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN) {
+	if (s && (s->fin || s->rst) && is_syn(h)) {
 		drop_session(oracle, s); /* the ports are used again */
 		s = NULL;
 	}

@@ -166,6 +166,7 @@ struct ms_oracle_headers {
 	uint16_t icmp_id;
 	uint8_t tcp_flags;
 	bool fragment, later; /* any fragment; one that is not the first */
+	bool hidden;          /* later one that begins with extension headers: proto unknown */
 	uint32_t fragment_id;
 	size_t fragment_offset; /* bytes into the fragmentable part */
 	size_t header_end;      /* first fragment: end of L4 header, bytes into that part */
@@ -174,6 +175,8 @@ struct ms_oracle_headers {
 	size_t end;             /* offset one past the IP packet */
 };
 
+/* Bytes an L4 header has at the very least, 0 = one we look no further into. */
+size_t ms_oracle_l4_size(int family, uint8_t proto);
 enum ms_oracle_shape ms_oracle_parse(const struct ms_oracle_iface *iface,
 				     const struct ms_oracle_packet *packet,
 				     struct ms_oracle_headers *ret_headers);
@@ -192,9 +195,11 @@ struct ms_oracle_session {
 	uint8_t from[16], to[16]; /* `from` began it */
 	uint16_t sport, dport;    /* ICMP queries: identifier in sport */
 	uint8_t icmp_type;        /* the request's */
+	bool one_way_icmp;        /* no query: by type and code (in sport), never answered */
 	enum ms_oracle_dir dir;
 	bool loopback;
-	bool two_way, fin, rst, midflow, adopted, audit, log;
+	bool replied, open, fin, midflow, adopted, audit, log; /* open: TCP past its handshake */
+	int rst; /* who sent one: 0 nobody, 1 `from`, 2 `to` */
 	enum ms_oracle_established established;
 	uint64_t packets[2], bytes[2]; /* [0] from `from` */
 	uint64_t first_seen_ns, last_seen_ns;

@@ -7,6 +7,7 @@
 
 struct ms_oracle_decision {
 	enum ms_oracle_verdict verdict;
+	enum ms_oracle_verdict would_be; /* before audit mode: allow or deny */
 	enum ms_oracle_reason reason;
 	enum ms_oracle_established established;
 	bool log, stateless;

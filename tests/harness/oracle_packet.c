@@ -36,8 +36,7 @@ static uint32_t be32(const uint8_t *p)
 	return (uint32_t)be16(p) << 16 | be16(p + 2);
 }
 
-/* Bytes an L4 header has at the very least, 0 = one we look no further into. */
-static size_t l4_size(int family, uint8_t proto)
+size_t ms_oracle_l4_size(int family, uint8_t proto)
 {
 	switch (proto) {
 	case PROTO_TCP:
@@ -66,12 +65,14 @@ static bool icmp_is_error(const struct ms_oracle_headers *h)
 static enum ms_oracle_shape parse_l4(const uint8_t *bytes, size_t at, size_t fragmentable,
 				     struct ms_oracle_headers *h)
 {
-	size_t need = l4_size(h->family, h->proto);
+	size_t need = ms_oracle_l4_size(h->family, h->proto);
 	const uint8_t *l4 = bytes + at;
 
-	if (h->later || need == 0)
+	if (h->later)
 		return MS_ORACLE_PARSED;
-	h->header_end = at - fragmentable + need;
+	h->header_end = (fragmentable ? at - fragmentable : 0) + need;
+	if (need == 0)
+		return MS_ORACLE_PARSED;
 	if (h->end - at < need) {
 		if (!h->fragment)
 			return MS_ORACLE_BROKEN;
@@ -90,11 +91,8 @@ static enum ms_oracle_shape parse_l4(const uint8_t *bytes, size_t at, size_t fra
 	h->has_ports = true;
 	h->sport = be16(l4);
 	h->dport = be16(l4 + 2);
-	if (h->proto == PROTO_TCP) {
-		if (l4[12] >> 4 < 5)
-			return MS_ORACLE_BROKEN;
+	if (h->proto == PROTO_TCP)
 		h->tcp_flags = l4[13];
-	}
 	return MS_ORACLE_PARSED;
 }
 
@@ -108,13 +106,10 @@ static enum ms_oracle_shape parse_ipv4(const uint8_t *bytes, size_t at, size_t l
 		return MS_ORACLE_BROKEN;
 	header = (ip[0] & 15) * 4u;
 	total = be16(ip + 2);
-	if (header < 20 || limit - at < header || total < header)
-		return MS_ORACLE_BROKEN;
-	if (total > limit - at) {
-		if (!quoted) /* what an error quotes is cut off on purpose */
-			return MS_ORACLE_BROKEN;
+	if (quoted) /* cut off on purpose: its length says nothing */
 		total = limit - at;
-	}
+	if (header < 20 || limit - at < header || total < header || total > limit - at)
+		return MS_ORACLE_BROKEN;
 	h->family = 4;
 	h->end = at + total;
 	memcpy(h->src, ip + 12, 4);
@@ -129,28 +124,30 @@ static enum ms_oracle_shape parse_ipv4(const uint8_t *bytes, size_t at, size_t l
 	return parse_l4(bytes, at + header, at + header, h);
 }
 
+static bool is_extension(uint8_t proto)
+{
+	return proto == PROTO_HOPOPTS || proto == PROTO_ROUTING || proto == PROTO_FRAGMENT ||
+	       proto == PROTO_AH || proto == PROTO_DSTOPTS;
+}
+
 static enum ms_oracle_shape parse_ipv6(const uint8_t *bytes, size_t at, size_t limit, bool quoted,
 				       struct ms_oracle_headers *h, size_t *ret_l4)
 {
 	const uint8_t *ip = bytes + at;
-	size_t fragmentable, walked = 0, total;
+	size_t fragmentable = 0, walked = 0, total;
 	int extensions = 0;
 
 	if (limit - at < 40 || ip[0] >> 4 != 6)
 		return MS_ORACLE_BROKEN;
-	total = 40 + be16(ip + 4);
-	if (total > limit - at) {
-		if (!quoted)
-			return MS_ORACLE_BROKEN;
-		total = limit - at;
-	}
+	total = quoted ? limit - at : 40 + be16(ip + 4);
+	if (total > limit - at)
+		return MS_ORACLE_BROKEN;
 	h->family = 6;
 	h->end = at + total;
 	memcpy(h->src, ip + 8, 16);
 	memcpy(h->dst, ip + 24, 16);
 	h->proto = ip[6];
 	at += 40;
-	fragmentable = at;
 	for (;;) {
 		const uint8_t *ext = bytes + at;
 		size_t size;
@@ -158,9 +155,8 @@ static enum ms_oracle_shape parse_ipv6(const uint8_t *bytes, size_t at, size_t l
 		if (h->proto != PROTO_HOPOPTS && h->proto != PROTO_ROUTING &&
 		    h->proto != PROTO_FRAGMENT && h->proto != PROTO_AH && h->proto != PROTO_DSTOPTS)
 			break;
-		if (extensions == MAX_EXTENSIONS)
-			return MS_ORACLE_PARSED; /* protocol N, no ports */
-		if (h->end - at < 8)
+		/* Behind more of them than we look through there may be anything. */
+		if (extensions == MAX_EXTENSIONS || h->end - at < 8)
 			return MS_ORACLE_BROKEN;
 		if (h->proto == PROTO_FRAGMENT)
 			size = 8;
@@ -168,11 +164,11 @@ static enum ms_oracle_shape parse_ipv6(const uint8_t *bytes, size_t at, size_t l
 			size = (ext[1] + 2) * 4u;
 		else
 			size = (ext[1] + 1) * 8u;
-		if (walked + size > MAX_EXTENSION_BYTES)
-			return MS_ORACLE_PARSED;
-		if (h->end - at < size)
+		if (walked + size > MAX_EXTENSION_BYTES || h->end - at < size)
 			return MS_ORACLE_BROKEN;
 		if (h->proto == PROTO_FRAGMENT) {
+			if (fragmentable != 0) /* a fragment of a fragment */
+				return MS_ORACLE_BROKEN;
 			h->fragment_id = be32(ext + 4);
 			h->fragment_offset = be16(ext + 2) & 0xfff8;
 			h->later = h->fragment_offset != 0;
@@ -183,8 +179,10 @@ static enum ms_oracle_shape parse_ipv6(const uint8_t *bytes, size_t at, size_t l
 		at += size;
 		walked += size;
 		extensions++;
-		if (h->later)
+		if (h->later) {
+			h->hidden = is_extension(h->proto);
 			return MS_ORACLE_PARSED;
+		}
 	}
 	*ret_l4 = at;
 	if (quoted)
@@ -212,8 +210,9 @@ enum ms_oracle_shape ms_oracle_parse(const struct ms_oracle_iface *iface,
 			return MS_ORACLE_BROKEN;
 		h->ethertype = be16(bytes + 12);
 		at = 14;
-		while ((h->ethertype == TYPE_VLAN || h->ethertype == TYPE_QINQ) && tags < 2) {
-			if (packet->len - at < 4)
+		while (h->ethertype == TYPE_VLAN || h->ethertype == TYPE_QINQ) {
+			/* Behind a third tag there may be IP that nobody has looked at. */
+			if (tags == 2 || packet->len - at < 4)
 				return MS_ORACLE_BROKEN;
 			if (tags == 0)
 				h->vlan_outer = be16(bytes + at) & 0xfff;
@@ -257,16 +256,16 @@ bool ms_oracle_parse_quoted(const struct ms_oracle_packet *packet,
 			return false;
 		l4 = after;
 	}
-	if (h->later)
+	if (h->later || memcmp(h->src, outer->dst, 16)) /* errors go to who sent it */
 		return false;
 	/* An error quotes at least eight bytes of what followed the IP header. */
 	if (h->end < l4 || h->end - l4 < 8)
-		return l4_size(h->family, h->proto) == 0;
+		return ms_oracle_l4_size(h->family, h->proto) == 0;
 	if (h->proto == PROTO_TCP || h->proto == PROTO_UDP || h->proto == PROTO_SCTP) {
 		h->has_ports = true;
 		h->sport = be16(bytes + l4);
 		h->dport = be16(bytes + l4 + 2);
-	} else if (l4_size(h->family, h->proto) != 0) {
+	} else if (ms_oracle_l4_size(h->family, h->proto) != 0) {
 		h->has_icmp = true;
 		h->icmp_type = bytes[l4];
 		h->icmp_code = bytes[l4 + 1];

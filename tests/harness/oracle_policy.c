@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UDP = 17, ICMP6 = 58 };
+enum { ICMP4 = 1, UDP = 17, ICMP6 = 58 };
 
 /* ---- matching ---- */
 
@@ -64,8 +64,12 @@ static bool rule_matches_l3(const struct ms_oracle_policy *policy,
 		return false;
 	if (!iface->loopback && !rule->dirs[dir])
 		return false;
-	for (size_t i = 0; i < rule->n_protos; i++)
-		proto |= rule->protos[i] == h->proto;
+	for (size_t i = 0; i < rule->n_protos; i++) {
+		/* Each ICMP belongs to its own family, by name or by number. */
+		if (rule->protos[i] == (h->family == 4 ? ICMP6 : ICMP4))
+			continue;
+		proto |= h->hidden || rule->protos[i] == h->proto;
+	}
 	for (size_t i = 0; i < rule->n_vlans; i++)
 		vlan |= rule->vlans[i] == h->vlan_outer;
 	return proto && vlan &&
@@ -113,6 +117,7 @@ static void decide_by_rule(const struct ms_oracle_policy *policy,
 
 	if (mode == MS_ORACLE_INHERIT)
 		mode = policy->groups[iface->group].mode;
+	d->would_be = rule->verdict;
 	d->verdict = ms_oracle_soften(rule->verdict, mode);
 	d->reason = rule->builtin ? MS_ORACLE_BY_BUILTIN : MS_ORACLE_BY_RULE;
 	d->established = rule->established;
@@ -129,9 +134,9 @@ static void decide_by_default(const struct ms_oracle_policy *policy,
 
 	/* The one pass over loopback stands for both directions: either default may deny it. */
 	if (iface->loopback)
-		dir = group->defaults[MS_ORACLE_IN] == MS_ORACLE_DENY    ? MS_ORACLE_IN
-		      : group->defaults[MS_ORACLE_OUT] == MS_ORACLE_DENY ? MS_ORACLE_OUT
-									 : dir;
+		dir = group->defaults[MS_ORACLE_IN] == MS_ORACLE_DENY ? MS_ORACLE_IN
+								      : MS_ORACLE_OUT;
+	d->would_be = group->defaults[dir];
 	d->verdict = ms_oracle_soften(group->defaults[dir], group->mode);
 	d->reason = MS_ORACLE_BY_DEFAULT;
 	name_author(d->author, "default/%s/%s", group->name, dir == MS_ORACLE_IN ? "in" : "out");
@@ -145,7 +150,7 @@ static bool door_open(const struct ms_oracle_policy *policy, const struct ms_ora
 	for (size_t i = 0; i < policy->n_doors; i++) {
 		const struct ms_oracle_door *door = &policy->doors[i];
 
-		if (door->dir != dir || door->proto != h->proto)
+		if (door->dir != dir || door->proto != h->proto || h->hidden)
 			continue;
 		if (!any_port && (!h->has_ports || door->port != h->dport))
 			continue;
@@ -175,7 +180,8 @@ void ms_oracle_decide(const struct ms_oracle_policy *policy, enum ms_oracle_pani
 {
 	memset(d, 0, sizeof(*d));
 	if (panic != MS_ORACLE_PANIC_OFF) {
-		d->verdict = panic == MS_ORACLE_PANIC_OPEN ? MS_ORACLE_ALLOW : MS_ORACLE_DENY;
+		d->would_be = panic == MS_ORACLE_PANIC_OPEN ? MS_ORACLE_ALLOW : MS_ORACLE_DENY;
+		d->verdict = ms_oracle_soften(d->would_be, policy->groups[iface->group].mode);
 		d->reason = MS_ORACLE_BY_PANIC;
 		d->stateless = true;
 		name_author(d->author, "panic", NULL, NULL);
@@ -196,7 +202,7 @@ void ms_oracle_decide_early_fragment(const struct ms_oracle_policy *policy,
 	memset(d, 0, sizeof(*d));
 	if (door_open(policy, iface, h, dir, true)) {
 		d->verdict = MS_ORACLE_ALLOW;
-		d->reason = MS_ORACLE_BY_FRAGMENT_EARLY;
+		d->reason = MS_ORACLE_BY_FAILSAFE;
 		name_author(d->author, "failsafe/%s", dir == MS_ORACLE_IN ? "in" : "out", NULL);
 		return;
 	}
@@ -206,16 +212,14 @@ void ms_oracle_decide_early_fragment(const struct ms_oracle_policy *policy,
 		if (!rule_matches_l3(policy, rule, iface, h, dir))
 			continue;
 		decide_by_rule(policy, iface, rule, d);
-		/* A deny for some ports leaves the others to later rules. */
-		if (d->verdict == MS_ORACLE_DENY && rule_asks_l4(rule))
+		/* A deny for some ports, or for one of the protocols it may turn out to be, leaves
+		 * the others to later rules. */
+		if (rule->verdict == MS_ORACLE_DENY &&
+		    (rule_asks_l4(rule) || (h->hidden && rule->n_protos)))
 			continue;
-		if (d->verdict != MS_ORACLE_DENY)
-			d->reason = MS_ORACLE_BY_FRAGMENT_EARLY;
 		return;
 	}
 	decide_by_default(policy, iface, dir, d);
-	if (d->verdict != MS_ORACLE_DENY)
-		d->reason = MS_ORACLE_BY_FRAGMENT_EARLY;
 }
 
 void ms_oracle_classify(const struct ms_oracle_policy *policy, const struct ms_oracle_iface *iface,
@@ -251,8 +255,8 @@ static struct ms_oracle_rule *add_builtin(struct ms_oracle_rule *rules, size_t *
 
 size_t ms_oracle_builtin_rules(struct ms_oracle_rule *ret_rules)
 {
-	/* Neighbour discovery with router messages and redirect, then multicast listeners. */
-	static const uint8_t nd[] = { 133, 134, 135, 136, 137 }, mld[] = { 130, 131, 132, 143 };
+	/* Neighbour and router discovery (a redirect is neither), then multicast listeners. */
+	static const uint8_t nd[] = { 133, 134, 135, 136 }, mld[] = { 130, 131, 132, 143 };
 	static const struct {
 		uint16_t client, server;
 	} dhcp[] = { { 68, 67 }, { 546, 547 } };

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <linux/if.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -405,6 +407,53 @@ START_TEST(inconsistent_dump_deletes_nothing)
 }
 END_TEST
 
+/* ---- churn ---- */
+
+static void *churn(void *user)
+{
+	bool *done = user;
+
+	/* Names and numbers used again and again, and one that stays each time. */
+	for (int i = 0; i < 40; i++) {
+		ms_netns_try_command("ip link add s%d type veth peer name t%d; "
+				     "ip link add a0 index 7777 type veth peer name a1; "
+				     "ip link set a0 name b0; ip link set b0 up; ip link del b0",
+				     i, i);
+	}
+	__atomic_store_n(done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+START_TEST(table_is_the_kernels_after_churn_in_a_socket_too_small)
+{
+	struct pollfd readable = { .events = POLLIN };
+	bool done = false;
+	pthread_t thread;
+
+	open_monitor();
+	make_room(1);
+	make_veths("v", 0, 20);
+	readable.fd = ms_monitor_fd(monitor);
+	ck_assert_int_eq(pthread_create(&thread, NULL, churn, &done), 0);
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+		int due = ms_monitor_resync_due_ms(monitor);
+
+		/* as the daemon's loop does it */
+		poll(&readable, 1, due >= 0 && due < 50 ? due : 50);
+		if (ms_monitor_resync_due_ms(monitor) == 0)
+			ck_assert_int_eq(ms_monitor_resync(monitor), 0);
+		dispatch();
+	}
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_ge(ms_monitor_stats(monitor).overruns, 1);
+	dispatch();
+	if (ms_monitor_resync_due_ms(monitor) >= 0)
+		ck_assert_int_eq(ms_monitor_resync(monitor), 0);
+	must_equal_kernel();
+	ck_assert_ptr_null(ms_monitor_find(monitor, 7777));
+}
+END_TEST
+
 /* ---- what else is followed ---- */
 
 START_TEST(hooks_touched_by_others_are_told)
@@ -445,17 +494,24 @@ static bool has_address(const char *text)
 	return false;
 }
 
+static bool heard_of_address(void *user)
+{
+	ck_assert_int_eq(ms_monitor_dispatch(monitor), 0);
+	return has_address(user);
+}
+
 START_TEST(addresses_are_followed)
 {
 	ms_netns_run_command("ip link add a0 type veth peer name a1");
 	open_monitor();
 	ck_assert(has_address("127.0.0.1"));
 	ms_netns_run_command("ip addr add 10.1.0.1 peer 10.1.0.9 dev a0");
-	ms_netns_run_command("ip addr add fd01::1/64 dev a0 nodad");
 	dispatch();
 	ck_assert_uint_eq(n_address_changes, 1);
 	ck_assert(has_address("10.1.0.1") && !has_address("10.1.0.9"));
-	ck_assert(has_address("fd01::1"));
+	/* The kernel announces an IPv6 address when it gets round to it. */
+	ms_netns_run_command("ip addr add fd01::1/64 dev a0 nodad");
+	ck_assert(ms_netns_wait(heard_of_address, (char[]) { "fd01::1" }, 5));
 
 	/* on a second device: still the same addresses of this machine */
 	ms_netns_run_command("ip addr add 10.1.0.1/24 dev a1");
@@ -560,6 +616,7 @@ int main(void)
 	tcase_add_test(tcase, overruns_are_mended_once_a_second);
 	tcase_add_test(tcase, number_used_again_is_noticed_across_an_overrun);
 	tcase_add_test(tcase, inconsistent_dump_deletes_nothing);
+	tcase_add_test(tcase, table_is_the_kernels_after_churn_in_a_socket_too_small);
 	tcase_add_test(tcase, hooks_touched_by_others_are_told);
 	tcase_add_test(tcase, addresses_are_followed);
 	tcase_add_test(tcase, default_routes_are_followed_and_others_do_not_even_arrive);

@@ -65,7 +65,7 @@ static int on_event(void *user, void *data, size_t size)
 	ck_assert_uint_eq(size, sizeof(ms_rig.event));
 	memcpy(&ms_rig.event, data, sizeof(ms_rig.event));
 	ms_rig.has_event = true;
-	return 1; /* not 0: one at a time */
+	return -EINTR; /* one at a time */
 }
 
 bool ms_rig_event(struct ms_event *ret_event)

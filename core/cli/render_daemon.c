@@ -143,8 +143,8 @@ static void render_sum(const struct ms_cli_style *style, const json_t *reply,
 static void render_reasons(const struct ms_cli_style *style, const json_t *reasons)
 {
 	static const struct ms_cli_column columns[] = {
-		{ "REASON", false, 0 }, { "ALLOWED", true, 0 }, { "DENIED", true, 0 },
-		{ "AUDITED", true, 0 }, { "ABOUT", false, 20 },
+		{ "REASON", false, 0, 0 }, { "ALLOWED", true, 0, 0 }, { "DENIED", true, 0, 0 },
+		{ "AUDITED", true, 0, 0 }, { "ABOUT", false, 20, 0 },
 	};
 	static const char *const keys[] = { "allowed_packets", "denied_packets",
 					    "audited_packets" };

@@ -143,7 +143,8 @@ static void add_rule(struct ms_cli_table *table, const struct ms_cli_style *styl
 	ms_cli_table_add(table, ms_cli_style_verdict(action), "%s%s", action,
 			 is_logged(rule) ? "+log" : "");
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", say_match(rule, words));
-	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", say_dirs(rule));
+	ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
+			 strchr(say_dirs(rule), ' ') ? "both" : say_dirs(rule));
 	if (!*ms_cli_value_words(rule, "group", words, sizeof(words)))
 		snprintf(words, sizeof(words), "every");
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", words);
@@ -160,9 +161,9 @@ static void add_rule(struct ms_cli_table *table, const struct ms_cli_style *styl
 void ms_cli_render_rule_list(const struct ms_cli_style *style, const json_t *reply)
 {
 	static const struct ms_cli_column columns[] = {
-		{ "RULE", false, 10 },  { "ACTION", false, 0 }, { "WHAT", false, 16 },
-		{ "DIR", false, 0 },    { "GROUP", false, 5 },  { "HITS", true, 0 },
-		{ "PACKETS", true, 0 }, { "LAST", true, 0 },    { "FROM", false, 7 },
+		{ "RULE", false, 10, 0 },  { "ACTION", false, 0, 0 }, { "WHAT", false, 16, 0 },
+		{ "DIR", false, 0, 0 },    { "GROUP", false, 5, 0 },  { "HITS", true, 0, 0 },
+		{ "PACKETS", true, 0, 2 }, { "LAST", true, 0, 1 },    { "FROM", false, 7, 0 },
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *rule;
@@ -271,10 +272,10 @@ void ms_cli_render_rule_import(const struct ms_cli_style *style, const json_t *r
 void ms_cli_render_set_list(const struct ms_cli_style *style, const json_t *reply)
 {
 	static const struct ms_cli_column columns[] = {
-		{ "SET", false, 8 },
-		{ "MEMBERS", true, 0 },
-		{ "RULES", true, 0 },
-		{ "FROM", false, 8 },
+		{ "SET", false, 8, 0 },
+		{ "MEMBERS", true, 0, 0 },
+		{ "RULES", true, 0, 0 },
+		{ "FROM", false, 8, 0 },
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *set;
@@ -292,9 +293,9 @@ void ms_cli_render_set_list(const struct ms_cli_style *style, const json_t *repl
 
 void ms_cli_render_set_show(const struct ms_cli_style *style, const json_t *reply)
 {
-	static const struct ms_cli_column columns[] = { { "ADDRESS", false, 0 },
-							{ "TIMEOUT", true, 0 },
-							{ "FROM", false, 8 } };
+	static const struct ms_cli_column columns[] = { { "ADDRESS", false, 0, 0 },
+							{ "TIMEOUT", true, 0, 0 },
+							{ "FROM", false, 8, 0 } };
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *member;
 	char age[32];

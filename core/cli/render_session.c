@@ -66,10 +66,10 @@ static void add_session(struct ms_cli_table *table, const struct ms_cli_style *s
 struct ms_cli_table *ms_cli_render_session_table(void)
 {
 	static const struct ms_cli_column columns[] = {
-		{ "IFACE", false, 6 },    { "DIR", false, 0 }, { "PROTO", false, 0 },
-		{ "FROM", false, 12 },    { "TO", false, 12 }, { "STATE", false, 5 },
-		{ "BYTES >/<", true, 0 }, { "AGE", true, 0 },  { "IDLE", true, 0 },
-		{ "RULE", false, 6 },
+		{ "IFACE", false, 6, 0 },    { "DIR", false, 0, 0 }, { "PROTO", false, 0, 0 },
+		{ "FROM", false, 12, 0 },    { "TO", false, 12, 0 }, { "STATE", false, 0, 1 },
+		{ "BYTES >/<", true, 0, 0 }, { "AGE", true, 0, 2 },  { "IDLE", true, 0, 0 },
+		{ "RULE", false, 6, 0 },
 	};
 
 	return ms_cli_table_new(columns, ms_array_size(columns));
@@ -96,11 +96,11 @@ void ms_cli_render_session_list(const struct ms_cli_style *style, const json_t *
 
 void ms_cli_render_session_top(const struct ms_cli_style *style, const json_t *reply)
 {
-	static const struct ms_cli_column columns[] = { { "", false, 12 },
-							{ "SESSIONS", true, 0 },
-							{ "PACKETS", true, 0 },
-							{ "BYTES", true, 0 },
-							{ "BYTES/S", true, 0 } };
+	static const struct ms_cli_column columns[] = { { "", false, 12, 0 },
+							{ "SESSIONS", true, 0, 0 },
+							{ "PACKETS", true, 0, 0 },
+							{ "BYTES", true, 0, 0 },
+							{ "BYTES/S", true, 0, 0 } };
 	struct ms_cli_column titled[ms_array_size(columns)];
 	struct ms_cli_table *table;
 	const json_t *row;

@@ -9,6 +9,7 @@
 #include "core/base/cleanup.h"
 
 #define GAP 2
+#define LEFT_OUT SIZE_MAX
 
 struct cell {
 	char *text;
@@ -20,7 +21,7 @@ struct ms_cli_table {
 	size_t n_columns;
 	struct cell *cells;
 	size_t n_cells, allocated;
-	size_t *widths; /* 0 while nothing has been printed */
+	size_t *widths; /* LEFT_OUT = not shown */
 	bool is_begun;
 };
 
@@ -81,10 +82,12 @@ void ms_cli_table_add(struct ms_cli_table *table, enum ms_cli_tint tint, const c
 
 static size_t total_width(const struct ms_cli_table *table)
 {
-	size_t total = (table->n_columns - 1) * GAP;
+	size_t total = 0;
 
-	for (size_t i = 0; i < table->n_columns; i++)
-		total += table->widths[i];
+	for (size_t i = 0; i < table->n_columns; i++) {
+		if (table->widths[i] != LEFT_OUT)
+			total += table->widths[i] + (total ? GAP : 0);
+	}
 	return total;
 }
 
@@ -112,8 +115,23 @@ static size_t find_elastic(const struct ms_cli_table *table)
 	for (size_t i = 0; i < table->n_columns; i++) {
 		unsigned int narrow = table->columns[i].narrow;
 
-		if (narrow && table->widths[i] > narrow &&
+		if (narrow && table->widths[i] != LEFT_OUT && table->widths[i] > narrow &&
 		    (found == table->n_columns || table->widths[i] > table->widths[found]))
+			found = i;
+	}
+	return found;
+}
+
+/* The column that is missed least, or n_columns. */
+static size_t find_missable(const struct ms_cli_table *table)
+{
+	size_t found = table->n_columns;
+
+	for (size_t i = 0; i < table->n_columns; i++) {
+		unsigned int missed = table->columns[i].missed;
+
+		if (missed && table->widths[i] != LEFT_OUT &&
+		    (found == table->n_columns || missed > table->columns[found].missed))
 			found = i;
 	}
 	return found;
@@ -123,6 +141,12 @@ static void squeeze(struct ms_cli_table *table, size_t width)
 {
 	size_t column;
 
+	while (total_width(table) > width) {
+		column = find_missable(table);
+		if (column == table->n_columns)
+			break;
+		table->widths[column] = LEFT_OUT;
+	}
 	while (total_width(table) > width) {
 		column = find_elastic(table);
 		if (column == table->n_columns)
@@ -165,6 +189,8 @@ static void print_cell(const struct ms_cli_table *table, const struct ms_cli_sty
 	size_t pad = places < width ? width - places : 0;
 	bool is_last = column == table->n_columns - 1;
 
+	if (width == LEFT_OUT)
+		return;
 	if (table->columns[column].is_right)
 		fprintf(style->out, "%*s", (int)pad, "");
 	ms_cli_style_begin(style, tint);

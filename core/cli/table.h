@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tables that fit: where the terminal is too narrow, elastic columns give way, widest first, and
- * their texts lose their middle (veth1a2b…9f). Cells are added one after the other, row by row.
+ * Tables that fit: where the terminal is too narrow, columns that can be missed are left out, then
+ * elastic ones give way, widest first, and their texts lose their middle (veth1a2b…9f). Cells are
+ * added one after the other, row by row.
  */
 #ifndef MS_CORE_CLI_TABLE_H
 #define MS_CORE_CLI_TABLE_H
@@ -14,6 +15,7 @@ struct ms_cli_column {
 	const char *title;
 	bool is_right;       /* aligned */
 	unsigned int narrow; /* may be squeezed down to this; 0 = keeps its width */
+	unsigned int missed; /* may be left out, largest first; 0 = never */
 };
 
 struct ms_cli_table;

@@ -5,11 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -561,65 +558,6 @@ START_TEST(half_a_close_still_gets_its_answer)
 }
 END_TEST
 
-/* ---- the file ---- */
-
-static int open_another(struct ms_error *err)
-{
-	struct ms_control_server *other = NULL;
-	int r = ms_control_server_open(loop, socket_path, dispatch, NULL, &other, err);
-
-	if (r == 0)
-		ms_control_server_close(other);
-	return r;
-}
-
-START_TEST(a_living_daemons_socket_is_left_alone)
-{
-	struct ms_error err = MS_ERROR_INIT;
-
-	ck_assert_int_eq(open_another(&err), -EADDRINUSE);
-	ck_assert_ptr_nonnull(strstr(err.message, "another microsegd answers"));
-	ck_assert_int_eq(access(socket_path, F_OK), 0);
-}
-END_TEST
-
-START_TEST(a_dead_daemons_socket_is_replaced)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	server = ms_control_server_close(server);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	close(fd);
-	ck_assert_int_eq(open_another(NULL), 0);
-}
-END_TEST
-
-START_TEST(a_file_that_is_no_socket_is_left_alone)
-{
-	struct ms_error err = MS_ERROR_INIT;
-	int fd;
-
-	server = ms_control_server_close(server);
-	fd = open(socket_path, O_CREAT | O_EXCL | O_WRONLY, 0600);
-	close(fd);
-	ck_assert_int_eq(open_another(&err), -EEXIST);
-	ck_assert_int_eq(access(socket_path, F_OK), 0);
-	unlink(socket_path);
-}
-END_TEST
-
-START_TEST(mode_lets_in_owner_and_group_only)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat(socket_path, &st), 0);
-	ck_assert(S_ISSOCK(st.st_mode));
-	ck_assert_uint_eq(st.st_mode & 0117, 0);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("control/server");
@@ -648,10 +586,6 @@ int main(void)
 	tcase_add_test(tcase, a_stream_waits_for_its_reader);
 	tcase_add_test(tcase, a_slow_reader_of_events_loses_and_is_told);
 	tcase_add_test(tcase, half_a_close_still_gets_its_answer);
-	tcase_add_test(tcase, a_living_daemons_socket_is_left_alone);
-	tcase_add_test(tcase, a_dead_daemons_socket_is_replaced);
-	tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
-	tcase_add_test(tcase, mode_lets_in_owner_and_group_only);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

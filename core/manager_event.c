@@ -154,7 +154,7 @@ void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_if
 	case MS_KEEPER_FAILED:
 		if (manager->churn.failed++ == 0)
 			ms_log_error("iface", "cannot protect %s (%s): %s", entry->link.name,
-				     entry->group, strerror(-entry->error));
+				     entry->group, ms_attach_explain(entry->error));
 		break;
 	case MS_KEEPER_REPAIRED:
 		ms_log_warn("iface",

@@ -47,7 +47,7 @@ static void count_iface(void *user, struct ms_iface_entry *entry)
 	counts->by_state[entry->state]++;
 	if (entry->state == MS_IFACE_FAILED)
 		add_problem(counts->problems, "%s is not protected: %s", entry->link.name,
-			    strerror(-entry->error));
+			    ms_attach_explain(entry->error));
 	else if (entry->state == MS_IFACE_PENDING)
 		add_problem(counts->problems, "%s is not protected yet", entry->link.name);
 }

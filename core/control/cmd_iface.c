@@ -83,7 +83,7 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 			  "attach", ms_attach_how_name(entry->have), "zone", (int)entry->zone,
 			  "unfiltered_packets", (json_int_t)entry->unfiltered_packets, "repairs",
 			  (json_int_t)entry->repairs, "reason", entry->reason, "error",
-			  entry->error ? strerror(-entry->error) : "");
+			  entry->error ? ms_attach_explain(entry->error) : "");
 	if (shape && entry->attached_ns)
 		ms_control_shape_put(shape, "attached_ms",
 				     ms_control_shape_ms(now_ns() - entry->attached_ns));

@@ -27,6 +27,20 @@ const char *ms_attach_how_name(enum ms_attach_how how)
 	return how_names[how];
 }
 
+const char *ms_attach_explain(int result)
+{
+	switch (result) {
+	case -EBUSY:
+		return "an ingress qdisc is in the place of clsact: delete it, or say attach: tcx";
+	case -EPERM:
+		return "the folder of pinned links is not ours alone, or a capability is missing";
+	case -ENOTDIR:
+		return "the folder of pinned links is something else";
+	default:
+		return strerror(-result);
+	}
+}
+
 int ms_attacher_new(struct ms_dataplane *dp, struct ms_attacher **ret_attacher,
 		    struct ms_error *err)
 {

@@ -42,6 +42,9 @@ struct ms_attach_job {
  * program stands. -errno: the netlink socket is broken, no result is set. */
 int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, size_t count);
 
+/* Why an interface could not be attached, for a person: what a job's result means here. */
+const char *ms_attach_explain(int result);
+
 /* From the kernel: is exactly our program on each wanted hook, exactly once? */
 struct ms_attach_state {
 	enum ms_attach_how how; /* with both on it, tcx: it is asked first */

@@ -238,6 +238,21 @@ START_TEST(duplicates_over_both_ways_are_seen_and_mended)
 }
 END_TEST
 
+START_TEST(qdisc_in_the_way_is_named_and_stays)
+{
+	struct ms_attach_job job = { .ifindex = ms_hooks_ifindex("a0"), .how = MS_ATTACHED_TC };
+
+	ms_netns_run_command("tc qdisc add dev a0 ingress");
+	ck_assert_int_eq(ms_attacher_run(attacher, &job, 1), 0);
+	ck_assert_int_eq(job.result, -EBUSY);
+	ck_assert_ptr_nonnull(strstr(ms_attach_explain(job.result), "ingress qdisc"));
+	ms_netns_run_command("tc qdisc show dev a0 | grep -q 'qdisc ingress'");
+	ms_netns_run_command("tc qdisc del dev a0 ingress");
+	run("a0", MS_ATTACHED_TC);
+	must_be_on("a0", MS_ATTACHED_TC);
+}
+END_TEST
+
 START_TEST(what_passed_before_is_known_either_way)
 {
 	struct ms_attach_job job;
@@ -426,6 +441,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, short_lived_kinds_get_tc_and_lasting_ones_tcx);
 	tcase_add_test(tcase, loopback_is_judged_at_ingress_only);
+	tcase_add_test(tcase, qdisc_in_the_way_is_named_and_stays);
 	tcase_add_test(tcase, what_passed_before_is_known_either_way);
 	tcase_add_test(tcase, a_thousand_ends_in_one_run);
 	tcase_add_test(tcase, every_filter_goes_and_nothing_else);

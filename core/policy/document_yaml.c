@@ -124,8 +124,26 @@ static int refuse_error(struct ms_document_reader *reader, const struct fy_diag_
 	return ms_document_reader_refuse_at(reader, offset, "%s", error->msg);
 }
 
+/* Past blanks, line breaks and comments. */
+static size_t skip_blank(const struct ms_document_reader *reader, size_t at)
+{
+	while (at < reader->length) {
+		if (reader->text[at] == '#') {
+			while (at < reader->length && reader->text[at] != '\n')
+				at++;
+		} else if (memchr(" \t\r\n", reader->text[at], 4)) {
+			at++;
+		} else {
+			break;
+		}
+	}
+	return at;
+}
+
+/* Of some errors libfyaml says nothing (`>0`): then it is what comes next that cannot be read. */
 static int refuse_syntax(struct ms_document_reader *reader)
 {
+	size_t next = skip_blank(reader, reader->offset);
 	void *iterator = NULL;
 	struct fy_diag_error *error;
 
@@ -133,7 +151,9 @@ static int refuse_syntax(struct ms_document_reader *reader)
 		if (error->type == FYET_ERROR)
 			return refuse_error(reader, error);
 	}
-	return refuse_out_of_memory(reader);
+	if (next < reader->length && reader->text[next] == ':')
+		next = skip_blank(reader, next + 1);
+	return ms_document_reader_refuse_at(reader, next, "not YAML from here on");
 }
 
 static size_t token_offset(struct fy_token *token)
@@ -189,22 +209,6 @@ static int check_document_start(struct ms_document_reader *reader, struct fy_eve
 		at = (size_t)(newline + 1 - reader->text);
 	}
 	return 0;
-}
-
-/* Past blanks, line breaks and comments. */
-static size_t skip_blank(const struct ms_document_reader *reader, size_t at)
-{
-	while (at < reader->length) {
-		if (reader->text[at] == '#') {
-			while (at < reader->length && reader->text[at] != '\n')
-				at++;
-		} else if (memchr(" \t\r\n", reader->text[at], 4)) {
-			at++;
-		} else {
-			break;
-		}
-	}
-	return at;
 }
 
 static bool is_null_word(const char *text)

@@ -17,14 +17,14 @@
 
 static unsigned int seed;
 
-static unsigned int upto(unsigned int n)
+static unsigned int below(unsigned int n)
 {
 	return (unsigned int)rand_r(&seed) % n;
 }
 
 static bool often(void)
 {
-	return upto(3) > 0;
+	return below(3) > 0;
 }
 
 #define ck_append(array, count, value) ck_assert_int_eq(ms_array_append(array, count, value), 0)
@@ -34,9 +34,9 @@ static struct ms_cidr random_cidr(int family)
 	struct ms_cidr cidr = { .addr.family = (uint8_t)family };
 	unsigned int width = family == 4 ? 32 : 128;
 
-	cidr.len = (uint8_t)(often() ? upto(width + 1) : width);
+	cidr.len = (uint8_t)(often() ? below(width + 1) : width);
 	for (unsigned int bit = 0; bit < cidr.len; bit++) {
-		if (upto(2))
+		if (below(2))
 			cidr.addr.bytes[bit / 8] |= (uint8_t)(0x80 >> (bit % 8));
 	}
 	return cidr;
@@ -48,8 +48,8 @@ static char *random_name(const char *stem, size_t i)
 	static const char *const odd[] = { "true", "null", "1e3", "0x1f", "no", "7", "a.b-c_d" };
 	char buf[48];
 
-	if (upto(4) == 0)
-		snprintf(buf, sizeof(buf), "%s", odd[upto(ms_array_size(odd))]);
+	if (below(4) == 0)
+		snprintf(buf, sizeof(buf), "%s", odd[below(ms_array_size(odd))]);
 	else
 		snprintf(buf, sizeof(buf), "%s", stem);
 	/* Unique by its end; some stay as odd as they are. */
@@ -91,23 +91,23 @@ static char *random_comment(void)
 		"=",
 	};
 
-	return strdup(comments[upto(ms_array_size(comments))]);
+	return strdup(comments[below(ms_array_size(comments))]);
 }
 
 static void add_addresses(struct ms_address **array, size_t *count, unsigned int families)
 {
-	size_t n = 1 + upto(3);
+	size_t n = 1 + below(3);
 
 	for (size_t i = 0; i < n; i++) {
 		struct ms_address address = { .kind = MS_ADDRESS_CIDR };
 
-		if (upto(4) == 0) {
+		if (below(4) == 0) {
 			address.kind = MS_ADDRESS_SET;
-			address.set = strdup(upto(2) ? "office" : MS_SET_HOST);
+			address.set = strdup(below(2) ? "office" : MS_SET_HOST);
 		} else {
 			address.cidr = random_cidr(families == 1   ? 4
 						   : families == 2 ? 6
-						   : upto(2)       ? 4
+						   : below(2)      ? 4
 								   : 6);
 		}
 		ck_append(array, count, address);
@@ -116,14 +116,14 @@ static void add_addresses(struct ms_address **array, size_t *count, unsigned int
 
 static void add_ports(struct ms_port_range **array, size_t *count)
 {
-	size_t n = 1 + upto(4);
+	size_t n = 1 + below(4);
 
 	for (size_t i = 0; i < n; i++) {
 		struct ms_port_range range;
 
-		range.first = (uint16_t)upto(65536);
-		range.last = (uint16_t)(upto(2) ? range.first
-						: range.first + upto(65536u - range.first));
+		range.first = (uint16_t)below(65536);
+		range.last = (uint16_t)(below(2) ? range.first
+						 : range.first + below(65536u - range.first));
 		ck_append(array, count, range);
 	}
 }
@@ -132,37 +132,37 @@ static void add_match(struct ms_rule *rule)
 {
 	static const uint8_t port_protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 	/* Both lists of one family: others may be refused, which is another test's. */
-	unsigned int families = 1 + upto(2);
+	unsigned int families = 1 + below(2);
 
-	if (upto(4) == 0) {
+	if (below(4) == 0) {
 		uint8_t proto = families == 1 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-		size_t n = upto(4);
+		size_t n = below(4);
 
 		ck_append(&rule->protos, &rule->n_protos, proto);
 		for (size_t i = 0; i < n; i++) {
-			struct ms_icmp_match icmp = { (uint8_t)upto(256),
-						      (int16_t)(upto(2) ? -1 : (int)upto(256)) };
+			struct ms_icmp_match icmp = { (uint8_t)below(256),
+						      (int16_t)(below(2) ? -1 : (int)below(256)) };
 
 			ck_append(&rule->icmps, &rule->n_icmps, icmp);
 		}
-	} else if (upto(3)) {
-		size_t n = 1 + upto(3);
+	} else if (below(3)) {
+		size_t n = 1 + below(3);
 
 		for (size_t i = 0; i < n; i++)
 			ck_append(&rule->protos, &rule->n_protos, port_protos[i]);
 		if (often())
 			add_ports(&rule->dports, &rule->n_dports);
-		if (upto(4) == 0)
+		if (below(4) == 0)
 			add_ports(&rule->sports, &rule->n_sports);
 	} else {
-		ck_append(&rule->protos, &rule->n_protos, (uint8_t)(140 + upto(100)));
+		ck_append(&rule->protos, &rule->n_protos, (uint8_t)(140 + below(100)));
 	}
 	if (often())
 		add_addresses(&rule->from, &rule->n_from, families);
 	if (often())
 		add_addresses(&rule->to, &rule->n_to, families);
-	for (size_t i = upto(8); i < 2; i++)
-		ck_append(&rule->vlans, &rule->n_vlans, (uint16_t)upto(4095));
+	for (size_t i = below(8); i < 2; i++)
+		ck_append(&rule->vlans, &rule->n_vlans, (uint16_t)below(4095));
 }
 
 static void add_rule(struct ms_policy *policy, size_t i)
@@ -170,23 +170,23 @@ static void add_rule(struct ms_policy *policy, size_t i)
 	struct ms_rule rule = {
 		.origin.source = MS_SOURCE_FILE,
 		.id = random_name("web/http", i + 1),
-		.dirs = (uint8_t)(1 + upto(3)),
-		.verdict = upto(2) ? MS_VERDICT_DENY : MS_VERDICT_ALLOW,
-		.log = upto(2),
-		.established = (enum ms_established)upto(3),
-		.mode = upto(2)   ? MS_MODE_INHERIT
-			: upto(2) ? MS_MODE_AUDIT
-				  : MS_MODE_ENFORCE,
-		.priority = (uint16_t)(upto(2) ? MS_RULE_PRIORITY_DEFAULT : upto(65536)),
-		.fallback = upto(2) ? MS_VERDICT_DENY : MS_VERDICT_ALLOW,
-		.expires = upto(2) ? 0 : 1 + (int64_t)upto(2000000000),
+		.dirs = (uint8_t)(1 + below(3)),
+		.verdict = below(2) ? MS_VERDICT_DENY : MS_VERDICT_ALLOW,
+		.log = below(2),
+		.established = (enum ms_established)below(3),
+		.mode = below(2)   ? MS_MODE_INHERIT
+			: below(2) ? MS_MODE_AUDIT
+				   : MS_MODE_ENFORCE,
+		.priority = (uint16_t)(below(2) ? MS_RULE_PRIORITY_DEFAULT : below(65536)),
+		.fallback = below(2) ? MS_VERDICT_DENY : MS_VERDICT_ALLOW,
+		.expires = below(2) ? 0 : 1 + (int64_t)below(2000000000),
 	};
 
-	if (rule.log && upto(2))
-		rule.log_every_ns = (1 + upto(100000)) * 1000000ULL;
-	if (upto(2))
+	if (rule.log && below(2))
+		rule.log_every_ns = (1 + below(100000)) * 1000000ULL;
+	if (below(2))
 		rule.comment = random_comment();
-	for (size_t n = upto(3); n > 0; n--)
+	for (size_t n = below(3); n > 0; n--)
 		ck_append(&rule.groups, &rule.n_groups, random_name("web", n));
 	add_match(&rule);
 	ck_append(&policy->rules, &policy->n_rules, rule);
@@ -198,8 +198,8 @@ static void add_patterns(struct ms_pattern **array, size_t *count)
 		"eth0", "br-*", "/cali[0-9a-f]+/", "veth?", "/(a|b){2}[^x]$/", "[a-c]*", "true", "0"
 	};
 
-	for (size_t n = 1 + upto(3); n > 0; n--) {
-		struct ms_pattern pattern = { strdup(patterns[upto(ms_array_size(patterns))]) };
+	for (size_t n = 1 + below(3); n > 0; n--) {
+		struct ms_pattern pattern = { strdup(patterns[below(ms_array_size(patterns))]) };
 
 		ck_append(array, count, pattern);
 	}
@@ -212,12 +212,12 @@ static void add_selectors(struct ms_selector **array, size_t *count, size_t n)
 	for (; n > 0; n--) {
 		struct ms_selector selector = { 0 };
 
-		for (size_t k = 1 + upto(3); k > 0; k--)
+		for (size_t k = 1 + below(3); k > 0; k--)
 			ck_append(&selector.kinds, &selector.n_kinds,
-				  strdup(kinds[upto(ms_array_size(kinds))]));
-		if (upto(2))
+				  strdup(kinds[below(ms_array_size(kinds))]));
+		if (below(2))
 			add_patterns(&selector.names, &selector.n_names);
-		if (upto(2))
+		if (below(2))
 			add_patterns(&selector.masters, &selector.n_masters);
 		ck_append(array, count, selector);
 	}
@@ -228,16 +228,16 @@ static void add_group(struct ms_policy *policy, size_t i)
 	struct ms_group_def group = {
 		.origin.source = MS_SOURCE_FILE,
 		.name = random_name("group", i + 1),
-		.default_verdict = { (enum ms_verdict)upto(2), (enum ms_verdict)upto(2) },
-		.side = (enum ms_side_choice)upto(3),
-		.mode = (enum ms_mode)upto(3),
-		.attach = (enum ms_attach_choice)upto(3),
-		.non_ip = (enum ms_verdict)upto(2),
-		.unready = (enum ms_unready)upto(2),
+		.default_verdict = { (enum ms_verdict)below(2), (enum ms_verdict)below(2) },
+		.side = (enum ms_side_choice)below(3),
+		.mode = (enum ms_mode)below(3),
+		.attach = (enum ms_attach_choice)below(3),
+		.non_ip = (enum ms_verdict)below(2),
+		.unready = (enum ms_unready)below(2),
 	};
 
-	add_selectors(&group.match, &group.n_match, 1 + upto(3));
-	add_selectors(&group.exclude, &group.n_exclude, upto(3));
+	add_selectors(&group.match, &group.n_match, 1 + below(3));
+	add_selectors(&group.exclude, &group.n_exclude, below(3));
 	ck_append(&policy->groups, &policy->n_groups, group);
 }
 
@@ -248,11 +248,11 @@ static void add_set(struct ms_policy *policy, size_t i)
 		.name = random_name("office", i),
 	};
 
-	for (size_t n = 1 + upto(40); n > 0; n--) {
+	for (size_t n = 1 + below(40); n > 0; n--) {
 		struct ms_set_member member = {
 			.origin.source = MS_SOURCE_FILE,
-			.cidr = random_cidr(upto(2) ? 4 : 6),
-			.timeout_ns = upto(3) ? 0 : (1 + upto(1000)) * 1000000000ULL,
+			.cidr = random_cidr(below(2) ? 4 : 6),
+			.timeout_ns = below(3) ? 0 : (1 + below(1000)) * 1000000000ULL,
 		};
 		bool is_new = true;
 
@@ -268,15 +268,15 @@ static void add_failsafe(struct ms_policy *policy)
 {
 	policy->failsafe.present = true;
 	for (int dir = 0; dir < MS_DIR__COUNT; dir++) {
-		for (size_t n = upto(4); n > 0; n--) {
+		for (size_t n = below(4); n > 0; n--) {
 			struct ms_failsafe_entry entry = {
-				.proto = upto(2) ? IPPROTO_TCP : IPPROTO_UDP,
-				.port = (uint16_t)(1 + upto(65535)),
-				.has_peer = upto(2),
+				.proto = below(2) ? IPPROTO_TCP : IPPROTO_UDP,
+				.port = (uint16_t)(1 + below(65535)),
+				.has_peer = below(2),
 			};
 
 			if (entry.has_peer)
-				entry.peer = random_cidr(upto(2) ? 4 : 6);
+				entry.peer = random_cidr(below(2) ? 4 : 6);
 			ck_append(&policy->failsafe.entries[dir], &policy->failsafe.n_entries[dir],
 				  entry);
 		}
@@ -285,13 +285,13 @@ static void add_failsafe(struct ms_policy *policy)
 
 static void make_policy(struct ms_policy *policy)
 {
-	for (size_t i = 0, n = upto(4); i < n; i++)
+	for (size_t i = 0, n = below(4); i < n; i++)
 		add_group(policy, i);
-	for (size_t i = 0, n = upto(4); i < n; i++)
+	for (size_t i = 0, n = below(4); i < n; i++)
 		add_set(policy, i + 1);
-	if (upto(2))
+	if (below(2))
 		add_failsafe(policy);
-	for (size_t i = 0, n = upto(20); i < n; i++)
+	for (size_t i = 0, n = below(20); i < n; i++)
 		add_rule(policy, i);
 }
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ms_check.h"
+
+#define SECOND_NS 1000000000ULL
+
+static char path[] = "/tmp/ms-config-XXXXXX";
+
+static void write_config(const char *text)
+{
+	ms_cleanup(ms_close_fd) int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void remove_config(void)
+{
+	unlink(path);
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+}
+
+static int read_config(const char *text, struct ms_config *config, struct ms_error *err)
+{
+	int r;
+
+	write_config(text);
+	r = ms_config_read(config, path, err);
+	remove_config();
+	return r;
+}
+
+START_TEST(every_key_is_read)
+{
+	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+	char said[1024];
+	int r;
+
+	ck_assert_int_eq(ms_config_init(&config), 0);
+	r = read_config(
+		"policy: /srv/policy\n"
+		"limits: { sessions: 4096, half_open: auto, rules: 500, events: 20 }\n"
+		"timeouts: { tcp_syn: 1s, tcp_established: 2h, tcp_fin: 3s, udp_oneway: 4s, "
+		"udp_twoway: 5m, icmp: 6s, other: 7s }\n"
+		"adopt_grace: 0s\n"
+		"log: { level: debug, events: all }\n"
+		"plugins: {}\n",
+		&config, &err);
+	ck_assert_msg(r == 0, "%s", ms_error_format(&err, said, sizeof(said)));
+	ck_assert_str_eq(config.policy, "/srv/policy");
+	ck_assert_uint_eq(config.sessions, 4096);
+	ck_assert_uint_eq(config.half_open, 0);
+	ck_assert_uint_eq(config.rules_max, 500);
+	ck_assert_uint_eq(config.events_max, 20);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_SYN], SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_ESTABLISHED], 7200 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_FIN], 3 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_UDP_ONEWAY], 4 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_UDP_TWOWAY], 300 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_ICMP], 6 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_OTHER], 7 * SECOND_NS);
+	ck_assert_uint_eq(config.adopt_grace_ns, 0);
+	ck_assert_int_eq(config.log_level, MS_LOG_DEBUG);
+	ck_assert_int_eq(config.log_events, MS_LOG_EVENTS_ALL);
+}
+END_TEST
+
+/* Nothing, comments only, and the file that is installed say the same: the defaults. */
+START_TEST(what_is_not_said_is_the_default)
+{
+	static const char *const texts[] = { "", "# nothing\n", "log: { level: info }\n", NULL };
+	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
+
+	ck_assert_int_eq(ms_config_init(&config), 0);
+	if (texts[_i])
+		ck_assert_int_eq(read_config(texts[_i], &config, NULL), 0);
+	else
+		ck_assert_int_eq(ms_config_read(&config, MS_CONFIG_EXAMPLE, NULL), 0);
+	ck_assert_str_eq(config.policy, "/etc/microseg/policy.d");
+	ck_assert_uint_eq(config.sessions, 0);
+	ck_assert_uint_eq(config.rules_max, 100000);
+	ck_assert_uint_eq(config.events_max, 10000);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_SYN], 20 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_ESTABLISHED], 86400 * SECOND_NS);
+	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_OTHER], 60 * SECOND_NS);
+	ck_assert_uint_eq(config.adopt_grace_ns, 60 * SECOND_NS);
+	ck_assert_int_eq(config.log_level, MS_LOG_INFO);
+	ck_assert_int_eq(config.log_events, MS_LOG_EVENTS_DENY);
+}
+END_TEST
+
+static const struct {
+	const char *text, *word;
+	unsigned int line, column;
+} refused[] = {
+	{ "policy: /a\npolcy: /b\n", "polcy", 2, 1 },
+	{ "policy: policy.d\n", "policy.d", 1, 9 },
+	{ "policy: 5\n", "5", 1, 9 },
+	{ "limits: { session: 5 }\n", "session", 1, 11 },
+	{ "limits: { sessions: 5 }\n", "5", 1, 21 },
+	{ "limits: { sessions: \"4096\" }\n", "4096", 1, 21 },
+	{ "limits: { rules: 0 }\n", "0", 1, 18 },
+	{ "limits: { rules: 100001 }\n", "100001", 1, 18 },
+	{ "limits:\n", "limits", 1, 1 },
+	{ "timeouts: { tcp: 5s }\n", "tcp", 1, 13 },
+	{ "timeouts: { icmp: 5 }\n", "5", 1, 19 },
+	{ "timeouts: { icmp: 0s }\n", "0s", 1, 19 },
+	{ "adopt_grace: 2h\n", "2h", 1, 14 },
+	{ "log: { level: verbose }\n", "verbose", 1, 15 },
+	{ "log: { events: drop }\n", "drop", 1, 16 },
+	{ "plugins: { ratelimit: {} }\n", "ratelimit", 1, 12 },
+	{ "plugins: [ratelimit]\n", "[", 1, 10 },
+	{ "- policy\n", "-", 1, 1 },
+	{ "log: &a { level: info }\n", "&a", 1, 6 },
+	{ "log: { level: info, level: info }\n", "level", 1, 21 },
+	{ "policy: /a\n---\npolicy: /b\n", "---", 2, 1 },
+};
+
+START_TEST(is_refused_at_its_word_and_nothing_changes)
+{
+	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_config before;
+
+	ck_assert_int_eq(ms_config_init(&config), 0);
+	before = config;
+	ck_assert_int_eq(read_config(refused[_i].text, &config, &err), -EINVAL);
+	ck_assert_str_eq(err.word, refused[_i].word);
+	ck_assert_uint_eq(err.line, refused[_i].line);
+	ck_assert_uint_eq(err.column, refused[_i].column);
+	ck_assert_mem_eq(&config, &before, sizeof(config));
+	ck_assert_str_eq(config.policy, MS_CONFIG_POLICY);
+}
+END_TEST
+
+START_TEST(absent_file_is_told_apart)
+{
+	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
+
+	ck_assert_int_eq(ms_config_init(&config), 0);
+	ck_assert_int_eq(ms_config_read(&config, "/nonexistent/microseg.yaml", NULL), -ENOENT);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tcase = tcase_create("config");
+
+	tcase_add_test(tcase, every_key_is_read);
+	tcase_add_loop_test(tcase, what_is_not_said_is_the_default, 0, 4);
+	tcase_add_loop_test(tcase, is_refused_at_its_word_and_nothing_changes, 0,
+			    ms_array_size(refused));
+	tcase_add_test(tcase, absent_file_is_told_apart);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	return ms_check_run(make_suite());
+}

@@ -31,6 +31,8 @@ usage: ./setup.sh VERB [OPTIONS]
   run            try it: build, protect every interface, block nothing; Ctrl-C removes everything
                  (--interface PATTERN, repeatable: only these interfaces)
   test [LANE..]  build and run the tests: unit check bpf netns kernels package sanitize
+  bench [--quick]  measure, and write docs/performance.md (--only program: one section;
+                 --baseline OBJ:PROG: beside another TC program; --rules DIR: ClassBench files)
   install        into /usr/local, with unit, man pages and an example policy; starts nothing
   uninstall      stop, clean up, remove what install put there (--purge: /etc/microseg too)
   package        build/microseg_VERSION_ARCH.deb
@@ -101,6 +103,7 @@ packages_package() {
 
 packages_test() {
   packages_package
+  packages_bench
   echo check valgrind jq procps iputils-ping ethtool wget iptables nftables podman runc conmon \
     containernetworking-plugins busybox-static cpio xz-utils util-linux
   case $(distribution) in
@@ -109,6 +112,10 @@ packages_test() {
       qemu-system-x86 kmod debootstrap
     ;;
   esac
+}
+
+packages_bench() {
+  echo check gnuplot-nox iperf3 nftables
 }
 
 missing_packages() {
@@ -248,6 +255,17 @@ verb_test() {
   exec "$top/tests/run.sh" "$@"
 }
 
+verb_bench() {
+  need_root bench
+  need_kernel
+  # shellcheck disable=SC2046  # a list of words on purpose
+  install_packages $(packages_build) $(packages_bench)
+  need_compiler
+  [ -f "$top/build/test/build.ninja" ] || as_builder cmake --preset test
+  as_builder ninja -C "$top/build/test" microseg-bench microsegd microsegctl
+  exec "$top/tests/bench/run.sh" "$@"
+}
+
 installed_manifest=/usr/local/lib/microseg/install_manifest
 
 verb_install() {
@@ -300,7 +318,7 @@ verb_package() {
 }
 
 case ${1:-} in
-deps | build | run | test | install | uninstall | package)
+deps | build | run | test | bench | install | uninstall | package)
   verb=$1
   shift
   "verb_$verb" "$@"

@@ -72,14 +72,14 @@ says 1 'there is no verb "start"' start
 says 0 'All packages are there.' deps
 says 0 '' build
 
-for verb in run test install uninstall; do
+for verb in run test bench install uninstall; do
   machine
   fake id 'echo 1000'
   says 1 "$verb needs root: sudo ./setup.sh $verb" $verb
   undisturbed
 done
 
-for verb in run test install; do
+for verb in run test bench install; do
   machine
   fake uname 'case $1 in -m) echo x86_64 ;; *) echo 5.10.0-30-amd64 ;; esac'
   says 1 'kernel 5.10.0-30-amd64 is too old: microseg needs 6.1 or newer' $verb

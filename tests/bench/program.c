@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a packet costs in the program, without a hook: one warm flow, first packets, streams of many
+ * flows in random order. Everything beside a program that does nothing and, if given, a baseline.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/lib/packet.h"
+#include "core/event/event.h"
+#include "tests/bench/baseline.h"
+#include "tests/bench/drive.h"
+#include "tests/bench/result.h"
+#include "tests/bench/world.h"
+
+#define MIN_TABLE 131072
+#define CHUNK 16384 /* flows made two-way at a time; no one-way table is smaller */
+
+struct flow_case {
+	struct ms_bench_world *world; /* NULL = not ours */
+	int program;
+	struct ms_bench_frame frame;
+	uint32_t repeat;
+	uint32_t mask; /* stream: flows - 1; 0 = the one frame */
+	int family;
+	uint32_t *next;        /* first packets: the first flow that was never seen */
+	enum ms_reason reason; /* how ours must have decided, or nothing was measured */
+	enum ms_verdict verdict;
+};
+
+static uint32_t repeats(const struct ms_bench *bench, uint32_t full)
+{
+	return bench->smoke ? full / 100 : bench->quick ? full / 4 : full;
+}
+
+static uint64_t decided(const struct flow_case *c)
+{
+	struct ms_stats stats;
+
+	if (!c->world)
+		return 0;
+	if (ms_dataplane_stats(c->world->dp, &stats) < 0)
+		ms_bench_fail("the datapath's counters cannot be read");
+	return stats.packets[c->reason][c->verdict];
+}
+
+static double run_case(const struct flow_case *c)
+{
+	struct ms_bench_plan *plan = ms_bench_drive()->plan;
+
+	if (c->next) {
+		*c->next += c->repeat;
+		return ms_bench_sequence(c->program, c->family, 0, *c->next - c->repeat, c->repeat);
+	}
+	if (c->mask == 0)
+		return ms_bench_run(c->program, &c->frame, c->repeat, NULL);
+	plan->family = (uint32_t)c->family;
+	plan->reverse = 0;
+	plan->order = MS_BENCH_RANDOM;
+	plan->mask = c->mask;
+	return ms_bench_stream(c->program, &c->frame, c->repeat);
+}
+
+static double measure(void *user)
+{
+	const struct flow_case *c = user;
+	uint64_t before = decided(c);
+	double cost = run_case(c);
+	uint64_t moved = decided(c) - before;
+
+	/* A flow in a thousand may have lost its place in a full set. */
+	if (c->world && (moved > c->repeat || moved < c->repeat - c->repeat / 1000))
+		ms_bench_fail("of %u packets %llu were decided as %s, %s", c->repeat,
+			      (unsigned long long)moved, ms_reason_name(c->reason),
+			      ms_verdict_name(c->verdict));
+	return cost;
+}
+
+static int entry(const struct ms_bench_world *world, enum ms_hook hook)
+{
+	return ms_dataplane_program(world->dp, hook);
+}
+
+/* The frames that make a flow two-way, one of each. */
+static void establish(const struct ms_bench_world *world, int family, int proto)
+{
+	struct ms_bench_frame frame = ms_bench_frame(family, proto, 0, MS_TCP_SYN_FLAG);
+
+	ms_bench_run(entry(world, MS_HOOK_INGRESS), &frame, 1, NULL);
+	frame = ms_bench_frame(family, proto, 1, MS_TCP_SYN_FLAG | MS_TCP_ACK_FLAG);
+	ms_bench_run(entry(world, MS_HOOK_EGRESS), &frame, 1, NULL);
+	frame = ms_bench_frame(family, proto, 0, MS_TCP_ACK_FLAG);
+	ms_bench_run(entry(world, MS_HOOK_INGRESS), &frame, 1, NULL);
+}
+
+static void establish_stream(const struct ms_bench_world *world, int family, uint32_t flows)
+{
+	for (uint32_t first = 0; first < flows; first += CHUNK) {
+		uint32_t count = flows - first < CHUNK ? flows - first : CHUNK;
+
+		ms_bench_sequence(entry(world, MS_HOOK_INGRESS), family, 0, first, count);
+		ms_bench_sequence(entry(world, MS_HOOK_EGRESS), family, 1, first, count);
+	}
+}
+
+static struct flow_case hit_case(struct ms_bench_world *world, int family, int proto,
+				 uint32_t repeat)
+{
+	return (struct flow_case) {
+		.world = world,
+		.program = entry(world, MS_HOOK_INGRESS),
+		.frame = ms_bench_frame(family, proto, 0, MS_TCP_ACK_FLAG),
+		.repeat = repeat,
+		.family = family,
+		.reason = MS_REASON_SESSION,
+		.verdict = MS_VERDICT_ALLOW,
+	};
+}
+
+static struct flow_case like(const struct flow_case *c, int program)
+{
+	struct flow_case other = *c;
+
+	other.world = NULL;
+	other.program = program;
+	return other;
+}
+
+static void put_rules(struct ms_bench_world *world, size_t count)
+{
+	struct ms_bench_rules filler =
+		ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count > 2 ? count - 2 : 0, 1);
+
+	if (ms_bench_world_put_rules(world, &filler) < 0)
+		ms_bench_fail("%zu rules do not fit", count);
+	ms_bench_rules_fini(&filler);
+}
+
+/* ---- one flow ---- */
+
+static void warm(const struct ms_bench *bench)
+{
+	static const struct {
+		const char *row;
+		int family, proto;
+	} rows[] = {
+		{ "TCP over IPv4, hit", 4, IPPROTO_TCP },
+		{ "UDP over IPv4, hit", 4, IPPROTO_UDP },
+		{ "TCP over IPv6, hit", 6, IPPROTO_TCP },
+	};
+	uint32_t repeat = repeats(bench, 1000000);
+	struct ms_bench_world *world = ms_bench_world_open(MIN_TABLE, MIN_TABLE);
+	struct ms_bench_baseline baseline = ms_bench_baseline_open(bench, MIN_TABLE);
+
+	put_rules(world, 10);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct flow_case ours = hit_case(world, rows[i].family, rows[i].proto, repeat);
+		struct flow_case noop = like(&ours, ms_bench_drive()->noop);
+		struct flow_case theirs = like(&ours, baseline.program);
+		const struct ms_bench_variant variants[] = {
+			{ "no-op", measure, &noop },
+			{ "microseg", measure, &ours },
+			{ "baseline", measure, &theirs },
+		};
+
+		establish(world, rows[i].family, rows[i].proto);
+		/* The baseline has no IPv6: it lets it pass unread. */
+		ms_bench_compare(bench, "warm", rows[i].row, variants,
+				 baseline.program >= 0 && rows[i].family == 4 ? 3 : 2);
+	}
+	ms_bench_baseline_close(&baseline);
+	ms_bench_world_close(world);
+}
+
+/* ---- what a hit is compared with ---- */
+
+static void against_hit(const struct ms_bench *bench)
+{
+	static const size_t sizes[] = { 1000, 10000 };
+	uint32_t repeat = repeats(bench, 1000000);
+	struct ms_bench_world *world = ms_bench_world_open(MIN_TABLE, MIN_TABLE);
+	struct flow_case hit = hit_case(world, 4, IPPROTO_UDP, repeat);
+	struct flow_case noop = like(&hit, ms_bench_drive()->noop);
+	struct flow_case other;
+	const struct ms_bench_variant variants[] = {
+		{ "no-op", measure, &noop },
+		{ "this", measure, &other },
+		{ "IPv4 hit", measure, &hit },
+	};
+	char row[64];
+
+	put_rules(world, 10);
+	establish(world, 4, IPPROTO_UDP);
+	establish(world, 6, IPPROTO_UDP);
+
+	other = hit_case(world, 6, IPPROTO_UDP, repeat);
+	ms_bench_compare(bench, "hit", "IPv6 hit", variants, 3);
+
+	other = hit;
+	other.frame.bytes[26] = 11; /* from 11.0.0.0, which no rule allows */
+	other.reason = MS_REASON_DEFAULT;
+	other.verdict = MS_VERDICT_DENY;
+	ms_bench_compare(bench, "hit", "denied packet, repeated", variants, 3);
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct ms_bench_world *larger = ms_bench_world_open(MIN_TABLE, MIN_TABLE);
+
+		put_rules(larger, sizes[i]);
+		establish(larger, 4, IPPROTO_UDP);
+		other = hit_case(larger, 4, IPPROTO_UDP, repeat);
+		snprintf(row, sizeof(row), "IPv4 hit under %zu rules", sizes[i]);
+		ms_bench_compare(bench, "hit", row, variants, 3);
+		ms_bench_world_close(larger);
+	}
+	ms_bench_world_close(world);
+}
+
+/* ---- first packets ---- */
+
+static void first_packets(const struct ms_bench *bench)
+{
+	static const size_t sizes[] = { 10, 1000, 10000 };
+	uint32_t table = bench->quick ? MIN_TABLE : 1048576;
+	uint32_t repeat = table / 4 / (bench->rounds + 1);
+	struct ms_bench_baseline baseline;
+	uint32_t ours_next, theirs_next;
+	char row[64];
+
+	if (repeat > 16384)
+		repeat = 16384;
+	if (bench->smoke)
+		repeat = 1024;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct ms_bench_world *world = ms_bench_world_open(table, table);
+		struct flow_case ours = hit_case(world, 4, IPPROTO_UDP, repeat);
+		struct flow_case noop, theirs;
+		const struct ms_bench_variant variants[] = {
+			{ "no-op", measure, &noop },
+			{ "microseg", measure, &ours },
+			{ "baseline", measure, &theirs },
+		};
+		unsigned int n_variants;
+
+		baseline = ms_bench_baseline_open(bench, table);
+		n_variants = baseline.program >= 0 ? 3 : 2;
+		put_rules(world, sizes[i]);
+		ours_next = theirs_next = 0;
+		ours.next = &ours_next;
+		ours.reason = MS_REASON_RULE;
+		noop = like(&ours, ms_bench_drive()->noop);
+		noop.next = &(uint32_t) { 0 };
+		theirs = like(&ours, baseline.program);
+		theirs.next = &theirs_next;
+		snprintf(row, sizeof(row), "first packet, room, %zu rules", sizes[i]);
+		ms_bench_compare(bench, "first", row, variants, n_variants);
+		if (sizes[i] <= 1000) {
+			/* What was new is filled up twice over. */
+			uint32_t fill = table + table / 4;
+
+			ms_bench_sequence(ours.program, 4, 0, ours_next, fill);
+			ours_next += fill;
+			if (n_variants == 3) {
+				ms_bench_sequence(theirs.program, 4, 0, theirs_next, fill);
+				theirs_next += fill;
+			}
+			snprintf(row, sizeof(row), "first packet, full, %zu rules", sizes[i]);
+			ms_bench_compare(bench, "first", row, variants, n_variants);
+		}
+		ms_bench_baseline_close(&baseline);
+		ms_bench_world_close(world);
+	}
+}
+
+/* ---- streams ---- */
+
+static void stream(const struct ms_bench *bench, uint32_t flows, int family)
+{
+	uint32_t table = 2 * flows > MIN_TABLE ? 2 * flows : MIN_TABLE;
+	uint32_t repeat = repeats(bench, 400000);
+	struct ms_bench_world *world = ms_bench_world_open(table, MIN_TABLE);
+	struct ms_bench_baseline baseline = ms_bench_baseline_open(bench, table);
+	struct flow_case ours = hit_case(world, family, IPPROTO_UDP, repeat);
+	struct flow_case noop = like(&ours, ms_bench_drive()->noop);
+	struct flow_case theirs = like(&ours, baseline.program);
+	const struct ms_bench_variant variants[] = {
+		{ "no-op", measure, &noop },
+		{ "microseg", measure, &ours },
+		{ "baseline", measure, &theirs },
+	};
+	int compared = baseline.program >= 0 && family == 4;
+	char row[64];
+
+	put_rules(world, 10);
+	establish_stream(world, family, flows);
+	if (compared)
+		ms_bench_sequence(baseline.program, family, 0, 0, flows);
+	ours.mask = noop.mask = theirs.mask = flows - 1;
+	if (flows == 1) {
+		/* The driver's way also for one flow, so that the rows compare. */
+		ours.mask = noop.mask = theirs.mask = 1;
+		establish_stream(world, family, 2);
+		if (compared)
+			ms_bench_sequence(baseline.program, family, 0, 0, 2);
+	}
+	snprintf(row, sizeof(row), "IPv%d, %u", family, flows);
+	ms_bench_compare(bench, "stream", row, variants, compared ? 3 : 2);
+	ms_bench_baseline_close(&baseline);
+	ms_bench_world_close(world);
+}
+
+void ms_bench_program(const struct ms_bench *bench)
+{
+	static const uint32_t flows[] = { 1, 1u << 10, 1u << 16, 1u << 20 };
+
+	ms_bench_world_enter();
+	warm(bench);
+	against_hit(bench);
+	first_packets(bench);
+	for (size_t i = 0; i < sizeof(flows) / sizeof(flows[0]); i++) {
+		bool large = flows[i] >= 1u << 20;
+
+		if (!large || !bench->smoke)
+			stream(bench, flows[i], 4);
+		if (!large || !bench->quick)
+			stream(bench, flows[i], 6);
+	}
+}

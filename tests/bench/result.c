@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/bench/result.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+
+void ms_bench_fail(const char *format, ...)
+{
+	va_list args;
+
+	fputs("bench: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t ms_bench_cpu_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t ms_bench_wall_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+void ms_bench_sample(const struct ms_bench *bench, const char *table, const char *row,
+		     const char *column, unsigned int round, double value)
+{
+	fprintf(bench->out, "%s\t%s\t%s\t%u\t%.2f\n", table, row, column, round, value);
+	fflush(bench->out);
+}
+
+void ms_bench_word(const struct ms_bench *bench, const char *table, const char *row,
+		   const char *column, const char *word)
+{
+	fprintf(bench->out, "%s\t%s\t%s\t0\t%s\n", table, row, column, word);
+	fflush(bench->out);
+}
+
+void ms_bench_compare(const struct ms_bench *bench, const char *table, const char *row,
+		      const struct ms_bench_variant *variants, unsigned int n_variants)
+{
+	/* One round unseen: caches, branch predictors, the CPU's clock. */
+	for (unsigned int i = 0; i < n_variants; i++)
+		variants[i].measure(variants[i].user);
+	for (unsigned int round = 0; round < bench->rounds; round++) {
+		for (unsigned int i = 0; i < n_variants; i++) {
+			const struct ms_bench_variant *variant =
+				&variants[(i + round) % n_variants];
+
+			ms_bench_sample(bench, table, row, variant->column, round,
+					variant->measure(variant->user));
+		}
+	}
+}

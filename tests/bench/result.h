@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Samples as lines of tab-separated text, for table.awk and plot.sh:
+ *
+ *	TABLE ROW COLUMN ROUND VALUE
+ *
+ * What is compared is measured in turns within each round, in a different order each time, so that
+ * what else happens on the machine meets all of it alike; ratios are taken within a round.
+ */
+#ifndef MS_TESTS_BENCH_RESULT_H
+#define MS_TESTS_BENCH_RESULT_H
+
+#include "tests/bench/bench.h"
+
+struct ms_bench_variant {
+	const char *column;
+	double (*measure)(void *user); /* one sample */
+	void *user;
+};
+
+void ms_bench_compare(const struct ms_bench *bench, const char *table, const char *row,
+		      const struct ms_bench_variant *variants, unsigned int n_variants);
+void ms_bench_sample(const struct ms_bench *bench, const char *table, const char *row,
+		     const char *column, unsigned int round, double value);
+/* A word in a figure's place: "does not fit". */
+void ms_bench_word(const struct ms_bench *bench, const char *table, const char *row,
+		   const char *column, const char *word);
+
+uint64_t ms_bench_cpu_ns(void);  /* of this thread: what others take of the CPU is not in it */
+uint64_t ms_bench_wall_ns(void); /* CLOCK_MONOTONIC */
+
+#endif

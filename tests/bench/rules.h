@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rule sets to measure with: read from ClassBench files or made by a seeded generator in their
+ * shape and in that of micro-segmentation. IPv4, first match; written out as policy documents.
+ */
+#ifndef MS_TESTS_BENCH_RULES_H
+#define MS_TESTS_BENCH_RULES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/bench/plan.h"
+
+struct ms_bench_rule {
+	uint32_t src, dst; /* host order, host bits zero */
+	uint8_t src_len, dst_len;
+	uint8_t proto; /* 0 = any */
+	uint16_t sport_first, sport_last;
+	uint16_t dport_first, dport_last;
+};
+
+struct ms_bench_rules {
+	char name[32];
+	struct ms_bench_rule *rules;
+	size_t count;
+};
+
+enum ms_bench_shape {
+	MS_BENCH_SHAPE_ACL,
+	MS_BENCH_SHAPE_FW,
+	MS_BENCH_SHAPE_IPC,
+	MS_BENCH_SHAPE_MICRO, /* workload to workload, few ports, some networks */
+	MS_BENCH_SHAPE__COUNT,
+};
+
+/* `limit` 0 = all of the file. */
+struct ms_bench_rules ms_bench_rules_load(const char *dir, const char *name, size_t limit);
+struct ms_bench_rules ms_bench_rules_make(enum ms_bench_shape shape, size_t count, uint64_t seed);
+void ms_bench_rules_fini(struct ms_bench_rules *rules);
+
+/*
+ * The document: group "bench" (kind veth, default deny in and out), every rule allowed under the id
+ * "r/NUMBER", then `tail` as it is. The caller frees.
+ */
+char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *tail,
+			      size_t *ret_length);
+
+/* A packet that some rule, picked at random, matches. */
+struct ms_bench_header ms_bench_rules_header(const struct ms_bench_rules *rules, uint64_t *state);
+/* Number of the first rule that matches, -1 = none. */
+long ms_bench_rules_match(const struct ms_bench_rules *rules, const struct ms_bench_header *header);
+
+#endif

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# run.sh [--quick | --smoke] [--only SECTION] [--baseline OBJ:PROG] [--rules DIR] [--doc FILE] [--build DIR]
+#
+# Measures, then writes the tables between their markers in FILE (docs/performance.md) and the plots
+# into the folder of the same name beside it. The samples stay in DIR/bench/full or quick. What was
+# not measured keeps its table. Called by ./setup.sh bench; root.
+set -euo pipefail
+
+here=$(dirname "$(readlink -f "$0")")
+top=$(dirname "$(dirname "$here")")
+document=$top/docs/performance.md
+build=$top/build/test
+how=full
+options=()
+
+while [ $# -gt 0 ]; do
+  case $1 in
+  --quick | --smoke)
+    how=${1#--}
+    options+=("$1")
+    shift
+    ;;
+  --only | --baseline | --rules)
+    [ $# -ge 2 ] || {
+      echo "bench: $1 takes a value" >&2
+      exit 2
+    }
+    options+=("$1" "$2")
+    shift 2
+    ;;
+  --doc | --build)
+    [ $# -ge 2 ] || {
+      echo "bench: $1 takes a value" >&2
+      exit 2
+    }
+    if [ "$1" = --doc ]; then
+      document=$2
+    else
+      build=$2
+    fi
+    shift 2
+    ;;
+  *)
+    echo "bench: $1 is not known (--quick --smoke --only --baseline --rules --doc --build)" >&2
+    exit 2
+    ;;
+  esac
+done
+
+# What a reader must know to judge the figures.
+facts() {
+  local cpu effective caps=''
+  cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)
+  effective=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)))
+  if ((effective >> 39 & 1)); then caps+=' BPF'; fi
+  if ((effective >> 38 & 1)); then caps+=' PERFMON'; fi
+  if ((effective >> 12 & 1)); then caps+=' NET_ADMIN'; fi
+  if ((effective >> 21 & 1)); then caps+=' SYS_ADMIN'; fi
+  printf '%s, %s run, Linux %s, %s x %s, loaded with%s, jit_harden %s' \
+    "$(date -u '+%Y-%m-%d %H:%M UTC')" "$how" "$(uname -r)" "$(nproc)" "$cpu" "$caps" \
+    "$(cat /proc/sys/net/core/bpf_jit_harden 2>/dev/null || echo unknown)"
+}
+
+results=$build/bench/$how
+mkdir -p "$results"
+samples=$results/samples.tsv
+printf '#run\t%s\n' "$(facts)" >"$samples"
+"$build/tests/microseg-bench" --out "$results/measured.tsv" "${options[@]}"
+cat "$results/measured.tsv" >>"$samples"
+
+awk -f "$here/table.awk" "$here/tables.tsv" "$samples" "$document" >"$results/document.md"
+# Through the file that is there, so that it stays its owner's.
+cat "$results/document.md" >"$document"
+"$here/plot.sh" "$samples" "${document%.md}"
+echo "bench: tables in $document, plots in ${document%.md}, samples in $samples"

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "tests/bench/world.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "core/base/cleanup.h"
+#include "core/classify/compile.h"
+#include "core/policy/document.h"
+#include "core/policy/merge.h"
+#include "tests/bench/bench.h"
+
+#define RUN_DIR "/run/microseg-bench"
+#define DAY_NS (86400ull * 1000000000ull)
+#define GROUP 1
+#define FIRST_FREE_SLOT 64
+
+void ms_bench_world_enter(void)
+{
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0)
+		ms_bench_fail("new namespaces: %s (this needs root)", strerror(errno));
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 || mkdir(RUN_DIR, 0700) < 0 ||
+	    mount("bpf", RUN_DIR, "bpf", 0, "mode=0700") < 0)
+		ms_bench_fail("a bpffs of our own: %s", strerror(errno));
+}
+
+struct ms_bench_world *ms_bench_world_open(uint32_t sessions, uint32_t half_open)
+{
+	static unsigned int worlds;
+	struct ms_bench_world *world = calloc(1, sizeof(*world));
+	const struct ms_iface device = {
+		.ifindex = MS_BENCH_DEVICE,
+		.zone = 1,
+		.group = { GROUP, GROUP },
+		.side = 3,
+	};
+	struct ms_dataplane_config config = { .sessions = sessions, .half_open = half_open };
+	struct ms_error error = MS_ERROR_INIT;
+	uint64_t timeouts[MS_TIMEOUT__COUNT];
+	bool taken_over;
+	char text[1024];
+	int r;
+
+	if (!world)
+		ms_bench_fail("out of memory");
+	snprintf(world->pin_dir, sizeof(world->pin_dir), RUN_DIR "/w%u", worlds++);
+	config.pin_dir = world->pin_dir;
+	r = ms_dataplane_open(&config, &taken_over, &world->dp, &error);
+	if (r < 0)
+		ms_bench_fail("the datapath: %s", ms_error_format(&error, text, sizeof(text)));
+	for (int i = 0; i < MS_TIMEOUT__COUNT; i++)
+		timeouts[i] = DAY_NS;
+	ms_dataplane_set_timeouts(world->dp, timeouts);
+	r = ms_dataplane_put_iface(world->dp, &device);
+	if (r < 0)
+		ms_bench_fail("the interface: %s", strerror(-r));
+	return world;
+}
+
+struct ms_bench_world *ms_bench_world_close(struct ms_bench_world *world)
+{
+	struct ms_error error = MS_ERROR_INIT;
+
+	if (world) {
+		ms_dataplane_close(world->dp);
+		ms_dataplane_unpin_all(world->pin_dir, &error);
+		free(world);
+	}
+	return NULL;
+}
+
+/* "r/7" is slot FIRST_FREE_SLOT + 7; whatever else there is gets one below. */
+static uint32_t slot_of(void *user, const char *id)
+{
+	uint32_t slot = 1;
+
+	(void)user;
+	if (strncmp(id, "r/", 2) == 0)
+		return FIRST_FREE_SLOT + (uint32_t)strtoul(id + 2, NULL, 10);
+	for (; *id; id++)
+		slot = slot * 31 + (unsigned char)*id;
+	return 1 + slot % (FIRST_FREE_SLOT - 1);
+}
+
+static uint16_t group_number(void *user, const char *name)
+{
+	(void)user;
+	(void)name;
+	return GROUP;
+}
+
+static uint32_t set_number(void *user, const char *name)
+{
+	(void)user;
+	(void)name;
+	return 1;
+}
+
+static void free_policy(struct ms_policy **policy)
+{
+	ms_policy_free(*policy);
+}
+
+static void free_image(struct ms_image **image)
+{
+	ms_image_free(*image);
+}
+
+int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length)
+{
+	const struct ms_numbering numbering = { slot_of, group_number, set_number, NULL };
+	ms_cleanup(free_policy) struct ms_policy *files = ms_policy_new();
+	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
+	ms_cleanup(free_image) struct ms_image *image = NULL;
+	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
+	struct ms_error error = MS_ERROR_INIT;
+	unsigned int half;
+	char text[1024];
+	int r;
+
+	if (!files)
+		ms_bench_fail("out of memory");
+	r = ms_document_parse("bench.yaml", document, length, MS_SOURCE_FILE, files, &error);
+	if (r == 0)
+		r = ms_policy_merge(&inputs, &merged, &error);
+	if (r == 0)
+		r = ms_compile(merged, ++world->generation, &numbering, &image, &error);
+	if (r == -ENOSPC)
+		return r;
+	if (r == 0)
+		r = ms_dataplane_idle_half(world->dp, &half);
+	if (r == 0)
+		r = ms_dataplane_load_image(world->dp, half, image, &error);
+	if (r < 0)
+		ms_bench_fail("the policy: %s (%s)", ms_error_format(&error, text, sizeof(text)),
+			      strerror(-r));
+	ms_dataplane_publish(world->dp, half, world->generation);
+	world->n_rules = files->n_rules;
+	return 0;
+}
+
+int ms_bench_world_put_rules(struct ms_bench_world *world, const struct ms_bench_rules *filler)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+
+	text = ms_bench_rules_document(filler,
+				       "  - { id: flows4, from: 10.0.0.0/8, action: allow }\n"
+				       "  - { id: flows6, from: \"fd00::/8\", action: allow }\n",
+				       &length);
+	return ms_bench_world_put(world, text, length);
+}

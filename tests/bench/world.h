@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A datapath to measure: loaded as the daemon loads it, in network and mount namespaces of this
+ * process, with device 1 (lo, which carries nothing) as a workload's link.
+ */
+#ifndef MS_TESTS_BENCH_WORLD_H
+#define MS_TESTS_BENCH_WORLD_H
+
+#include "bpf/dataplane.h"
+#include "tests/bench/rules.h"
+
+#define MS_BENCH_DEVICE 1
+
+struct ms_bench_world {
+	struct ms_dataplane *dp;
+	char pin_dir[64];
+	uint32_t generation;
+	size_t n_rules; /* of the policy in force, without the built-in ones */
+};
+
+/* New namespaces for this process, a bpffs in them. */
+void ms_bench_world_enter(void);
+
+/* Timeouts are a day, so that nothing ends by itself. */
+struct ms_bench_world *ms_bench_world_open(uint32_t sessions, uint32_t half_open);
+struct ms_bench_world *ms_bench_world_close(struct ms_bench_world *world);
+
+/* Puts a document in force. -ENOSPC = the engine cannot hold it, the policy before stays. */
+int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length);
+/* The rules `filler` and, last, one that allows the streams' flows (10/8 and fd00::/8). */
+int ms_bench_world_put_rules(struct ms_bench_world *world, const struct ms_bench_rules *filler);
+
+#endif

@@ -106,8 +106,9 @@ static __always_inline void ms_slow_judge(struct __sk_buff *skb, struct ms_scene
 	}
 	ms_judge_ask(query, scene, pkt);
 	ms_judge(query, answer);
-	if (answer->verdict == MS_VERDICT_DENY && ms_slow_in_grace(scene) &&
-	    ms_slow_is_answer(pkt)) {
+	/* Before the group's default, but never instead of a rule that says no. */
+	if (answer->verdict == MS_VERDICT_DENY && answer->reason == MS_REASON_DEFAULT &&
+	    ms_slow_in_grace(scene) && ms_slow_is_answer(pkt)) {
 		ms_judge_reverse(query);
 		ms_judge(query, answer);
 		if (answer->verdict == MS_VERDICT_ALLOW) {

@@ -113,16 +113,9 @@ int ms_cli_cmd_observe(const struct ms_cli *cli)
 
 /* ---- trace ---- */
 
-static const char *only_dir(const struct ms_cli_options *options)
-{
-	const json_t *dirs = json_object_get(options->match, "dir");
-
-	return json_array_size(dirs) == 1 ? json_string_value(json_array_get(dirs, 0)) : "";
-}
-
 int ms_cli_cmd_trace_check(struct ms_cli_options *options)
 {
-	const char *dir = only_dir(options);
+	const char *dir = ms_cli_value_text(options->match, "dir");
 
 	if (!json_object_get(options->match, "iface"))
 		return ms_error_set(&options->error, -EINVAL, "trace needs --iface");
@@ -134,9 +127,9 @@ int ms_cli_cmd_trace_check(struct ms_cli_options *options)
 int ms_cli_cmd_trace(const struct ms_cli *cli)
 {
 	const struct ms_cli_options *options = cli->options;
-	json_t *parameters =
-		json_pack("{s:s, s:s, s:s}", "packet", options->args[0], "iface",
-			  ms_cli_value_text(options->match, "iface"), "dir", only_dir(options));
+	json_t *parameters = json_pack("{s:s, s:s, s:s}", "packet", options->args[0], "iface",
+				       ms_cli_value_text(options->match, "iface"), "dir",
+				       ms_cli_value_text(options->match, "dir"));
 
 	return ms_cli_ask_and_show(cli, "trace", parameters, ms_cli_render_trace);
 }

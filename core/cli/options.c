@@ -343,7 +343,7 @@ static error_t parse_match(int key, char *arg, struct ms_cli_options *options)
 	case KEY_RULE:
 		return set_word(options, options->match, "rule", arg);
 	case KEY_DIR:
-		return add_words(options, "dir", arg, false);
+		return set_word(options, options->match, "dir", arg);
 	case KEY_FROM:
 		return add_words(options, "from", arg, false);
 	case KEY_TO:

@@ -195,13 +195,20 @@ static bool item_is(json_t *item, const char *key, const char *text)
 	return !key || (value && !strcmp(value, text));
 }
 
+static json_t *item_at(json_t *line, const char *plural, size_t index)
+{
+	json_t *list = json_object_get(line, plural);
+
+	/* A line without such a list is itself the item. */
+	return list ? json_array_get(list, index) : index == 0 ? line : NULL;
+}
+
 json_t *ms_ctl_find(json_t *lines, const char *plural, const char *key, const char *text)
 {
-	json_t *line, *item;
-	size_t i, k;
+	json_t *item;
 
-	json_array_foreach (lines, i, line)
-		json_array_foreach (json_object_get(line, plural), k, item)
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		for (size_t k = 0; (item = item_at(json_array_get(lines, i), plural, k)); k++)
 			if (item_is(item, key, text))
 				return item;
 	return NULL;
@@ -209,11 +216,11 @@ json_t *ms_ctl_find(json_t *lines, const char *plural, const char *key, const ch
 
 size_t ms_ctl_count(json_t *lines, const char *plural, const char *key, const char *text)
 {
-	size_t i, k, n = 0;
-	json_t *line, *item;
+	json_t *item;
+	size_t n = 0;
 
-	json_array_foreach (lines, i, line)
-		json_array_foreach (json_object_get(line, plural), k, item)
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		for (size_t k = 0; (item = item_at(json_array_get(lines, i), plural, k)); k++)
 			n += item_is(item, key, text);
 	return n;
 }

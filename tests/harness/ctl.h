@@ -21,8 +21,8 @@ json_t *ms_ctl_at(json_t *object, const char *path);
 json_int_t ms_ctl_int(json_t *object, const char *path);
 const char *ms_ctl_text(json_t *object, const char *path);
 
-/* The first item of the lists named `plural` (over all lines of an answer) whose `key` has this
- * text; NULL = none. Borrowed. */
+/* The first item of the lists named `plural` (over all lines of an answer; a line without such a
+ * list is itself an item) whose `key` has this text; NULL = none. Borrowed. */
 json_t *ms_ctl_find(json_t *lines, const char *plural, const char *key, const char *text);
 /* How many such items; `key` NULL = all. */
 size_t ms_ctl_count(json_t *lines, const char *plural, const char *key, const char *text);

@@ -548,7 +548,8 @@ static void judge_first(struct ms_oracle *oracle, const struct ms_oracle_iface *
 		return;
 	}
 	ms_oracle_decide(oracle->policy, oracle->panic, iface, h, j->dir, &d);
-	if (d.would_be == MS_ORACLE_DENY && d.reason != MS_ORACLE_BY_PANIC && is_answer &&
+	/* Between the rules and the default: a rule that says no is final. */
+	if (d.would_be == MS_ORACLE_DENY && d.reason == MS_ORACLE_BY_DEFAULT && is_answer &&
 	    packet->now_ns < iface->adopt_until_ns) {
 		ms_oracle_decide(oracle->policy, oracle->panic, iface, &turned, !j->dir, &other);
 		if (other.would_be == MS_ORACLE_ALLOW) {

@@ -230,7 +230,7 @@ int ms_traffic_echo(int fd, uint8_t byte, unsigned int ms)
 {
 	uint64_t deadline = deadline_in(ms);
 
-	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
+	if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1 && errno != ENOBUFS)
 		return -errno;
 	for (;;) {
 		uint8_t answer;
@@ -281,8 +281,9 @@ int ms_traffic_ping(const char *ns, const char *address, unsigned int ms)
 		packet[2] = sum;
 		packet[3] = sum >> 8;
 	}
+	/* ENOBUFS: a hook on the way out dropped it, which for others only time can tell. */
 	if (sendto(fd, packet, sizeof(packet), 0, (void *)&to, size) != sizeof(packet))
-		return -errno;
+		return errno == ENOBUFS ? -ETIMEDOUT : -errno;
 	for (;;) {
 		const uint8_t *icmp = answer;
 		ssize_t n;

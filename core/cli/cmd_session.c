@@ -115,11 +115,9 @@ int ms_cli_cmd_observe(const struct ms_cli *cli)
 
 int ms_cli_cmd_trace_check(struct ms_cli_options *options)
 {
-	const char *dir = ms_cli_value_text(options->match, "dir");
-
 	if (!json_object_get(options->match, "iface"))
 		return ms_error_set(&options->error, -EINVAL, "trace needs --iface");
-	if (strcmp(dir, "in") != 0 && strcmp(dir, "out") != 0)
+	if (!json_object_get(options->match, "dir"))
 		return ms_error_set(&options->error, -EINVAL, "trace needs --dir in or --dir out");
 	return 0;
 }

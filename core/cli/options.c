@@ -258,6 +258,21 @@ static error_t set_word(struct ms_cli_options *options, json_t *object, const ch
 	return 0;
 }
 
+/* The language has one direction or, without the key, both. */
+static error_t take_dir(struct ms_cli_options *options, const char *arg)
+{
+	static const char *const choices[] = { "in", "out", NULL };
+	const char *before = json_string_value(json_object_get(options->match, "dir"));
+	int choice;
+	error_t r = take_choice(options, "--dir", arg, choices, &choice);
+
+	if (r)
+		return r;
+	if (before && strcmp(before, arg) != 0)
+		return complain(options, arg, "--dir: leave it out for both directions");
+	return set_word(options, options->match, "dir", arg);
+}
+
 static error_t take_output(struct ms_cli_options *options, const char *arg)
 {
 	static const char *const plain[] = { "table", "json", NULL };
@@ -343,7 +358,7 @@ static error_t parse_match(int key, char *arg, struct ms_cli_options *options)
 	case KEY_RULE:
 		return set_word(options, options->match, "rule", arg);
 	case KEY_DIR:
-		return set_word(options, options->match, "dir", arg);
+		return take_dir(options, arg);
 	case KEY_FROM:
 		return add_words(options, "from", arg, false);
 	case KEY_TO:

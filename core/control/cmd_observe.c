@@ -223,7 +223,8 @@ int ms_control_cmd_observe(struct ms_manager *manager, struct ms_control_call *c
 	observing->backlog = json_array();
 	r = parse_names(observing, verdict, reason, err);
 	if (r == 0)
-		r = ms_control_match_init(&observing->match, match, err);
+		r = ms_control_match_init(&observing->match, ms_manager_policy(manager), match,
+					  err);
 	if (r == 0)
 		r = read_history(observing, (size_t)last, since_ms);
 	if (r == 0 && follow)

@@ -215,8 +215,10 @@ static int check_failsafe(struct ms_manager *manager, struct ms_rule *rule, json
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(warnings[i].kind, "failsafe") == 0)
-			warnings[kept++] = warnings[i];
+		if (strcmp(warnings[i].kind, "failsafe") != 0)
+			continue;
+		warnings[kept] = warnings[i];
+		warnings[kept++].origin = (struct ms_origin) { .source = MS_SOURCE_RUNTIME };
 	}
 	*ret_warnings = ms_control_shape_warnings(warnings, kept);
 	return *ret_warnings ? 0 : -ENOMEM;

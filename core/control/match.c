@@ -64,7 +64,22 @@ static int parse_rule(json_t *object, struct ms_rule *ret_rule, struct ms_error 
 	return ms_document_parse_rule("match", text, ret_rule, err);
 }
 
-int ms_control_match_init(struct ms_control_match *match, json_t *object, struct ms_error *err)
+/* A set that is not there matches nothing, which would read as "there is nothing". */
+static int check_sets(const struct ms_policy *policy, const struct ms_address *addresses,
+		      size_t count, struct ms_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *name = addresses[i].set;
+
+		if (addresses[i].kind == MS_ADDRESS_SET && !ms_policy_find_set(policy, name))
+			return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name,
+					       "no set '%s' to match by", name);
+	}
+	return 0;
+}
+
+int ms_control_match_init(struct ms_control_match *match, const struct ms_policy *policy,
+			  json_t *object, struct ms_error *err)
 {
 	struct ms_control_match parsed = { .all = true };
 	json_auto_t *rest = object ? json_copy(object) : json_object();
@@ -79,6 +94,10 @@ int ms_control_match_init(struct ms_control_match *match, json_t *object, struct
 		r = take_word(rest, "rule", &parsed.id, &found);
 	if (r == 0)
 		r = parse_rule(rest, &parsed.rule, &found);
+	if (r == 0)
+		r = check_sets(policy, parsed.rule.from, parsed.rule.n_from, &found);
+	if (r == 0)
+		r = check_sets(policy, parsed.rule.to, parsed.rule.n_to, &found);
 	if (r < 0) {
 		/* The place in the text made here would tell nobody anything. */
 		ms_error_set_at(err, r, NULL, 0, 0, found.word, "%s",

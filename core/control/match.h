@@ -20,8 +20,10 @@ struct ms_control_match {
 	char *id;            /* rule id or glob; NULL = any */
 };
 
-/* `object` NULL or {} matches everything. -EINVAL with the offending word. */
-int ms_control_match_init(struct ms_control_match *match, json_t *object, struct ms_error *err);
+/* `object` NULL or {} matches everything. -EINVAL with the offending word; -ENOENT for a set that
+ * `policy` does not have. */
+int ms_control_match_init(struct ms_control_match *match, const struct ms_policy *policy,
+			  json_t *object, struct ms_error *err);
 void ms_control_match_fini(struct ms_control_match *match);
 
 /* `policy` has the sets that from and to may name. `rule` is the session's rule id. */

@@ -15,6 +15,8 @@
 
 #include "core/base/cleanup.h"
 
+#define WRITE_MAX (256 << 10)
+
 size_t ms_control_server_output(const struct ms_control_connection *conn)
 {
 	return evbuffer_get_length(bufferevent_get_output(conn->bev));
@@ -248,6 +250,7 @@ int ms_control_server_adopt(struct ms_control_server *server, int fd, uid_t uid,
 		server->n_group++;
 	bufferevent_priority_set(conn->bev, MS_LOOP_CONTROL);
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, MS_MESSAGE_SMALL_MAX + 1);
+	bufferevent_set_max_single_write(conn->bev, WRITE_MAX);
 	bufferevent_setcb(conn->bev, on_ready, on_ready, on_end, conn);
 	if (ms_loop_add_timer(server->loop, MS_LOOP_CONTROL, on_deadline, conn, &conn->deadline) <
 		    0 ||

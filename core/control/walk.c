@@ -16,7 +16,7 @@ int ms_control_walk_init(struct ms_control_walk *walk, struct ms_manager *manage
 			 struct ms_error *err)
 {
 	*walk = (struct ms_control_walk) { .manager = manager };
-	return ms_control_match_init(&walk->match, match, err);
+	return ms_control_match_init(&walk->match, ms_manager_policy(manager), match, err);
 }
 
 void ms_control_walk_fini(struct ms_control_walk *walk)

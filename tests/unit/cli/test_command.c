@@ -130,6 +130,7 @@ static const char *const wrong[] = {
 	"rule import",
 	"set add blocked",
 	"set del blocked",
+	"session list --dir in --dir out",
 	"session flush",
 	"session flush --all --proto tcp",
 	"session list --sort size",
@@ -191,7 +192,7 @@ START_TEST(match_words_become_the_languages_mapping)
 	text = json_dumps(options.match, JSON_COMPACT);
 	ck_assert_str_eq(text, "{\"proto\":[\"tcp\",17],\"from\":[\"10.0.0.0/8\",\"set:a\"],"
 			       "\"dport\":[80,\"8000-8100\"],\"icmp\":[\"8/0\"],\"vlan\":[5],"
-			       "\"dir\":[\"in\"],\"rule\":\"web*\",\"iface\":\"eth0\","
+			       "\"dir\":\"in\",\"rule\":\"web*\",\"iface\":\"eth0\","
 			       "\"group\":[\"g\"]}");
 }
 END_TEST

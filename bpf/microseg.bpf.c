@@ -55,7 +55,7 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 	    ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3) == MS_PARSED_IP &&
 	    pkt.fragment == MS_FRAGMENT_NOT) {
 		ms_flow_set(&flow, &scene, &pkt, scene.dir);
-		if (ms_fast_hit(control, &scene, &pkt, &flow, &answer))
+		if (ms_fast_hit(&scene, &pkt, &flow, &answer))
 			return ms_verdict(&pkt, &scene, &answer, 1);
 	}
 	ms_tailcall_slow(skb, word.word, egress);
@@ -78,7 +78,6 @@ int ms_egress(struct __sk_buff *skb)
 SEC("tc")
 int ms_slow(struct __sk_buff *skb)
 {
-	struct ms_control *control = ms_scene_control();
 	struct ms_answer answer = {};
 	struct ms_scene scene = {};
 	struct ms_query query = {};
@@ -90,10 +89,8 @@ int ms_slow(struct __sk_buff *skb)
 	word.word = MS_CB_LOAD(skb, MS_CB_WORD_LO) | (__u64)MS_CB_LOAD(skb, MS_CB_WORD_HI) << 32;
 	ms_scene_set(&scene, word, MS_CB_LOAD(skb, MS_CB_IFINDEX), MS_CB_LOAD(skb, MS_CB_EGRESS));
 	ms_tailcall_clear(skb);
-	if (!control)
-		return TC_ACT_SHOT;
 	ms_scene_measure(&scene, skb);
-	result = ms_slow_consider(skb, control, &scene, &pkt, &flow, &query, &answer, 0);
+	result = ms_slow_consider(skb, &scene, &pkt, &flow, &query, &answer, 0);
 	return ms_verdict(&pkt, &scene, &answer, result & MS_SLOW_COUNTED);
 }
 
@@ -123,7 +120,7 @@ int ms_trace(struct __sk_buff *skb)
 	ms_scene_set(&scene, word, io->ifindex, io->egress);
 	scene.iface_flags &= ~MS_IFACE_L3; /* the frame is Ethernet, whatever the device is */
 	ms_scene_measure(&scene, skb);
-	result = ms_slow_consider(skb, control, &scene, &pkt, &flow, &query, &answer, 1);
+	result = ms_slow_consider(skb, &scene, &pkt, &flow, &query, &answer, 1);
 	policy = ms_scene_policy(&scene);
 	io->slot = answer.slot;
 	io->generation = policy ? policy->generation : 0;
@@ -139,6 +136,7 @@ int ms_trace(struct __sk_buff *skb)
 SEC("tc")
 int ms_reap(struct __sk_buff *skb)
 {
+	MS_UNROLL
 	for (__u32 i = 0; i < MS_REAP_MAX; i++)
 		if (!ms_reap_one(i))
 			break;

@@ -3,14 +3,17 @@
  * The linear classifier: the first row that matches. Another engine replaces this header, rules.h
  * and core/classify/linear.c; the rest asks ms_classify() only.
  *
- * The functions that walk are global and take one pointer and scalars, so that the verifier sees
- * each loop once (kernel 6.1 explores every way through a loop body otherwise).
+ * The walk is a tree of calls without a counter: a function for 16 rows, one that calls it 16
+ * times, one that calls that. Each is global, with one pointer and a scalar, so the verifier sees
+ * 16 steps of it once. A loop over all rows is too much for kernel 6.1, and for any kernel without
+ * CAP_PERFMON.
  */
 #ifndef MS_BPF_LIB_CLASSIFY_H
 #define MS_BPF_LIB_CLASSIFY_H
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/lib/access.h"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/rules.h"
 
@@ -45,10 +48,11 @@ __noinline int ms_set_has(struct ms_query *query, __u32 set, __u32 which)
 		return 0;
 	key.set = set;
 	for (int i = 0; i < 4; i++)
-		key.addr[i] = which == MS_SET_SRC ? query->src[i] : query->dst[i];
+		key.addr[i] = MS_CHOOSE(which == MS_SET_SRC, query->src[i], query->dst[i]);
 	len = query->family == 4 ? 32 : 128;
 	/* An expired member may stand before a shorter one that holds; the daemon clears expired
 	 * ones away, so a few steps do. */
+	MS_UNROLL
 	for (int i = 0; i < 4; i++) {
 		key.prefixlen = 32 + len;
 		if (query->family == 4)
@@ -89,72 +93,84 @@ static __always_inline int ms_row_matches(struct ms_query *query, const struct m
 	return 1;
 }
 
-/* The decision of the first row of a chunk that matches, -1 = none. */
-__noinline int ms_scan4(struct ms_query *query, __u32 first)
-{
-	if (!query)
-		return -1;
-	for (__u32 i = 0; i < MS_RULES_CHUNK; i++) {
-		__u32 index = first + i;
-		const struct ms_row4 *row;
+#define MS_SCAN_FAN 16
 
-		if (index >= query->rows_end)
-			return -1;
-		row = bpf_map_lookup_elem(&ms_rules4, &index);
-		if (!row)
-			return -1;
-		if (((query->src[0] ^ row->src) & row->src_mask) |
-		    ((query->dst[0] ^ row->dst) & row->dst_mask))
-			continue;
-		if (ms_row_matches(query, &row->rest))
-			return row->rest.decision;
-	}
-	return -1;
+/* One row: its decision, -1 = it does not match, -2 = the rows end before it. */
+static __always_inline int ms_row4_asks(struct ms_query *query, __u32 index)
+{
+	const struct ms_row4 *row;
+
+	if (index >= query->rows_end)
+		return -2;
+	row = bpf_map_lookup_elem(&ms_rules4, &index);
+	if (!row)
+		return -2;
+	if (((query->src[0] ^ row->src) & row->src_mask) |
+	    ((query->dst[0] ^ row->dst) & row->dst_mask))
+		return -1;
+	return ms_row_matches(query, &row->rest) ? (int)row->rest.decision : -1;
 }
 
-__noinline int ms_scan6(struct ms_query *query, __u32 first)
+static __always_inline int ms_row6_asks(struct ms_query *query, __u32 index)
 {
-	if (!query)
-		return -1;
-	for (__u32 i = 0; i < MS_RULES_CHUNK; i++) {
-		__u32 index = first + i, differs = 0;
-		const struct ms_row6 *row;
+	const struct ms_row6 *row;
+	__u32 differs = 0;
 
-		if (index >= query->rows_end)
-			return -1;
-		row = bpf_map_lookup_elem(&ms_rules6, &index);
-		if (!row)
-			return -1;
-		for (int word = 0; word < 4; word++) {
-			differs |= (query->src[word] ^ row->src[word]) & row->src_mask[word];
-			differs |= (query->dst[word] ^ row->dst[word]) & row->dst_mask[word];
-		}
-		if (!differs && ms_row_matches(query, &row->rest))
-			return row->rest.decision;
+	if (index >= query->rows_end)
+		return -2;
+	row = bpf_map_lookup_elem(&ms_rules6, &index);
+	if (!row)
+		return -2;
+	for (int word = 0; word < 4; word++) {
+		differs |= (query->src[word] ^ row->src[word]) & row->src_mask[word];
+		differs |= (query->dst[word] ^ row->dst[word]) & row->dst_mask[word];
 	}
-	return -1;
+	return !differs && ms_row_matches(query, &row->rest) ? (int)row->rest.decision : -1;
 }
 
-/* The index of the deciding rule in ms_decisions, -1 = no rule matches. */
-__noinline int ms_classify(struct ms_query *query)
-{
-	__u32 base;
-	int found;
+/* A function of 16 steps of `width` rows each: the first answer that is not "no match". */
+#define MS_SCAN(name, step, width)                                                                 \
+	__noinline int name(struct ms_query *query, __u32 first)                                   \
+	{                                                                                          \
+		int found;                                                                         \
+                                                                                                   \
+		if (!query)                                                                        \
+			return -2;                                                                 \
+		MS_UNROLL                                                                          \
+		for (__u32 i = 0; i < MS_SCAN_FAN; i++) {                                          \
+			found = step(query, first + i * (width));                                  \
+			if (found != -1)                                                           \
+				return found;                                                      \
+		}                                                                                  \
+		return -1;                                                                         \
+	}
 
-	if (!query)
-		return -1;
-	base = query->half * MS_RULES_ROWS;
-	for (__u32 first = 0; first < MS_RULES_ROWS; first += MS_RULES_CHUNK) {
-		if (base + first >= query->rows_end)
-			return -1;
+MS_SCAN(ms_scan4_rows, ms_row4_asks, 1)
+MS_SCAN(ms_scan4_block, ms_scan4_rows, MS_SCAN_FAN)
+MS_SCAN(ms_scan4, ms_scan4_block, MS_SCAN_FAN *MS_SCAN_FAN)
+MS_SCAN(ms_scan6_rows, ms_row6_asks, 1)
+MS_SCAN(ms_scan6_block, ms_scan6_rows, MS_SCAN_FAN)
+MS_SCAN(ms_scan6, ms_scan6_block, MS_SCAN_FAN *MS_SCAN_FAN)
+
+#define MS_SCAN_ROWS (MS_SCAN_FAN * MS_SCAN_FAN * MS_SCAN_FAN)
+_Static_assert(MS_RULES_ROWS % MS_SCAN_ROWS == 0, "whole scans");
+
+/* The index of the deciding rule in ms_decisions, negative = no rule matches. */
+static __always_inline int ms_classify(struct ms_query *query)
+{
+	__u32 base = query->half * MS_RULES_ROWS;
+	int found = -1;
+
+	MS_UNROLL
+	for (__u32 i = 0; i < MS_RULES_ROWS / MS_SCAN_ROWS; i++) {
 		if (query->family == 4)
-			found = ms_scan4(query, base + first);
+			found = ms_scan4(query, base + i * MS_SCAN_ROWS);
 		else
-			found = ms_scan6(query, base + first);
-		if (found >= 0)
-			return found;
+			found = ms_scan6(query, base + i * MS_SCAN_ROWS);
+		if (found != -1)
+			break;
 	}
-	return -1;
+	return found;
 }
 
 #endif

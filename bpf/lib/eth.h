@@ -31,8 +31,7 @@ static __always_inline int ms_eth_parse(struct __sk_buff *skb, struct ms_pkt *pk
 	const struct ms_vlan_tag *tag;
 	__u32 off = sizeof(*eth), tags = 0;
 
-	eth = ms_cursor_at(skb, 0, sizeof(*eth), &eth_buf);
-	if (!eth)
+	if (ms_cursor_at(skb, 0, sizeof(*eth), &eth_buf, (const void **)&eth))
 		return MS_PARSED_MALFORMED;
 	pkt->ethertype = bpf_ntohs(eth->h_proto);
 	if (skb->vlan_present) {
@@ -44,8 +43,7 @@ static __always_inline int ms_eth_parse(struct __sk_buff *skb, struct ms_pkt *pk
 			break;
 		if (tags == 2)
 			return MS_PARSED_MALFORMED;
-		tag = ms_cursor_at(skb, off, sizeof(*tag), &tag_buf);
-		if (!tag)
+		if (ms_cursor_at(skb, off, sizeof(*tag), &tag_buf, (const void **)&tag))
 			return MS_PARSED_MALFORMED;
 		if (tags == 0)
 			pkt->vlan_outer = bpf_ntohs(tag->tci) & MS_VID_MASK;

@@ -108,12 +108,13 @@ __noinline int ms_event_send(struct ms_pkt *pkt, struct ms_scene *scene, struct 
 }
 
 /* A rule's own limit travels with its slot, where the cached path finds it. */
-static __always_inline void ms_event_set_limit(__u32 slot, __u32 every_ms)
+__noinline int ms_event_set_limit(__u32 slot, __u32 every_ms)
 {
 	struct ms_slot_log *log = bpf_map_lookup_elem(&ms_slotlog, &slot);
 
 	if (log && MS_READ_ONCE(log->every_ms) != every_ms)
 		MS_WRITE_ONCE(log->every_ms, every_ms);
+	return 0;
 }
 
 #endif

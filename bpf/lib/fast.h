@@ -7,8 +7,7 @@
 #include "bpf/lib/session.h"
 
 /* Would this packet change what a one-way session is? (ms_half_step) */
-static __always_inline int ms_fast_moves_half(const struct ms_session *half,
-					      const struct ms_flow *flow,
+static __always_inline int ms_fast_moves_half(const struct ms_session *half, struct ms_flow *flow,
 					      const struct ms_scene *scene,
 					      const struct ms_pkt *pkt, __u32 word)
 {
@@ -38,9 +37,8 @@ static __always_inline void ms_fast_answer(struct ms_answer *answer, __u32 word)
 }
 
 /* 1 = answered and counted. */
-static __always_inline int ms_fast_hit(const struct ms_control *control,
-				       const struct ms_scene *scene, const struct ms_pkt *pkt,
-				       const struct ms_flow *flow, struct ms_answer *answer)
+static __noinline int ms_fast_hit(const struct ms_scene *scene, const struct ms_pkt *pkt,
+				  struct ms_flow *flow, struct ms_answer *answer)
 {
 	struct ms_session *session = ms_session_find(flow);
 	int is_half = 0;
@@ -51,7 +49,7 @@ static __always_inline int ms_fast_hit(const struct ms_control *control,
 		is_half = 1;
 	}
 	if (!session || MS_READ_ONCE(session->epoch) != scene->epoch ||
-	    ms_session_expired(session, pkt->proto, control, scene->now))
+	    ms_session_expired(session, pkt->proto, scene->now))
 		return 0;
 	word = MS_READ_ONCE(session->word);
 	if (ms_session_tcp(word) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt))

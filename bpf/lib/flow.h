@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The life of a session: begin, answer, become two-way, be judged again. Each is a global function
- * (verified once) that only the slow program calls; looking and counting are in session.h.
+ * The life of a session: begin, answer, become two-way, be judged again. Functions of their own, so
+ * that their stack is not the slow program's; static where they take a session's key to a map
+ * (kernel 6.1 takes keys from a caller's stack, but not from a global function's argument), else
+ * global. Looking and counting are in session.h.
  */
 #ifndef MS_BPF_LIB_FLOW_H
 #define MS_BPF_LIB_FLOW_H
@@ -12,6 +14,7 @@
 /* Replaces some bits of the word; the old word, or ~0 after losing to other CPUs four times. */
 static __always_inline __u32 ms_session_rewrite(struct ms_session *session, __u32 mask, __u32 bits)
 {
+	MS_UNROLL
 	for (int i = 0; i < 4; i++) {
 		__u32 old = MS_READ_ONCE(session->word);
 
@@ -21,15 +24,27 @@ static __always_inline __u32 ms_session_rewrite(struct ms_session *session, __u3
 	return ~0u;
 }
 
+/* Counts the packet in a session that is still being written. By masks: a chosen address is refused
+ * without CAP_PERFMON. */
+static __always_inline void ms_flow_include(struct ms_session *fresh, const struct ms_flow *flow,
+					    const struct ms_scene *scene)
+{
+	__u64 from_hi = flow->index ? ~0ull : 0;
+
+	fresh->packets[0] += scene->packets & ~from_hi;
+	fresh->packets[1] += scene->packets & from_hi;
+	fresh->bytes[0] += scene->bytes & ~from_hi;
+	fresh->bytes[1] += scene->bytes & from_hi;
+}
+
 /*
  * One-way becomes two-way, this packet included. The insert itself decides between two CPUs that
  * try; whoever wins takes back what the one-way table had counted. The one-way entry goes last, so
  * that no packet finds neither. False = the session stays where it is (no room, or somebody else
  * was faster) and the packet is still to be counted.
  */
-static __always_inline int ms_half_promote(const struct ms_session *half,
-					   const struct ms_flow *flow, const struct ms_scene *scene,
-					   __u32 word)
+static __always_inline int ms_half_promote(const struct ms_session *half, struct ms_flow *flow,
+					   const struct ms_scene *scene, __u32 word)
 {
 	struct ms_session fresh = {
 		.epoch = scene->epoch,
@@ -49,13 +64,7 @@ static __always_inline int ms_half_promote(const struct ms_session *half,
 	fresh.packets[1] = packets[1];
 	fresh.bytes[0] = bytes[0];
 	fresh.bytes[1] = bytes[1];
-	if (flow->index) {
-		fresh.packets[1] += scene->packets;
-		fresh.bytes[1] += scene->bytes;
-	} else {
-		fresh.packets[0] += scene->packets;
-		fresh.bytes[0] += scene->bytes;
-	}
+	ms_flow_include(&fresh, flow, scene);
 	r = ms_session_insert(flow, &fresh);
 	if (r) {
 		dead = ms_session_find(flow);
@@ -95,19 +104,11 @@ static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene
 	__u32 tcp = MS_TCP_NONE, from_hi;
 	long r;
 
-	if (!flow || !scene || !pkt || !answer)
-		return 0;
 	fresh.epoch = scene->epoch;
 	fresh.last_seen = scene->now;
 	fresh.first_seen = scene->now;
 	fresh.word = ms_flow_decided(answer);
-	if (flow->index) {
-		fresh.packets[1] = scene->packets;
-		fresh.bytes[1] = scene->bytes;
-	} else {
-		fresh.packets[0] = scene->packets;
-		fresh.bytes[0] = scene->bytes;
-	}
+	ms_flow_include(&fresh, flow, scene);
 	if (pkt->proto == MS_PROTO_TCP) {
 		tcp = MS_TCP_SYN;
 		if (!ms_pkt_is_syn(pkt))
@@ -147,8 +148,6 @@ static __noinline int ms_half_step(struct ms_session *half, struct ms_flow *flow
 	__u32 word, tcp;
 	int from_origin, both;
 
-	if (!half || !flow || !scene || !pkt)
-		return 0;
 	if (pkt->proto == MS_PROTO_TCP)
 		ms_session_tcp_step(half, flow, pkt);
 	word = MS_READ_ONCE(half->word);
@@ -213,8 +212,6 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 /* Ends a session, of whichever table. `epoch` is what was seen. 1 = it was us. */
 static __noinline int ms_flow_end(struct ms_session *session, struct ms_flow *flow, __u32 is_half)
 {
-	if (!session || !flow)
-		return 0;
 	if (is_half) {
 		ms_half_delete(flow);
 		return 1;

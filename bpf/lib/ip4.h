@@ -16,11 +16,12 @@
 static __always_inline int ms_ip4_parse(struct __sk_buff *skb, __u32 off, struct ms_pkt *pkt)
 {
 	struct iphdr buf;
-	const struct iphdr *ip = ms_cursor_at(skb, off, sizeof(*ip), &buf);
+	const struct iphdr *ip;
 	__u32 header, total, present = skb->len - off;
 	__u16 frag;
 
-	if (!ip || ip->version != 4 || ip->ihl < 5)
+	if (ms_cursor_at(skb, off, sizeof(*ip), &buf, (const void **)&ip) || ip->version != 4 ||
+	    ip->ihl < 5)
 		return MS_PARSED_MALFORMED;
 	header = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);

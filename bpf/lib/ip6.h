@@ -10,6 +10,7 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "bpf/lib/access.h"
 #include "bpf/lib/cursor.h"
 #include "bpf/lib/packet.h"
 
@@ -45,6 +46,7 @@ __noinline int ms_ip6_walk(struct __sk_buff *skb, struct ms_pkt *pkt)
 	proto = pkt->proto;
 	start = off = pkt->l4_off;
 	end = pkt->l4_end;
+	MS_UNROLL
 	for (int i = 0; i < MS_IP6_HEADERS; i++) {
 		__u32 len;
 
@@ -93,10 +95,11 @@ __noinline int ms_ip6_walk(struct __sk_buff *skb, struct ms_pkt *pkt)
 static __always_inline int ms_ip6_parse(struct __sk_buff *skb, __u32 off, struct ms_pkt *pkt)
 {
 	struct ipv6hdr buf;
-	const struct ipv6hdr *ip = ms_cursor_at(skb, off, sizeof(*ip), &buf);
+	const struct ipv6hdr *ip;
 	__u32 payload, present = skb->len - off;
 
-	if (!ip || ip->version != 6 || present < sizeof(*ip))
+	if (ms_cursor_at(skb, off, sizeof(*ip), &buf, (const void **)&ip) || ip->version != 6 ||
+	    present < sizeof(*ip))
 		return MS_PARSED_MALFORMED;
 	present -= sizeof(*ip);
 	payload = bpf_ntohs(ip->payload_len);

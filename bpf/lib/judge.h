@@ -62,7 +62,7 @@ __noinline int ms_judge_ask(struct ms_query *query, struct ms_scene *scene, stru
 	query->half = scene->half;
 	query->rows_end = scene->half * MS_RULES_ROWS;
 	if (policy)
-		query->rows_end += pkt->family == 4 ? policy->rows4 : policy->rows6;
+		query->rows_end += MS_CHOOSE(pkt->family == 4, policy->rows4, policy->rows6);
 	query->now = scene->now;
 	query->sport = bpf_ntohs(pkt->sport);
 	query->dport = bpf_ntohs(pkt->dport);
@@ -115,6 +115,7 @@ static __always_inline int ms_failsafe_covers(const struct ms_failsafe *entry, c
 	const __be32 *want = (const __be32 *)entry->addr;
 	__u32 left = entry->len;
 
+	MS_UNROLL
 	for (int i = 0; i < 4; i++) {
 		__u32 mask = left >= 32 ? ~0u : left ? ~0u << (32 - left) : 0;
 
@@ -146,7 +147,7 @@ __noinline int ms_failsafe_asks(struct ms_query *query, __u32 index)
 	if (entry->family != query->family)
 		return 0;
 	for (int i = 0; i < 4; i++)
-		peer[i] = query->dir == MS_DIR_IN ? query->src[i] : query->dst[i];
+		peer[i] = MS_CHOOSE(query->dir == MS_DIR_IN, query->src[i], query->dst[i]);
 	return ms_failsafe_covers(entry, peer);
 }
 
@@ -155,6 +156,7 @@ __noinline int ms_failsafe_find(struct ms_query *query)
 {
 	if (!query)
 		return -1;
+	MS_UNROLL
 	for (__u32 i = 0; i < MS_FAILSAFE_MAX; i++) {
 		int asks = ms_failsafe_asks(query, i);
 
@@ -183,8 +185,8 @@ static __always_inline void ms_judge_default(const struct ms_query *query, struc
 		return;
 	if (query->dirs == (1 << MS_DIR_IN | 1 << MS_DIR_OUT))
 		dir = group->verdict[MS_DIR_IN] == MS_VERDICT_DENY ? MS_DIR_IN : MS_DIR_OUT;
-	answer->verdict = dir ? group->verdict[1] : group->verdict[0];
-	answer->slot = dir ? group->slot[1] : group->slot[0];
+	answer->verdict = MS_CHOOSE(dir, group->verdict[1], group->verdict[0]);
+	answer->slot = MS_CHOOSE(dir, group->slot[1], group->slot[0]);
 }
 
 /* Fills `answer`; verdict is ALLOW or DENY, modes come later (verdict.h). */

@@ -14,6 +14,8 @@ struct ms_l4_head { /* the first bytes of any of them */
 	__be16 icmp_id, seq;
 };
 
+#define MS_L4_TCP_FLAGS 13 /* offset */
+
 /* Bytes that must be there for the header to be one; 0 = a protocol without ports. */
 static __always_inline __u32 ms_l4_header_len(__u8 family, __u8 proto)
 {
@@ -104,25 +106,21 @@ static __always_inline void ms_l4_take(struct ms_pkt *pkt, const struct ms_l4_he
 static __always_inline int ms_l4_parse(struct __sk_buff *skb, struct ms_pkt *pkt)
 {
 	__u32 len = ms_l4_header_len(pkt->family, pkt->proto);
-	struct ms_l4_head buf;
 	const struct ms_l4_head *head;
+	struct ms_l4_head buf[2]; /* enough for TCP's flags */
 
 	if (len == 0 || pkt->fragment == MS_FRAGMENT_LATER)
 		return MS_PARSED_IP;
 	if (pkt->l4_off + len > pkt->l4_end)
 		return pkt->fragment == MS_FRAGMENT_FIRST ? MS_PARSED_TINY : MS_PARSED_MALFORMED;
-	head = ms_cursor_at(skb, pkt->l4_off, sizeof(*head), &buf);
-	if (!head)
-		return MS_PARSED_MALFORMED;
-	ms_l4_take(pkt, head);
 	if (pkt->proto == MS_PROTO_TCP) {
-		__u8 flags_buf;
-		const __u8 *flags = ms_cursor_at(skb, pkt->l4_off + 13, 1, &flags_buf);
-
-		if (!flags)
+		if (ms_cursor_at(skb, pkt->l4_off, sizeof(buf), buf, (const void **)&head))
 			return MS_PARSED_MALFORMED;
-		pkt->tcp_flags = *flags;
+		pkt->tcp_flags = ((const __u8 *)head)[MS_L4_TCP_FLAGS];
+	} else if (ms_cursor_at(skb, pkt->l4_off, sizeof(*head), buf, (const void **)&head)) {
+		return MS_PARSED_MALFORMED;
 	}
+	ms_l4_take(pkt, head);
 	return MS_PARSED_IP;
 }
 

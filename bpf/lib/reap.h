@@ -12,7 +12,7 @@ static __always_inline int ms_reap_unchanged(const struct ms_session *session,
 	       MS_READ_ONCE(session->last_seen) == key->last_seen;
 }
 
-static __always_inline __u32 ms_reap_half(const struct ms_flow *flow, const struct ms_reap_key *key,
+static __always_inline __u32 ms_reap_half(struct ms_flow *flow, const struct ms_reap_key *key,
 					  int force)
 {
 	const struct ms_session *half = ms_half_find(flow);
@@ -25,7 +25,7 @@ static __always_inline __u32 ms_reap_half(const struct ms_flow *flow, const stru
 	return MS_REAPED_DELETED;
 }
 
-static __always_inline __u32 ms_reap_end(const struct ms_flow *flow, const struct ms_reap_key *key,
+static __always_inline __u32 ms_reap_end(struct ms_flow *flow, const struct ms_reap_key *key,
 					 int force)
 {
 	struct ms_session *session = ms_session_find(flow);
@@ -44,7 +44,7 @@ static __always_inline __u32 ms_reap_end(const struct ms_flow *flow, const struc
 }
 
 /* The claim keeps a new session of the tuple from moving in while the entry goes. */
-static __always_inline __u32 ms_reap_delete(const struct ms_flow *flow)
+static __always_inline __u32 ms_reap_delete(struct ms_flow *flow)
 {
 	struct ms_session *session = ms_session_find(flow);
 
@@ -74,9 +74,11 @@ __noinline int ms_reap_one(__u32 index)
 	if (io->family == 4) {
 		flow.key.k4 = key->k4;
 		flow.flags = key->k4.flags;
+		flow.zone = key->k4.zone;
 	} else {
 		flow.key.k6 = key->k6;
 		flow.flags = key->k6.flags;
+		flow.zone = key->k6.zone;
 	}
 	if (io->half_open)
 		key->result = io->step == MS_REAP_END ? ms_reap_half(&flow, key, io->force)

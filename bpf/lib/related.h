@@ -99,14 +99,11 @@ __noinline int ms_related_l4(struct __sk_buff *skb, struct ms_pkt *inner)
 static __noinline int ms_related(struct __sk_buff *skb, struct ms_scene *scene, struct ms_pkt *pkt,
 				 struct ms_flow *flow, struct ms_query *query)
 {
-	const struct ms_control *control = ms_scene_control();
 	struct ms_session *session;
 	struct ms_pkt inner = {};
 	__u32 epoch;
 	__u8 dir;
 
-	if (!scene || !pkt || !flow || !query || !control)
-		return MS_RELATED_NOT;
 	if (ms_related_ip(skb, pkt, &inner))
 		return MS_RELATED_NOT;
 	if (inner.family == 6 && ms_ip6_is_extension(inner.proto) &&
@@ -121,7 +118,7 @@ static __noinline int ms_related(struct __sk_buff *skb, struct ms_scene *scene, 
 	session = ms_session_find(flow);
 	if (!session || MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
 		session = ms_half_find(flow);
-	if (!session || ms_session_expired(session, inner.proto, control, scene->now))
+	if (!session || ms_session_expired(session, inner.proto, scene->now))
 		return MS_RELATED_NOT;
 	epoch = MS_READ_ONCE(session->epoch);
 	if (epoch == MS_EPOCH_DEAD)

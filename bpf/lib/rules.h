@@ -10,7 +10,6 @@
 #include <linux/types.h>
 
 #define MS_RULES_ROWS 16384 /* per half and family */
-#define MS_RULES_CHUNK 32   /* rows one call of the scan walks; divides MS_RULES_ROWS */
 #define MS_DECISIONS 16384  /* rules per half */
 #define MS_DECISION_NONE (~0u)
 

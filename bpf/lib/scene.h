@@ -10,11 +10,9 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/lib/access.h"
 #include "bpf/lib/clock.h"
 #include "bpf/lib/maps.h"
-
-#define MS_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
-#define MS_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 struct ms_scene {
 	__u32 epoch;
@@ -68,7 +66,7 @@ static __always_inline void ms_scene_set(struct ms_scene *scene, union ms_contro
 	if (iface) {
 		scene->grace_until = iface->grace_until;
 		scene->zone = iface->zone;
-		scene->group = scene->half ? iface->group[1] : iface->group[0];
+		scene->group = MS_CHOOSE(scene->half, iface->group[1], iface->group[0]);
 		scene->side = iface->side >> scene->half & 1;
 		scene->iface_flags = iface->flags;
 	}

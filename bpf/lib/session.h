@@ -33,10 +33,12 @@ struct ms_flow {
 	union ms_key key;
 	__u8 family;
 	__u8 index; /* 0 = sent by the lower endpoint, 1 = by the higher */
-	__u8 flags; /* of the key */
-	__u8 pad;
+	__u8 flags; /* the key's, as zone is */
+	__u8 pad0;
+	__u16 zone;
+	__u16 pad1;
 };
-_Static_assert(sizeof(struct ms_flow) == 48, "no padding");
+_Static_assert(sizeof(struct ms_flow) == 52, "no padding");
 
 static __always_inline int ms_flow_src_is_lower(const struct ms_pkt *pkt, int ports)
 {
@@ -55,8 +57,8 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 {
 	int icmp = ms_pkt_is_icmp(pkt), is_reply = 0;
 	int src_is_lower = ms_flow_src_is_lower(pkt, !icmp);
-	__be16 lo_port = src_is_lower ? pkt->sport : pkt->dport;
-	__be16 hi_port = src_is_lower ? pkt->dport : pkt->sport;
+	__be16 lo_port = MS_CHOOSE(src_is_lower, pkt->sport, pkt->dport);
+	__be16 hi_port = MS_CHOOSE(src_is_lower, pkt->dport, pkt->sport);
 	__u8 flags = 0, index = !src_is_lower;
 
 	if (icmp) {
@@ -77,11 +79,12 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 	flow->family = pkt->family;
 	flow->index = index;
 	flow->flags = flags;
+	flow->zone = scene->zone;
 	if (pkt->family == 4) {
 		struct ms_key4 *k4 = &flow->key.k4;
 
-		k4->lo = src_is_lower ? pkt->src[0] : pkt->dst[0];
-		k4->hi = src_is_lower ? pkt->dst[0] : pkt->src[0];
+		k4->lo = MS_CHOOSE(src_is_lower, pkt->src[0], pkt->dst[0]);
+		k4->hi = MS_CHOOSE(src_is_lower, pkt->dst[0], pkt->src[0]);
 		k4->lo_port = lo_port;
 		k4->hi_port = hi_port;
 		k4->zone = scene->zone;
@@ -93,8 +96,8 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 		struct ms_key6 *k6 = &flow->key.k6;
 
 		for (int i = 0; i < 4; i++) {
-			k6->lo[i] = src_is_lower ? pkt->src[i] : pkt->dst[i];
-			k6->hi[i] = src_is_lower ? pkt->dst[i] : pkt->src[i];
+			k6->lo[i] = MS_CHOOSE(src_is_lower, pkt->src[i], pkt->dst[i]);
+			k6->hi[i] = MS_CHOOSE(src_is_lower, pkt->dst[i], pkt->src[i]);
 		}
 		k6->lo_port = lo_port;
 		k6->hi_port = hi_port;
@@ -119,21 +122,21 @@ __noinline int ms_flow_place(struct ms_flow *flow, struct ms_scene *scene, struc
 
 /* ---- tables ---- */
 
-static __always_inline struct ms_session *ms_session_find(const struct ms_flow *flow)
+static __always_inline struct ms_session *ms_session_find(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		return bpf_map_lookup_elem(&ms_sess4, &flow->key.k4);
 	return bpf_map_lookup_elem(&ms_sess6, &flow->key.k6);
 }
 
-static __always_inline struct ms_session *ms_half_find(const struct ms_flow *flow)
+static __always_inline struct ms_session *ms_half_find(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		return bpf_map_lookup_elem(&ms_half4, &flow->key.k4);
 	return bpf_map_lookup_elem(&ms_half6, &flow->key.k6);
 }
 
-static __always_inline long ms_session_insert(const struct ms_flow *flow,
+static __always_inline long ms_session_insert(struct ms_flow *flow,
 					      const struct ms_session *session)
 {
 	if (flow->family == 4)
@@ -141,15 +144,14 @@ static __always_inline long ms_session_insert(const struct ms_flow *flow,
 	return bpf_map_update_elem(&ms_sess6, &flow->key.k6, session, BPF_NOEXIST);
 }
 
-static __always_inline long ms_half_insert(const struct ms_flow *flow,
-					   const struct ms_session *session)
+static __always_inline long ms_half_insert(struct ms_flow *flow, const struct ms_session *session)
 {
 	if (flow->family == 4)
 		return bpf_map_update_elem(&ms_half4, &flow->key.k4, session, BPF_NOEXIST);
 	return bpf_map_update_elem(&ms_half6, &flow->key.k6, session, BPF_NOEXIST);
 }
 
-static __always_inline void ms_half_delete(const struct ms_flow *flow)
+static __always_inline void ms_half_delete(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		bpf_map_delete_elem(&ms_half4, &flow->key.k4);
@@ -164,27 +166,34 @@ static __always_inline __u32 ms_session_tcp(__u32 word)
 	return (word & MS_SESS_TCP_MASK) >> MS_SESS_TCP_SHIFT;
 }
 
-static __always_inline int ms_session_from_origin(const struct ms_flow *flow, __u32 word)
+static __always_inline int ms_session_from_origin(struct ms_flow *flow, __u32 word)
 {
 	return flow->index == !!(word & MS_SESS_ORIGIN_HI);
 }
 
-static __always_inline int ms_session_expired(const struct ms_session *session, __u8 proto,
-					      const struct ms_control *control, __u32 now)
+/* Ticks of one of the timeouts; global for the sake of the index (stats.h). */
+__noinline int ms_session_limit(__u32 timeout)
 {
-	__u32 timeout = ms_session_timeout(proto, session->word);
+	const struct ms_control *control = ms_scene_control();
 
-	if (timeout >= MS_TIMEOUT__COUNT)
-		return 1;
-	return (__s32)(now - MS_READ_ONCE(session->last_seen)) > (__s32)control->timeouts[timeout];
+	if (!control || timeout >= MS_TIMEOUT__COUNT)
+		return 0;
+	return control->timeouts[timeout];
+}
+
+static __always_inline int ms_session_expired(const struct ms_session *session, __u8 proto,
+					      __u32 now)
+{
+	__u32 limit = ms_session_limit(ms_session_timeout(proto, session->word));
+
+	return (__s32)(now - MS_READ_ONCE(session->last_seen)) > (__s32)limit;
 }
 
 /*
  * FIN and RST shorten the timeout. A RST is taken back when the endpoint that seemed to send it
  * goes on sending: then somebody else did.
  */
-static __always_inline void ms_session_tcp_step(struct ms_session *session,
-						const struct ms_flow *flow,
+static __always_inline void ms_session_tcp_step(struct ms_session *session, struct ms_flow *flow,
 						const struct ms_pkt *pkt)
 {
 	__u32 word = MS_READ_ONCE(session->word);
@@ -208,41 +217,39 @@ static __always_inline void ms_session_tcp_step(struct ms_session *session,
 
 /* ---- counting ---- */
 
-static __always_inline __u32 ms_flow_zone(const struct ms_flow *flow)
-{
-	return flow->family == 4 ? flow->key.k4.zone : flow->key.k6.zone;
-}
-
 /* Packets that a session carried become its slot's and zone's, `sign` -1 takes them back. */
-static __always_inline void ms_session_credit(__u32 slot, const struct ms_flow *flow,
+static __always_inline void ms_session_credit(__u32 slot, struct ms_flow *flow,
 					      const __u64 *packets, const __u64 *bytes, __s64 sign)
 {
-	__u32 zone = ms_flow_zone(flow);
-
 	ms_stats_slot(slot, sign * (packets[0] + packets[1]), sign * (bytes[0] + bytes[1]));
 	for (int i = 0; i < 2; i++)
 		if (packets[i])
-			ms_stats_zone(zone, ms_session_dir(flow->flags, i), 0, sign * packets[i],
-				      sign * bytes[i]);
+			ms_stats_zone(flow->zone, ms_session_dir(flow->flags, i), 0,
+				      sign * packets[i], sign * bytes[i]);
 }
 
 /* Takes out what a dead session still carries. */
-static __always_inline void ms_session_fold(struct ms_session *session, const struct ms_flow *flow,
-					    __u32 word)
+__noinline int ms_session_fold(struct ms_session *session, struct ms_flow *flow, __u32 word)
 {
 	__u64 packets[2], bytes[2];
 
+	if (!session || !flow)
+		return 0;
 	packets[0] = __sync_lock_test_and_set(&session->packets[0], 0);
 	packets[1] = __sync_lock_test_and_set(&session->packets[1], 0);
 	bytes[0] = __sync_lock_test_and_set(&session->bytes[0], 0);
 	bytes[1] = __sync_lock_test_and_set(&session->bytes[1], 0);
 	ms_session_credit(word & MS_SESS_SLOT_MASK, flow, packets, bytes, 1);
+	return 0;
 }
 
 static __always_inline void ms_session_add(struct ms_session *session, __u32 index,
 					   const struct ms_scene *scene)
 {
 	if (index) {
+		/* Keeps the two ways apart: one address computed from a chosen offset is refused
+		 * where the verifier hardens against speculation (no CAP_PERFMON). */
+		asm volatile("" : "+r"(session));
 		__sync_fetch_and_add(&session->packets[1], scene->packets);
 		__sync_fetch_and_add(&session->bytes[1], scene->bytes);
 	} else {
@@ -254,7 +261,7 @@ static __always_inline void ms_session_add(struct ms_session *session, __u32 ind
 }
 
 /* A packet of a two-way session. */
-static __always_inline void ms_session_count(struct ms_session *session, const struct ms_flow *flow,
+static __always_inline void ms_session_count(struct ms_session *session, struct ms_flow *flow,
 					     const struct ms_scene *scene)
 {
 	ms_session_add(session, flow->index, scene);
@@ -263,7 +270,7 @@ static __always_inline void ms_session_count(struct ms_session *session, const s
 }
 
 /* A packet of a one-way session. */
-static __always_inline void ms_half_count(struct ms_session *half, const struct ms_flow *flow,
+static __always_inline void ms_half_count(struct ms_session *half, struct ms_flow *flow,
 					  const struct ms_scene *scene)
 {
 	__u32 slot = MS_READ_ONCE(half->word) & MS_SESS_SLOT_MASK;
@@ -277,7 +284,7 @@ static __always_inline void ms_half_count(struct ms_session *half, const struct 
 /* ---- ends ---- */
 
 /* True for the one caller that ended it. `epoch` is what the caller saw. */
-static __always_inline int ms_session_end(struct ms_session *session, const struct ms_flow *flow,
+static __always_inline int ms_session_end(struct ms_session *session, struct ms_flow *flow,
 					  __u32 epoch)
 {
 	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY ||
@@ -294,7 +301,7 @@ static __always_inline int ms_session_end(struct ms_session *session, const stru
  * held by a packet that will add itself to it, which must not be another flow's by then. False if
  * it was not dead (any more).
  */
-static __always_inline int ms_session_revive(struct ms_session *dead, const struct ms_flow *flow,
+static __always_inline int ms_session_revive(struct ms_session *dead, struct ms_flow *flow,
 					     const struct ms_session *fresh)
 {
 	if (__sync_val_compare_and_swap(&dead->epoch, MS_EPOCH_DEAD, MS_EPOCH_BUSY) !=

@@ -160,8 +160,7 @@ static __always_inline int ms_slow_begins(const struct ms_pkt *pkt, const struct
  * A session of the tuple that stands in the way of nothing: alive, not expired, not closing under a
  * new SYN. `*ret_is_half` says of which table. Ended ones are ended on the way.
  */
-static __always_inline struct ms_session *ms_slow_find(const struct ms_control *control,
-						       struct ms_scene *scene, struct ms_pkt *pkt,
+static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, struct ms_pkt *pkt,
 						       struct ms_flow *flow, __u32 *ret_is_half,
 						       const int dry)
 {
@@ -179,7 +178,7 @@ static __always_inline struct ms_session *ms_slow_find(const struct ms_control *
 	}
 	if (!session)
 		return NULL;
-	expired = ms_session_expired(session, pkt->proto, control, scene->now);
+	expired = ms_session_expired(session, pkt->proto, scene->now);
 	if (!expired &&
 	    !(ms_session_tcp(MS_READ_ONCE(session->word)) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt)))
 		return session;
@@ -232,10 +231,10 @@ static __always_inline void ms_slow_carry(struct ms_session *session, struct ms_
 }
 
 /* Fills `answer`, returns MS_SLOW_*. `pkt`, `flow`, `query` and `answer` come zeroed. */
-static __always_inline int ms_slow_consider(struct __sk_buff *skb, const struct ms_control *control,
-					    struct ms_scene *scene, struct ms_pkt *pkt,
-					    struct ms_flow *flow, struct ms_query *query,
-					    struct ms_answer *answer, const int dry)
+static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_scene *scene,
+					    struct ms_pkt *pkt, struct ms_flow *flow,
+					    struct ms_query *query, struct ms_answer *answer,
+					    const int dry)
 {
 	int parsed = ms_parse(skb, pkt, scene->iface_flags & MS_IFACE_L3), result = 0;
 	struct ms_session *session;
@@ -251,13 +250,13 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, const struct 
 		return 0;
 	}
 	ms_flow_place(flow, scene, pkt, scene->dir);
-	session = ms_slow_find(control, scene, pkt, flow, &is_half, dry);
+	session = ms_slow_find(scene, pkt, flow, &is_half, dry);
 	if (!session) {
 		ms_slow_judge(skb, scene, pkt, flow, query, answer);
 		ms_verdict_temper(scene, answer);
 		/* Another CPU may have begun the session since: look once more before a deny. */
 		if (!dry && answer->verdict == MS_VERDICT_DENY &&
-		    ms_fast_hit(control, scene, pkt, flow, answer)) {
+		    ms_fast_hit(scene, pkt, flow, answer)) {
 			classified = 0;
 			result = MS_SLOW_COUNTED | MS_SLOW_SESSION;
 		} else if (!dry && answer->verdict != MS_VERDICT_DENY &&

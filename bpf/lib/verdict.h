@@ -32,7 +32,7 @@ static __always_inline int ms_verdict(struct ms_pkt *pkt, struct ms_scene *scene
 {
 	int dropped = answer->verdict == MS_VERDICT_DENY;
 
-	ms_stats_packet(scene, answer->reason, answer->verdict);
+	ms_stats_packet(answer->reason, answer->verdict, scene->packets, scene->bytes);
 	if (!counted) {
 		ms_stats_slot(answer->slot, scene->packets, scene->bytes);
 		ms_stats_zone(scene->zone, scene->dir, dropped, scene->packets, scene->bytes);

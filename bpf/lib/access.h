@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory that others write, and memory that the verifier must be shown how we read. */
+#ifndef MS_BPF_LIB_ACCESS_H
+#define MS_BPF_LIB_ACCESS_H
+
+#define MS_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define MS_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+
+/*
+ * One of two values, both of them read. Left alone the compiler chooses between two addresses
+ * instead, and arithmetic with a chosen offset is refused where the verifier hardens against
+ * speculation (no CAP_PERFMON).
+ */
+#define MS_CHOOSE(first, a, b)                                                                     \
+	({                                                                                         \
+		__typeof__(a) ms_a_ = MS_READ_ONCE(a);                                             \
+		__typeof__(b) ms_b_ = MS_READ_ONCE(b);                                             \
+		(first) ? ms_a_ : ms_b_;                                                           \
+	})
+
+/*
+ * Loops are unrolled: a branch whose outcome the verifier knows, such as that of a counter, is
+ * still explored both ways where it hardens against speculation, and then never ends.
+ */
+#define MS_UNROLL _Pragma("clang loop unroll(full)")
+
+#endif

@@ -175,7 +175,10 @@ static void on_touch(void *user)
 {
 	struct ms_manager *manager = user;
 
-	ms_dataplane_bump_epoch(manager->dp);
+	if (!manager->touch_again)
+		return;
+	manager->touch_again = false;
+	ms_manager_touch(manager);
 }
 
 static void on_watchdog(void *user)

@@ -37,6 +37,7 @@ struct ms_manager {
 
 	struct ms_watch *on_netlink, *on_events;
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *watchdog;
+	bool touch_again; /* something changed since the last bump of the epoch */
 
 	uint32_t generation;
 	int64_t applied_at, started_at;

@@ -95,7 +95,7 @@ static int find_near(const char *place, char *buf, size_t size)
 	slash = strrchr(buf, '/');
 	if (!slash || (size_t)(slash - buf) + strlen(place) >= size)
 		return -ENOENT;
-	strcpy(slash, place);
+	snprintf(slash, size - (size_t)(slash - buf), "%s", place);
 	return access(buf, X_OK) < 0 ? -errno : 0;
 }
 

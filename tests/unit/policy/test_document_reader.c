@@ -175,7 +175,7 @@ static const struct {
 	const char *word, *meant;
 } hints[] = {
 	{ "drop", "deny" },  { "DROP", "deny" },  { "Deny", "deny" },    { "dney", "deny" },
-	{ "den", "deny" },   { "deny!", "deny" }, { "accept", "allow" }, { "allwo", "allow" },
+	{ "den", "deny" },   { "deny!", "deny" }, { "accept", "allow" }, { "allou", "allow" },
 	{ "x", NULL },       { "", NULL },        { "nobody", NULL },    { "ratelimit", NULL },
 	{ "ingress", NULL }, /* means `in`, which is none of the words asked for */
 };

@@ -17,6 +17,8 @@ static const struct {
 	void (*run)(const struct ms_bench *bench);
 } sections[] = {
 	{ "program", ms_bench_program },
+	{ "classify", ms_bench_classify },
+	{ "control", ms_bench_control },
 };
 
 #define ALL ((1u << ms_array_size(sections)) - 1)

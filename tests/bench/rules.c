@@ -267,7 +267,7 @@ char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *ta
 		ms_bench_fail("out of memory");
 	fputs("version: 1\n"
 	      "groups:\n"
-	      "  - { name: bench, match: { kind: veth }, default: { in: deny, out: deny } }\n"
+	      "  - { name: bench, match: { kind: veth, name: \"w*\" }, default: { in: deny, out: deny } }\n"
 	      "rules:\n",
 	      out);
 	for (size_t i = 0; i < rules->count; i++) {

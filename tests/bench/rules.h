@@ -39,8 +39,8 @@ struct ms_bench_rules ms_bench_rules_make(enum ms_bench_shape shape, size_t coun
 void ms_bench_rules_fini(struct ms_bench_rules *rules);
 
 /*
- * The document: group "bench" (kind veth, default deny in and out), every rule allowed under the id
- * "r/NUMBER", then `tail` as it is. The caller frees.
+ * The document: group "bench" (veth devices w..., default deny in and out), every rule allowed
+ * under the id "r/NUMBER", then `tail` as it is. The caller frees.
  */
 char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *tail,
 			      size_t *ret_length);

@@ -15,7 +15,6 @@
 #include "core/policy/merge.h"
 #include "tests/bench/bench.h"
 
-#define RUN_DIR "/run/microseg-bench"
 #define DAY_NS (86400ull * 1000000000ull)
 #define GROUP 1
 #define FIRST_FREE_SLOT 64
@@ -25,8 +24,8 @@ void ms_bench_world_enter(void)
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0)
 		ms_bench_fail("new namespaces: %s (this needs root)", strerror(errno));
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 || mkdir(RUN_DIR, 0700) < 0 ||
-	    mount("bpf", RUN_DIR, "bpf", 0, "mode=0700") < 0)
+	    mount("tmpfs", "/run", "tmpfs", 0, NULL) < 0 || mkdir(MS_BENCH_RUN_DIR, 0700) < 0 ||
+	    mount("bpf", MS_BENCH_RUN_DIR, "bpf", 0, "mode=0700") < 0)
 		ms_bench_fail("a bpffs of our own: %s", strerror(errno));
 }
 
@@ -49,7 +48,7 @@ struct ms_bench_world *ms_bench_world_open(uint32_t sessions, uint32_t half_open
 
 	if (!world)
 		ms_bench_fail("out of memory");
-	snprintf(world->pin_dir, sizeof(world->pin_dir), RUN_DIR "/w%u", worlds++);
+	snprintf(world->pin_dir, sizeof(world->pin_dir), MS_BENCH_RUN_DIR "/w%u", worlds++);
 	config.pin_dir = world->pin_dir;
 	r = ms_dataplane_open(&config, &taken_over, &world->dp, &error);
 	if (r < 0)
@@ -88,6 +87,11 @@ static uint32_t slot_of(void *user, const char *id)
 	return 1 + slot % (FIRST_FREE_SLOT - 1);
 }
 
+uint32_t ms_bench_world_slot(long rule)
+{
+	return rule < 0 ? slot_of(NULL, "default/bench/out") : FIRST_FREE_SLOT + (uint32_t)rule;
+}
+
 static uint16_t group_number(void *user, const char *name)
 {
 	(void)user;
@@ -102,6 +106,13 @@ static uint32_t set_number(void *user, const char *name)
 	return 1;
 }
 
+const struct ms_numbering *ms_bench_world_numbering(void)
+{
+	static const struct ms_numbering numbering = { slot_of, group_number, set_number, NULL };
+
+	return &numbering;
+}
+
 static void free_policy(struct ms_policy **policy)
 {
 	ms_policy_free(*policy);
@@ -114,7 +125,6 @@ static void free_image(struct ms_image **image)
 
 int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length)
 {
-	const struct ms_numbering numbering = { slot_of, group_number, set_number, NULL };
 	ms_cleanup(free_policy) struct ms_policy *files = ms_policy_new();
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
 	ms_cleanup(free_image) struct ms_image *image = NULL;
@@ -130,7 +140,8 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, &error);
 	if (r == 0)
-		r = ms_compile(merged, ++world->generation, &numbering, &image, &error);
+		r = ms_compile(merged, ++world->generation, ms_bench_world_numbering(), &image,
+			       &error);
 	if (r == -ENOSPC)
 		return r;
 	if (r == 0)

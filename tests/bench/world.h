@@ -10,6 +10,7 @@
 #include "tests/bench/rules.h"
 
 #define MS_BENCH_DEVICE 1
+#define MS_BENCH_RUN_DIR "/run/microseg-bench" /* a bpffs */
 
 struct ms_bench_world {
 	struct ms_dataplane *dp;
@@ -27,6 +28,11 @@ struct ms_bench_world *ms_bench_world_close(struct ms_bench_world *world);
 
 /* Puts a document in force. -ENOSPC = the engine cannot hold it, the policy before stays. */
 int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length);
+struct ms_numbering; /* core/classify/compile.h */
+/* The numbers that the documents of rules.h need. */
+const struct ms_numbering *ms_bench_world_numbering(void);
+/* The slot of rule "r/NUMBER"; of the default where `rule` is negative. */
+uint32_t ms_bench_world_slot(long rule);
 /* The rules `filler` and, last, one that allows the streams' flows (10/8 and fd00::/8). */
 int ms_bench_world_put_rules(struct ms_bench_world *world, const struct ms_bench_rules *filler);
 

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The classifier alone: headers that a set's own rules match, in random order, through the
+ * datapath's own functions (classify.bpf.c). What the engine answers is compared with a plain scan
+ * before anything is timed.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bpf/dataplane_private.h"
+#include "classify.skel.h"
+#include "core/base/cleanup.h"
+#include "tests/bench/drive.h"
+#include "tests/bench/result.h"
+#include "tests/bench/world.h"
+
+#define CHECKED 2000
+
+struct probe {
+	struct classify_bpf *skeleton;
+	struct ms_bench_plan *plan;
+	struct ms_bench_header *headers;
+	uint64_t *samples;
+	struct ms_bench_frame frame;
+};
+
+struct run {
+	struct probe *probe;
+	struct bpf_program *program;
+	uint32_t repeat;
+	double share; /* timed programs: this quantile of the samples */
+};
+
+static void *map_values(struct bpf_map *map, size_t size)
+{
+	void *values = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (values == MAP_FAILED)
+		ms_bench_fail("%s cannot be mapped: %s", bpf_map__name(map), strerror(errno));
+	return values;
+}
+
+static void open_probe(struct probe *probe, const struct ms_bench_world *world)
+{
+	struct bpf_map *map;
+
+	probe->skeleton = classify_bpf__open();
+	if (!probe->skeleton)
+		ms_bench_fail("the classifier's bench cannot be opened: %s", strerror(errno));
+	bpf_object__for_each_map(map, probe->skeleton->obj)
+	{
+		int fd = ms_dataplane_map(world->dp, bpf_map__name(map));
+
+		if (fd >= 0 && bpf_map__reuse_fd(map, fd) < 0)
+			ms_bench_fail("%s cannot be shared", bpf_map__name(map));
+	}
+	if (classify_bpf__load(probe->skeleton) < 0)
+		ms_bench_fail("the classifier's bench cannot be loaded: %s", strerror(errno));
+	probe->plan = map_values(probe->skeleton->maps.ms_b_plan, sizeof(*probe->plan));
+	probe->headers = map_values(probe->skeleton->maps.ms_b_headers,
+				    MS_BENCH_HEADERS * sizeof(*probe->headers));
+	probe->samples = map_values(probe->skeleton->maps.ms_b_samples,
+				    MS_BENCH_SAMPLES * sizeof(*probe->samples));
+	probe->plan->state = 1;
+	probe->frame = ms_bench_frame(4, IPPROTO_UDP, 0, 0);
+}
+
+static void close_probe(struct probe *probe)
+{
+	munmap(probe->plan, sizeof(*probe->plan));
+	munmap(probe->headers, MS_BENCH_HEADERS * sizeof(*probe->headers));
+	munmap(probe->samples, MS_BENCH_SAMPLES * sizeof(*probe->samples));
+	classify_bpf__destroy(probe->skeleton);
+}
+
+static double measure_mean(void *user)
+{
+	const struct run *run = user;
+
+	return ms_bench_run(bpf_program__fd(run->program), &run->probe->frame, run->repeat, NULL);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double measure_quantile(void *user)
+{
+	static uint64_t sorted[MS_BENCH_SAMPLES];
+	const struct run *run = user;
+	uint32_t count = run->repeat < MS_BENCH_SAMPLES ? run->repeat : MS_BENCH_SAMPLES;
+
+	run->probe->plan->next = 0;
+	ms_bench_run(bpf_program__fd(run->program), &run->probe->frame, count, NULL);
+	memcpy(sorted, run->probe->samples, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), by_value);
+	return (double)sorted[(size_t)(run->share * (count - 1))];
+}
+
+/* The engine's answer, as `trace` gives it, against a scan of the list. */
+static void check_answers(struct ms_bench_world *world, const struct ms_bench_rules *rules,
+			  const struct ms_bench_header *headers)
+{
+	struct ms_bench_frame frame = ms_bench_frame(4, IPPROTO_TCP, 0, 0x02);
+	struct ms_trace_request request = {
+		.ifindex = MS_BENCH_DEVICE,
+		.hook = MS_HOOK_INGRESS,
+		.half = ms_dataplane_control(world->dp).half,
+		.frame = frame.bytes,
+		.frame_len = frame.length,
+	};
+	struct ms_trace_result result;
+
+	for (unsigned int i = 0; i < CHECKED; i++) {
+		const struct ms_bench_header *header = &headers[i];
+		uint16_t ports[2] = { htons(header->sport), htons(header->dport) };
+		long expected = ms_bench_rules_match(rules, header);
+
+		if (header->proto != IPPROTO_TCP && header->proto != IPPROTO_UDP)
+			continue;
+		frame.bytes[23] = header->proto;
+		memcpy(frame.bytes + 26, &header->src, 4);
+		memcpy(frame.bytes + 30, &header->dst, 4);
+		memcpy(frame.bytes + 34, ports, 4);
+		if (ms_dataplane_trace(world->dp, &request, &result) < 0)
+			ms_bench_fail("a header cannot be traced");
+		if (result.reason == MS_REASON_BUILTIN)
+			continue;
+		if (result.slot != ms_bench_world_slot(expected))
+			ms_bench_fail("%s, header %u: rule %ld matches first, the engine said "
+				      "slot %u, reason %u",
+				      rules->name, i, expected, result.slot, result.reason);
+	}
+}
+
+struct setting {
+	struct ms_bench_world *world;
+	struct probe *probe;
+};
+
+static void measure_rules(const struct ms_bench *bench, const struct setting *setting,
+			  const char *row, const struct ms_bench_rules *rules)
+{
+	struct ms_bench_world *world = setting->world;
+	ms_cleanup(ms_free) char *document = NULL;
+	struct probe *probe = setting->probe;
+	struct run ask = { .probe = probe }, classify, ask_timed, p50, p99;
+	size_t length;
+	int r;
+
+	document = ms_bench_rules_document(rules, "", &length);
+	r = ms_bench_world_put(world, document, length);
+	if (r < 0) {
+		ms_bench_word(bench, "classify", row, "mean", "does not fit");
+		return;
+	}
+	for (uint64_t i = 0, state = 7; i < MS_BENCH_HEADERS; i++)
+		probe->headers[i] = ms_bench_rules_header(rules, &state);
+	probe->plan->mask = MS_BENCH_HEADERS - 1;
+	check_answers(world, rules, probe->headers);
+
+	/* A scan of long lists takes its time: as many runs as half a second holds. */
+	ask.program = probe->skeleton->progs.ms_b_classify;
+	ask.repeat = 1000;
+	r = (int)(measure_mean(&ask) + 1);
+	ask.repeat = (bench->smoke   ? 2000000u
+		      : bench->quick ? 20000000u
+				     : 200000000u) /
+		     (unsigned)r;
+	if (ask.repeat < 1000)
+		ask.repeat = 1000;
+	classify = ask_timed = p50 = p99 = ask;
+	ask.program = probe->skeleton->progs.ms_b_ask;
+	ask_timed.program = probe->skeleton->progs.ms_b_ask_timed;
+	ask_timed.share = 0.5;
+	p50.program = p99.program = probe->skeleton->progs.ms_b_timed;
+	p50.share = 0.5;
+	p99.share = 0.99;
+
+	ms_bench_compare(bench, "classify", row,
+			 (struct ms_bench_variant[]) { { "question only", measure_mean, &ask },
+						       { "mean", measure_mean, &classify } },
+			 2);
+	/* The clock's own cost is taken off here: the table knows one thing to take off. */
+	for (unsigned int round = 0; round < bench->rounds; round++) {
+		double clock = measure_quantile(&ask_timed);
+
+		ms_bench_sample(bench, "classify_spread", row, "p50", round,
+				measure_quantile(&p50) - clock);
+		ms_bench_sample(bench, "classify_spread", row, "p99", round,
+				measure_quantile(&p99) - clock);
+	}
+}
+
+static void measure_files(const struct ms_bench *bench, const struct setting *setting)
+{
+	static const char *const names[] = { "acl1", "fw1", "ipc1" };
+	static const size_t limits[] = { 1000, 0 };
+	char row[64];
+
+	for (size_t i = 0; bench->rules_dir && i < ms_array_size(names); i++) {
+		for (size_t j = bench->quick; j < ms_array_size(limits); j++) {
+			struct ms_bench_rules rules =
+				ms_bench_rules_load(bench->rules_dir, names[i], limits[j]);
+
+			snprintf(row, sizeof(row), "%s, %zu rules", names[i], rules.count);
+			measure_rules(bench, setting, row, &rules);
+			ms_bench_rules_fini(&rules);
+		}
+	}
+}
+
+static void measure_made(const struct ms_bench *bench, const struct setting *setting)
+{
+	static const size_t sizes[] = { 10, 100, 1000, 10000, 100000 };
+	char row[64];
+
+	for (int shape = 0; shape < MS_BENCH_SHAPE__COUNT; shape++) {
+		for (size_t i = 0; i < ms_array_size(sizes); i++) {
+			struct ms_bench_rules rules;
+
+			if (bench->quick && (sizes[i] == 100 || sizes[i] == 100000))
+				continue;
+			if (bench->smoke && sizes[i] > 1000)
+				continue;
+			rules = ms_bench_rules_make(shape, sizes[i], 1);
+			snprintf(row, sizeof(row), "%s, %zu rules", rules.name, rules.count);
+			measure_rules(bench, setting, row, &rules);
+			ms_bench_rules_fini(&rules);
+		}
+	}
+}
+
+void ms_bench_classify(const struct ms_bench *bench)
+{
+	struct setting setting;
+	struct probe probe;
+
+	ms_bench_world_enter();
+	setting.world = ms_bench_world_open(1024, 1024);
+	setting.probe = &probe;
+	open_probe(&probe, setting.world);
+	measure_files(bench, &setting);
+	measure_made(bench, &setting);
+	close_probe(&probe);
+	ms_bench_world_close(setting.world);
+}

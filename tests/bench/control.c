@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a change costs: compiling alone, then the daemon as a process, from the command's start to
+ * its end and to the first packet that is judged by what it changed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/classify/compile.h"
+#include "core/policy/document.h"
+#include "core/policy/merge.h"
+#include "tests/bench/daemon.h"
+#include "tests/bench/drive.h"
+#include "tests/bench/result.h"
+#include "tests/bench/world.h"
+
+#define DEADLINE_NS (60ull * 1000000000ull)
+#define MEMBERS 1000
+
+/* In a child: what one measurement leaves in the heap is not the next one's. */
+static void in_child(void (*work)(const struct ms_bench *bench, size_t rules, unsigned int round),
+		     const struct ms_bench *bench, size_t rules, unsigned int round)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		work(bench, rules, round);
+		exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		ms_bench_fail("a part of section control failed");
+}
+
+/* ---- compiling ---- */
+
+static uint64_t status_kib(const char *key)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen("/proc/self/status", "re");
+	size_t length = strlen(key);
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, key, length) == 0)
+			return strtoull(line + length, NULL, 10);
+	ms_bench_fail("/proc/self/status has no %s", key);
+}
+
+static void forget_peak(void)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen("/proc/self/clear_refs", "we");
+
+	if (!file || fputs("5\n", file) < 0 || fflush(file) != 0)
+		ms_bench_fail("the peak of memory cannot be reset");
+}
+
+static double since_ms(uint64_t began)
+{
+	return (double)(ms_bench_wall_ns() - began) / 1e6;
+}
+
+static void compile(const struct ms_bench *bench, size_t count, unsigned int round)
+{
+	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
+	struct ms_policy *files = ms_policy_new(), *merged = NULL;
+	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
+	struct ms_error error = MS_ERROR_INIT;
+	struct ms_image *image = NULL;
+	uint64_t began, before;
+	size_t length;
+	char *text = ms_bench_rules_document(&rules, "", &length), row[32];
+	int r;
+
+	snprintf(row, sizeof(row), "%zu", count);
+	forget_peak();
+	before = status_kib("VmRSS:");
+	began = ms_bench_wall_ns();
+	r = ms_document_parse("bench.yaml", text, length, MS_SOURCE_FILE, files, &error);
+	if (r < 0)
+		ms_bench_fail("the document: %s", error.message);
+	ms_bench_sample(bench, "compile", row, "read (ms)", round, since_ms(began));
+	began = ms_bench_wall_ns();
+	r = ms_policy_merge(&inputs, &merged, &error);
+	if (r < 0)
+		ms_bench_fail("the merge: %s", error.message);
+	ms_bench_sample(bench, "compile", row, "merge (ms)", round, since_ms(began));
+	began = ms_bench_wall_ns();
+	r = ms_compile(merged, 1, ms_bench_world_numbering(), &image, &error);
+	if (r == -ENOSPC)
+		ms_bench_word(bench, "compile", row, "compile (ms)", "does not fit");
+	else if (r < 0)
+		ms_bench_fail("the compiler: %s", error.message);
+	else
+		ms_bench_sample(bench, "compile", row, "compile (ms)", round, since_ms(began));
+	ms_bench_sample(bench, "compile", row, "peak memory (MB)", round,
+			(double)(status_kib("VmHWM:") - before) / 1024);
+}
+
+/* ---- commands ---- */
+
+struct wire {
+	int out, in;
+	struct ms_bench_frame frame;
+};
+
+static void open_wire(struct wire *wire)
+{
+	struct sockaddr_ll link = { .sll_family = AF_PACKET };
+	struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = htons(5432) };
+
+	ms_bench_command("ip link set lo up && ip link add w0 address 02:00:00:00:00:01 type veth "
+			 "peer name p0 && ip addr add 172.16.0.1/24 dev w0 && ip link set w0 up && "
+			 "ip link set p0 up && ip route add 10.0.0.0/8 dev w0 && "
+			 "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.w0.rp_filter=0");
+	wire->out = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	wire->in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	link.sll_ifindex = (int)if_nametoindex("p0");
+	if (bind(wire->out, (struct sockaddr *)&link, sizeof(link)) < 0 ||
+	    bind(wire->in, (struct sockaddr *)&server, sizeof(server)) < 0)
+		ms_bench_fail("the probe's sockets: %s", strerror(errno));
+	wire->frame = ms_bench_frame(4, IPPROTO_UDP, 0, 0);
+}
+
+/* One packet through the protected link. A veth pair delivers before send() returns. */
+static bool passes(const struct wire *wire)
+{
+	char text[256];
+	bool passed = false;
+
+	if (send(wire->out, wire->frame.bytes, wire->frame.length, 0) < 0)
+		ms_bench_fail("the probe cannot be sent: %s", strerror(errno));
+	while (recv(wire->in, text, sizeof(text), 0) >= 0)
+		passed = true;
+	return passed;
+}
+
+/* Before everything else on this CPU, or the command that has just been answered runs first. */
+static void go_first(void)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) < 0)
+		ms_bench_fail("a real-time priority: %s", strerror(errno));
+}
+
+static void wait_until(const struct wire *wire, bool pass)
+{
+	uint64_t began = ms_bench_wall_ns();
+
+	while (passes(wire) != pass)
+		if (ms_bench_wall_ns() - began > DEADLINE_NS)
+			ms_bench_fail("the probe's packets never %s", pass ? "passed" : "stopped");
+}
+
+/* Runs the command under a stream of packets that it lets pass or stops. */
+static void change(const struct ms_bench *bench, const struct wire *wire, const char *row,
+		   unsigned int round, bool pass, const char *words)
+{
+	uint64_t began = ms_bench_wall_ns();
+	int pid;
+
+	if (passes(wire) == pass)
+		ms_bench_fail("%s: nothing is left to change", words);
+	pid = ms_bench_daemon_ctl("%s", words);
+	wait_until(wire, pass);
+	ms_bench_sample(bench, "change", row, "first packet under it", round, since_ms(began));
+	ms_bench_daemon_ctl_end(pid);
+	ms_bench_sample(bench, "change", row, "command has ended", round, since_ms(began));
+}
+
+static void changes(const struct ms_bench *bench, size_t count, unsigned int only_round)
+{
+	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
+	unsigned int rounds = bench->rounds / 2 + 1;
+	char *text = NULL, *tail = NULL, row[64];
+	size_t length;
+	struct wire wire;
+	FILE *out = open_memstream(&tail, &length);
+
+	(void)only_round;
+	if (!out)
+		ms_bench_fail("out of memory");
+	fputs("  - { id: probes, from: \"set:probes\", priority: 1, action: deny }\n"
+	      "  - { id: flows, from: 10.0.0.0/8, action: allow }\n"
+	      "sets:\n"
+	      "  probes:\n",
+	      out);
+	for (unsigned int i = 0; i < MEMBERS; i++)
+		fprintf(out, "    - 11.0.%u.%u\n", i >> 8, i & 255);
+	fclose(out);
+	text = ms_bench_rules_document(&rules, tail, &length);
+	ms_bench_world_enter();
+	open_wire(&wire);
+	ms_bench_daemon_start(text, length);
+	go_first();
+	wait_until(&wire, true);
+	snprintf(row, sizeof(row), "%zu", count);
+	ms_bench_sample(bench, "daemon", row, "RSS (MB)", 0,
+			(double)ms_bench_daemon_rss_bytes() / 1048576);
+	for (unsigned int round = 0; round < rounds; round++) {
+		snprintf(row, sizeof(row), "rule add, %zu rules", count);
+		change(bench, &wire, row, round, false,
+		       "rule add --id runtime/probe --from 10.0.0.0/32 deny");
+		snprintf(row, sizeof(row), "rule del, %zu rules", count);
+		change(bench, &wire, row, round, true, "rule del runtime/probe");
+		snprintf(row, sizeof(row), "set add, %u members, %zu rules", MEMBERS, count);
+		change(bench, &wire, row, round, false, "set add probes 10.0.0.0");
+		snprintf(row, sizeof(row), "set del, %u members, %zu rules", MEMBERS, count);
+		change(bench, &wire, row, round, true, "set del probes 10.0.0.0");
+	}
+	ms_bench_daemon_stop();
+}
+
+void ms_bench_control(const struct ms_bench *bench)
+{
+	static const size_t sizes[] = { 1000, 10000, 100000 };
+	unsigned int rounds = bench->smoke ? 1 : bench->quick ? 3 : 10;
+
+	for (size_t i = 0; i < ms_array_size(sizes); i++)
+		for (unsigned int round = 0; round < rounds; round++)
+			if (sizes[i] < 100000 || !bench->quick)
+				in_child(compile, bench, sizes[i], round);
+	in_child(changes, bench, 10, 0);
+	in_child(changes, bench, 1000, 0);
+	if (!bench->smoke)
+		in_child(changes, bench, 10000, 0);
+}

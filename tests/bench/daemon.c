@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "tests/bench/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/world.h"
+
+#define DIR "/run/daemon"
+#define READY_MS 60000
+
+static pid_t daemon_pid;
+
+static int listen_notify(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = DIR "/notify" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	unlink(addr.sun_path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ms_bench_fail("%s: %s", addr.sun_path, strerror(errno));
+	return fd;
+}
+
+static void write_document(const char *document, size_t length)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen(DIR "/policy/bench.yaml", "we");
+
+	if (!file || fwrite(document, 1, length, file) != length || fflush(file) != 0)
+		ms_bench_fail("the policy cannot be written");
+}
+
+static void run_daemon(void)
+{
+	int log = open(DIR "/log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setenv("NOTIFY_SOCKET", DIR "/notify", 1);
+	dup2(log, 1);
+	dup2(log, 2);
+	execl(MS_BENCH_BIN_DIR "/microsegd", "microsegd", "--config", DIR "/microseg.yaml",
+	      "--policy", DIR "/policy", "--bpffs", MS_BENCH_RUN_DIR "/microseg", "--run-dir",
+	      DIR "/run", "--state-dir", DIR "/state", NULL);
+	_exit(127);
+}
+
+/* On every CPU again: the bench itself stays on one. */
+static pid_t spawn(void (*run)(void))
+{
+	pid_t pid = fork();
+	cpu_set_t all;
+
+	if (pid < 0)
+		ms_bench_fail("fork: %s", strerror(errno));
+	if (pid == 0) {
+		memset(&all, 0xff, sizeof(all));
+		sched_setaffinity(0, sizeof(all), &all);
+		run();
+	}
+	return pid;
+}
+
+void ms_bench_daemon_start(const char *document, size_t length)
+{
+	ms_cleanup(ms_close_fd) int notify = -1;
+	struct pollfd wait = { .events = POLLIN };
+	FILE *config;
+	char text[512];
+
+	mkdir(DIR, 0755);
+	mkdir(DIR "/policy", 0755);
+	mkdir(DIR "/run", 0755);
+	mkdir(DIR "/state", 0700);
+	config = fopen(DIR "/microseg.yaml", "we");
+	if (!config)
+		ms_bench_fail("%s: %s", DIR, strerror(errno));
+	fclose(config);
+	write_document(document, length);
+	notify = wait.fd = listen_notify();
+	daemon_pid = spawn(run_daemon);
+	for (;;) {
+		ssize_t n;
+
+		if (poll(&wait, 1, READY_MS) != 1 || waitpid(daemon_pid, NULL, WNOHANG) != 0)
+			break;
+		n = recv(notify, text, sizeof(text) - 1, 0);
+		text[n > 0 ? n : 0] = '\0';
+		if (strstr(text, "READY=1"))
+			return;
+	}
+	if (system("tail -20 " DIR "/log >&2") != 0)
+		fputs("it left no log\n", stderr);
+	ms_bench_fail("the daemon did not become ready");
+}
+
+void ms_bench_daemon_stop(void)
+{
+	kill(daemon_pid, SIGKILL);
+	waitpid(daemon_pid, NULL, 0);
+	daemon_pid = 0;
+}
+
+uint64_t ms_bench_daemon_rss_bytes(void)
+{
+	ms_cleanup(ms_close_file) FILE *file = NULL;
+	unsigned long long size, resident = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)daemon_pid);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%llu %llu", &size, &resident) != 2)
+		ms_bench_fail("the daemon's memory is not known");
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static char command[1024];
+
+static void run_command(void)
+{
+	execl("/bin/sh", "sh", "-c", command, NULL);
+	_exit(127);
+}
+
+int ms_bench_daemon_ctl(const char *format, ...)
+{
+	int n = snprintf(command, sizeof(command),
+			 "exec %s/microsegctl --socket %s/run/control.sock ", MS_BENCH_BIN_DIR,
+			 DIR);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command + n, sizeof(command) - (size_t)n, format, args);
+	va_end(args);
+	strncat(command, " >" DIR "/ctl.log 2>&1", sizeof(command) - strlen(command) - 1);
+	return spawn(run_command);
+}
+
+void ms_bench_daemon_ctl_end(int pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || status != 0) {
+		if (system("cat " DIR "/ctl.log >&2") != 0)
+			fputs("it said nothing\n", stderr);
+		ms_bench_fail("failed: %s", command);
+	}
+}
+
+void ms_bench_command(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	ms_bench_daemon_ctl_end(spawn(run_command));
+}

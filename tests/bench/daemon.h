@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* microsegd and microsegctl as processes, in the namespaces of the caller. One daemon at a time. */
+#ifndef MS_TESTS_BENCH_DAEMON_H
+#define MS_TESTS_BENCH_DAEMON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Starts it with this one document, waits until it is ready. */
+void ms_bench_daemon_start(const char *document, size_t length);
+/* Ends it; its hooks and pins go with the namespaces. */
+void ms_bench_daemon_stop(void);
+uint64_t ms_bench_daemon_rss_bytes(void);
+
+/* Starts `microsegctl WORDS`; ms_bench_daemon_ctl_end() waits for its end, which must be a good
+ * one. */
+int ms_bench_daemon_ctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void ms_bench_daemon_ctl_end(int pid);
+
+/* A shell command that must succeed. */
+void ms_bench_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

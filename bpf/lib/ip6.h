@@ -38,7 +38,8 @@ static __always_inline int ms_ip6_is_extension(__u8 proto)
 __noinline int ms_ip6_walk(struct __sk_buff *skb, struct ms_pkt *pkt)
 {
 	__u8 header[8] __attribute__((aligned(4)));
-	__u32 off, end, start, fragment_end = 0;
+	/* 64 bits: without CAP_PERFMON kernel 6.1 lets no four bytes over a spilled eight. */
+	__u64 off, end, start, fragment_end = 0;
 	__u8 proto;
 
 	if (!pkt)

@@ -3,62 +3,22 @@
 #
 # usage: deb.sh ROOT BUILD
 #
-# Installs, upgrades, removes and purges the package in a clean chroot of the running distribution,
-# made once and kept below BUILD, from the package sources of this machine.
+# Installs, upgrades, removes and purges the package in a clean chroot.
 set -euo pipefail
 
 build=$(readlink -f "$2")
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tests/package/expect.sh
 . "$here/expect.sh"
+# shellcheck source=tests/package/chroot.sh
+. "$here/chroot.sh"
 
 # Everything below runs in a mount namespace of its own, so nothing stays mounted.
 if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
   MS_PACKAGE_NAMESPACE=$$ exec unshare --mount "$0" "$@"
 fi
 scratch=$(mktemp -d)
-trap 'umount -R "$scratch/root" "$scratch/layer" 2>/dev/null || :; rm -rf "$scratch"' EXIT
-
-codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-base=$build/chroot-$codename
-if [ ! -e "$base.complete" ]; then
-  # shellcheck disable=SC2016  # apt's own variable
-  mirror=$(apt-get indextargets --format '$(URI)' 'Created-By: Packages' |
-    sed -n "s,/dists/$codename/main/.*,,p" | head -n 1)
-  rm -rf "$base"
-  # Nothing of this machine's own configuration, and no service is started in there.
-  debootstrap --variant=minbase "$codename" "$base" "$mirror" >"$base.log" 2>&1 || {
-    cat "$base.log"
-    exit 1
-  }
-  printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
-  chmod 755 "$base/usr/sbin/policy-rc.d"
-  touch "$base.complete"
-fi
-
-# The chroot is a layer over the cached one; its changes go with the namespace.
-mkdir -p "$scratch/root" "$scratch/layer"
-mount -t tmpfs tmpfs "$scratch/layer"
-mkdir "$scratch/layer/upper" "$scratch/layer/work"
-mount -t overlay overlay "$scratch/root" \
-  -o "lowerdir=$base,upperdir=$scratch/layer/upper,workdir=$scratch/layer/work"
-mount -t proc proc "$scratch/root/proc"
-cp /etc/resolv.conf "$scratch/root/etc/resolv.conf"
-
-package() {
-  rm -rf "$scratch/cpack"
-  (cd "$build" && cpack -G DEB -B "$scratch/cpack" -D CPACK_PACKAGE_VERSION="$1" "${@:2}") \
-    >"$scratch/cpack.log" 2>&1 || {
-    cat "$scratch/cpack.log"
-    return 1
-  }
-  mv "$scratch"/cpack/*.deb "$scratch/root/microseg_$1.deb"
-}
-
-inside() {
-  chroot "$scratch/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
-    LC_ALL=C "$@"
-}
+trap 'drop_root; rm -rf "$scratch"' EXIT
 
 listing() {
   inside find / -xdev \( -path /proc -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg \
@@ -78,6 +38,7 @@ nothing_enabled() {
   [ -z "$(find "$scratch/root/etc/systemd" -name 'microseg*' 2>/dev/null)" ]
 }
 
+make_root
 package 0.1.0
 package 0.1.1
 
@@ -87,11 +48,7 @@ echo "Depends: $depends"
 for library in libbpf1 libc6 libevent-core libfyaml0 libjansson4 libnl-3-200; do
   expect "depends on $library, by itself" says "$depends" "${library}[^ ]* \(>="
 done
-inside apt-get -q update >"$scratch/apt" 2>&1
-inside apt-get -q -y --no-install-recommends install /microseg_0.1.0.deb >"$scratch/apt" 2>&1 || {
-  cat "$scratch/apt"
-  exit 1
-}
+install_inside /microseg_0.1.0.deb
 inside dpkg --purge microseg >"$scratch/apt" 2>&1 || {
   cat "$scratch/apt"
   exit 1

@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs as a service of the guest that service.sh boots, with systemd as process 1: the unit as
+# installed, its sandbox, restart, upgrade, stop and removal.
+set -u
+
+scratch=$(mktemp -d)
+# shellcheck source=tests/package/expect.sh
+. /test/expect.sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
+echo "guest: up, kernel $(uname -r)"
+
+# eventually COMMAND...: until it succeeds, a minute at most.
+eventually() {
+  local round
+  for ((round = 0; round < 300; round++)); do
+    if "$@" >"$scratch/last" 2>&1; then
+      return 0
+    fi
+    read -r -t 0.2 <> <(:) || :
+  done
+  cat "$scratch/last"
+  return 1
+}
+
+is() {
+  [ "$(systemctl show -P "$1" microsegd.service)" = "$2" ]
+}
+
+pid() {
+  systemctl show -P MainPID microsegd.service
+}
+
+attached_in() {
+  tc filter show dev "$1" ingress | grep -q 'ms_ingress'
+}
+
+attached() {
+  attached_in "$1" &&
+    tc filter show dev "$1" egress | grep -q 'ms_egress'
+}
+
+log_says() {
+  journalctl -u microsegd.service -o cat --no-pager | grep -q -- "$1"
+}
+
+# When the flow that talks.pl keeps up began, in ms since 1970.
+began() {
+  local age
+  age=$(microsegctl -o json session list --to 127.0.0.1 --dport 7000 --proto tcp |
+    grep -oE '"age_ms": *[0-9]+' | grep -oE '[0-9]+$' | head -n 1)
+  [ -n "$age" ] && echo $(($(date +%s%3N) - age))
+}
+
+is_socket_of_group() {
+  [ "$(stat -c '%U:%G %a' /run/microseg/control.sock)" = 'root:microseg 660' ]
+}
+
+expect 'is not running after installation' is ActiveState inactive
+expect 'starts, and says READY itself' systemctl enable --now microsegd.service
+systemctl status --no-pager microsegd.service >"$scratch/status" 2>&1
+expect 'is active' is ActiveState active
+is ActiveState active || journalctl -u microsegd.service --no-pager | tail -n 20
+expect 'its pins are seen outside of its sandbox' test -d /sys/fs/bpf/microseg
+expect 'the socket is for the group' is_socket_of_group
+expect 'the loopback is protected' eventually attached_in lo
+ip link add veth1a2b type veth peer name inside
+ip link set veth1a2b up
+ip link set inside up
+expect 'an interface that appears is protected' eventually attached veth1a2b
+expect 'nobody else may read' never setpriv --reuid 1234 --clear-groups microsegctl status
+expect 'the group may' setpriv --reuid 1234 --regid 1234 --groups "$(getent group microseg |
+  cut -d: -f3)" microsegctl status
+expect 'but change nothing' never setpriv --reuid 1234 --regid 1234 --groups "$(getent group \
+  microseg | cut -d: -f3)" microsegctl rule add --to 127.0.0.1 --dport 9 --proto tcp deny
+expect 'a rule is taken' microsegctl rule add --id test/nine --to 127.0.0.1 --dport 9 --proto tcp deny
+expect 'reloads' systemctl reload microsegd.service
+expect 'is still active' is ActiveState active
+
+# A flow that lives through everything below.
+perl /test/talks.pl &
+expect 'the flow is seen' eventually began
+began=$(began)
+
+# The same session, if it began when the first one did; a new one would be younger by the whole time
+# that a restart takes here.
+same_flow() {
+  local now
+  now=$(began) && [ $((now - began)) -lt 1000 ] && [ $((began - now)) -lt 1000 ]
+}
+expect 'and keeps its beginning' same_flow
+
+old=$(pid)
+kill -KILL "$old"
+expect 'filters while it is dead' attached veth1a2b
+restarted() {
+  [ "$(pid)" != "$old" ] && [ "$(pid)" != 0 ] && is ActiveState active && microsegctl status
+}
+expect 'is restarted at once' eventually restarted
+expect 'with the same session' same_flow
+expect 'and the rule' microsegctl rule show test/nine
+
+old=$(pid)
+expect 'is upgraded while it runs' dpkg -i /microseg_0.1.1.deb
+expect 'and restarted by that' eventually restarted
+expect 'still with the same session' same_flow
+expect 'one program on each hook' test "$(tc filter show dev veth1a2b ingress | grep -c ms_)" = 1
+
+expect 'stops' systemctl stop microsegd.service
+expect 'protection stays' attached veth1a2b
+expect 'and the log says how to remove it' log_says 'protection stays in place'
+
+printf 'root=/dev/ram0 microseg=off\n' >/tmp/cmdline
+mount --bind /tmp/cmdline /proc/cmdline
+expect 'is asked to start where the operator is locked out' systemctl start microsegd.service
+expect 'and does not' is ActiveState inactive
+umount /proc/cmdline
+expect 'starts again otherwise' systemctl start microsegd.service
+expect 'with the same session once more' same_flow
+
+expect 'is removed' dpkg --remove microseg
+expect 'protection is off' never attached veth1a2b
+expect 'also on the loopback' never attached_in lo
+expect 'no pin is left' never test -e /sys/fs/bpf/microseg
+expect 'the service is gone' never systemctl cat microsegd.service
+
+sum_up
+echo "guest: done"

@@ -102,23 +102,28 @@ static void show_end(struct ms_control_stream *stream)
 	free(showing);
 }
 
-static json_t *shape_member(const struct ms_set_member *member)
+/* `timeout_ms` is what the member has left now; null = it stays. */
+static json_t *shape_member(struct ms_manager *manager, const char *set,
+			    const struct ms_set_member *member)
 {
 	char cidr[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
+	uint64_t left = UINT64_MAX;
 
+	ms_manager_set_left(manager, set, &member->cidr, &left);
 	return json_pack("{s:s, s:o, s:s, s:s}", "addr",
 			 ms_cidr_format(&member->cidr, cidr, sizeof(cidr)), "timeout_ms",
-			 member->timeout_ns ? ms_control_shape_ms(member->timeout_ns) : json_null(),
-			 "source", ms_source_name(member->origin.source), "origin",
+			 left == UINT64_MAX ? json_null() : ms_control_shape_ms(left), "source",
+			 ms_source_name(member->origin.source), "origin",
 			 ms_origin_format(&member->origin, origin, sizeof(origin)));
 }
 
-static json_t *shape_members(const struct ms_set_def *set)
+static json_t *shape_members(struct ms_manager *manager, const struct ms_set_def *set)
 {
 	json_t *members = json_array();
 
 	for (size_t i = 0; members && i < set->n_members; i++) {
-		if (json_array_append_new(members, shape_member(&set->members[i])) < 0) {
+		if (json_array_append_new(members,
+					  shape_member(manager, set->name, &set->members[i])) < 0) {
 			json_decref(members);
 			return NULL;
 		}
@@ -161,7 +166,7 @@ int ms_control_cmd_set_show(struct ms_manager *manager, struct ms_control_call *
 	showing->stream.on_step = show_step;
 	showing->stream.on_end = show_end;
 	showing->name = strdup(name);
-	showing->members = set ? shape_members(set) : shape_host_members(manager);
+	showing->members = set ? shape_members(manager, set) : shape_host_members(manager);
 	if (!showing->name || !showing->members) {
 		show_end(&showing->stream);
 		return -ENOMEM;

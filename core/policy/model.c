@@ -233,8 +233,12 @@ bool ms_set_def_equal(const struct ms_set_def *a, const struct ms_set_def *b)
 	if (strcmp(a->name, b->name) != 0 || a->n_members != b->n_members)
 		return false;
 	for (size_t i = 0; i < a->n_members; i++) {
-		if (ms_cidr_compare(&a->members[i].cidr, &b->members[i].cidr) != 0 ||
-		    a->members[i].timeout_ns != b->members[i].timeout_ns)
+		const struct ms_set_member *left = &a->members[i], *right = &b->members[i];
+
+		if (ms_cidr_compare(&left->cidr, &right->cidr) != 0)
+			return false;
+		if (left->origin.source != MS_SOURCE_RUNTIME &&
+		    left->timeout_ns != right->timeout_ns)
 			return false;
 	}
 	return true;

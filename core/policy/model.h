@@ -205,6 +205,7 @@ int ms_group_def_copy(const struct ms_group_def *group, struct ms_group_def *ret
 bool ms_group_def_equal(const struct ms_group_def *a, const struct ms_group_def *b);
 void ms_set_def_fini(struct ms_set_def *set);
 int ms_set_def_copy(const struct ms_set_def *set, struct ms_set_def *ret_copy);
+/* Time left of a runtime member does not count: it runs. */
 bool ms_set_def_equal(const struct ms_set_def *a, const struct ms_set_def *b);
 void ms_failsafe_def_fini(struct ms_failsafe_def *failsafe);
 int ms_failsafe_def_copy(const struct ms_failsafe_def *failsafe, struct ms_failsafe_def *ret_copy);

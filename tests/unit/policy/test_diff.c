@@ -101,12 +101,31 @@ START_TEST(says_this_change_and_no_other)
 }
 END_TEST
 
+/* What the CLI gave for a time has less left at each look: that is no change. */
+START_TEST(time_running_out_is_no_change)
+{
+	struct ms_policy *old = make_policy("sets: { s: [{ addr: 10.0.0.1, timeout: 1h }] }\n");
+	struct ms_policy *new = make_policy("sets: { s: [{ addr: 10.0.0.1, timeout: 59m }] }\n");
+	enum ms_source source = _i ? MS_SOURCE_RUNTIME : MS_SOURCE_FILE;
+	ms_cleanup(ms_free) struct ms_change *changes = NULL;
+	size_t count;
+
+	old->sets[0].members[0].origin.source = source;
+	new->sets[0].members[0].origin.source = source;
+	ck_assert_int_eq(ms_policy_diff(old, new, &changes, &count), 0);
+	ck_assert_uint_eq(count, _i ? 0 : 1);
+	ms_policy_free(old);
+	ms_policy_free(new);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("policy/diff");
 	TCase *tcase = tcase_create("changes");
 
 	tcase_add_loop_test(tcase, says_this_change_and_no_other, 0, ms_array_size(cases));
+	tcase_add_loop_test(tcase, time_running_out_is_no_change, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -24,7 +24,7 @@
 #include "tests/harness/netns.h"
 
 #define PACKETS 1000000
-#define PACKETS_EMULATED 5000
+#define PACKETS_EMULATED 20000
 #define BATCH 1000
 #define IFACES 5
 #define NAMES_MAX 256

@@ -30,7 +30,7 @@ usage: ./setup.sh VERB [OPTIONS]
   build          build/bin/microsegd and build/bin/microsegctl
   run            try it: build, protect every interface, block nothing; Ctrl-C removes everything
                  (--interface PATTERN, repeatable: only these interfaces)
-  test [LANE..]  build and run the tests: unit check bpf netns kernels package sanitize
+  test [LANE..]  build and run the tests: unit check bpf netns fuzz kernels package sanitize
   bench [--quick]  measure, and write docs/performance.md (--only program: one section;
                  --baseline OBJ:PROG: beside another TC program; --rules DIR: ClassBench files)
   install        into /usr/local, with unit, man pages and an example policy; starts nothing

@@ -22,19 +22,19 @@ reference() {
 
 lanes=("$@")
 if [ ${#lanes[@]} -eq 0 ]; then
-  lanes=(unit check bpf netns sanitize)
+  lanes=(unit check bpf netns fuzz sanitize)
   if reference; then
     lanes+=(kernels package)
   else
-    lanes=(unit bpf netns sanitize)
+    lanes=(unit bpf netns fuzz sanitize)
     echo "Not Debian 12: lanes ${lanes[*]} only; check, kernels and package need its tools."
   fi
 fi
 for lane in "${lanes[@]}"; do
   case $lane in
-  unit | check | bpf | netns | kernels | package | sanitize) ;;
+  unit | check | bpf | netns | fuzz | kernels | package | sanitize) ;;
   *)
-    echo "tests: there is no lane \"$lane\" (unit check bpf netns kernels package sanitize)" >&2
+    echo "tests: there is no lane \"$lane\" (unit check bpf netns fuzz kernels package sanitize)" >&2
     exit 2
     ;;
   esac
@@ -86,7 +86,7 @@ if ! build test; then
   echo "$passed passed, $failed failed"
   exit 1
 fi
-for lane in unit check bpf netns; do
+for lane in unit check bpf netns fuzz; do
   if wants $lane; then
     case $lane in
     unit | check) run_lane $lane build/test "$jobs" ;;

@@ -149,9 +149,10 @@ static int load(struct ms_dataplane *dp, struct ms_error *err)
 			"the datapath cannot be loaded: its programs were refused, or a pinned map in %s has another shape (--cleanup removes them)",
 			dp->pin_dir);
 	if (r < 0)
-		return ms_error_set(err, r, "the kernel refused the datapath's programs: %s%s",
-				    strerror(-r),
-				    dp->hardened ? " (without CAP_PERFMON it is stricter)" : "");
+		return ms_error_set(
+			err, r, "the kernel refused the datapath's programs: %s%s", strerror(-r),
+			dp->hardened ? " (CAP_PERFMON is missing: before Linux 6.12 it is needed)"
+				     : "");
 	return 0;
 }
 

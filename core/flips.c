@@ -15,38 +15,36 @@ struct walk {
 	unsigned int looked_at, would_end;
 };
 
-/* The words `trace` takes for the packet that began this session; false if there are none. */
-static bool describe(const struct ms_session_view *view, char *words, size_t size)
+/* The words `trace` takes for the packet that began this session. */
+static void describe(const struct ms_session_view *view, char *words, size_t size)
 {
-	char from[MS_ADDR_TEXT], to[MS_ADDR_TEXT], vlan[16] = "";
+	char from[MS_ADDR_TEXT], to[MS_ADDR_TEXT], vlan[24] = "";
 	const char *v6 = view->from.family == 6 ? "[" : "", *end = *v6 ? "]" : "";
 
 	ms_addr_format(&view->from, from, sizeof(from));
 	ms_addr_format(&view->to, to, sizeof(to));
-	/* trace cannot put an inner tag on a frame: such sessions are not counted. */
 	if (view->vlan_inner)
-		return false;
-	if (view->vlan_outer)
+		snprintf(vlan, sizeof(vlan), " vlan %u.%u", view->vlan_outer, view->vlan_inner);
+	else if (view->vlan_outer)
 		snprintf(vlan, sizeof(vlan), " vlan %u", view->vlan_outer);
 	switch (view->proto) {
 	case 6:
 		snprintf(words, size, "tcp %s%s%s:%u > %s%s%s:%u syn%s", v6, from, end, view->sport,
 			 v6, to, end, view->dport, vlan);
-		return true;
+		return;
 	case 17:
 	case 132:
 		snprintf(words, size, "%s %s%s%s:%u > %s%s%s:%u%s",
 			 view->proto == 17 ? "udp" : "sctp", v6, from, end, view->sport, v6, to,
 			 end, view->dport, vlan);
-		return true;
+		return;
 	case 1:
 	case 58:
-		snprintf(words, size, "%s %u %s > %s%s", view->proto == 1 ? "icmp" : "icmpv6",
-			 view->icmp_type, from, to, vlan);
-		return true;
+		snprintf(words, size, "%s %u/%u %s > %s%s", view->proto == 1 ? "icmp" : "icmpv6",
+			 view->icmp_type, view->icmp_code, from, to, vlan);
+		return;
 	default:
 		snprintf(words, size, "proto %u %s > %s%s", view->proto, from, to, vlan);
-		return true;
 	}
 }
 
@@ -63,8 +61,9 @@ static bool look_at(void *user, const struct ms_session_raw *raw)
 
 	ms_session_decode(walk->dp, raw, &view);
 	entry = ms_iface_set_find_zone(walk->ifaces, view.zone);
-	if (!entry || view.expired || view.audit || !describe(&view, words, sizeof(words)))
+	if (!entry || view.expired || view.audit)
 		return true;
+	describe(&view, words, sizeof(words));
 	if (ms_trace_build(words, &packet, NULL) < 0)
 		return true;
 	ingress =

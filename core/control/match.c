@@ -20,8 +20,7 @@ struct subject {
 	struct ms_addr from, to;
 	bool has_ports, has_icmp;
 	uint16_t sport, dport;
-	uint8_t icmp_type;
-	int icmp_code; /* -1 = not known */
+	uint8_t icmp_type, icmp_code;
 	uint16_t vlan;
 };
 
@@ -154,7 +153,7 @@ static bool matches_icmp(const struct ms_rule *rule, const struct subject *subje
 		const struct ms_icmp_match *icmp = &rule->icmps[i];
 
 		if (subject->has_icmp && icmp->type == subject->icmp_type &&
-		    (icmp->code < 0 || subject->icmp_code < 0 || icmp->code == subject->icmp_code))
+		    (icmp->code < 0 || icmp->code == subject->icmp_code))
 			return true;
 	}
 	return rule->n_icmps == 0;
@@ -217,7 +216,7 @@ bool ms_control_match_session(const struct ms_control_match *match, const struct
 		.sport = session->sport,
 		.dport = session->dport,
 		.icmp_type = session->icmp_type,
-		.icmp_code = -1,
+		.icmp_code = session->icmp_code,
 		.vlan = session->vlan_outer,
 	};
 

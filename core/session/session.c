@@ -127,8 +127,11 @@ void ms_session_decode(const struct ms_dataplane *dp, const struct ms_session_ra
 		view.expires_in_ns = ms_dataplane_ticks_to_ns(dp, timeout - idle);
 	/* Each family has its own ICMP; the other's number is just a protocol. */
 	if (ends.proto == (raw->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
-		view.sport = ntohs(ends.port[0]);
 		view.icmp_type = icmp_request(ends.proto, ends.port[1]);
+		if (ends.port[1] & MS_ICMP_ONEWAY)
+			view.icmp_code = (uint8_t)ntohs(ends.port[0]);
+		else
+			view.sport = ntohs(ends.port[0]);
 	} else {
 		view.sport = ntohs(ends.port[origin]);
 		view.dport = ntohs(ends.port[!origin]);

@@ -15,9 +15,9 @@ struct ms_session_view {
 	struct ms_session_raw raw; /* for reaping */
 	uint16_t zone;
 	uint8_t proto;
-	struct ms_addr from, to; /* `from` began it */
-	uint16_t sport, dport;   /* host order; ICMP queries: identifier in sport */
-	uint8_t icmp_type;       /* of the request, ICMP queries only */
+	struct ms_addr from, to;      /* `from` began it */
+	uint16_t sport, dport;        /* host order; ICMP queries: identifier in sport */
+	uint8_t icmp_type, icmp_code; /* of the first message */
 	uint16_t vlan_outer, vlan_inner;
 	enum ms_dir dir;   /* of its first packet */
 	const char *state; /* "syn_sent", "established", "closing", "one_way", "two_way" */

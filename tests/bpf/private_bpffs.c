@@ -3,9 +3,14 @@
 #include "tests/bpf/private_bpffs.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "tests/harness/ms_check.h"
 
@@ -17,4 +22,25 @@ void ms_private_bpffs_setup(void)
 	ck_assert_int_eq(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0);
 	ck_assert_int_eq(mkdir(MS_PRIVATE_BPFFS, 0700), 0);
 	ck_assert_int_eq(mount("bpf", MS_PRIVATE_BPFFS, "bpf", 0, "mode=0700"), 0);
+}
+
+void ms_private_bpffs_drop_perfmon(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	ck_assert_int_eq(syscall(SYS_capget, &header, data), 0);
+	data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~CAP_TO_MASK(CAP_SYS_ADMIN);
+	data[CAP_TO_INDEX(CAP_PERFMON)].effective &= ~CAP_TO_MASK(CAP_PERFMON);
+	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
+}
+
+bool ms_private_bpffs_loads_hardened(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	ck_assert_int_eq(uname(&name), 0);
+	ck_assert_int_eq(sscanf(name.release, "%u.%u", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 12);
 }

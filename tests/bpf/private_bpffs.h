@@ -6,8 +6,15 @@
 #ifndef MS_TESTS_BPF_PRIVATE_BPFFS_H
 #define MS_TESTS_BPF_PRIVATE_BPFFS_H
 
+#include <stdbool.h>
+
 #define MS_PRIVATE_BPFFS "/run/bpf"
 
 void ms_private_bpffs_setup(void);
+
+/* From now on the verifier takes the caller for one who is not trusted with pointers. */
+void ms_private_bpffs_drop_perfmon(void);
+/* Linux 6.12 and later load the datapath then (docs/adr/0014). */
+bool ms_private_bpffs_loads_hardened(void);
 
 #endif

@@ -25,15 +25,16 @@
 #define SLOT_IN 10
 #define SLOT_OUT 11
 
+static const struct ms_dataplane_config config = {
+	.pin_dir = MS_PRIVATE_BPFFS "/microseg",
+	.sessions = 4096,
+	.half_open = 4096,
+};
+
 static struct ms_dataplane *dp;
 
 static void setup(void)
 {
-	const struct ms_dataplane_config config = {
-		.pin_dir = MS_PRIVATE_BPFFS "/microseg",
-		.sessions = 4096,
-		.half_open = 4096,
-	};
 	const struct ms_group group = { .mode = MS_MODE_ENFORCE, .slot = { SLOT_IN, SLOT_OUT } };
 	const struct ms_iface lo = { .ifindex = 1, .zone = ZONE, .group = { 1, 1 } };
 	struct ms_error err = MS_ERROR_INIT;
@@ -232,6 +233,7 @@ static struct ms_slot_count slot_total(uint32_t slot)
 static struct ms_zone_count zone_total(void)
 {
 	static struct ms_zone_count live[MS_ZONES_MAX];
+	struct ms_zone_count folded;
 
 	memset(live, 0, sizeof(live));
 	ck_assert_int_eq(ms_session_add_live_counts(dp, NULL, 0, live), 0);
@@ -239,8 +241,6 @@ static struct ms_zone_count zone_total(void)
 		if (zone != ZONE)
 			ck_assert_uint_eq(live[zone].packets[0][0] + live[zone].packets[1][0], 0);
 	}
-	struct ms_zone_count folded;
-
 	ck_assert_int_eq(ms_dataplane_zone_count(dp, ZONE, &folded), 0);
 	for (unsigned int dir = 0; dir < MS_DIR__COUNT; dir++) {
 		folded.packets[dir][0] += live[ZONE].packets[dir][0];
@@ -317,10 +317,7 @@ END_TEST
 
 START_TEST(more_dead_than_are_remembered_go_too)
 {
-	const struct ms_session_raw template = {
-		.family = 4,
-		.key.k4 = { .lo = 1, .hi = 2, .zone = ZONE, .proto = 17 },
-	};
+	struct ms_key4 key = { .lo = 1, .hi = 2, .zone = ZONE, .proto = 17 };
 	const struct ms_session value = { .epoch = MS_EPOCH_DEAD };
 	static struct ms_session_raw slice[1024];
 	struct ms_session_cursor cursor = { 0 };
@@ -329,8 +326,6 @@ START_TEST(more_dead_than_are_remembered_go_too)
 
 	/* As many as the table holds; dead ones that an earlier daemon left. */
 	for (unsigned int i = 0; i < 4096; i++) {
-		struct ms_key4 key = template.key.k4;
-
 		key.lo_port = (uint16_t)i;
 		ck_assert_int_eq(
 			bpf_map_update_elem(ms_dataplane_map(dp, "ms_sess4"), &key, &value, 0), 0);
@@ -379,6 +374,11 @@ END_TEST
 static atomic_bool stop;
 static atomic_ullong sent_packets[MS_DIR__COUNT], sent_bytes[MS_DIR__COUNT];
 
+static uint64_t sent_so_far(void)
+{
+	return atomic_load(&sent_packets[MS_DIR_IN]) + atomic_load(&sent_packets[MS_DIR_OUT]);
+}
+
 static void *send_for_a_while(void *user)
 {
 	unsigned int seed = *(unsigned int *)user;
@@ -400,14 +400,14 @@ START_TEST(folded_and_live_are_what_was_sent)
 {
 	pthread_t senders[2];
 	unsigned int seeds[2] = { 1, 2 };
-	unsigned int rounds = getenv("MS_TEST_EMULATED") ? 30 : 400;
+	unsigned int enough = getenv("MS_TEST_EMULATED") ? 500 : 20000;
 	struct ms_zone_count zone;
 	struct ms_stats stats;
 	uint64_t total = 0;
 
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&senders[i], NULL, send_for_a_while, &seeds[i]), 0);
-	for (unsigned int round = 0; round < rounds; round++) {
+	for (unsigned int round = 0; round < 30 || sent_so_far() < enough; round++) {
 		static struct ms_session_raw slice[512];
 		struct ms_session_cursor cursor = { 0 };
 		size_t count, deleted;
@@ -434,7 +434,7 @@ START_TEST(folded_and_live_are_what_was_sent)
 		ck_assert_uint_eq(zone.bytes[dir][0], atomic_load(&sent_bytes[dir]));
 		total += atomic_load(&sent_packets[dir]);
 	}
-	ck_assert_uint_gt(total, rounds);
+	ck_assert_uint_ge(total, enough);
 	/* Which of the two began a flow decides whose slot it is. */
 	ck_assert_uint_eq(slot_total(SLOT_IN).packets + slot_total(SLOT_OUT).packets, total);
 	ck_assert_uint_gt(slot_total(SLOT_OUT).packets, 0);
@@ -449,11 +449,6 @@ END_TEST
 
 START_TEST(sessions_go_on_counting_over_a_restart)
 {
-	const struct ms_dataplane_config config = {
-		.pin_dir = MS_PRIVATE_BPFFS "/microseg",
-		.sessions = 4096,
-		.half_open = 4096,
-	};
 	uint32_t first_seen;
 	bool taken_over = false;
 
@@ -474,12 +469,44 @@ START_TEST(sessions_go_on_counting_over_a_restart)
 }
 END_TEST
 
-/* ---- events and trace ---- */
+/* ---- the verifier's stricter load ---- */
 
 static void keep_event(void *user, const struct ms_event *event)
 {
 	*(struct ms_event *)user = *event;
 }
+
+START_TEST(hardened_programs_judge_the_same)
+{
+	const struct ms_group deny = { .mode = MS_MODE_ENFORCE,
+				       .verdict = { MS_VERDICT_DENY, MS_VERDICT_ALLOW },
+				       .slot = { SLOT_IN, SLOT_OUT } };
+	static struct tally tally;
+	struct ms_event event = { .slot = 0 };
+
+	if (!ms_private_bpffs_loads_hardened())
+		return; /* refused, which test_dataplane_pins holds */
+	ms_dataplane_close(dp);
+	ms_private_bpffs_drop_perfmon();
+	ck_assert_int_eq(ms_dataplane_open(&config, &(bool) { false }, &dp, NULL), 0);
+	ck_assert(ms_dataplane_is_hardened(dp));
+	make_flows();
+	ck_assert_int_eq(ms_dataplane_session_foreach(dp, note_visited, &tally), 0);
+	expect_all_once(&tally);
+	ms_dataplane_on_events(dp, keep_event, &event);
+	ck_assert_int_eq(ms_dataplane_set_group(dp, 0, 1, &deny), 0);
+	ms_dataplane_publish(dp, 0, 42);
+	run_frame(MS_HOOK_INGRESS, "tcp [fd00::7]:1 > [fd01::9]:80 vlan 5.6");
+	ck_assert_int_eq(ms_dataplane_consume_events(dp), 1);
+	ck_assert_uint_eq(event.verdict, MS_VERDICT_DENY);
+	ck_assert_uint_eq(event.reason, MS_REASON_DEFAULT);
+	ck_assert_uint_eq(event.slot, SLOT_IN);
+	ck_assert_uint_eq(event.vlan_inner, 6);
+	ck_assert_uint_eq(ntohs(event.dport), 80);
+}
+END_TEST
+
+/* ---- events and trace ---- */
 
 START_TEST(a_denied_packet_is_an_event)
 {
@@ -489,7 +516,6 @@ START_TEST(a_denied_packet_is_an_event)
 	struct ms_event event = { .slot = 0 };
 
 	ms_dataplane_on_events(dp, keep_event, &event);
-	ck_assert_int_ge(ms_dataplane_events_fd(dp), 0);
 	send_packet(4, 1, false);
 	ck_assert_int_eq(ms_dataplane_consume_events(dp), 0); /* allowed, unlogged: none */
 	ck_assert_int_eq(ms_dataplane_set_group(dp, 0, 1, &group), 0);
@@ -500,7 +526,6 @@ START_TEST(a_denied_packet_is_an_event)
 	ck_assert_uint_eq(event.reason, MS_REASON_DEFAULT);
 	ck_assert_uint_eq(event.slot, SLOT_IN);
 	ck_assert_uint_eq(event.ifindex, 1);
-	ck_assert_uint_eq(event.family, 4);
 	ck_assert_uint_eq(ntohs(event.dport), 53);
 }
 END_TEST
@@ -524,7 +549,6 @@ START_TEST(trace_answers_without_a_trace)
 	ck_assert_uint_eq(result.reason, MS_REASON_DEFAULT);
 	ck_assert_uint_eq(result.slot, SLOT_IN);
 	ck_assert_uint_eq(result.dir, MS_DIR_IN);
-	ck_assert_uint_eq(result.family, 4);
 	ck_assert_uint_eq(result.session, 0);
 	request.hook = MS_HOOK_EGRESS;
 	request.half = 0; /* a policy that is not in force yet can be asked too */
@@ -557,6 +581,7 @@ int main(void)
 	tcase_add_test(tcase, the_sweep_ends_idle_sessions_and_no_others);
 	tcase_add_test(tcase, folded_and_live_are_what_was_sent);
 	tcase_add_test(tcase, sessions_go_on_counting_over_a_restart);
+	tcase_add_test(tcase, hardened_programs_judge_the_same);
 	tcase_add_test(tcase, a_denied_packet_is_an_event);
 	tcase_add_test(tcase, trace_answers_without_a_trace);
 	suite_add_tcase(suite, tcase);

@@ -316,7 +316,8 @@ static bool list_real(void *user, const struct ms_session_raw *raw)
 		 "zone %u vlan %u.%u proto %u %s:%u > %s:%u icmp %u %s by %s%s%s%s%s%s "
 		 "%lu+%lu packets %lu+%lu bytes",
 		 view.zone, view.vlan_outer, view.vlan_inner, view.proto,
-		 ms_addr_format(&view.from, from, sizeof(from)), view.sport,
+		 ms_addr_format(&view.from, from, sizeof(from)),
+		 view.sport | view.icmp_code, /* the oracle has one place for both */
 		 ms_addr_format(&view.to, to, sizeof(to)), view.dport, view.icmp_type,
 		 dir_text(view.zone, view.dir == MS_DIR_OUT), name_of(list->world, view.slot),
 		 raw->value.word & MS_SESS_REPLIED && view.proto != 6 ? " replied" : "",

@@ -164,10 +164,19 @@ START_TEST(icmp_queries_have_an_identifier_and_a_type)
 	ck_assert_uint_eq(decode(&raw).sport, 1234);
 	raw.key.k4.hi_port = MS_ICMP_TIMESTAMP;
 	ck_assert_uint_eq(decode(&raw).icmp_type, 13);
-	raw.key.k4.hi_port = MS_ICMP_ONEWAY | 3;
-	ck_assert_uint_eq(decode(&raw).icmp_type, 3);
+	raw.key.k4.hi_port = MS_ICMP_ONEWAY | 3; /* no query: a code in the identifier's place */
+	raw.key.k4.lo_port = htons(1);
+	view = decode(&raw);
+	ck_assert_uint_eq(view.icmp_type, 3);
+	ck_assert_uint_eq(view.icmp_code, 1);
+	ck_assert_uint_eq(view.sport, 0);
+	/* The other family's ICMP is just a protocol. */
 	raw.key.k4.proto = IPPROTO_ICMPV6;
 	raw.key.k4.hi_port = MS_ICMP_ECHO;
+	ck_assert_uint_eq(decode(&raw).icmp_type, 0);
+	raw.family = 6;
+	raw.key.k6.proto = IPPROTO_ICMPV6;
+	raw.key.k6.hi_port = MS_ICMP_ECHO;
 	ck_assert_uint_eq(decode(&raw).icmp_type, 128);
 }
 END_TEST

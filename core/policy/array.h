@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Arrays with a count and no capacity: room for one more always means the next power of two, so
- * appending costs a reallocation that moves only when that is crossed, whoever made the array.
+ * Arrays with a count and no capacity: what is made here always has room up to the next power of
+ * two, so an append has to reallocate only when the count is one.
  */
 #ifndef MS_CORE_POLICY_ARRAY_H
 #define MS_CORE_POLICY_ARRAY_H
@@ -21,18 +21,21 @@ static inline void *ms_array_reserve(void *array, size_t count, size_t size)
 }
 
 /*
- * Appends `value`; evaluates to 0 or -ENOMEM, then nothing has changed.
+ * Appends `value` to an array that was made by these two (or is NULL, with count 0); evaluates to 0
+ * or -ENOMEM, then nothing has changed.
  *
  *	r = ms_array_append(&rule->protos, &rule->n_protos, proto);
  */
 #define ms_array_append(array, count, value)                                                       \
 	({                                                                                         \
-		void *ms_grown_ = ms_array_reserve(*(array), *(count) + 1, sizeof(**(array)));     \
-		if (ms_grown_) {                                                                   \
-			*(array) = ms_grown_;                                                      \
+		void *ms_room_ = *(array);                                                         \
+		if ((*(count) & (*(count)-1)) == 0)                                                \
+			ms_room_ = ms_array_reserve(*(array), *(count) + 1, sizeof(**(array)));    \
+		if (ms_room_) {                                                                    \
+			*(array) = ms_room_;                                                       \
 			(*(array))[(*(count))++] = (value);                                        \
 		}                                                                                  \
-		ms_grown_ ? 0 : -ENOMEM;                                                           \
+		ms_room_ ? 0 : -ENOMEM;                                                            \
 	})
 
 #endif

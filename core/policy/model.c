@@ -428,7 +428,21 @@ struct ms_policy *ms_policy_copy(const struct ms_policy *policy)
 
 int ms_policy_add_rule(struct ms_policy *policy, const struct ms_rule *rule)
 {
-	return append_rules(rule, 1, &policy->rules, &policy->n_rules);
+	struct ms_rule copy;
+	void *room;
+	int r = ms_rule_copy(rule, &copy);
+
+	if (r < 0)
+		return r;
+	/* Whoever made this array: it may have no room but for what it holds. */
+	room = ms_array_reserve(policy->rules, policy->n_rules + 1, sizeof(copy));
+	if (!room) {
+		ms_rule_fini(&copy);
+		return -ENOMEM;
+	}
+	policy->rules = room;
+	policy->rules[policy->n_rules++] = copy;
+	return 0;
 }
 
 struct ms_group_def *ms_policy_find_group(const struct ms_policy *policy, const char *name)

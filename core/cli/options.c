@@ -489,6 +489,60 @@ static error_t take_arg(struct ms_cli_options *options, char *arg, struct argp_s
 	return 0;
 }
 
+static const struct argp_option *find_option(unsigned int takes, const char *name, size_t length,
+					     int letter)
+{
+	for (size_t i = 0; i < ms_array_size(all_options); i++) {
+		const struct argp_option *option = &all_options[i].option;
+
+		if (all_options[i].takes != EVERYBODY && !(all_options[i].takes & takes))
+			continue;
+		if (letter ? option->key == letter
+			   : strncmp(option->name, name, length) == 0 && !option->name[length])
+			return option;
+	}
+	return NULL;
+}
+
+static error_t refuse_letters(struct ms_cli_options *options, const char *word)
+{
+	const struct argp_option *option;
+
+	for (const char *p = word + 1; *p; p++) {
+		option = find_option(options->takes, NULL, 0, *p);
+		if (!option)
+			return complain(options, word, "no option '-%c' here", *p);
+		if (option->arg)
+			return complain(options, word, "-%c needs %s", *p, option->arg);
+	}
+	return 0;
+}
+
+/* argp tells nobody which word it could not read, only where it would have gone on: behind that
+ * word, or at it if letters are left in it. */
+static error_t refuse_option(struct ms_cli_options *options, const struct argp_state *state)
+{
+	const struct argp_option *option;
+	int at = state->next - 1;
+	const char *word;
+	size_t length;
+
+	if (at < state->argc - 1 && (at < 1 || state->argv[at][0] != '-'))
+		at++;
+	if (at < 1 || at >= state->argc || state->argv[at][0] != '-')
+		return 0;
+	word = state->argv[at];
+	if (word[1] != '-')
+		return refuse_letters(options, word);
+	length = strcspn(word + 2, "=");
+	option = find_option(options->takes, word + 2, length, 0);
+	if (!option)
+		return complain(options, word, "no option '%.*s' here", (int)length + 2, word);
+	if (option->arg)
+		return complain(options, word, "%s needs %s", word, option->arg);
+	return complain(options, word, "--%s takes no value", option->name);
+}
+
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct ms_cli_options *options = state->input;
@@ -496,6 +550,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 
 	if (key == ARGP_KEY_ARG)
 		return take_arg(options, arg, state);
+	if (key == ARGP_KEY_ERROR)
+		return options->error.code ? 0 : refuse_option(options, state);
 	r = parse_global(key, arg, options);
 	if (r == ARGP_ERR_UNKNOWN)
 		r = parse_match(key, arg, options);
@@ -512,7 +568,6 @@ int ms_cli_options_parse(struct ms_cli_options *options, unsigned int takes, int
 	ms_cleanup(ms_free) struct argp_option *table = ms_cli_options_table(takes);
 	const struct argp argp = { .options = table, .parser = parse_one };
 	unsigned int flags = ARGP_NO_ERRS | ARGP_NO_HELP | ARGP_NO_EXIT;
-	int at = 0;
 	error_t r;
 
 	if (!table)
@@ -521,12 +576,9 @@ int ms_cli_options_parse(struct ms_cli_options *options, unsigned int takes, int
 	options->args_at = n_words;
 	if (options->stop_at_args)
 		flags |= ARGP_IN_ORDER;
-	r = argp_parse(&argp, n_words, words, flags, &at, options);
+	r = argp_parse(&argp, n_words, words, flags, NULL, options);
 	if (!r)
 		return 0;
-	if (at > 0 && at <= n_words)
-		ms_error_set_at(&options->error, -EINVAL, NULL, 0, 0, words[at - 1],
-				"unknown or incomplete option '%s'", words[at - 1]);
 	ms_error_set(&options->error, -EINVAL, "these words are no command");
 	return -EINVAL;
 }

@@ -155,6 +155,31 @@ START_TEST(wrong_words_are_refused_with_a_sentence)
 }
 END_TEST
 
+/* An option that argp cannot read is named, wherever it stands. */
+static const struct {
+	const char *line, *word, *message;
+} unread[] = {
+	{ "status --bogus", "--bogus", "no option '--bogus' here" },
+	{ "--bogus status", "--bogus", "no option '--bogus' here" },
+	{ "iface show a --bogus=3 b", "--bogus=3", "no option '--bogus' here" },
+	{ "status --dport 5", "--dport", "no option '--dport' here" },
+	{ "status -nZ", "-nZ", "no option '-Z' here" },
+	{ "status -Zn", "-Zn", "no option '-Z' here" },
+	{ "-Zn status", "-Zn", "no option '-Z' here" },
+	{ "session list --from", "--from", "--from needs ADDR" },
+	{ "status -no", "-no", "-o needs table|json" },
+	{ "--socket", "--socket", "--socket needs PATH" },
+	{ "status --check=yes", "--check=yes", "--check takes no value" },
+};
+
+START_TEST(an_unreadable_option_is_named)
+{
+	ck_assert_int_eq(parse(unread[_i].line), -EINVAL);
+	ck_assert_str_eq(options.error.word, unread[_i].word);
+	ck_assert_str_eq(options.error.message, unread[_i].message);
+}
+END_TEST
+
 static const char *const pages[] = { "--help",        "-h",        "iface --help",
 				     "iface list -h", "--version", "rule add --help" };
 
@@ -281,6 +306,7 @@ int main(void)
 	tcase_add_test(tcase, every_command_has_help);
 	tcase_add_loop_test(tcase, wrong_words_are_refused_with_a_sentence, 0,
 			    ms_array_size(wrong));
+	tcase_add_loop_test(tcase, an_unreadable_option_is_named, 0, ms_array_size(unread));
 	tcase_add_loop_test(tcase, help_is_no_mistake, 0, ms_array_size(pages));
 	tcase_add_loop_test(tcase, options_stand_anywhere, 0, 3);
 	tcase_add_test(tcase, match_words_become_the_languages_mapping);

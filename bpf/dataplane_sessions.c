@@ -100,7 +100,8 @@ int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
 			if (r < 0)
 				return r;
 			for (uint32_t i = 0; i < count; i++) {
-				if (is_dead(&values[i]))
+				/* Ended, or a denied flow's place. */
+				if (!ms_session_is_live(&values[i]))
 					continue;
 				make_raw(&tables[t], keys + i * tables[t].key_size, &values[i],
 					 &raw);

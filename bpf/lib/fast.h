@@ -32,6 +32,8 @@ static __always_inline void ms_fast_answer(struct ms_answer *answer, __u32 word)
 {
 	answer->slot = word & MS_SESS_SLOT_MASK;
 	answer->verdict = word & MS_SESS_AUDIT ? MS_VERDICT_AUDIT : MS_VERDICT_ALLOW;
+	if (word & MS_SESS_DENIED)
+		answer->verdict = MS_VERDICT_DENY;
 	answer->reason = MS_REASON_SESSION;
 	answer->flags = word & MS_SESS_LOG ? MS_DECISION_LOG : 0;
 }
@@ -52,7 +54,8 @@ static __noinline int ms_fast_hit(const struct ms_scene *scene, const struct ms_
 	    ms_session_expired(session, pkt->proto, scene->now))
 		return 0;
 	word = MS_READ_ONCE(session->word);
-	if (ms_session_tcp(word) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt))
+	if ((word & MS_SESS_DENIED) ||
+	    (ms_session_tcp(word) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt)))
 		return 0;
 	if (is_half && ms_fast_moves_half(session, flow, scene, pkt, word))
 		return 0;

@@ -79,7 +79,9 @@ static __always_inline int ms_half_promote(const struct ms_session *half, struct
 }
 
 /* The bits of the word that say what was decided. */
-#define MS_FLOW_DECIDED (MS_SESS_SLOT_MASK | MS_SESS_ESTABLISHED_MASK | MS_SESS_LOG | MS_SESS_AUDIT)
+#define MS_FLOW_DECIDED                                                                            \
+	(MS_SESS_SLOT_MASK | MS_SESS_ESTABLISHED_MASK | MS_SESS_LOG | MS_SESS_AUDIT |              \
+	 MS_SESS_DENIED)
 
 static __always_inline __u32 ms_flow_decided(const struct ms_answer *answer)
 {
@@ -90,6 +92,8 @@ static __always_inline __u32 ms_flow_decided(const struct ms_answer *answer)
 		word |= MS_SESS_LOG;
 	if (answer->verdict == MS_VERDICT_AUDIT)
 		word |= MS_SESS_AUDIT;
+	if (answer->verdict == MS_VERDICT_DENY)
+		word |= MS_SESS_DENIED;
 	return word;
 }
 
@@ -206,6 +210,30 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 	}
 	__sync_lock_test_and_set(&session->epoch, scene->epoch);
 	ms_stats_note(MS_STAT_EXISTING_SESSION);
+	return 0;
+}
+
+/*
+ * Judged again and denied. A TCP flow keeps its place as denied: its next packet without a SYN
+ * would else be judged like any flow met in the middle, in its own direction, and an answer may
+ * well be allowed there. What the session carried is folded; denied packets are counted as they
+ * come.
+ */
+static __noinline int ms_flow_deny(struct ms_session *session, struct ms_flow *flow,
+				   struct ms_scene *scene, struct ms_answer *answer, __u32 is_half)
+{
+	struct ms_session fresh = {};
+
+	if (is_half) {
+		ms_flow_rejudged(session, flow, scene, answer, 1);
+		return 0;
+	}
+	fresh.epoch = scene->epoch;
+	fresh.last_seen = scene->now;
+	fresh.first_seen = session->first_seen;
+	fresh.word = (MS_READ_ONCE(session->word) & ~MS_FLOW_DECIDED) | ms_flow_decided(answer);
+	if (ms_session_end(session, flow, MS_READ_ONCE(session->epoch)))
+		ms_session_revive(session, flow, &fresh);
 	return 0;
 }
 

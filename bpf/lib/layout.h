@@ -236,6 +236,10 @@ enum ms_tcp_state {
 #define MS_SESS_ADOPTED (1u << 28)
 #define MS_SESS_MIDFLOW (1u << 29)    /* made by a TCP packet without SYN */
 #define MS_SESS_ORIGIN_OUT (1u << 30) /* first packet's direction was out, else in */
+/* TCP: judged again and denied. It is no session any more and carries no counts, but its place is
+ * held until the timeout: what goes on of the flow without a SYN gets this deny and cannot begin
+ * again in the middle, in whatever direction that might be allowed. */
+#define MS_SESS_DENIED (1u << 31)
 
 /* In ms_session.epoch; control epochs are never one of these. A dead session is no session: it is
  * skipped by listings, waits for the reaper, and is revived in place if its tuple comes back. */
@@ -251,6 +255,12 @@ struct ms_session {
 	__u32 first_seen; /* tick */
 };
 _Static_assert(sizeof(struct ms_session) == 48, "design: value <= 48 B");
+
+/* Does it let packets pass? */
+static inline int ms_session_is_live(const struct ms_session *session)
+{
+	return session->epoch != MS_EPOCH_DEAD && !(session->word & MS_SESS_DENIED);
+}
 
 /* Which timeout a session is under. */
 static inline enum ms_timeout ms_session_timeout(__u8 proto, __u32 word)

@@ -124,7 +124,8 @@ static __noinline int ms_related(struct __sk_buff *skb, struct ms_scene *scene, 
 	if (epoch == MS_EPOCH_DEAD)
 		return MS_RELATED_NOT;
 	if (epoch == scene->epoch)
-		return MS_RELATED_LIVE;
+		return MS_READ_ONCE(session->word) & MS_SESS_DENIED ? MS_RELATED_NOT
+								    : MS_RELATED_LIVE;
 	ms_judge_ask(query, scene, &inner);
 	if (dir != scene->dir) {
 		query->dir = dir;

@@ -157,8 +157,8 @@ static __always_inline int ms_slow_begins(const struct ms_pkt *pkt, const struct
 }
 
 /*
- * A session of the tuple that stands in the way of nothing: alive, not expired, not closing under a
- * new SYN. `*ret_is_half` says of which table. Ended ones are ended on the way.
+ * A session of the tuple that stands in the way of nothing: alive, not expired, not closing or
+ * denied under a new SYN. `*ret_is_half` says of which table. Ended ones are ended on the way.
  */
 static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, struct ms_pkt *pkt,
 						       struct ms_flow *flow, __u32 *ret_is_half,
@@ -166,6 +166,7 @@ static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, s
 {
 	struct ms_session *session = ms_session_find(flow), *half;
 	__u32 epoch = session ? MS_READ_ONCE(session->epoch) : MS_EPOCH_DEAD;
+	__u32 word;
 	int expired;
 
 	*ret_is_half = 0;
@@ -179,8 +180,9 @@ static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, s
 	if (!session)
 		return NULL;
 	expired = ms_session_expired(session, pkt->proto, scene->now);
-	if (!expired &&
-	    !(ms_session_tcp(MS_READ_ONCE(session->word)) == MS_TCP_CLOSING && ms_pkt_is_syn(pkt)))
+	word = MS_READ_ONCE(session->word);
+	if (!expired && !(ms_pkt_is_syn(pkt) &&
+			  ((word & MS_SESS_DENIED) || ms_session_tcp(word) == MS_TCP_CLOSING)))
 		return session;
 	if (!dry && ms_flow_end(session, flow, *ret_is_half) && expired)
 		ms_stats_note(MS_STAT_EXPIRED_SESSION);
@@ -196,7 +198,8 @@ static __always_inline int ms_slow_rejudge(struct ms_session *session, struct ms
 	__u32 word = MS_READ_ONCE(session->word);
 	__u32 epoch = MS_READ_ONCE(session->epoch);
 
-	if ((word & MS_SESS_ESTABLISHED_MASK) >> MS_SESS_ESTABLISHED_SHIFT == MS_ESTABLISHED_KEEP) {
+	if ((word & MS_SESS_ESTABLISHED_MASK) >> MS_SESS_ESTABLISHED_SHIFT == MS_ESTABLISHED_KEEP &&
+	    !(word & MS_SESS_DENIED)) {
 		if (!dry && epoch != MS_EPOCH_BUSY && epoch != MS_EPOCH_DEAD)
 			__sync_val_compare_and_swap(&session->epoch, epoch, scene->epoch);
 		ms_fast_answer(answer, word);
@@ -208,7 +211,9 @@ static __always_inline int ms_slow_rejudge(struct ms_session *session, struct ms
 	ms_judge(query, answer);
 	ms_verdict_temper(scene, answer);
 	if (answer->verdict == MS_VERDICT_DENY) {
-		if (!dry)
+		if (!dry && pkt->proto == MS_PROTO_TCP)
+			ms_flow_deny(session, flow, scene, answer, is_half);
+		else if (!dry)
 			ms_flow_end(session, flow, is_half);
 		return 0;
 	}
@@ -266,9 +271,14 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 	} else if (MS_READ_ONCE(session->epoch) == scene->epoch) {
 		classified = 0;
 		ms_fast_answer(answer, MS_READ_ONCE(session->word));
-		if (!dry)
+		result = MS_SLOW_SESSION;
+		if (answer->verdict == MS_VERDICT_DENY) {
+			if (!dry)
+				MS_WRITE_ONCE(session->last_seen, scene->now);
+		} else if (!dry) {
 			ms_slow_carry(session, scene, pkt, flow, is_half);
-		result = MS_SLOW_COUNTED | MS_SLOW_SESSION;
+			result |= MS_SLOW_COUNTED;
+		}
 	} else if (ms_slow_rejudge(session, scene, pkt, flow, is_half, query, answer, dry)) {
 		classified = answer->reason != MS_REASON_SESSION;
 		result = MS_SLOW_SESSION;

@@ -22,7 +22,8 @@ static size_t walk(const struct bpf_map *map, int family, bool is_half, bool dea
 		key = next;
 		previous = &key;
 		if (bpf_map_lookup_elem(ms_rig_fd(map), &key, &session.value) < 0 ||
-		    (session.value.epoch == MS_EPOCH_DEAD) != dead)
+		    (dead ? session.value.epoch != MS_EPOCH_DEAD
+			  : !ms_session_is_live(&session.value)))
 			continue;
 		session.key = key;
 		if (sessions && count < max)

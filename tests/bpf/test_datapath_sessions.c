@@ -440,9 +440,50 @@ START_TEST(a_session_that_is_denied_now_ends)
 	back(MS_PKT_ACK, "deny default default/g/in");
 	ck_assert_uint_eq(ms_rig_sessions(NULL, 0), 0);
 	ck_assert_uint_eq(ms_rig_folded("web"), 3);
-	/* And does not come back with the old policy by itself. */
+	in(MS_PKT_ACK, "deny session default/g/in");
+	/* With the rule it comes back: it was the policy that ended it. */
 	ms_rig_policy(HEAD WEB);
-	back(MS_PKT_ACK, "deny default default/g/out");
+	back(MS_PKT_ACK, "allow rule web");
+	in(MS_PKT_ACK, "allow session web");
+	ck_assert_uint_eq(ms_rig_total("web"), 5);
+}
+END_TEST
+
+START_TEST(a_denied_flow_does_not_begin_again_in_the_middle)
+{
+	struct ms_pkt ack = ms_pkt_tcp(A, 1000, B, 80, MS_PKT_ACK);
+	struct ms_pkt error = ms_pkt_error(B, A, 3, 3, &ack);
+
+	/* Answers are allowed by themselves here: alone the next one would make a session. */
+	ms_rig_policy(HEAD WEB "  - { id: out, dir: out, action: allow }\n");
+	connect_tcp();
+	ms_rig_policy(HEAD "  - { id: stop, dir: in, proto: tcp, action: deny }\n"
+			   "  - { id: out, dir: out, action: allow }\n");
+	back(MS_PKT_ACK, "deny rule stop");
+	for (int i = 0; i < 3; i++) {
+		ms_rig_advance(3600 * SECOND);
+		back(MS_PKT_ACK, "deny session stop");
+		in(MS_PKT_ACK, "deny session stop");
+		back(MS_PKT_FIN | MS_PKT_ACK, "deny session stop");
+		back(MS_PKT_SYN | MS_PKT_ACK, "deny session stop");
+	}
+	/* Nor do errors about it count as errors about a session. */
+	ms_rig_expect(MS_RIG_EGRESS, &error, "allow rule out");
+	/* A SYN is a new flow, judged as one. */
+	back(MS_PKT_SYN, "allow rule out");
+	ck_assert_uint_eq(ms_rig_total("stop"), 13);
+}
+END_TEST
+
+START_TEST(a_denied_half_open_flow_does_not_either)
+{
+	ms_rig_policy(HEAD WEB "  - { id: out, dir: out, action: allow }\n");
+	in(MS_PKT_SYN, "allow rule web");
+	ms_rig_policy(HEAD "  - { id: stop, dir: in, proto: tcp, action: deny }\n"
+			   "  - { id: out, dir: out, action: allow }\n");
+	back(MS_PKT_SYN | MS_PKT_ACK, "deny rule stop");
+	back(MS_PKT_SYN | MS_PKT_ACK, "deny session stop");
+	in(MS_PKT_SYN, "deny rule stop");
 }
 END_TEST
 
@@ -555,6 +596,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, the_clock_may_wrap);
 	tcase_add_test(tcase, a_new_epoch_judges_again_in_the_original_direction);
 	tcase_add_test(tcase, a_session_that_is_denied_now_ends);
+	tcase_add_test(tcase, a_denied_flow_does_not_begin_again_in_the_middle);
+	tcase_add_test(tcase, a_denied_half_open_flow_does_not_either);
 	tcase_add_test(tcase, a_half_open_session_is_judged_again_too);
 	tcase_add_test(tcase, keep_goes_on_whatever_the_policy_says);
 	tcase_add_test(tcase, reset_ends_the_flow);

@@ -199,7 +199,8 @@ struct ms_oracle_session {
 	enum ms_oracle_dir dir;
 	bool loopback;
 	bool replied, open, fin, midflow, adopted, audit, log; /* open: TCP past its handshake */
-	int rst; /* who sent one: 0 nobody, 1 `from`, 2 `to` */
+	int rst;              /* who sent one: 0 nobody, 1 `from`, 2 `to` */
+	bool denied, revived; /* TCP judged again and denied; and allowed again later */
 	enum ms_oracle_established established;
 	uint64_t packets[2], bytes[2]; /* [0] from `from` */
 	uint64_t first_seen_ns, last_seen_ns;

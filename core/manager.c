@@ -135,10 +135,48 @@ static void on_check(void *user)
 	ms_keeper_check(manager->keeper);
 }
 
+/* ---- the pins: what the next daemon takes over must be where this one left it ---- */
+
+static void remember_pins(struct ms_manager *manager)
+{
+	uint64_t orphaned = ms_keeper_counts(manager->keeper).orphaned;
+	struct stat st;
+
+	if (stat(manager->config->bpffs, &st) == 0) {
+		manager->pins_dev = st.st_dev;
+		manager->pins_ino = st.st_ino;
+	}
+	if (orphaned == 0)
+		return;
+	snprintf(
+		manager->pins_problem, sizeof(manager->pins_problem),
+		"%llu interfaces carried an earlier daemon's program, but its pins are not in %.128s: "
+		"was a bpffs mounted over it, or unmounted? Its sessions are lost",
+		(unsigned long long)orphaned, manager->config->bpffs);
+	ms_log_error("dataplane", "%s", manager->pins_problem);
+}
+
+/* Filtering goes on without them, but a restart would not find what is in force. */
+static void look_for_pins(struct ms_manager *manager)
+{
+	struct stat st;
+	bool there = stat(manager->config->bpffs, &st) == 0 && st.st_dev == manager->pins_dev &&
+		     st.st_ino == manager->pins_ino;
+
+	if (there || manager->pins_problem[0])
+		return;
+	snprintf(manager->pins_problem, sizeof(manager->pins_problem),
+		 "our pins are no longer in %.128s: was a bpffs mounted over it, or unmounted? "
+		 "Undo that before the daemon is restarted",
+		 manager->config->bpffs);
+	ms_log_error("dataplane", "%s", manager->pins_problem);
+}
+
 static void on_verify(void *user)
 {
 	struct ms_manager *manager = user;
 
+	look_for_pins(manager);
 	ms_monitor_resync(manager->monitor);
 	ms_keeper_verify(manager->keeper);
 }
@@ -361,6 +399,8 @@ static int start(struct ms_manager *manager, struct ms_error *err)
 	if (r == 0)
 		r = ms_dataplane_settle(manager->dp);
 	if (r == 0)
+		remember_pins(manager);
+	if (r == 0)
 		r = add_watches(manager);
 	if (r < 0)
 		return ms_error_set(err, r, "cannot start: %s", strerror(-r));
@@ -521,7 +561,9 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	snprintf(status.engine, sizeof(status.engine), "%s",
 		 ms_committer_engine(manager->committer));
 	snprintf(status.session_table, sizeof(status.session_table), "lru_hash");
-	status.degraded = manager->last_error[0] || status.panic != MS_PANIC_OFF ||
-			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
+	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
+	status.degraded = manager->last_error[0] || status.pins_problem[0] ||
+			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
+			  counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

@@ -3,6 +3,8 @@
 #ifndef MS_CORE_MANAGER_INTERNAL_H
 #define MS_CORE_MANAGER_INTERNAL_H
 
+#include <sys/types.h>
+
 #include "core/base/list.h"
 #include "core/committer.h"
 #include "core/config.h"
@@ -43,6 +45,9 @@ struct ms_manager {
 	int64_t applied_at, started_at;
 	char last_error[640]; /* of the last reload, "" = none */
 	bool taken_over;
+	dev_t pins_dev; /* the pin folder as it was at start */
+	ino_t pins_ino;
+	char pins_problem[384];
 
 	struct ms_list listeners;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */

@@ -91,6 +91,8 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 	else if (status->generation_applied != status->generation_desired)
 		add_problem(problems, "generation %u is wanted, %u is in force",
 			    status->generation_desired, status->generation_applied);
+	if (status->pins_problem[0])
+		add_problem(problems, "%s", status->pins_problem);
 	if (status->panic != MS_PANIC_OFF)
 		add_problem(problems, "panic %s is in force", panic_names[status->panic]);
 	if (status->degraded && json_array_size(problems) == 0)

@@ -131,8 +131,20 @@ static bool claim_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 	return true;
 }
 
+/* Ours is on the hook, yet no pin of an earlier daemon was found: somebody hid or removed them. */
+static bool is_orphan(struct ms_keeper *keeper, const struct ms_link *link)
+{
+	struct ms_attach_state state;
+
+	return !keeper->config.taken_over && link->from_walk &&
+	       ms_attacher_query(keeper->config.attacher, link->ifindex, &state) == 0 &&
+	       state.how != MS_ATTACHED_NONE;
+}
+
 static int take_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry, struct ms_iface *line)
 {
+	if (is_orphan(keeper, &entry->link))
+		keeper->counts.orphaned++;
 	*line = (struct ms_iface) { .ifindex = entry->link.ifindex };
 	entry->zone = ms_zone_pool_take(keeper->zones);
 	if (entry->zone == 0)

@@ -68,6 +68,9 @@ struct ms_keeper_counts {
 	unsigned int by_state[MS_IFACE_STATE__COUNT];
 	uint64_t appeared, left, repaired, failed; /* since start */
 	uint64_t unfiltered_packets;
+	/* Found with our program on them at start although no pins were: an earlier daemon's
+	 * sessions and counters are lost, its programs were replaced. */
+	uint64_t orphaned;
 };
 struct ms_keeper_counts ms_keeper_counts(const struct ms_keeper *keeper);
 

@@ -181,7 +181,7 @@ struct worker {
 	pthread_t thread;
 	unsigned int cpu, count, flows;
 	bool answers;
-	atomic_uint *started;
+	atomic_uint *started, *finished;
 };
 
 static void *send_packets(void *user)
@@ -203,10 +203,11 @@ static void *send_packets(void *user)
 
 		ms_rig_run_plain(program, &pkt);
 	}
+	atomic_fetch_add(worker->finished, 1);
 	return NULL;
 }
 
-static void start(struct worker workers[2], atomic_uint *started, unsigned int count,
+static void start(struct worker workers[2], atomic_uint marks[2], unsigned int count,
 		  unsigned int flows)
 {
 	for (unsigned int i = 0; i < 2; i++) {
@@ -215,7 +216,8 @@ static void start(struct worker workers[2], atomic_uint *started, unsigned int c
 			.count = count,
 			.flows = flows,
 			.answers = i == 1,
-			.started = started,
+			.started = &marks[0],
+			.finished = &marks[1],
 		};
 		ck_assert_int_eq(
 			pthread_create(&workers[i].thread, NULL, send_packets, &workers[i]), 0);
@@ -232,10 +234,10 @@ START_TEST(two_processors_on_one_flow_lose_nothing)
 {
 	unsigned int count = rounds(100000);
 	struct worker workers[2];
-	atomic_uint started = 0;
+	atomic_uint marks[2] = { 0, 0 };
 
 	establish(0);
-	start(workers, &started, count, 1);
+	start(workers, marks, count, 1);
 	join(workers);
 	ck_assert_uint_eq(ms_rig_total("web"), 3 + 2 * count);
 	ck_assert_uint_eq(ms_rig_zone_packets(1, MS_DIR_IN, false), 2 + count);
@@ -250,12 +252,12 @@ START_TEST(nothing_is_lost_while_sessions_end_and_change)
 	static struct ms_rig_session sessions[4096];
 	unsigned int count = rounds(60000), ended = 0;
 	struct worker workers[2];
-	atomic_uint started = 0;
+	atomic_uint marks[2] = { 0, 0 };
 	uint64_t in, out;
 
 	ms_rig_policy(HEAD WEB "  - { id: out, dir: out, action: allow }\n");
-	start(workers, &started, count, 16);
-	for (unsigned int i = 0; i < rounds(150); i++) {
+	start(workers, marks, count, 16);
+	for (unsigned int i = 0; atomic_load(&marks[1]) < 2; i++) {
 		size_t n;
 
 		if (i % 3 == 0)

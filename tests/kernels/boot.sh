@@ -1,16 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# usage: boot.sh META CPUS BUILD
+# usage: boot.sh META CPUS BUILD [REGEX]
 #
 # Boots the kernel behind the package META with the bpf lane's binaries of BUILD in an initramfs, and
 # fails if one of them fails, if the kernel complained, or if the guest did not come to its end. A
-# guest that dies before our code runs is the emulator's doing and is started once more.
+# guest that dies before our code runs is the emulator's doing and is started once more. With REGEX,
+# only the tests whose names it matches.
 set -euo pipefail
 
 meta=$1
 cpus=$2
 build=$(readlink -f "$3")
+only=${4:-.}
 here=$(dirname "$(readlink -f "$0")")
 version=$("$here/fetch.sh" "$meta" "$build/kernels")
 kernel=$build/kernels/$version
@@ -44,7 +46,7 @@ pack() {
   ln -s /bin/busybox "$work/root/sbin/modprobe"
   # Label guest first: it wants to see the kernel before anything of ours ran.
   mapfile -t tests < <(for label in guest bpf; do
-    ctest --test-dir "$build" -L "^$label\$" -LE '^host_only$' --show-only=json-v1 |
+    ctest --test-dir "$build" -L "^$label\$" -LE '^host_only$' -R "$only" --show-only=json-v1 |
       jq -r '.tests[].command[0]'
   done)
   [ ${#tests[@]} -gt 0 ] || fail "there is no test to run"

@@ -156,7 +156,7 @@ void ms_bench_daemon_ctl_end(int pid)
 	int status;
 
 	if (waitpid(pid, &status, 0) != pid || status != 0) {
-		if (system("cat " DIR "/ctl.log >&2") != 0)
+		if (system("cat " DIR "/ctl.log >&2 2>/dev/null") != 0)
 			fputs("it said nothing\n", stderr);
 		ms_bench_fail("failed: %s", command);
 	}

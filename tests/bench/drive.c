@@ -142,6 +142,18 @@ double ms_bench_stream(int target, const struct ms_bench_frame *frame, uint32_t 
 	return ms_bench_run(drive->vary, frame, repeat, NULL);
 }
 
+double ms_bench_emit(const struct ms_bench_frame *frame, uint32_t repeat)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->bytes, .data_size_in = frame->length,
+		    .repeat = (int)repeat, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64);
+	uint64_t began = ms_bench_busy_ns();
+	int r = bpf_prog_test_run_opts(ms_bench_drive()->emit, &opts);
+
+	if (r < 0)
+		ms_bench_fail("live frames: %s", strerror(-r));
+	return (double)(ms_bench_busy_ns() - began) / repeat;
+}
+
 double ms_bench_sequence(int target, int family, int reverse, uint32_t first, uint32_t count)
 {
 	struct ms_bench_frame frame = ms_bench_frame(family, IPPROTO_UDP, reverse, 0);

@@ -35,6 +35,10 @@ double ms_bench_run(int program, const struct ms_bench_frame *frame, uint32_t re
 /* The same over a stream: `plan` is set up by the caller. */
 double ms_bench_stream(int target, const struct ms_bench_frame *frame, uint32_t repeat);
 
+/* Real frames of flow after flow out of device plan->ifindex: ns a packet, of this CPU with its
+ * softirqs. */
+double ms_bench_emit(const struct ms_bench_frame *frame, uint32_t repeat);
+
 /* Flows `first` to `first` + `count` of a stream, in order. */
 double ms_bench_sequence(int target, int family, int reverse, uint32_t first, uint32_t count);
 

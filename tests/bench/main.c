@@ -16,9 +16,9 @@ static const struct {
 	const char *name;
 	void (*run)(const struct ms_bench *bench);
 } sections[] = {
-	{ "program", ms_bench_program },
-	{ "classify", ms_bench_classify },
-	{ "control", ms_bench_control },
+	{ "program", ms_bench_program }, { "classify", ms_bench_classify },
+	{ "control", ms_bench_control }, { "attach", ms_bench_attach },
+	{ "hook", ms_bench_hook },
 };
 
 #define ALL ((1u << ms_array_size(sections)) - 1)

@@ -26,7 +26,10 @@ void ms_bench_sample(const struct ms_bench *bench, const char *table, const char
 void ms_bench_word(const struct ms_bench *bench, const char *table, const char *row,
 		   const char *column, const char *word);
 
-uint64_t ms_bench_cpu_ns(void);  /* of this thread: what others take of the CPU is not in it */
+uint64_t ms_bench_cpu_ns(void); /* of this thread: what others take of the CPU is not in it */
+/* This thread's and the softirqs' of its CPU, where it must stay; wall-clock time on kernels that
+ * keep softirqs off every account (CONFIG_IRQ_TIME_ACCOUNTING). */
+uint64_t ms_bench_busy_ns(void);
 uint64_t ms_bench_wall_ns(void); /* CLOCK_MONOTONIC */
 
 #endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How long a new interface stays unprotected: veth pairs made in one burst by `ip -batch`, watched
+ * over rtnetlink from outside of the daemon. The time of an interface is from the first message
+ * that it exists to the message of its second filter. The burst alone is measured without a daemon.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/bench/daemon.h"
+#include "tests/bench/result.h"
+#include "tests/bench/world.h"
+
+#define BATCH "/run/batch"
+#define LINKS_MAX 20000
+#define PATIENCE_MS 60000
+#define RECEIVE_BYTES (64 << 20)
+
+/* By ifindex, in a new namespace small and never used again. */
+static struct {
+	uint64_t appeared_ns, done_ns;
+	unsigned int filters;
+} links[LINKS_MAX];
+
+struct watch {
+	int fd;
+	unsigned int expected;
+	atomic_uint done;
+	atomic_bool lost; /* the socket could not hold all messages */
+};
+
+static void on_link(const struct nlmsghdr *message, uint64_t now)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(message);
+	struct rtattr *attr = IFLA_RTA(info);
+	int left = (int)IFLA_PAYLOAD(message);
+
+	for (; RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
+		const char *name = RTA_DATA(attr);
+
+		if (attr->rta_type != IFLA_IFNAME || name[0] != 'w')
+			continue;
+		if (info->ifi_index < LINKS_MAX && links[info->ifi_index].appeared_ns == 0)
+			links[info->ifi_index].appeared_ns = now;
+	}
+}
+
+static void on_filter(struct watch *watch, const struct nlmsghdr *message, uint64_t now)
+{
+	const struct tcmsg *info = NLMSG_DATA(message);
+
+	if (info->tcm_ifindex >= LINKS_MAX || links[info->tcm_ifindex].appeared_ns == 0)
+		return;
+	if (++links[info->tcm_ifindex].filters == 2) {
+		links[info->tcm_ifindex].done_ns = now;
+		atomic_fetch_add(&watch->done, 1);
+	}
+}
+
+static void read_some(struct watch *watch, char *buf, size_t size)
+{
+	ssize_t n = recv(watch->fd, buf, size, 0);
+	uint64_t now = ms_bench_wall_ns();
+	struct nlmsghdr *message = (struct nlmsghdr *)buf;
+
+	if (n < 0 && errno == ENOBUFS)
+		atomic_store(&watch->lost, true);
+	for (unsigned int left = n > 0 ? (unsigned int)n : 0; NLMSG_OK(message, left);
+	     message = NLMSG_NEXT(message, left)) {
+		if (message->nlmsg_type == RTM_NEWLINK)
+			on_link(message, now);
+		else if (message->nlmsg_type == RTM_NEWTFILTER)
+			on_filter(watch, message, now);
+	}
+}
+
+static void *watch_links(void *user)
+{
+	static char buf[1 << 20] __attribute__((aligned(8)));
+	struct watch *watch = user;
+	struct pollfd wait = { .fd = watch->fd, .events = POLLIN };
+	const struct sched_param first = { .sched_priority = 1 };
+
+	/* A message is timed when it is read: at once, then, or late ones look as if together. */
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &first) != 0)
+		ms_bench_fail("no real-time priority");
+	while (atomic_load(&watch->done) < watch->expected && !atomic_load(&watch->lost)) {
+		if (poll(&wait, 1, PATIENCE_MS) != 1)
+			break;
+		read_some(watch, buf, sizeof(buf));
+	}
+	return NULL;
+}
+
+static int open_watch(void)
+{
+	struct sockaddr_nl local = { .nl_family = AF_NETLINK,
+				     .nl_groups = RTMGRP_LINK | 1u << (RTNLGRP_TC - 1) };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int size = RECEIVE_BYTES;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 ||
+	    bind(fd, (struct sockaddr *)&local, sizeof(local)) < 0)
+		ms_bench_fail("links cannot be watched: %s", strerror(errno));
+	return fd;
+}
+
+static void write_batch(unsigned int pairs)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen(BATCH, "we");
+
+	for (unsigned int i = 0; file && i < pairs; i++)
+		fprintf(file, "link add w%u up type veth peer name p%u\n", i, i);
+	if (!file || fflush(file) != 0)
+		ms_bench_fail("%s: %s", BATCH, strerror(errno));
+}
+
+static double burst(void)
+{
+	uint64_t began = ms_bench_wall_ns();
+
+	ms_bench_command("ip -batch " BATCH);
+	return (double)(ms_bench_wall_ns() - began) / 1e6;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void report(const struct ms_bench *bench, const char *row, unsigned int round)
+{
+	static double times[LINKS_MAX];
+	size_t count = 0;
+
+	for (unsigned int i = 0; i < LINKS_MAX; i++)
+		if (links[i].done_ns)
+			times[count++] = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
+	qsort(times, count, sizeof(*times), by_value);
+	ms_bench_sample(bench, "attach", row, "p50", round, times[(count - 1) / 2]);
+	ms_bench_sample(bench, "attach", row, "p99", round,
+			times[(size_t)(0.99 * (double)(count - 1))]);
+	ms_bench_sample(bench, "attach", row, "max", round, times[count - 1]);
+}
+
+static void with_daemon(const struct ms_bench *bench, const char *row, unsigned int pairs,
+			unsigned int round)
+{
+	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, 10, 1);
+	struct watch watch = { .expected = pairs };
+	pthread_t thread;
+	size_t length;
+	char *text = ms_bench_rules_document(&rules, "", &length);
+
+	ms_bench_daemon_start(text, length);
+	watch.fd = open_watch();
+	if (pthread_create(&thread, NULL, watch_links, &watch) != 0)
+		ms_bench_fail("no thread to watch links");
+	ms_bench_sample(bench, "burst", row, "with microsegd", round, burst());
+	pthread_join(thread, NULL);
+	if (atomic_load(&watch.lost))
+		ms_bench_fail("messages of links were lost: the figures would be too good");
+	if (atomic_load(&watch.done) != pairs)
+		ms_bench_fail("%u of %u interfaces were protected", atomic_load(&watch.done),
+			      pairs);
+	report(bench, row, round);
+	if (pairs >= 1000 && round == 0)
+		ms_bench_sample(bench, "rss", row, "RSS (MB)", 0,
+				(double)ms_bench_daemon_rss_bytes() / 1048576);
+	ms_bench_daemon_stop();
+}
+
+/* Namespaces of the measurement before are taken down by the kernel in its own time, and that takes
+ * the same lock as a new link. */
+static void settle(void)
+{
+	unsigned int quiet = 0;
+
+	while (quiet < 20) {
+		uint64_t began = ms_bench_wall_ns();
+
+		ms_bench_command("ip link set lo mtu 65000");
+		quiet = ms_bench_wall_ns() - began < 15000000 ? quiet + 1 : 0;
+	}
+}
+
+static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned int round,
+		      bool daemon)
+{
+	char row[32];
+
+	ms_bench_world_enter();
+	write_batch(pairs);
+	settle();
+	snprintf(row, sizeof(row), "%u", pairs);
+	if (daemon)
+		with_daemon(bench, row, pairs, round);
+	else
+		ms_bench_sample(bench, "burst", row, "alone", round, burst());
+}
+
+void ms_bench_attach(const struct ms_bench *bench)
+{
+	static const unsigned int sizes[] = { 1, 100, 1000, 4000 };
+
+	for (size_t i = 0; i < ms_array_size(sizes); i++) {
+		unsigned int rounds = bench->quick ? 3 : sizes[i] > 1000 ? 3 : 10;
+
+		if ((bench->quick && sizes[i] > 1000) || (bench->smoke && sizes[i] > 100))
+			continue;
+		for (unsigned int turn = 0; turn < 2 * rounds; turn++) {
+			int status;
+			pid_t pid = fork();
+
+			if (pid == 0) {
+				one_burst(bench, sizes[i], turn / 2, turn % 2);
+				exit(0);
+			}
+			if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+				ms_bench_fail("a burst of %u pairs failed", sizes[i]);
+		}
+	}
+}

@@ -204,8 +204,8 @@ static double measure(void *user)
 	return ms_bench_emit(&frame, lane->repeat);
 }
 
-/* Frames that never came would have been cheap. */
-static void check_arrived(struct lane *lane)
+/* Frames that never came were cheap: more than a few, and the figures say nothing. */
+static bool has_arrived(const struct lane *lane)
 {
 	unsigned long long packets = 0;
 	FILE *pipe;
@@ -220,10 +220,10 @@ static void check_arrived(struct lane *lane)
 		if (found)
 			packets = strtoull(found + 16, NULL, 10);
 	}
-	if (!pipe || pclose(pipe) != 0 || packets > lane->sent ||
-	    packets < lane->sent - lane->sent / 100)
+	if (!pipe || pclose(pipe) != 0 || packets > lane->sent)
 		ms_bench_fail("%s: of %llu frames %llu arrived", lane->column,
 			      (unsigned long long)lane->sent, packets);
+	return packets >= lane->sent - lane->sent / 20;
 }
 
 static void run_lanes(const struct ms_bench *bench, const char *table, const char *row,
@@ -241,7 +241,8 @@ static void run_lanes(const struct ms_bench *bench, const char *table, const cha
 	}
 	ms_bench_compare(bench, table, row, variants, count);
 	for (unsigned int i = 0; i < count; i++) {
-		check_arrived(&lanes[i]);
+		if (!has_arrived(&lanes[i]))
+			ms_bench_word(bench, table, row, lanes[i].column, "frames lost");
 		close(lanes[i].netns);
 	}
 }

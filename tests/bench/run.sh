@@ -67,7 +67,9 @@ results=$build/bench/$how
 mkdir -p "$results"
 samples=$results/samples.tsv
 printf '#run\t%s\n' "$(facts)" >"$samples"
-"$build/tests/microseg-bench" --out "$results/measured.tsv" "${options[@]}"
+# A section that could not be measured does not take the others' tables away, but fails the run.
+status=0
+"$build/tests/microseg-bench" --out "$results/measured.tsv" "${options[@]}" || status=$?
 cat "$results/measured.tsv" >>"$samples"
 
 awk -f "$here/table.awk" "$here/tables.tsv" "$samples" "$document" >"$results/document.md"
@@ -75,3 +77,4 @@ awk -f "$here/table.awk" "$here/tables.tsv" "$samples" "$document" >"$results/do
 cat "$results/document.md" >"$document"
 "$here/plot.sh" "$samples" "${document%.md}"
 echo "bench: tables in $document, plots in ${document%.md}, samples in $samples"
+exit $status

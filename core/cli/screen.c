@@ -35,6 +35,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A line that is too wide ends at the edge: curses would go on with it on the next. */
 static void put_lines(char *text)
 {
 	char *line, *rest = text;
@@ -43,7 +44,7 @@ static void put_lines(char *text)
 		if (!rest && !*line)
 			break;
 		attrset(y <= 1 ? A_BOLD : A_NORMAL);
-		mvaddnstr(y, 0, line, -1);
+		mvaddnstr(y, 0, line, (int)(ms_cli_style_skip(line, (size_t)COLS) - line));
 	}
 	attrset(A_REVERSE);
 	mvaddnstr(LINES - 1, 0, " q quit  s sort ", COLS);

@@ -72,6 +72,16 @@ size_t ms_cli_style_measure(const char *text)
 	return places;
 }
 
+const char *ms_cli_style_skip(const char *text, size_t places)
+{
+	for (; places > 0 && *text; places--) {
+		text++;
+		while (((unsigned char)*text & 0xc0) == 0x80)
+			text++;
+	}
+	return text;
+}
+
 void ms_cli_style_defuse(char *text)
 {
 	for (unsigned char *p = (unsigned char *)text; *p; p++) {

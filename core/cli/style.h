@@ -42,6 +42,8 @@ enum ms_cli_tint ms_cli_style_verdict(const char *verdict);
 
 /* Places on the screen that `text` takes. */
 size_t ms_cli_style_measure(const char *text);
+/* Where the first `places` of them end. */
+const char *ms_cli_style_skip(const char *text, size_t places);
 /* Replaces what could steer a terminal, in place. */
 void ms_cli_style_defuse(char *text);
 

@@ -155,17 +155,6 @@ static void squeeze(struct ms_cli_table *table, size_t width)
 	}
 }
 
-/* Where the first `places` characters of `text` end. */
-static const char *skip(const char *text, size_t places)
-{
-	for (; places > 0 && *text; places--) {
-		text++;
-		while (((unsigned char)*text & 0xc0) == 0x80)
-			text++;
-	}
-	return text;
-}
-
 static void print_text(const struct ms_cli_style *style, const char *text, size_t width)
 {
 	size_t places = ms_cli_style_measure(text);
@@ -177,9 +166,9 @@ static void print_text(const struct ms_cli_style *style, const char *text, size_
 	}
 	tail = (width - 1) / 2;
 	head = width - 1 - tail;
-	fwrite(text, 1, (size_t)(skip(text, head) - text), style->out);
+	fwrite(text, 1, (size_t)(ms_cli_style_skip(text, head) - text), style->out);
 	fputs(style->utf8 ? "\u2026" : "~", style->out);
-	fputs(skip(text, places - tail), style->out);
+	fputs(ms_cli_style_skip(text, places - tail), style->out);
 }
 
 static void print_cell(const struct ms_cli_table *table, const struct ms_cli_style *style,

@@ -125,8 +125,10 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);
-/* `group` NULL = everywhere. Persistent until off. */
+/* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. */
 int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char *group,
 		     struct ms_error *err);
+/* What this group alone was told. */
+enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *group);
 
 #endif

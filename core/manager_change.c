@@ -47,6 +47,11 @@ enum ms_panic ms_manager_panic_of(void *user, const char *group)
 	return of ? of->panic : MS_PANIC_OFF;
 }
 
+enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *group)
+{
+	return ms_manager_panic_of(manager, group);
+}
+
 /* ---- commits ---- */
 
 /* From a merged `next` to a policy in force. `next` is used up on success. */
@@ -409,6 +414,11 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 	struct ms_runtime runtime = { 0 };
 	int r = refuse_set_name(set, err);
 
+	/* `policy show` prints it for a file, where it must be read again. */
+	if (r == 0 && !ms_document_is_set_name(set))
+		r = ms_error_set_at(err, -EINVAL, NULL, 0, 0, set,
+				    "'%s' is not a set's name: lower-case letters, digits and ._-",
+				    set);
 	if (r == 0)
 		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
 	for (size_t i = 0; r == 0 && i < count; i++)
@@ -499,6 +509,7 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 		     struct ms_error *err)
 {
 	struct ms_runtime runtime = { 0 };
+	const struct ms_policy *merged;
 	int r;
 
 	if (group && !ms_policy_find_group(ms_sources_merged(manager->sources), group))
@@ -515,7 +526,10 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 	if (group)
 		return panic_group(manager, panic, group);
 	ms_dataplane_set_panic(manager->dp, panic);
-	return 0;
+	merged = ms_sources_merged(manager->sources);
+	for (size_t i = 0; r == 0 && i < merged->n_groups; i++)
+		r = panic_group(manager, MS_PANIC_OFF, merged->groups[i].name);
+	return r;
 }
 
 /* ---- things that end by themselves ---- */

@@ -214,7 +214,10 @@ void ms_cli_render_panic(const struct ms_cli_style *style, const json_t *reply)
 		what = "everything passes";
 	else if (strcmp(state, "closed") == 0)
 		what = "nothing passes";
-	fprintf(style->out, "%spanic %s %s%s: %s%s\n", dry_run ? "would set: " : "", state,
-		*group ? "for group " : "everywhere", group, what,
-		strcmp(state, "off") == 0 ? "" : " until 'microsegctl panic off'");
+	fprintf(style->out, "%spanic %s %s%s: %s", dry_run ? "would set: " : "", state,
+		*group ? "for group " : "everywhere", group, what);
+	if (strcmp(state, "off") != 0)
+		fprintf(style->out, " until 'microsegctl panic off%s%s'", *group ? " --group " : "",
+			group);
+	fputc('\n', style->out);
 }

@@ -84,6 +84,20 @@ static json_t *shape_netlink(const struct ms_monitor_stats *stats)
 			 (json_int_t)stats->inconsistent_dumps);
 }
 
+/* A group that is shut, or open to all, must not look like one that policy judges. */
+static void find_panics(struct ms_manager *manager, json_t *problems)
+{
+	const struct ms_policy *policy = ms_manager_policy(manager);
+
+	for (size_t i = 0; i < policy->n_groups; i++) {
+		enum ms_panic panic = ms_manager_group_panic(manager, policy->groups[i].name);
+
+		if (panic != MS_PANIC_OFF)
+			add_problem(problems, "panic %s is in force for group %s",
+				    panic_names[panic], policy->groups[i].name);
+	}
+}
+
 static void find_problems(const struct ms_manager_status *status, json_t *problems)
 {
 	if (status->last_error[0])
@@ -112,6 +126,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 
 	if (r == 0) {
 		ms_manager_status(manager, &status);
+		find_panics(manager, counts.problems);
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_iface, &counts);
 		find_problems(&status, counts.problems);
 		reply = json_pack(

@@ -40,6 +40,9 @@ int ms_document_read_file(const char *path, char **ret_text, size_t *ret_length,
 int ms_document_parse_rule(const char *name, const char *text, struct ms_rule *ret_rule,
 			   struct ms_error *err);
 
+/* Whether a document could name a set so. */
+bool ms_document_is_set_name(const char *name);
+
 /* Writes documents ms_document_parse() reads back to an equal policy. `json`: strict JSON. */
 int ms_document_write(const struct ms_policy *policy, bool json, FILE *out);
 /* One rule as a flow mapping on one line (no newline): what `rule list` and the state dir hold. */

@@ -6,6 +6,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
+#include "core/policy/document.h"
 #include "core/policy/document_parts.h"
 
 #define SECOND_NS 1000000000ULL
@@ -148,6 +149,11 @@ static int read_members(struct ms_document_reader *reader, struct ms_set_def *se
 	return ms_document_schema_list(reader, "a set's members", read_member, set);
 }
 
+bool ms_document_is_set_name(const char *name)
+{
+	return ms_document_schema_is_name(name, "._-", MS_DOCUMENT_NAME_MAX);
+}
+
 int ms_document_set_read(struct ms_document_reader *reader, const char *name, struct ms_place place,
 			 void *into)
 {
@@ -160,7 +166,7 @@ int ms_document_set_read(struct ms_document_reader *reader, const char *name, st
 	if (strcmp(name, MS_SET_HOST) == 0)
 		return ms_document_reader_refuse(
 			reader, place, name, "set 'host' is built in: this machine's addresses");
-	if (!ms_document_schema_is_name(name, "._-", MS_DOCUMENT_NAME_MAX))
+	if (!ms_document_is_set_name(name))
 		return ms_document_reader_refuse(
 			reader, place, name,
 			"'%s' is not a set's name: up to %d lower-case letters, digits and ._-",

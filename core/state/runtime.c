@@ -279,9 +279,12 @@ int ms_runtime_set_panic(struct ms_runtime *runtime, const char *group, enum ms_
 	struct ms_runtime_override *of;
 	int r = override(runtime, group, &of);
 
-	if (r == 0)
-		of->panic = panic;
-	return r;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; !*group && i < runtime->n_overrides; i++)
+		runtime->overrides[i].panic = MS_PANIC_OFF;
+	of->panic = panic;
+	return 0;
 }
 
 static int export_set(const struct ms_runtime_set *set, int64_t now_ms, struct ms_set_def *def)

@@ -62,6 +62,7 @@ size_t ms_runtime_expire_rules(struct ms_runtime *runtime, int64_t now);
 const struct ms_runtime_override *ms_runtime_find_override(const struct ms_runtime *runtime,
 							   const char *group);
 int ms_runtime_set_mode(struct ms_runtime *runtime, const char *group, enum ms_mode mode);
+/* `group` "" = everywhere, which ends what single groups were told. */
 int ms_runtime_set_panic(struct ms_runtime *runtime, const char *group, enum ms_panic panic);
 
 /* As a policy for ms_policy_merge(): the rules, and the sets' members. `*ret_policy` is new. */

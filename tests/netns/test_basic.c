@@ -235,6 +235,46 @@ START_TEST(http_hits_the_session_table)
 }
 END_TEST
 
+static void expect_panic(const char *problem)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+	json_t *problems = ms_ctl_at(status, "0.problems");
+
+	ck_assert_uint_eq(json_array_size(problems), problem ? 1 : 0);
+	if (problem)
+		ck_assert_str_eq(json_string_value(json_array_get(problems, 0)), problem);
+}
+
+/* Whoever is locked out says "panic open" or "panic off" and must not remember more than that. */
+START_TEST(panic_everywhere_ends_that_of_a_group)
+{
+	ms_ctl_do(microsegd, "panic", "closed", "--group", "open", NULL);
+	expect_panic("panic closed is in force for group open");
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, GONE), -ETIMEDOUT);
+	ms_ctl_do(microsegd, "panic", "open", NULL);
+	expect_panic("panic open is in force");
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, SOON), 0);
+
+	ms_ctl_do(microsegd, "panic", "closed", "--group", "open", NULL);
+	ms_ctl_do(microsegd, "panic", "off", NULL);
+	expect_panic(NULL);
+	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+}
+END_TEST
+
+START_TEST(a_set_is_named_as_a_file_could_name_it)
+{
+	char text[512];
+
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "set", "add", "Not so",
+				       "10.9.0.1", NULL),
+			 1);
+	ck_assert_ptr_nonnull(strstr(text, "'Not so' is not a set's name"));
+	ms_ctl_do(microsegd, "set", "add", "so", "10.9.0.1", NULL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/basic");
@@ -250,6 +290,8 @@ int main(void)
 	tcase_add_loop_test(tcase, ping_and_udp_are_judged_like_tcp, 0, 2);
 	tcase_add_loop_test(tcase, a_log_rule_goes_on_logging_on_the_cached_path, 0, 2);
 	tcase_add_loop_test(tcase, http_hits_the_session_table, 0, 2);
+	tcase_add_loop_test(tcase, panic_everywhere_ends_that_of_a_group, 0, 2);
+	tcase_add_test(tcase, a_set_is_named_as_a_file_could_name_it);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

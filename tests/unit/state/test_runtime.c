@@ -125,6 +125,20 @@ START_TEST(file_form_reads_back_to_the_same)
 }
 END_TEST
 
+START_TEST(panic_everywhere_ends_that_of_groups)
+{
+	static const enum ms_panic everywhere[] = { MS_PANIC_OFF, MS_PANIC_OPEN, MS_PANIC_CLOSED };
+
+	ck_assert_int_eq(ms_runtime_set_panic(&runtime, "a", MS_PANIC_CLOSED), 0);
+	ck_assert_int_eq(ms_runtime_set_panic(&runtime, "b", MS_PANIC_OPEN), 0);
+	ck_assert_int_eq(ms_runtime_find_override(&runtime, "a")->panic, MS_PANIC_CLOSED);
+	ck_assert_int_eq(ms_runtime_set_panic(&runtime, "", everywhere[_i]), 0);
+	ck_assert_int_eq(ms_runtime_find_override(&runtime, "")->panic, everywhere[_i]);
+	ck_assert_int_eq(ms_runtime_find_override(&runtime, "a")->panic, MS_PANIC_OFF);
+	ck_assert_int_eq(ms_runtime_find_override(&runtime, "b")->panic, MS_PANIC_OFF);
+}
+END_TEST
+
 static const char *const damaged[] = {
 	"",
 	"[]",
@@ -187,6 +201,7 @@ int main(void)
 	TCase *tcase = tcase_create("runtime");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_loop_test(tcase, panic_everywhere_ends_that_of_groups, 0, 3);
 	tcase_add_test(tcase, members_are_sorted_and_never_twice);
 	tcase_add_test(tcase, an_emptied_set_stays);
 	tcase_add_test(tcase, only_what_is_due_expires);

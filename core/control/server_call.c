@@ -118,14 +118,15 @@ static void describe(const json_t *parameters, char *buf, size_t size)
 static void log_change(const struct ms_control_connection *conn, const struct ms_control_call *call,
 		       int r, const struct ms_error *err)
 {
-	char asked[256];
+	char asked[256], refusal[640];
 
 	if (r == 0 && json_is_true(json_object_get(call->parameters, "dry_run")))
 		return;
 	describe(call->parameters, asked, sizeof(asked));
 	ms_log_notice("control", "uid=%u pid=%d %s %s: %s", conn->uid, conn->pid,
 		      ms_method_name(call->method), asked,
-		      r < 0 ? err->message : (call->audit[0] ? call->audit : "done"));
+		      r < 0 ? ms_error_format(err, refusal, sizeof(refusal))
+			    : (call->audit[0] ? call->audit : "done"));
 }
 
 /* Anybody in the group can cause these: one line a second at most. */

@@ -228,7 +228,8 @@ static void measure_made(const struct ms_bench *bench, const struct setting *set
 		for (size_t i = 0; i < ms_array_size(sizes); i++) {
 			struct ms_bench_rules rules;
 
-			if (bench->quick && (sizes[i] == 100 || sizes[i] == 100000))
+			if (bench->quick && (sizes[i] == 100 || sizes[i] == 100000 ||
+					     (sizes[i] < 10000 && shape != MS_BENCH_SHAPE_MICRO)))
 				continue;
 			if (bench->smoke && sizes[i] > 1000)
 				continue;

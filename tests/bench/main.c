@@ -18,7 +18,7 @@ static const struct {
 } sections[] = {
 	{ "program", ms_bench_program }, { "classify", ms_bench_classify },
 	{ "control", ms_bench_control }, { "attach", ms_bench_attach },
-	{ "hook", ms_bench_hook },
+	{ "hook", ms_bench_hook },       { "stream", ms_bench_tcp },
 };
 
 #define ALL ((1u << ms_array_size(sections)) - 1)

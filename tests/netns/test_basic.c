@@ -119,6 +119,16 @@ START_TEST(a_deny_rule_bites_until_it_is_deleted)
 }
 END_TEST
 
+static void expect_ended(const char *iface, const char *rule)
+{
+	json_auto_t *events = ms_ctl(microsegd, "observe", "--last", "20", "--rule", rule,
+				     "--reason", "rule", NULL);
+	json_t *first = ms_ctl_find(events, "events", "verdict", "deny");
+
+	ck_assert_msg(first != NULL, "no event says that %s ended the flow", rule);
+	ck_assert_str_eq(ms_ctl_text(first, "iface"), iface);
+}
+
 START_TEST(a_deny_ends_what_is_established)
 {
 	int fd = ms_traffic_connect(NULL, at[_i].open, 80, SOON);
@@ -129,7 +139,9 @@ START_TEST(a_deny_ends_what_is_established)
 	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].open, "--dport", "80", "--proto", "tcp",
 			"deny", NULL);
 	ck_assert_int_eq(ms_traffic_echo(fd, 2, GONE), -ETIMEDOUT);
-	expect_event(rule, "open-c", "in", "rule");
+	/* The rule ends the flow; what the flow sends after that is denied as the flow it was. */
+	expect_ended("open-c", rule);
+	expect_event(rule, "open-c", "in", "session");
 	ms_ctl_rule_del(microsegd, rule);
 	ck_assert_int_eq(ms_traffic_echo(fd, 3, SOON), 0);
 	close(fd);

@@ -244,6 +244,22 @@ static bool error_is_shown(void *user)
 	return strstr(ms_ctl_text(status, "0.last_error"), user) != NULL;
 }
 
+START_TEST(an_absent_policy_directory_opens_nothing)
+{
+	ms_proc_start(microsegd, NULL);
+	ms_netns_run_command("mv %s/policy.d %s/away", microsegd->dir, microsegd->dir);
+	ms_proc_hangup(microsegd);
+	ck_assert_msg(ms_netns_wait(error_is_shown, (void *)"no policy in", 10),
+		      "status does not say that the policy is gone");
+	expect_enforced();
+	ms_proc_stop(microsegd);
+	ms_proc_start(microsegd, NULL);
+	expect_enforced();
+	ck_assert(error_is_shown((void *)"no policy in"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(a_bad_policy_file_is_refused_and_the_last_good_one_stays)
 {
 	json_auto_t *before = NULL, *after = NULL;
@@ -296,6 +312,7 @@ int main(void)
 	tcase_add_test(tcase, a_pin_folder_of_another_owner_is_refused);
 	tcase_add_test(tcase, a_bpffs_mounted_over_ours_makes_no_second_enforcement);
 	tcase_add_test(tcase, no_bpffs_is_one_clear_sentence);
+	tcase_add_test(tcase, an_absent_policy_directory_opens_nothing);
 	tcase_add_test(tcase, a_bad_policy_file_is_refused_and_the_last_good_one_stays);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

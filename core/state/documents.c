@@ -131,7 +131,8 @@ static int read_directory(const char *path, struct ms_documents *documents, stru
 		free(entries[i]);
 	}
 	free(entries);
-	return r;
+	/* -ENOENT says that there is no policy; one whose file points nowhere is a broken one. */
+	return r == -ENOENT ? -EIO : r;
 }
 
 int ms_documents_read(const char *path, struct ms_documents *ret_documents, struct ms_error *err)
@@ -140,8 +141,11 @@ int ms_documents_read(const char *path, struct ms_documents *ret_documents, stru
 	struct stat st;
 	int r;
 
-	if (stat(path, &st) < 0)
-		return ms_error_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+	if (stat(path, &st) < 0) {
+		r = errno == ENOENT && lstat(path, &st) == 0 ? -EIO : -errno;
+		return ms_error_set(err, r, "cannot read %s: %s", path,
+				    r == -EIO ? "it points nowhere" : strerror(-r));
+	}
 	if (S_ISDIR(st.st_mode))
 		r = read_directory(path, &documents, err);
 	else

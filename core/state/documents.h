@@ -35,7 +35,8 @@ int ms_documents_add(struct ms_documents *documents, const char *name, const cha
 int ms_documents_copy(const struct ms_document *items, size_t count,
 		      struct ms_documents *ret_documents);
 /* A file, or every *.yaml, *.yml and *.json of a directory in byte order of name. -ENOENT if
- * `path` is absent, with a sentence; an empty directory is an empty list. */
+ * `path` is absent, with a sentence, and only then: a link that points nowhere, a file that went
+ * while it was read are other errors. An empty directory is an empty list. */
 int ms_documents_read(const char *path, struct ms_documents *ret_documents, struct ms_error *err);
 /* All of them parsed into one policy; `*ret_policy` is new. */
 int ms_documents_parse(const struct ms_documents *documents, enum ms_source source,

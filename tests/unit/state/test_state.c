@@ -141,6 +141,22 @@ START_TEST(pipe_in_the_directory_is_refused_not_waited_for)
 }
 END_TEST
 
+/* -ENOENT means "nobody has written a policy", and that policy allows everything. */
+START_TEST(link_that_points_nowhere_is_not_an_absent_policy)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_documents documents = MS_DOCUMENTS_INIT;
+	char link[96];
+
+	ck_assert_int_eq(ms_documents_read(path, &documents, NULL), -ENOENT);
+	snprintf(link, sizeof(link), "%s/10-db.yaml", dir);
+	ck_assert_int_eq(symlink("/nowhere/10-db.yaml", link), 0);
+	ck_assert_int_eq(ms_documents_read(_i == 0 ? dir : link, &documents, &err), -EIO);
+	ck_assert_ptr_nonnull(strstr(err.message, "10-db.yaml"));
+	ck_assert_uint_eq(documents.count, 0);
+}
+END_TEST
+
 START_TEST(read_stops_at_its_limit)
 {
 	char *text = NULL;
@@ -169,6 +185,7 @@ int main(void)
 	tcase_add_test(tcase, documents_come_back_byte_for_byte);
 	tcase_add_test(tcase, directory_is_read_in_byte_order_and_only_documents);
 	tcase_add_test(tcase, pipe_in_the_directory_is_refused_not_waited_for);
+	tcase_add_loop_test(tcase, link_that_points_nowhere_is_not_an_absent_policy, 0, 2);
 	tcase_add_test(tcase, read_stops_at_its_limit);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

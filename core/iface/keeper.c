@@ -162,10 +162,11 @@ static int take_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry, str
 static int write_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 {
 	unsigned int half = ms_dataplane_control(keeper->config.dp).half;
+	bool is_new = entry->zone == 0;
 	struct ms_iface line;
 	int r = 0;
 
-	if (entry->zone == 0)
+	if (is_new)
 		r = take_zone(keeper, entry, &line);
 	else
 		r = ms_dataplane_get_iface(keeper->config.dp, entry->link.ifindex, &line);
@@ -174,7 +175,13 @@ static int write_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 	line.flags = line_flags(&entry->link);
 	if (keeper->policy)
 		aim(&line, keeper->policy, &entry->link, half);
-	return ms_dataplane_put_iface(keeper->config.dp, &line);
+	r = ms_dataplane_put_iface(keeper->config.dp, &line);
+	/* A zone without a line would be in the way of every commit to come. */
+	if (r < 0 && is_new) {
+		ms_zone_pool_retire(keeper->zones, entry->zone);
+		entry->zone = 0;
+	}
+	return r;
 }
 
 static void drop_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)

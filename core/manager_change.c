@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Everything that changes what is in force: commits, runtime rules, sets, modes, panic. */
+/* What changes what is in force: commits, runtime rules, modes, panic. Sets: manager_set.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +18,8 @@
 #define NS_PER_MS 1000000ULL
 /* Set changes are in force at once; sessions notice by the epoch, bumped at most this often. */
 #define TOUCH_MS 5
+/* A rule's end that could not be made (a full disk) is tried again after this. */
+#define EXPIRY_RETRY_MS 5000
 
 static int64_t wall_ms(void)
 {
@@ -59,15 +61,17 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 			struct ms_error *err)
 {
 	struct ms_policy *old;
-	int r = ms_sources_save(manager->sources, next, err);
+	/* The number first: after a crash or an error between the two, numbers still never repeat,
+	 * and what the next start reads is what is in force. */
+	int r = ms_state_save_generation(manager->state, manager->generation + 1);
 
-	/* The number first: after a crash between the two, numbers still never repeat. */
-	if (r == 0)
-		r = ms_state_save_generation(manager->state, manager->generation + 1);
+	if (r < 0)
+		ms_error_set(err, r, "cannot save the generation's number: %s", strerror(-r));
+	else
+		r = ms_sources_save(manager->sources, next, err);
 	if (r < 0) {
 		ms_committer_abandon(manager->committer);
-		return ms_error_set(err, r, "cannot save the generation's number: %s",
-				    strerror(-r));
+		return r;
 	}
 	ms_committer_publish(manager->committer);
 	manager->generation++;
@@ -90,9 +94,8 @@ static unsigned int count_changes(const struct ms_policy *old, const struct ms_p
 	return (unsigned int)count;
 }
 
-/* `next` is merged here and used up, whatever comes of it. */
-static int commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
-		  struct ms_commit *ret_commit, struct ms_error *err)
+int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+		      struct ms_commit *ret_commit, struct ms_error *err)
 {
 	struct ms_commit commit = { .generation = manager->generation + 1 };
 	unsigned int half;
@@ -131,6 +134,11 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
 	if (r >= 0)
 		r = ms_committer_load(manager->committer, next.merged, manager->generation + 1,
 				      &half, err);
+	/* A daemon that does not start protects no new interface: what once fitted fits again. */
+	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next) == 0 &&
+	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
+			      NULL) == 0)
+		r = fallback = 1;
 	if (r >= 0)
 		r = put_in_force(manager, &next, err);
 	if (fallback >= 0)
@@ -157,7 +165,7 @@ int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit
 	if (r < 0)
 		ms_sources_next_fini(&next);
 	else
-		r = commit(manager, &next, dry_run, ret_commit, err);
+		r = ms_manager_commit(manager, &next, dry_run, ret_commit, err);
 	if (!dry_run)
 		remember_result(manager, r, err);
 	return r;
@@ -179,7 +187,7 @@ int ms_manager_apply(struct ms_manager *manager, const struct ms_document *docum
 		ms_sources_next_fini(&next);
 		return r;
 	}
-	r = commit(manager, &next, dry_run, ret_commit, err);
+	r = ms_manager_commit(manager, &next, dry_run, ret_commit, err);
 	if (r == 0 && !dry_run)
 		manager->last_error[0] = '\0';
 	return r;
@@ -286,7 +294,7 @@ int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, 
 		ms_sources_next_fini(&next);
 		return r;
 	}
-	return commit(manager, &next, dry_run, ret_commit, err);
+	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
 }
 
 int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_run,
@@ -321,7 +329,7 @@ int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_
 	rules->n_rules--;
 	next.runtime_changed = true;
 	snprintf(ret_commit->rule_id, sizeof(ret_commit->rule_id), "%s", id);
-	return commit(manager, &next, dry_run, ret_commit, err);
+	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
 }
 
 static void empty_rules(struct ms_policy *rules)
@@ -356,117 +364,7 @@ int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document 
 		return r;
 	}
 	next.runtime_changed = true;
-	return commit(manager, &next, dry_run, ret_commit, err);
-}
-
-/* ---- sets ---- */
-
-static int refuse_set_name(const char *set, struct ms_error *err)
-{
-	if (strcmp(set, MS_SET_HOST) == 0)
-		return ms_error_set(err, -EPERM,
-				    "set host is built in: it follows this machine's addresses");
-	return 0;
-}
-
-/* A member that a document holds cannot be taken out here: the next reload would bring it back. */
-static int refuse_file_member(const struct ms_policy *files, const char *name,
-			      const struct ms_cidr *member, struct ms_error *err)
-{
-	const struct ms_set_def *set = files ? ms_policy_find_set(files, name) : NULL;
-	char text[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
-
-	for (size_t i = 0; set && i < set->n_members; i++) {
-		if (ms_cidr_compare(&set->members[i].cidr, member) != 0)
-			continue;
-		ms_origin_format(&set->members[i].origin, origin, sizeof(origin));
-		return ms_error_set(err, -EPERM, "%s stands in %s: take it out there",
-				    ms_cidr_format(member, text, sizeof(text)), origin);
-	}
-	return 0;
-}
-
-static bool is_in_force(struct ms_manager *manager, const char *set)
-{
-	return ms_policy_find_set(ms_sources_merged(manager->sources), set) != NULL;
-}
-
-/* A set nobody has heard of comes in force with a generation; rules may name it from then on. */
-static int add_new_set(struct ms_manager *manager, struct ms_runtime *runtime, bool dry_run,
-		       struct ms_error *err)
-{
-	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
-
-	if (r < 0)
-		return r;
-	ms_runtime_fini(&next.runtime);
-	next.runtime = *runtime;
-	*runtime = (struct ms_runtime) { 0 };
-	next.runtime_changed = true;
-	return commit(manager, &next, dry_run, NULL, err);
-}
-
-int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
-		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err)
-{
-	int64_t expires = timeout_ns ? wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
-	struct ms_runtime runtime = { 0 };
-	int r = refuse_set_name(set, err);
-
-	/* `policy show` prints it for a file, where it must be read again. */
-	if (r == 0 && !ms_document_is_set_name(set))
-		r = ms_error_set_at(err, -EINVAL, NULL, 0, 0, set,
-				    "'%s' is not a set's name: lower-case letters, digits and ._-",
-				    set);
-	if (r == 0)
-		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = ms_runtime_set_add(&runtime, set, &members[i], expires);
-	if (r == 0 && !is_in_force(manager, set))
-		r = add_new_set(manager, &runtime, dry_run, err);
-	else if (r == 0 && !dry_run) {
-		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
-		for (size_t i = 0; r == 0 && i < count; i++)
-			r = ms_committer_set_add(manager->committer, set, &members[i], timeout_ns);
-		ms_manager_touch(manager);
-		ms_manager_plan_expiry(manager);
-	}
-	if (runtime.rules)
-		ms_runtime_fini(&runtime);
-	return r;
-}
-
-int ms_manager_set_remove(struct ms_manager *manager, const char *set,
-			  const struct ms_cidr *members, size_t count, bool dry_run,
-			  struct ms_error *err)
-{
-	struct ms_runtime runtime = { 0 };
-	char text[MS_CIDR_TEXT];
-	int r = refuse_set_name(set, err);
-
-	if (r == 0 && !is_in_force(manager, set))
-		r = ms_error_set(err, -ENOENT, "no set %s", set);
-	if (r == 0)
-		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = refuse_file_member(ms_sources_policy(manager->sources, MS_SOURCE_FILE), set,
-				       &members[i], err);
-		if (r == 0)
-			r = ms_runtime_set_remove(&runtime, set, &members[i]);
-		if (r == -ENOENT)
-			r = ms_error_set(err, r, "%s is no member of set %s",
-					 ms_cidr_format(&members[i], text, sizeof(text)), set);
-	}
-	if (r == 0 && !dry_run) {
-		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
-		for (size_t i = 0; r == 0 && i < count; i++)
-			r = ms_committer_set_remove(manager->committer, set, &members[i]);
-		ms_manager_touch(manager);
-	}
-	if (runtime.rules)
-		ms_runtime_fini(&runtime);
-	return r;
+	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
 }
 
 /* ---- modes and panic ---- */
@@ -487,7 +385,7 @@ int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms
 		return r;
 	}
 	next.runtime_changed = true;
-	return commit(manager, &next, dry_run, NULL, err);
+	return ms_manager_commit(manager, &next, dry_run, NULL, err);
 }
 
 static int panic_group(struct ms_manager *manager, enum ms_panic panic, const char *name)
@@ -573,6 +471,7 @@ void ms_manager_on_expiry(void *user)
 	struct ms_error err = MS_ERROR_INIT;
 	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
 	struct ms_sources_next next;
+	bool failed = false;
 	char text[640];
 
 	/* Members end in the datapath by their own tick; their sessions must be asked again. */
@@ -581,7 +480,8 @@ void ms_manager_on_expiry(void *user)
 		ms_runtime_expire_rules(&next.runtime, wall_ms() / 1000);
 		ms_runtime_expire_members(&next.runtime, wall_ms());
 		next.runtime_changed = true;
-		if (commit(manager, &next, false, NULL, &err) < 0)
+		failed = ms_manager_commit(manager, &next, false, NULL, &err) < 0;
+		if (failed)
 			ms_log_error("policy", "a rule has expired but cannot be taken out: %s",
 				     ms_error_format(&err, text, sizeof(text)));
 		else
@@ -589,4 +489,7 @@ void ms_manager_on_expiry(void *user)
 				    manager->generation);
 	}
 	ms_manager_plan_expiry(manager);
+	/* It is still due: at once again would be for ever, and a line in the log each time. */
+	if (failed)
+		ms_watch_arm(manager->expiry, EXPIRY_RETRY_MS, false);
 }

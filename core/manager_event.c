@@ -11,6 +11,7 @@
 #include "core/manager_internal.h"
 
 #define LOG_EVENTS_PER_S 10
+#define CLEAR_EVERY_S 10
 
 struct ms_event_listener {
 	struct ms_list link;
@@ -170,6 +171,8 @@ void ms_manager_on_second(void *user)
 	struct ms_manager_churn churn = manager->churn;
 
 	manager->logged_this_second = 0;
+	if (++manager->seconds % CLEAR_EVERY_S == 0)
+		ms_manager_clear_members(manager);
 	manager->churn = (struct ms_manager_churn) { 0 };
 	if (!manager->config->trial && (churn.protected_ || churn.gone))
 		ms_log_info("iface", "%u interfaces protected, %u gone", churn.protected_,

@@ -51,13 +51,18 @@ struct ms_manager {
 
 	struct ms_list listeners;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
-	unsigned int logged_this_second;
+	unsigned int logged_this_second, seconds;
 	uint64_t suppressed_in_log;
 	struct ms_manager_churn churn;
 };
 
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
+/* `next` is merged here and used up, whatever comes of it. */
+int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+		      struct ms_commit *ret_commit, struct ms_error *err);
+/* manager_set.c: runtime members whose time is over go, from disk and from the datapath. */
+void ms_manager_clear_members(struct ms_manager *manager);
 /* Arms the timer for the next rule or member that expires. */
 void ms_manager_plan_expiry(struct ms_manager *manager);
 void ms_manager_on_expiry(void *user);

@@ -248,15 +248,16 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 
 static int save_documents(struct ms_sources *sources, const struct ms_sources_next *next)
 {
-	int r;
+	int r = 0;
 
-	if (next->applied)
-		r = ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
-	else
-		r = ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
-	if (r < 0 || next->builtin)
+	/* What a start reads first comes last: if anything fails before, nothing was changed. */
+	if (!next->builtin)
+		r = ms_state_save_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
+	if (r < 0)
 		return r;
-	return ms_state_save_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
+	if (next->applied)
+		return ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
+	return ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
 }
 
 int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
@@ -284,6 +285,23 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
 	*next = (struct ms_sources_next) { 0 };
 }
 
+int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next)
+{
+	struct ms_documents saved;
+	int r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, NULL);
+
+	if (r < 0)
+		return r;
+	ms_documents_fini(&next->documents);
+	next->documents = saved;
+	next->documents_changed = true;
+	next->applied = next->builtin = false;
+	r = ms_sources_merge(sources, next, NULL);
+	/* Not a change: what is on disk is what an operator must mend. */
+	next->documents_changed = false;
+	return r;
+}
+
 int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
 		       struct ms_error *err)
 {
@@ -302,19 +320,8 @@ int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_n
 	}
 	if (r == 0)
 		r = ms_sources_merge(sources, &next, err);
-	if (r < 0 &&
-	    ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, NULL) == 0) {
-		ms_documents_fini(&next.documents);
-		next.documents = saved;
-		next.documents_changed = true;
-		next.applied = next.builtin = false;
-		r = ms_sources_merge(sources, &next, NULL);
-		if (r == 0) {
-			/* Not a change: what is on disk is what an operator must mend. */
-			next.documents_changed = false;
-			r = 1;
-		}
-	}
+	if (r < 0 && ms_sources_fall_back(sources, &next) == 0)
+		r = 1;
 	if (r < 0) {
 		ms_sources_next_fini(&next);
 		return r;

@@ -44,6 +44,9 @@ struct ms_sources *ms_sources_free(struct ms_sources *sources);
  */
 int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
 		       struct ms_error *err);
+/* Makes `next` of the last good documents: for when it merged, but the datapath cannot hold it.
+ * Negative: there are none, or they are refused too; `next` can only be dropped then. */
+int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next);
 
 /* A copy of what is in force, to be changed; then exactly one of take/fini. */
 int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next);

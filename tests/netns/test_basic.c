@@ -287,6 +287,41 @@ START_TEST(a_set_is_named_as_a_file_could_name_it)
 }
 END_TEST
 
+static bool is_cleared(void *user)
+{
+	char shown[64];
+
+	(void)user;
+	return strcmp(ms_netns_read_command(
+			      shown, sizeof(shown),
+			      "grep -c 192.0.2.77 %s/state/runtime.json || :", microsegd->dir),
+		      "0") == 0;
+}
+
+/* Of two members of one prefix the one that stays longer counts, at once as after a restart; one
+ * that has ended is gone from the daemon's tables as well. */
+START_TEST(a_members_end_does_not_take_the_files_member_along)
+{
+	char shown[2048];
+
+	ms_proc_write_policy(microsegd, "20-set.yaml",
+			     "version: 1\n"
+			     "sets: { blocked: [10.3.0.2] }\n"
+			     "rules:\n"
+			     "  - { id: blocked, to: \"set:blocked\", action: deny }\n");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ms_ctl_do(microsegd, "set", "add", "blocked", "10.3.0.2", "192.0.2.77", "--for", "1s",
+		  NULL);
+	ck_assert_msg(ms_netns_wait(is_cleared, NULL, 20), "192.0.2.77 stays on disk");
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ms_netns_read_command(shown, sizeof(shown),
+			      "bpftool -j map dump pinned $(find " MS_NETNS_BPFFS
+			      " -name 'ms_set4*')");
+	ck_assert_ptr_null(strstr(shown, "\"0x4d\""));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/basic");
@@ -304,6 +339,7 @@ int main(void)
 	tcase_add_loop_test(tcase, http_hits_the_session_table, 0, 2);
 	tcase_add_loop_test(tcase, panic_everywhere_ends_that_of_a_group, 0, 2);
 	tcase_add_test(tcase, a_set_is_named_as_a_file_could_name_it);
+	tcase_add_test(tcase, a_members_end_does_not_take_the_files_member_along);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -2,6 +2,7 @@
 /* "What survives what": a test for each line of that table (kill -9 has a file of its own). */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -294,6 +295,39 @@ START_TEST(a_bad_policy_file_is_refused_and_the_last_good_one_stays)
 }
 END_TEST
 
+/* Sound to read, but of more rows than the datapath holds. */
+static void write_too_large_a_policy(const char *name)
+{
+	char *text;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, "version: 1\nrules:\n  - { id: large, action: deny, from: [192.0.2.1");
+	for (int i = 0; i < 199; i++)
+		fprintf(out, ", 198.18.0.%d", i);
+	fprintf(out, "], to: [192.0.2.1");
+	for (int i = 0; i < 199; i++)
+		fprintf(out, ", 198.19.0.%d", i);
+	fprintf(out, "] }\n");
+	ck_assert_int_eq(fclose(out), 0);
+	ms_proc_write_policy(microsegd, name, text);
+	free(text);
+}
+
+START_TEST(a_policy_too_large_for_the_datapath_does_not_keep_the_daemon_from_starting)
+{
+	ms_proc_start(microsegd, NULL);
+	expect_enforced();
+	ms_proc_stop(microsegd);
+	write_too_large_a_policy("20-large.yaml");
+	ms_proc_start(microsegd, NULL);
+	expect_enforced();
+	ck_assert(error_is_shown((void *)"rows"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/lifetime");
@@ -314,6 +348,8 @@ int main(void)
 	tcase_add_test(tcase, no_bpffs_is_one_clear_sentence);
 	tcase_add_test(tcase, an_absent_policy_directory_opens_nothing);
 	tcase_add_test(tcase, a_bad_policy_file_is_refused_and_the_last_good_one_stays);
+	tcase_add_test(tcase,
+		       a_policy_too_large_for_the_datapath_does_not_keep_the_daemon_from_starting);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Members of sets: added, taken out, ended by their own time. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/manager_internal.h"
+#include "core/policy/document.h"
+
+#define NS_PER_MS 1000000ULL
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int refuse_set_name(const char *set, struct ms_error *err)
+{
+	if (strcmp(set, MS_SET_HOST) == 0)
+		return ms_error_set(err, -EPERM,
+				    "set host is built in: it follows this machine's addresses");
+	return 0;
+}
+
+/* A member that a document holds cannot be taken out here: the next reload would bring it back. */
+static int refuse_file_member(const struct ms_policy *files, const char *name,
+			      const struct ms_cidr *member, struct ms_error *err)
+{
+	const struct ms_set_def *set = files ? ms_policy_find_set(files, name) : NULL;
+	char text[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
+
+	for (size_t i = 0; set && i < set->n_members; i++) {
+		if (ms_cidr_compare(&set->members[i].cidr, member) != 0)
+			continue;
+		ms_origin_format(&set->members[i].origin, origin, sizeof(origin));
+		return ms_error_set(err, -EPERM, "%s stands in %s: take it out there",
+				    ms_cidr_format(member, text, sizeof(text)), origin);
+	}
+	return 0;
+}
+
+static bool holds_member(const struct ms_policy *source, const char *name,
+			 const struct ms_cidr *member)
+{
+	return refuse_file_member(source, name, member, NULL) < 0;
+}
+
+static bool is_in_force(struct ms_manager *manager, const char *set)
+{
+	return ms_policy_find_set(ms_sources_merged(manager->sources), set) != NULL;
+}
+
+/* A set nobody has heard of comes in force with a generation; rules may name it from then on. */
+static int add_new_set(struct ms_manager *manager, struct ms_runtime *runtime, bool dry_run,
+		       struct ms_error *err)
+{
+	struct ms_sources_next next;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	ms_runtime_fini(&next.runtime);
+	next.runtime = *runtime;
+	*runtime = (struct ms_runtime) { 0 };
+	next.runtime_changed = true;
+	return ms_manager_commit(manager, &next, dry_run, NULL, err);
+}
+
+/* Of two entries for one prefix the one that stays longer counts: a member that a document holds
+ * does not end with a runtime one of the same prefix. */
+static int put_member(struct ms_manager *manager, const char *set, const struct ms_cidr *member,
+		      uint64_t timeout_ns)
+{
+	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+	uint64_t left;
+
+	if (timeout_ns && holds_member(files, set, member) &&
+	    ms_committer_member_left(manager->committer, set, member, &left) == 0 &&
+	    left >= timeout_ns)
+		return 0;
+	return ms_committer_set_add(manager->committer, set, member, timeout_ns);
+}
+
+/* `before` holds again, on disk and in the datapath, where only the first `count` were tried. */
+static void take_back(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
+		      size_t count, struct ms_runtime *before)
+{
+	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+	const struct ms_policy *runtime;
+
+	ms_sources_replace_runtime(manager->sources, before, NULL);
+	runtime = ms_sources_policy(manager->sources, MS_SOURCE_RUNTIME);
+	for (size_t i = 0; i < count; i++) {
+		if (!holds_member(runtime, set, &members[i]) &&
+		    !holds_member(files, set, &members[i]))
+			ms_committer_set_remove(manager->committer, set, &members[i]);
+	}
+}
+
+/* What is on disk must fit: a start that cannot load it would be no start. */
+static int add_members(struct ms_manager *manager, struct ms_runtime *runtime, const char *set,
+		       const struct ms_cidr *members, size_t count, uint64_t timeout_ns,
+		       struct ms_error *err)
+{
+	struct ms_runtime before = { 0 };
+	size_t tried = 0;
+	int r = ms_runtime_copy(ms_sources_runtime(manager->sources), &before);
+
+	if (r == 0)
+		r = ms_sources_replace_runtime(manager->sources, runtime, err);
+	while (r == 0 && tried < count)
+		r = put_member(manager, set, &members[tried++], timeout_ns);
+	if (r < 0 && tried) {
+		take_back(manager, set, members, tried, &before);
+		ms_error_set(err, r, "set %s: the datapath cannot take the members (%s)", set,
+			     strerror(-r));
+	}
+	if (before.rules)
+		ms_runtime_fini(&before);
+	return r;
+}
+
+int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
+		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err)
+{
+	int64_t expires = timeout_ns ? wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
+	struct ms_runtime runtime = { 0 };
+	int r = refuse_set_name(set, err);
+
+	/* `policy show` prints it for a file, where it must be read again. */
+	if (r == 0 && !ms_document_is_set_name(set))
+		r = ms_error_set_at(err, -EINVAL, NULL, 0, 0, set,
+				    "'%s' is not a set's name: lower-case letters, digits and ._-",
+				    set);
+	if (r == 0)
+		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = ms_runtime_set_add(&runtime, set, &members[i], expires);
+	if (r == 0 && !is_in_force(manager, set))
+		r = add_new_set(manager, &runtime, dry_run, err);
+	else if (r == 0 && !dry_run) {
+		r = add_members(manager, &runtime, set, members, count, timeout_ns, err);
+		ms_manager_touch(manager);
+		ms_manager_plan_expiry(manager);
+	}
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
+	return r;
+}
+
+int ms_manager_set_remove(struct ms_manager *manager, const char *set,
+			  const struct ms_cidr *members, size_t count, bool dry_run,
+			  struct ms_error *err)
+{
+	struct ms_runtime runtime = { 0 };
+	char text[MS_CIDR_TEXT];
+	int r = refuse_set_name(set, err);
+
+	if (r == 0 && !is_in_force(manager, set))
+		r = ms_error_set(err, -ENOENT, "no set %s", set);
+	if (r == 0)
+		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = refuse_file_member(ms_sources_policy(manager->sources, MS_SOURCE_FILE), set,
+				       &members[i], err);
+		if (r == 0)
+			r = ms_runtime_set_remove(&runtime, set, &members[i]);
+		if (r == -ENOENT)
+			r = ms_error_set(err, r, "%s is no member of set %s",
+					 ms_cidr_format(&members[i], text, sizeof(text)), set);
+	}
+	if (r == 0 && !dry_run) {
+		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
+		/* -ENOENT: it had expired already. */
+		for (size_t i = 0; r == 0 && i < count; i++) {
+			r = ms_committer_set_remove(manager->committer, set, &members[i]);
+			r = r == -ENOENT ? 0 : r;
+		}
+		ms_manager_touch(manager);
+	}
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
+	return r;
+}
+
+static void forget_ended(struct ms_manager *manager, const struct ms_runtime *runtime, int64_t now)
+{
+	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+
+	for (size_t i = 0; i < runtime->n_sets; i++) {
+		const struct ms_runtime_set *set = &runtime->sets[i];
+
+		for (size_t m = 0; m < set->n_members; m++) {
+			const struct ms_runtime_member *member = &set->members[m];
+
+			if (member->expires_ms && member->expires_ms <= now &&
+			    !holds_member(files, set->name, &member->cidr))
+				ms_committer_set_remove(manager->committer, set->name,
+							&member->cidr);
+		}
+	}
+}
+
+/* Ended members go from disk and from the datapath, else both would fill for ever. */
+void ms_manager_clear_members(struct ms_manager *manager)
+{
+	int64_t now = wall_ms(), next;
+	struct ms_runtime before = { 0 }, after = { 0 };
+
+	next = ms_runtime_next_member_expiry(ms_sources_runtime(manager->sources));
+	if (!next || next > now ||
+	    ms_runtime_copy(ms_sources_runtime(manager->sources), &before) < 0)
+		return;
+	if (ms_runtime_copy(&before, &after) == 0) {
+		ms_runtime_expire_members(&after, now);
+		/* On a full disk they stay, and are tried again the next time. */
+		if (ms_sources_replace_runtime(manager->sources, &after, NULL) == 0)
+			forget_ended(manager, &before, now);
+	}
+	if (after.rules)
+		ms_runtime_fini(&after);
+	ms_runtime_fini(&before);
+}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -152,7 +153,7 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 		ms_bench_fail("the policy: %s (%s)", ms_error_format(&error, text, sizeof(text)),
 			      strerror(-r));
 	ms_dataplane_publish(world->dp, half, world->generation);
-	world->n_rules = files->n_rules;
+	snprintf(world->engine, sizeof(world->engine), "%s", image->engine);
 	return 0;
 }
 

@@ -16,7 +16,7 @@ struct ms_bench_world {
 	struct ms_dataplane *dp;
 	char pin_dir[64];
 	uint32_t generation;
-	size_t n_rules; /* of the policy in force, without the built-in ones */
+	char engine[16]; /* that holds the policy in force */
 };
 
 /* New namespaces for this process, a bpffs in them. */

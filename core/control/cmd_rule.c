@@ -274,7 +274,7 @@ int ms_control_cmd_rule_add(struct ms_manager *manager, struct ms_control_call *
 			      &for_ms, "dry_run", &dry_run);
 	if (r < 0)
 		return r;
-	if (for_ms < 0)
+	if (for_ms < 0 || for_ms > INT64_MAX / 1000000)
 		return ms_error_set(err, -EBADMSG, "parameters: 'for_ms' is not a duration");
 	r = parse_rule(mapping, &rule, &found);
 	/* Counted from now by this clock, to the second above: never shorter than asked. */

@@ -159,23 +159,32 @@ function write_table(table, i, j, divided, line, rule) {
     "; median (quartiles); " caption "*"
 }
 
-function write_data(table, i, j, list, n, line) {
-  line = "row"
-  for (j = 1; j <= n_columns[table]; j++)
-    if (columns[table, j] != floor_of[table])
-      line = line "\t" columns[table, j]
-  print line
-  for (i = 1; i <= n_rows[table]; i++) {
-    line = rows[table, i]
-    for (j = 1; j <= n_columns[table]; j++) {
-      if (columns[table, j] == floor_of[table])
-        continue
-      delete list
-      n = (table, rows[table, i], columns[table, j]) in word ? 0 : samples(table, rows[table, i], columns[table, j], list)
-      if (n)
-        sort(list, n)
-      line = line "\t" (n ? quantile(list, n, 0.5) : "-")
-    }
+# Columns with a figure somewhere, but for what the others are net of.
+function drawn(table, column, i) {
+  if (column == floor_of[table])
+    return 0
+  for (i = 1; i <= n_rows[table]; i++)
+    if ((table, rows[table, i], column) in rounds && !((table, rows[table, i], column) in word))
+      return 1
+  return 0
+}
+
+function median(table, row, column, list, n) {
+  if ((table, row, column) in word)
+    return "-"
+  n = samples(table, row, column, list)
+  if (n == 0)
+    return "-"
+  sort(list, n)
+  return quantile(list, n, 0.5)
+}
+
+function write_data(table, i, j, line) {
+  for (i = 0; i <= n_rows[table]; i++) {
+    line = i ? rows[table, i] : "row"
+    for (j = 1; j <= n_columns[table]; j++)
+      if (drawn(table, columns[table, j]))
+        line = line "\t" (i ? median(table, rows[table, i], columns[table, j]) : columns[table, j])
     print line
   }
 }

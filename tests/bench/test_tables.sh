@@ -35,6 +35,7 @@ warm hit microseg 1 32.00
 warm hit baseline 1 60.00
 warm v6 no-op 0 10.00
 warm v6 microseg 0 14.00
+plain 10 engine 0 linear
 plain 10 compile 0 0.05
 plain 100000 compile 0 does_not_fit
 SAMPLES
@@ -62,10 +63,10 @@ before
 <!-- /bench warm -->
 between
 <!-- bench plain -->
-| rules | compile |
-|---|---:|
-| 10 | 0.050 |
-| 100000 | does_not_fit |
+| rules | engine | compile |
+|---|---:|---:|
+| 10 | linear | 0.050 |
+| 100000 |  | does_not_fit |
 
 *ms; median (quartiles); today,_here*
 <!-- /bench plain -->
@@ -81,6 +82,10 @@ same "the document written twice" "$scratch/expected" "$scratch/again"
 printf 'row\tmicroseg\tbaseline\nhit\t12\t20\nv6\t4\t-\n' >"$scratch/expected"
 awk -f "$here/table.awk" -v data=warm "$scratch/tables" "$scratch/samples" >"$scratch/got"
 same "the plot's data" "$scratch/expected" "$scratch/got"
+
+printf 'row\tcompile\n10\t0.05\n100000\t-\n' >"$scratch/expected"
+awk -f "$here/table.awk" -v data=plain "$scratch/tables" "$scratch/samples" >"$scratch/got"
+same "the data of a plot of few figures" "$scratch/expected" "$scratch/got"
 
 # A table nobody defined, and a document without its second marker.
 printf 'nobody\thit\tno-op\t0\t10.00\n' >"$scratch/wrong"

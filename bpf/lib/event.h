@@ -67,7 +67,8 @@ static __always_inline void ms_event_fill(struct ms_event *event, const struct m
 		src[i] = pkt->src[i];
 		dst[i] = pkt->dst[i];
 	}
-	event->pad = 0;
+	event->dscp = pkt->dscp;
+	__builtin_memset(event->pad, 0, sizeof(event->pad));
 }
 
 /* A function of its own, global: cold, and the same for every way a packet may end. */

@@ -98,9 +98,9 @@ static __always_inline void ms_frag_ask(struct ms_query *query, struct ms_scene 
 {
 	ms_judge_ask(query, scene, pkt);
 	query->partial = 1;
-	query->what_known = MS_WHAT_PROTO_MASK;
+	query->what_known = MS_WHAT_PROTO_MASK | MS_WHAT_DSCP_MASK;
 	if (pkt->family == 6 && ms_ip6_is_extension(pkt->proto))
-		query->what_known = 0;
+		query->what_known = MS_WHAT_DSCP_MASK;
 }
 
 #endif

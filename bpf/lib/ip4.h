@@ -34,6 +34,7 @@ static __always_inline int ms_ip4_parse(struct __sk_buff *skb, __u32 off, struct
 	pkt->src[0] = ip->saddr;
 	pkt->dst[0] = ip->daddr;
 	pkt->proto = ip->protocol;
+	pkt->dscp = ip->tos >> 2;
 	pkt->l4_off = off + header;
 	pkt->l4_end = off + total;
 	frag = bpf_ntohs(ip->frag_off);

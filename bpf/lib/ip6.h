@@ -25,6 +25,12 @@ enum {
 	MS_IP6_DSTOPTS = 60,
 };
 
+/* The DS field lies across the version's byte and the next one. */
+static __always_inline __u8 ms_ip6_dscp(const struct ipv6hdr *ip)
+{
+	return ip->priority << 2 | ip->flow_lbl[0] >> 6;
+}
+
 static __always_inline int ms_ip6_is_extension(__u8 proto)
 {
 	return proto == MS_IP6_HOPOPTS || proto == MS_IP6_ROUTING || proto == MS_IP6_FRAGMENT ||
@@ -114,6 +120,7 @@ static __always_inline int ms_ip6_parse(struct __sk_buff *skb, __u32 off, struct
 		pkt->dst[i] = ip->daddr.in6_u.u6_addr32[i];
 	}
 	pkt->proto = ip->nexthdr;
+	pkt->dscp = ms_ip6_dscp(ip);
 	pkt->l4_off = off + sizeof(*ip);
 	pkt->l4_end = off + sizeof(*ip) + payload;
 	return ms_ip6_is_extension(pkt->proto) ? ms_ip6_walk(skb, pkt) : MS_PARSED_IP;

@@ -56,7 +56,7 @@ __noinline int ms_judge_ask(struct ms_query *query, struct ms_scene *scene, stru
 		query->dst[i] = pkt->dst[i];
 	}
 	query->what = MS_WHAT_PROTO(pkt->proto) | MS_WHAT_ICMP_TYPE(pkt->icmp_type) |
-		      MS_WHAT_ICMP_CODE(pkt->icmp_code);
+		      MS_WHAT_ICMP_CODE(pkt->icmp_code) | MS_WHAT_DSCP(pkt->dscp);
 	query->what_known = ~0u;
 	query->where = ms_judge_where(scene, pkt);
 	query->half = scene->half;

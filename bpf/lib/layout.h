@@ -15,7 +15,7 @@
 
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 1
+#define MS_LAYOUT_VERSION 2
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -384,7 +384,8 @@ struct ms_event {
 	__u16 ethertype; /* host order */
 	__u16 flags;     /* MS_EVENT_* */
 	__u8 src[16], dst[16];
-	__u32 pad;
+	__u8 dscp;
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct ms_event) == 96, "packed by hand");
 

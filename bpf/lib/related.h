@@ -32,6 +32,7 @@ static __always_inline int ms_related_read4(struct __sk_buff *skb, __u32 off, st
 	inner->src[0] = ip.saddr;
 	inner->dst[0] = ip.daddr;
 	inner->proto = ip.protocol;
+	inner->dscp = ip.tos >> 2;
 	inner->l4_off = off + ip.ihl * 4;
 	return 0;
 }
@@ -48,6 +49,7 @@ static __always_inline int ms_related_read6(struct __sk_buff *skb, __u32 off, st
 		inner->dst[i] = ip.daddr.in6_u.u6_addr32[i];
 	}
 	inner->proto = ip.nexthdr;
+	inner->dscp = ms_ip6_dscp(&ip);
 	inner->l4_off = off + sizeof(ip);
 	return 0;
 }

@@ -17,9 +17,11 @@
 #define MS_WHAT_PROTO(n) ((__u32)(n))
 #define MS_WHAT_ICMP_TYPE(n) ((__u32)(n) << 8)
 #define MS_WHAT_ICMP_CODE(n) ((__u32)(n) << 16)
+#define MS_WHAT_DSCP(n) ((__u32)(n) << 24)
 #define MS_WHAT_PROTO_MASK 0xffu
 #define MS_WHAT_ICMP_TYPE_MASK (0xffu << 8)
 #define MS_WHAT_ICMP_CODE_MASK (0xffu << 16)
+#define MS_WHAT_DSCP_MASK (0x3fu << 24)
 
 /* `where` and its mask: outer VID, group, side of the interface. */
 #define MS_WHERE_VLAN(n) ((__u32)(n))

@@ -71,6 +71,14 @@ static const struct name icmpv6_codes[] = {
 	{ 4, "port-unreachable" }, { 5, "policy-fail" },      { 6, "reject-route" },
 };
 
+static const struct name dscps[] = {
+	{ 0, "cs0" },   { 0, "df" },    { 0, "be" },    { 1, "lephb" }, { 8, "cs1" },
+	{ 10, "af11" }, { 12, "af12" }, { 14, "af13" }, { 16, "cs2" },  { 18, "af21" },
+	{ 20, "af22" }, { 22, "af23" }, { 24, "cs3" },  { 26, "af31" }, { 28, "af32" },
+	{ 30, "af33" }, { 32, "cs4" },  { 34, "af41" }, { 36, "af42" }, { 38, "af43" },
+	{ 40, "cs5" },  { 44, "va" },   { 46, "ef" },   { 48, "cs6" },  { 56, "cs7" },
+};
+
 static const char *find_text(const struct name *names, size_t n_names, uint8_t number)
 {
 	for (size_t i = 0; i < n_names; i++)
@@ -141,4 +149,30 @@ bool ms_proto_icmp_code_parse(uint8_t proto, uint8_t type, const char *text, uin
 	if (proto == IPPROTO_ICMPV6 && type == 1)
 		return parse(icmpv6_codes, ms_array_size(icmpv6_codes), text, ret_code);
 	return parse(NULL, 0, text, ret_code);
+}
+
+const char *ms_proto_dscp_name(uint8_t dscp)
+{
+	return find_text(dscps, ms_array_size(dscps), dscp);
+}
+
+bool ms_proto_dscp_parse(const char *text, uint8_t *ret_dscp)
+{
+	uint8_t dscp;
+
+	if (!parse(dscps, ms_array_size(dscps), text, &dscp) || dscp > 63)
+		return false;
+	*ret_dscp = dscp;
+	return true;
+}
+
+char *ms_proto_dscp_format(uint8_t dscp, char *buf, unsigned long size)
+{
+	const char *name = ms_proto_dscp_name(dscp);
+
+	if (name)
+		snprintf(buf, size, "%s", name);
+	else
+		snprintf(buf, size, "%u", dscp);
+	return buf;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of IP protocols and of ICMP types: the one table that documents, trace words, events and
- * session lists read and print, so that what is shown can be typed back. ICMP names are nft's.
+ * Names of IP protocols, of ICMP types and of DSCPs: the one table that documents, trace words,
+ * events and session lists read and print, so that what is shown can be typed back. Names of ICMP
+ * and DSCP are nft's.
  */
 #ifndef MS_CORE_BASE_PROTO_H
 #define MS_CORE_BASE_PROTO_H
@@ -22,5 +23,12 @@ const char *ms_proto_icmp_name(uint8_t proto, uint8_t type);
 bool ms_proto_icmp_parse(uint8_t proto, const char *text, uint8_t *ret_type);
 /* A code of `type`: 0-255, or a name if it is destination-unreachable. */
 bool ms_proto_icmp_code_parse(uint8_t proto, uint8_t type, const char *text, uint8_t *ret_code);
+
+/* NULL = has no name here. */
+const char *ms_proto_dscp_name(uint8_t dscp);
+/* A name or 0-63. */
+bool ms_proto_dscp_parse(const char *text, uint8_t *ret_dscp);
+/* The name, or the number. Returns `buf`. */
+char *ms_proto_dscp_format(uint8_t dscp, char *buf, unsigned long size);
 
 #endif

@@ -19,7 +19,7 @@ struct choice {
 	const struct ms_address *from, *to;
 	const struct ms_port_range *sport, *dport;
 	const struct ms_icmp_match *icmp;
-	int proto, vlan;
+	int proto, vlan, dscp;
 	uint16_t group; /* 0 = every */
 };
 
@@ -134,6 +134,10 @@ static int fill_rest(const struct ms_linear *linear, const struct ms_rule *rule,
 		rest->what |= MS_WHAT_ICMP_CODE((uint32_t)choice->icmp->code);
 		rest->what_mask |= MS_WHAT_ICMP_CODE_MASK;
 	}
+	if (choice->dscp >= 0) {
+		rest->what |= MS_WHAT_DSCP((uint32_t)choice->dscp);
+		rest->what_mask |= MS_WHAT_DSCP_MASK;
+	}
 	if (choice->vlan >= 0) {
 		rest->where |= MS_WHERE_VLAN((uint32_t)choice->vlan);
 		rest->where_mask |= MS_WHERE_VLAN_MASK;
@@ -196,7 +200,8 @@ static int add_choice(struct ms_linear *linear, const struct ms_rule *rule,
 	return r;
 }
 
-/* Ports of a protocol that has them, types of one that has those, VLANs: the innermost lists. */
+/* Ports of a protocol that has them, types of one that has those, VLANs, DSCPs: the innermost
+ * lists. */
 static int add_l4(struct ms_linear *linear, const struct ms_rule *rule, struct choice *choice,
 		  uint32_t decision, struct ms_error *err)
 {
@@ -204,7 +209,8 @@ static int add_l4(struct ms_linear *linear, const struct ms_rule *rule, struct c
 	size_t n_dports = has_ports(choice->proto) && rule->n_dports ? rule->n_dports : 1;
 	size_t n_icmps = is_icmp(choice->proto) && rule->n_icmps ? rule->n_icmps : 1;
 	size_t n_vlans = rule->n_vlans ? rule->n_vlans : 1;
-	size_t count = n_sports * n_dports * n_icmps * n_vlans;
+	size_t n_dscps = rule->n_dscps ? rule->n_dscps : 1;
+	size_t count = n_sports * n_dports * n_icmps * n_vlans * n_dscps;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t left = i;
@@ -222,7 +228,9 @@ static int add_l4(struct ms_linear *linear, const struct ms_rule *rule, struct c
 				       ? &rule->icmps[left % n_icmps]
 				       : NULL;
 		left /= n_icmps;
-		choice->vlan = rule->n_vlans ? rule->vlans[left] : -1;
+		choice->vlan = rule->n_vlans ? rule->vlans[left % n_vlans] : -1;
+		left /= n_vlans;
+		choice->dscp = rule->n_dscps ? rule->dscps[left] : -1;
 		r = add_choice(linear, rule, choice, decision, err);
 		if (r < 0)
 			return r;

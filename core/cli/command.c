@@ -238,7 +238,7 @@ void ms_cli_command_overview(FILE *out)
 		fprintf(out, "  %-43s %s\n", name, command->doc);
 	}
 	fputs("\nMATCH: --group --iface --dir --from --to --proto --sport --dport --icmp --vlan "
-	      "--rule\n"
+	      "--dscp --rule\n"
 	      "Exit: 0 ok, 1 failed or refused, 2 usage, 3 daemon unreachable, 4 not as asked for\n"
 	      "'microsegctl COMMAND --help' has a command's options and examples; see also "
 	      "microsegctl(8).\n",

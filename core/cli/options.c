@@ -27,6 +27,7 @@ enum key {
 	KEY_DPORT,
 	KEY_ICMP,
 	KEY_VLAN,
+	KEY_DSCP,
 	KEY_RULE,
 	KEY_ID,
 	KEY_PRIORITY,
@@ -76,6 +77,7 @@ static const struct {
 	{ MS_CLI_TAKES_MATCH,
 	  { "icmp", KEY_ICMP, "TYPE", 0, "ICMP type or type/code, by name or number", 1 } },
 	{ MS_CLI_TAKES_MATCH, { "vlan", KEY_VLAN, "VID", 0, "outer VLAN tag, 0 = untagged", 1 } },
+	{ MS_CLI_TAKES_MATCH, { "dscp", KEY_DSCP, "DSCP", 0, "0-63 or a name such as ef", 1 } },
 	{ MS_CLI_TAKES_MATCH, { "rule", KEY_RULE, "ID", 0, "decided by this rule (a glob)", 1 } },
 	{ MS_CLI_TAKES_RULE, { "id", KEY_ID, "ID", 0, "name of the rule, else runtime/N", 2 } },
 	{ MS_CLI_TAKES_RULE,
@@ -360,9 +362,8 @@ static error_t parse_match(int key, char *arg, struct ms_cli_options *options)
 	case KEY_DIR:
 		return take_dir(options, arg);
 	case KEY_FROM:
-		return add_words(options, "from", arg, false);
 	case KEY_TO:
-		return add_words(options, "to", arg, false);
+		return add_words(options, key == KEY_FROM ? "from" : "to", arg, false);
 	case KEY_PROTO:
 		return add_words(options, "proto", arg, true);
 	case KEY_SPORT:
@@ -372,7 +373,8 @@ static error_t parse_match(int key, char *arg, struct ms_cli_options *options)
 	case KEY_ICMP:
 		return add_words(options, "icmp", arg, true);
 	case KEY_VLAN:
-		return add_words(options, "vlan", arg, true);
+	case KEY_DSCP:
+		return add_words(options, key == KEY_VLAN ? "vlan" : "dscp", arg, true);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

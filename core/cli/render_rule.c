@@ -86,6 +86,8 @@ static const char *say_match(const json_t *rule, char *buf)
 	say_end(buf, rule, "to", "to", "dport");
 	if (*ms_cli_value_words(rule, "vlan", words, sizeof(words)))
 		say(buf, " vlan %s", words);
+	if (*ms_cli_value_words(rule, "dscp", words, sizeof(words)))
+		say(buf, " dscp %s", words);
 	return buf;
 }
 

@@ -51,7 +51,7 @@ static json_t *shape_event(const struct ms_event_record *record)
 
 	return json_pack(
 		"{s:I, s:o, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:i, s:o, s:i, s:o, s:i, s:i, s:i, "
-		"s:i, s:I, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:s}",
+		"s:i, s:I, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:b, s:s}",
 		"number", (json_int_t)record->number, "time",
 		ms_control_shape_time_ms(record->time_ns), "verdict",
 		ms_verdict_name((enum ms_verdict)event->verdict), "reason",
@@ -65,8 +65,8 @@ static json_t *shape_event(const struct ms_event_record *record)
 		(int)event->icmp_type, "icmp_code", (int)event->icmp_code, "length_bytes",
 		(json_int_t)event->length, "rule", record->rule, "origin", record->origin, "source",
 		record->source, "generation", (json_int_t)event->generation, "suppressed",
-		(json_int_t)event->suppressed, "vlan", (int)event->vlan_outer, "log",
-		(event->flags & MS_EVENT_LOG) != 0, "text",
+		(json_int_t)event->suppressed, "vlan", (int)event->vlan_outer, "dscp",
+		(int)event->dscp, "log", (event->flags & MS_EVENT_LOG) != 0, "text",
 		ms_event_format(record, text, sizeof(text)));
 }
 

@@ -22,6 +22,7 @@ struct subject {
 	uint16_t sport, dport;
 	uint8_t icmp_type, icmp_code;
 	uint16_t vlan;
+	uint8_t dscp;
 };
 
 static int take_word(json_t *object, const char *key, char **ret_word, struct ms_error *err)
@@ -39,8 +40,8 @@ static int take_word(json_t *object, const char *key, char **ret_word, struct ms
 
 static int parse_rule(json_t *object, struct ms_rule *ret_rule, struct ms_error *err)
 {
-	static const char *const keys[] = { "group", "dir",   "from", "to",  "proto",
-					    "sport", "dport", "icmp", "vlan" };
+	static const char *const keys[] = { "group", "dir",   "from", "to",   "proto",
+					    "sport", "dport", "icmp", "vlan", "dscp" };
 	ms_cleanup(ms_free) char *text = NULL;
 	const char *key;
 	json_t *value;
@@ -108,6 +109,15 @@ int ms_control_match_init(struct ms_control_match *match, const struct ms_policy
 	return 0;
 }
 
+int ms_control_match_check_sessions(const struct ms_control_match *match, struct ms_error *err)
+{
+	/* Matching none would read as "there is nothing". */
+	if (match->rule.n_dscps)
+		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, "dscp",
+				       "a session has no DSCP to match by, only packets have");
+	return 0;
+}
+
 void ms_control_match_fini(struct ms_control_match *match)
 {
 	ms_rule_fini(&match->rule);
@@ -163,6 +173,7 @@ static bool matches_names(const struct ms_control_match *match, const struct sub
 {
 	const struct ms_rule *rule = &match->rule;
 	bool group = rule->n_groups == 0, proto = rule->n_protos == 0, vlan = rule->n_vlans == 0;
+	bool dscp = rule->n_dscps == 0;
 
 	for (size_t i = 0; i < rule->n_groups; i++)
 		group |= strcmp(rule->groups[i], subject->group) == 0;
@@ -170,7 +181,9 @@ static bool matches_names(const struct ms_control_match *match, const struct sub
 		proto |= rule->protos[i] == subject->proto;
 	for (size_t i = 0; i < rule->n_vlans; i++)
 		vlan |= rule->vlans[i] == subject->vlan;
-	return group && proto && vlan && (rule->dirs & (1u << subject->dir)) &&
+	for (size_t i = 0; i < rule->n_dscps; i++)
+		dscp |= rule->dscps[i] == subject->dscp;
+	return group && proto && vlan && dscp && (rule->dirs & (1u << subject->dir)) &&
 	       (!match->iface || fnmatch(match->iface, subject->iface, 0) == 0) &&
 	       (!match->id || fnmatch(match->id, subject->rule, 0) == 0);
 }
@@ -250,6 +263,7 @@ bool ms_control_match_event(const struct ms_control_match *match, const struct m
 		.icmp_type = event->icmp_type,
 		.icmp_code = event->icmp_code,
 		.vlan = event->vlan_outer,
+		.dscp = event->dscp,
 	};
 
 	return matches(match, policy, &subject);

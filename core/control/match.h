@@ -24,6 +24,8 @@ struct ms_control_match {
  * `policy` does not have. */
 int ms_control_match_init(struct ms_control_match *match, const struct ms_policy *policy,
 			  json_t *object, struct ms_error *err);
+/* -EINVAL for what only packets have, and sessions do not keep. */
+int ms_control_match_check_sessions(const struct ms_control_match *match, struct ms_error *err);
 void ms_control_match_fini(struct ms_control_match *match);
 
 /* `policy` has the sets that from and to may name. `rule` is the session's rule id. */

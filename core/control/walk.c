@@ -15,8 +15,15 @@
 int ms_control_walk_init(struct ms_control_walk *walk, struct ms_manager *manager, json_t *match,
 			 struct ms_error *err)
 {
+	int r;
+
 	*walk = (struct ms_control_walk) { .manager = manager };
-	return ms_control_match_init(&walk->match, ms_manager_policy(manager), match, err);
+	r = ms_control_match_init(&walk->match, ms_manager_policy(manager), match, err);
+	if (r == 0)
+		r = ms_control_match_check_sessions(&walk->match, err);
+	if (r < 0)
+		ms_control_match_fini(&walk->match);
+	return r;
 }
 
 void ms_control_walk_fini(struct ms_control_walk *walk)

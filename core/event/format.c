@@ -123,6 +123,7 @@ char *ms_event_format(const struct ms_event_record *record, char *buf, size_t si
 {
 	const struct ms_event *event = &record->raw;
 	struct line line = { .buf = buf, .size = size };
+	char dscp[8];
 
 	if (size > 0)
 		buf[0] = '\0';
@@ -139,6 +140,8 @@ char *ms_event_format(const struct ms_event_record *record, char *buf, size_t si
 		add(&line, " vlan=%u.%u", event->vlan_outer, event->vlan_inner);
 	else if (event->vlan_outer)
 		add(&line, " vlan=%u", event->vlan_outer);
+	if (event->dscp)
+		add(&line, " dscp=%s", ms_proto_dscp_format(event->dscp, dscp, sizeof(dscp)));
 	add(&line, " len=%u rule=%s src=%s reason=%s", event->length, record->rule, record->origin,
 	    ms_reason_name(event->reason));
 	if (event->verdict == MS_VERDICT_AUDIT)

@@ -135,6 +135,17 @@ static bool covers_vlans(const struct ms_rule *outer, const struct ms_rule *inne
 	return true;
 }
 
+static bool covers_dscps(const struct ms_rule *outer, const struct ms_rule *inner)
+{
+	if (outer->n_dscps && !inner->n_dscps)
+		return false;
+	for (size_t i = 0; outer->n_dscps && i < inner->n_dscps; i++) {
+		if (!memchr(outer->dscps, inner->dscps[i], outer->n_dscps))
+			return false;
+	}
+	return true;
+}
+
 /* A rule that ends before the other covers it only for a while, which is what such rules are for.
  */
 static bool outlives(const struct ms_rule *outer, const struct ms_rule *inner)
@@ -150,8 +161,8 @@ static bool covers(const struct ms_rule *outer, const struct ms_rule *inner)
 	       covers_addresses(outer->from, outer->n_from, inner->from, inner->n_from) &&
 	       covers_ports(outer->sports, outer->n_sports, inner->sports, inner->n_sports) &&
 	       covers_icmps(outer, inner) && covers_vlans(outer, inner) &&
-	       covers_groups(outer, inner) && (!outer->workload_only || inner->workload_only) &&
-	       outlives(outer, inner);
+	       covers_dscps(outer, inner) && covers_groups(outer, inner) &&
+	       (!outer->workload_only || inner->workload_only) && outlives(outer, inner);
 }
 
 /* ---- candidates ---- */
@@ -290,6 +301,7 @@ static uint64_t hash_match(const struct ms_rule *rule)
 		hash = ms_name_index_hash(hash, &both, sizeof(both));
 	}
 	hash = ms_name_index_hash(hash, rule->vlans, rule->n_vlans * sizeof(*rule->vlans));
+	hash = ms_name_index_hash(hash, rule->dscps, rule->n_dscps);
 	for (size_t i = 0; i < rule->n_groups; i++)
 		hash = ms_name_index_hash(hash, rule->groups[i], strlen(rule->groups[i]));
 	return hash;

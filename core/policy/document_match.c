@@ -212,6 +212,31 @@ int ms_document_match_vlans(struct ms_document_reader *reader, void *into)
 	return ms_document_schema_list(reader, "VLANs", read_vlan, into);
 }
 
+static int read_dscp(struct ms_document_reader *reader, void *into)
+{
+	static const char *const words[] = { "ef",   "cs0",  "cs1",  "cs2",  "cs3",  "cs4",
+					     "cs5",  "cs6",  "cs7",  "af11", "af12", "af13",
+					     "af21", "af22", "af23", "af31", "af32", "af33",
+					     "af41", "af42", "af43", "df",   "be",   "lephb" };
+	struct ms_rule *rule = &((struct ms_document_rule_draft *)into)->rule;
+	uint8_t dscp;
+	int r = ms_document_schema_scalar(reader, "a DSCP's name or number");
+
+	if (r < 0)
+		return r;
+	if (strcmp(reader->value, "any") == 0)
+		return refuse(reader, "is not a DSCP; leave dscp out for any");
+	if (!ms_proto_dscp_parse(reader->value, &dscp))
+		return ms_document_schema_refuse_word(reader, "a DSCP's name or 0-63", words,
+						      ms_array_size(words));
+	return ms_array_append(&rule->dscps, &rule->n_dscps, dscp);
+}
+
+int ms_document_match_dscps(struct ms_document_reader *reader, void *into)
+{
+	return ms_document_schema_list(reader, "DSCPs", read_dscp, into);
+}
+
 /* ---- what only the whole rule shows ---- */
 
 static bool has_ports(uint8_t proto)

@@ -49,6 +49,7 @@ int ms_document_match_sports(struct ms_document_reader *reader, void *into);
 int ms_document_match_dports(struct ms_document_reader *reader, void *into);
 int ms_document_match_icmps(struct ms_document_reader *reader, void *into);
 int ms_document_match_vlans(struct ms_document_reader *reader, void *into);
+int ms_document_match_dscps(struct ms_document_reader *reader, void *into);
 
 /* Where the keys stand that only the whole rule can judge; line 0 = absent. */
 struct ms_document_match_places {

@@ -253,6 +253,7 @@ static const struct ms_document_key rule_keys[] = {
 	{ "dport", ms_document_match_dports, false },
 	{ "icmp", ms_document_match_icmps, false },
 	{ "vlan", ms_document_match_vlans, false },
+	{ "dscp", ms_document_match_dscps, false },
 	{ "action", read_action, true },
 	{ "log", read_log, false },
 	{ "established", read_established, false },
@@ -262,7 +263,7 @@ static const struct ms_document_key rule_keys[] = {
 	{ "expires", read_expires, false },
 	{ "comment", read_comment, false },
 };
-enum { KEY_SPORT = 6, KEY_DPORT = 7, KEY_ICMP = 8, KEY__COUNT = 18 };
+enum { KEY_SPORT = 6, KEY_DPORT = 7, KEY_ICMP = 8, KEY__COUNT = 19 };
 _Static_assert(ms_array_size(rule_keys) == KEY__COUNT, "one place a key");
 
 int ms_document_rule_read_one(struct ms_document_reader *reader, bool needs_id,

@@ -204,6 +204,18 @@ static void put_vlans(const struct writer *writer, const struct ms_rule *rule)
 	close_list(writer, rule->n_vlans);
 }
 
+static void put_dscps(const struct writer *writer, const struct ms_rule *rule)
+{
+	char text[8];
+
+	open_list(writer, rule->n_dscps);
+	for (size_t i = 0; i < rule->n_dscps; i++) {
+		put_comma(writer, i);
+		put_word(writer, ms_proto_dscp_format(rule->dscps[i], text, sizeof(text)));
+	}
+	close_list(writer, rule->n_dscps);
+}
+
 static void put_match(const struct writer *writer, const struct ms_rule *rule, bool *is_first)
 {
 	if (rule->n_groups) {
@@ -241,6 +253,10 @@ static void put_match(const struct writer *writer, const struct ms_rule *rule, b
 	if (rule->n_vlans) {
 		put_next_key(writer, is_first, "vlan");
 		put_vlans(writer, rule);
+	}
+	if (rule->n_dscps) {
+		put_next_key(writer, is_first, "dscp");
+		put_dscps(writer, rule);
 	}
 }
 

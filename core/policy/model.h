@@ -127,6 +127,8 @@ struct ms_rule {
 	size_t n_icmps;
 	uint16_t *vlans; /* outer VID, 0 = untagged; empty = any */
 	size_t n_vlans;
+	uint8_t *dscps; /* empty = any */
+	size_t n_dscps;
 	enum ms_verdict verdict; /* allow or deny */
 	bool log;
 	uint64_t log_every_ns; /* 0 = the default limit */
@@ -194,7 +196,7 @@ void ms_rule_fini(struct ms_rule *rule);
 int ms_policy_add_rule(struct ms_policy *policy, const struct ms_rule *rule);
 /* -ENOMEM, `*ret_copy` untouched then */
 int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy);
-/* Same groups, direction, addresses, protocols, ports, ICMP and VLAN: the same packets. */
+/* Same groups, direction, addresses, protocols, ports, ICMP, VLAN and DSCP: the same packets. */
 bool ms_rule_equal_match(const struct ms_rule *a, const struct ms_rule *b);
 /* Same match, action and attributes; id, origin and comment do not count. */
 bool ms_rule_equal(const struct ms_rule *a, const struct ms_rule *b);

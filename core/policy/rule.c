@@ -33,6 +33,7 @@ void ms_rule_fini(struct ms_rule *rule)
 	free(rule->dports);
 	free(rule->icmps);
 	free(rule->vlans);
+	free(rule->dscps);
 	free(rule->comment);
 	*rule = (struct ms_rule) { 0 };
 }
@@ -100,6 +101,7 @@ int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy)
 	copy.sports = copy.dports = NULL;
 	copy.icmps = NULL;
 	copy.vlans = NULL;
+	copy.dscps = NULL;
 	copy.n_groups = copy.n_from = copy.n_to = 0;
 
 	if (!copy_text(rule->origin.file, &copy.origin.file) || !copy_text(rule->id, &copy.id) ||
@@ -113,7 +115,8 @@ int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy)
 	    !copy_array(rule->sports, rule->n_sports, sizeof(*rule->sports), &copy.sports) ||
 	    !copy_array(rule->dports, rule->n_dports, sizeof(*rule->dports), &copy.dports) ||
 	    !copy_array(rule->icmps, rule->n_icmps, sizeof(*rule->icmps), &copy.icmps) ||
-	    !copy_array(rule->vlans, rule->n_vlans, sizeof(*rule->vlans), &copy.vlans))
+	    !copy_array(rule->vlans, rule->n_vlans, sizeof(*rule->vlans), &copy.vlans) ||
+	    !copy_array(rule->dscps, rule->n_dscps, sizeof(*rule->dscps), &copy.dscps))
 		return -ENOMEM;
 	*ret_copy = copy;
 	copy = (struct ms_rule) { 0 };
@@ -184,6 +187,7 @@ bool ms_rule_equal_match(const struct ms_rule *a, const struct ms_rule *b)
 	       equal_ports(a->sports, a->n_sports, b->sports, b->n_sports) &&
 	       equal_ports(a->dports, a->n_dports, b->dports, b->n_dports) && equal_icmps(a, b) &&
 	       equal_bytes(a->vlans, a->n_vlans, b->vlans, b->n_vlans, sizeof(*a->vlans)) &&
+	       equal_bytes(a->dscps, a->n_dscps, b->dscps, b->n_dscps, sizeof(*a->dscps)) &&
 	       a->workload_only == b->workload_only;
 }
 

@@ -9,7 +9,8 @@
  *events proto 47 10.0.0.5 > 10.0.0.9 vlan 100 dscp 46
  *
  * Options: TCP flags ("syn", "syn,ack"; none = syn), `vlan N` or `vlan N.M`, `len N` (bytes of the
- * whole frame), `dscp N`. Checksums are right, so the packet is one a peer could have sent.
+ * whole frame), `dscp N` or a name of it. Checksums are right, so the packet is one a peer could
+ *have sent.
  */
 #ifndef MS_CORE_TRACE_TRACE_H
 #define MS_CORE_TRACE_TRACE_H

@@ -204,9 +204,9 @@ static int read_option(struct reader *reader, struct ms_trace_words *words, bool
 		if (r == 0)
 			words->len = (uint16_t)value;
 	} else if (is_word(reader, "dscp")) {
-		r = read_number(reader, 0, 63, "no DSCP (0-63)", &value);
-		if (r == 0)
-			words->dscp = (uint8_t)value;
+		step(reader);
+		if (!ms_proto_dscp_parse(reader->word, &words->dscp))
+			r = refuse(reader, "no DSCP (0-63, or a name such as ef)");
 	} else if (is_icmp(words->proto) && !*has_type && parse_icmp(reader, words)) {
 		*has_type = true;
 	} else if (words->proto != IPPROTO_TCP ||

@@ -54,6 +54,13 @@ uint16_t ms_random_vlan(struct ms_random *random)
 	return vlans[ms_random_below(random, 4)];
 }
 
+uint8_t ms_random_dscp(struct ms_random *random)
+{
+	static const uint8_t dscps[] = { 0, 10, 46, 63 };
+
+	return dscps[ms_random_below(random, 4)];
+}
+
 uint8_t ms_random_proto(struct ms_random *random, int family)
 {
 	static const uint8_t protos[] = {
@@ -94,6 +101,7 @@ static void new_flow(struct ms_random_source *source, struct ms_random_flow *flo
 	flow->n_tags = ms_random_percent(random, 70) ? 0 : 1 + ms_random_below(random, 3) / 2;
 	flow->tags[0] = ms_random_vlan(random) | (ms_random_below(random, 8) << 13);
 	flow->tags[1] = ms_random_vlan(random);
+	flow->ds = ms_random_dscp(random) << 2 | ms_random_below(random, 4);
 	flow->iface = ms_random_below(random, source->n_ifaces);
 	flow->egress = ms_random_percent(random, 50);
 	flow->fragment_id = ms_random_below(random, 6);
@@ -170,6 +178,7 @@ static size_t put_ip_header(const struct ms_random_flow *flow, uint8_t *ip, uint
 	memset(ip, 0, 40);
 	if (flow->family == 4) {
 		ip[0] = 0x45;
+		ip[1] = flow->ds;
 		put16(ip + 2, 20 + behind);
 		ip[8] = 64;
 		ip[9] = proto;
@@ -177,7 +186,8 @@ static size_t put_ip_header(const struct ms_random_flow *flow, uint8_t *ip, uint
 		memcpy(ip + 16, flow->dst, 4);
 		return 20;
 	}
-	ip[0] = 0x60;
+	ip[0] = 0x60 | flow->ds >> 4;
+	ip[1] = flow->ds << 4;
 	put16(ip + 4, behind);
 	ip[6] = proto;
 	ip[7] = 64;
@@ -348,6 +358,9 @@ void ms_random_packet_next(struct ms_random_source *source, struct ms_random_pac
 	} else if (ms_random_percent(random, 5)) {
 		flow.n_tags = ms_random_below(random, 3);
 	}
+	/* A packet may have another DS field than its flow began with. */
+	if (ms_random_percent(random, 20))
+		flow.ds = ms_random_dscp(random) << 2;
 	memset(at, 2, 12);
 	at += 12;
 	if (ms_random_percent(random, 2)) { /* neither family */

@@ -34,6 +34,7 @@ struct ms_random_packet {
 void ms_random_address(struct ms_random *random, int family, uint8_t ret_addr[16]);
 uint16_t ms_random_port(struct ms_random *random);
 uint16_t ms_random_vlan(struct ms_random *random);
+uint8_t ms_random_dscp(struct ms_random *random);
 uint8_t ms_random_proto(struct ms_random *random, int family);
 uint8_t ms_random_icmp_type(struct ms_random *random, int family);
 
@@ -45,6 +46,7 @@ struct ms_random_flow {
 	uint8_t icmp_type, icmp_code;
 	uint16_t tags[2];
 	unsigned int n_tags;
+	uint8_t ds; /* the whole field */
 	unsigned int iface;
 	bool egress;
 	uint16_t fragment_id;

@@ -198,6 +198,13 @@ static void make_matches(struct ms_random *random, struct ms_oracle_rule *rule,
 		rule->n_vlans = 1;
 		say(writer, ", vlan: %u", rule->vlans[0]);
 	}
+	if (ms_random_percent(random, 25)) {
+		rule->dscps[0] = ms_random_dscp(random);
+		rule->dscps[1] = ms_random_dscp(random);
+		rule->n_dscps = 1 + ms_random_below(random, 2);
+		say(writer, rule->n_dscps == 2 ? ", dscp: [%u, %u]" : ", dscp: %u", rule->dscps[0],
+		    rule->dscps[1]);
+	}
 	if (ms_random_percent(random, 20))
 		return;
 	rule->protos[rule->n_protos++] = proto;

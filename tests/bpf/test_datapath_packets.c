@@ -29,7 +29,10 @@ static void setup(void)
 		"  - { id: ping, dir: in, proto: icmp, icmp: echo-request, action: allow }\n"
 		"  - { id: ping6, dir: in, proto: icmpv6, icmp: echo-request, action: allow }\n"
 		"  - { id: gre, dir: in, proto: 47, action: allow }\n"
-		"  - { id: vlan7, dir: in, vlan: 7, proto: tcp, dport: 81, action: allow }\n");
+		"  - { id: vlan7, dir: in, vlan: 7, proto: tcp, dport: 81, action: allow }\n"
+		"  - { id: voice, dir: in, dscp: [ef, 10], proto: udp, dport: 82, action: allow }\n"
+		"  - { id: not-cs7, dir: in, dscp: cs7, proto: 89, action: deny }\n"
+		"  - { id: ospf, dir: in, proto: 89, action: allow }\n");
 	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = 1 });
 }
 
@@ -216,6 +219,59 @@ START_TEST(padding_behind_the_packet_is_not_part_of_it)
 }
 END_TEST
 
+/* `ds` on a packet of a flow of its own. */
+static void expect_ds(const char *src, const char *dst, uint8_t ds, const char *wanted)
+{
+	static uint16_t sport = 20000;
+	struct ms_pkt pkt = ms_pkt_udp(src, sport++, dst, 82);
+
+	ms_pkt_ds(&pkt, ds);
+	ms_rig_expect(MS_RIG_INGRESS, &pkt, wanted);
+}
+
+START_TEST(the_upper_six_bits_of_the_ds_field_are_matched)
+{
+	static const char *const ends[][2] = { { A4, B4 }, { A6, B6 } };
+
+	for (int family = 0; family < 2; family++) {
+		for (unsigned int ds = 0; ds < 256; ds++) {
+			bool is_voice = ds >> 2 == 46 || ds >> 2 == 10;
+
+			expect_ds(ends[family][0], ends[family][1], (uint8_t)ds,
+				  is_voice ? "allow rule voice" : "deny default default/g/in");
+		}
+	}
+}
+END_TEST
+
+START_TEST(the_dscp_is_that_of_the_packet_that_is_judged)
+{
+	struct ms_pkt first = ms_pkt_udp(A6, 1000, B6, 82), later = first;
+	struct ms_pkt answer = ms_pkt_udp(B6, 82, A6, 1000);
+
+	ms_rig_expect(MS_RIG_INGRESS, &later, "deny default default/g/in");
+	ms_pkt_ds(&first, 46 << 2);
+	ms_rig_expect(MS_RIG_INGRESS, &first, "allow rule voice");
+	ms_rig_expect(MS_RIG_INGRESS, &later, "allow session voice");
+	ms_rig_expect(MS_RIG_EGRESS, &answer, "allow session voice");
+	/* Judged again, by the packet that comes then. */
+	ms_rig_bump_epoch();
+	ms_rig_expect(MS_RIG_INGRESS, &later, "deny default default/g/in");
+}
+END_TEST
+
+START_TEST(a_later_fragment_has_a_dscp_of_its_own)
+{
+	struct ms_pkt pkt = ms_pkt_proto(A4, B4, 89), other = pkt;
+
+	ms_pkt_fragment(&pkt, 7, 64, false);
+	ms_rig_expect(MS_RIG_INGRESS, &pkt, "allow fragment_early ospf");
+	ms_pkt_ds(&other, 56 << 2);
+	ms_pkt_fragment(&other, 8, 64, false);
+	ms_rig_expect(MS_RIG_INGRESS, &other, "deny rule not-cs7");
+}
+END_TEST
+
 START_TEST(tags_are_looked_through)
 {
 	struct ms_pkt pkt = ms_pkt_tcp(A4, 1000, B4, 81, MS_PKT_SYN), tagged = pkt;
@@ -348,6 +404,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, what_is_not_the_ipv6_it_claims_is_denied);
 	tcase_add_test(tcase, every_cut_is_malformed_and_never_judged);
 	tcase_add_test(tcase, padding_behind_the_packet_is_not_part_of_it);
+	tcase_add_test(tcase, the_upper_six_bits_of_the_ds_field_are_matched);
+	tcase_add_test(tcase, the_dscp_is_that_of_the_packet_that_is_judged);
+	tcase_add_test(tcase, a_later_fragment_has_a_dscp_of_its_own);
 	tcase_add_test(tcase, tags_are_looked_through);
 	tcase_add_test(tcase, a_third_tag_hides_nothing);
 	tcase_add_test(tcase, non_ip_is_the_groups_affair);

@@ -80,6 +80,8 @@ struct ms_oracle_rule {
 	size_t n_icmps;
 	uint16_t vlans[MS_ORACLE_LIST];
 	size_t n_vlans;
+	uint8_t dscps[MS_ORACLE_LIST];
+	size_t n_dscps;
 	uint32_t groups; /* bit per index into groups[], 0 = every group */
 	bool dirs[2];
 	enum ms_oracle_verdict verdict; /* allow or deny */
@@ -158,7 +160,7 @@ struct ms_oracle_headers {
 	uint8_t src[16], dst[16];
 	uint16_t vlan_outer, vlan_inner;
 	uint16_t ethertype;
-	uint8_t proto;
+	uint8_t proto, dscp;
 	bool has_ports;
 	uint16_t sport, dport;
 	bool has_icmp;

@@ -115,6 +115,7 @@ static enum ms_oracle_shape parse_ipv4(const uint8_t *bytes, size_t at, size_t l
 	memcpy(h->src, ip + 12, 4);
 	memcpy(h->dst, ip + 16, 4);
 	h->proto = ip[9];
+	h->dscp = ip[1] / 4;
 	h->fragment_id = be16(ip + 4);
 	h->fragment_offset = (be16(ip + 6) & 0x1fff) * 8u;
 	h->later = h->fragment_offset != 0;
@@ -147,6 +148,7 @@ static enum ms_oracle_shape parse_ipv6(const uint8_t *bytes, size_t at, size_t l
 	memcpy(h->src, ip + 8, 16);
 	memcpy(h->dst, ip + 24, 16);
 	h->proto = ip[6];
+	h->dscp = (be16(ip) & 0x0fc0) / 64;
 	at += 40;
 	for (;;) {
 		const uint8_t *ext = bytes + at;

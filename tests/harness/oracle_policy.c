@@ -57,6 +57,7 @@ static bool rule_matches_l3(const struct ms_oracle_policy *policy,
 			    const struct ms_oracle_headers *h, enum ms_oracle_dir dir)
 {
 	bool proto = rule->n_protos == 0, vlan = rule->n_vlans == 0;
+	bool dscp = rule->n_dscps == 0;
 
 	if (rule->groups && !(rule->groups & 1u << iface->group))
 		return false;
@@ -72,7 +73,9 @@ static bool rule_matches_l3(const struct ms_oracle_policy *policy,
 	}
 	for (size_t i = 0; i < rule->n_vlans; i++)
 		vlan |= rule->vlans[i] == h->vlan_outer;
-	return proto && vlan &&
+	for (size_t i = 0; i < rule->n_dscps; i++)
+		dscp |= rule->dscps[i] == h->dscp;
+	return proto && vlan && dscp &&
 	       address_matches(policy, rule->from, rule->n_from, h->family, h->src) &&
 	       address_matches(policy, rule->to, rule->n_to, h->family, h->dst);
 }

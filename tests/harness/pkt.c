@@ -156,6 +156,18 @@ void ms_pkt_tag(struct ms_pkt *pkt, uint16_t ethertype, uint16_t tci)
 	pkt->l4 += 4;
 }
 
+void ms_pkt_ds(struct ms_pkt *pkt, uint8_t ds)
+{
+	uint8_t *ip = pkt->frame + pkt->l3;
+
+	if (pkt->family == 4) {
+		ip[1] = ds;
+		return;
+	}
+	ip[0] = (uint8_t)(0x60 | ds >> 4);
+	ip[1] = (uint8_t)(ds << 4 | (ip[1] & 0x0f));
+}
+
 void ms_pkt_options(struct ms_pkt *pkt, size_t len)
 {
 	ck_assert_int_eq(pkt->family, 4);

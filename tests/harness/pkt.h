@@ -47,6 +47,8 @@ struct ms_pkt ms_pkt_ethertype(uint16_t ethertype);
 
 /* Pushes a tag in front of those that are there. */
 void ms_pkt_tag(struct ms_pkt *pkt, uint16_t ethertype, uint16_t tci);
+/* The DS field: DSCP and, in the lowest two bits, ECN. */
+void ms_pkt_ds(struct ms_pkt *pkt, uint8_t ds);
 /* IPv4 options, `len` a multiple of 4. */
 void ms_pkt_options(struct ms_pkt *pkt, size_t len);
 /* An IPv6 extension header of `len` bytes right before the transport header (behind those that

@@ -204,6 +204,27 @@ START_TEST(places_are_vlan_group_and_side)
 }
 END_TEST
 
+START_TEST(each_dscp_and_vlan_is_a_row)
+{
+	uint16_t vlans[] = { 5, 6 };
+	uint8_t dscps[] = { 0, 46, 63 };
+
+	rule.dscps = dscps;
+	rule.n_dscps = 3;
+	rule.vlans = vlans;
+	rule.n_vlans = 2;
+	add(6, 6);
+	ck_assert_uint_eq(rows4()[0].rest.what, 0);
+	ck_assert_uint_eq(rows4()[0].rest.what_mask, MS_WHAT_DSCP_MASK);
+	ck_assert_uint_eq(rows4()[1].rest.where, MS_WHERE_VLAN(6));
+	ck_assert_uint_eq(rows4()[2].rest.what, MS_WHAT_DSCP(46));
+	ck_assert_uint_eq(rows4()[5].rest.what, MS_WHAT_DSCP(63));
+	ck_assert_uint_eq(rows4()[5].rest.where, MS_WHERE_VLAN(6));
+	/* A later fragment has it too. */
+	ck_assert_uint_eq(rows4()[5].rest.flags & MS_ROW_PORTS, 0);
+}
+END_TEST
+
 START_TEST(a_name_without_a_number_is_refused)
 {
 	struct ms_address to = { .kind = MS_ADDRESS_SET, .set = (char *)"nowhere" };
@@ -259,6 +280,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, each_icmp_belongs_to_its_family);
 	tcase_add_test(tcase, ports_belong_to_protocols_that_have_them);
 	tcase_add_test(tcase, places_are_vlan_group_and_side);
+	tcase_add_test(tcase, each_dscp_and_vlan_is_a_row);
 	tcase_add_test(tcase, a_name_without_a_number_is_refused);
 	tcase_add_test(tcase, what_does_not_fit_is_refused_at_its_place);
 	suite_add_tcase(suite, tcase);

@@ -210,13 +210,15 @@ START_TEST(match_words_become_the_languages_mapping)
 {
 	ms_cleanup(ms_free) char *text = NULL;
 
-	ck_assert_int_eq(parse("session list --proto tcp,17 --from 10.0.0.0/8 --from set:a "
-			       "--dport 80,8000-8100 --icmp 8/0 --vlan 5 --dir in --rule web* "
-			       "--iface eth0 --group g"),
-			 0);
+	ck_assert_int_eq(
+		parse("session list --proto tcp,17 --from 10.0.0.0/8 --from set:a "
+		      "--dport 80,8000-8100 --icmp 8/0 --vlan 5 --dscp ef,10 --dir in --rule web* "
+		      "--iface eth0 --group g"),
+		0);
 	text = json_dumps(options.match, JSON_COMPACT);
 	ck_assert_str_eq(text, "{\"proto\":[\"tcp\",17],\"from\":[\"10.0.0.0/8\",\"set:a\"],"
 			       "\"dport\":[80,\"8000-8100\"],\"icmp\":[\"8/0\"],\"vlan\":[5],"
+			       "\"dscp\":[\"ef\",10],"
 			       "\"dir\":\"in\",\"rule\":\"web*\",\"iface\":\"eth0\","
 			       "\"group\":[\"g\"]}");
 }

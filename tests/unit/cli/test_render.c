@@ -58,10 +58,10 @@ static const struct {
 	  "runtime/1 in force (generation 3): allow udp to [2001:db8::9]:53, group web,db, in."
 	  " Undo: microsegctl rule del runtime/1\n" },
 	{ ADDED("'to': '10.0.0.0/8', 'from': 'set:bad', 'dport': [80, '8000-8100'], 'proto': "
-		"'tcp', 'action': 'deny', 'dir': 'out', 'vlan': 5",
+		"'tcp', 'action': 'deny', 'dir': 'out', 'vlan': 5, 'dscp': 'ef'",
 		"'sessions_end': 7"),
 	  "runtime/1 in force (generation 3): deny tcp from set:bad to 10.0.0.0/8 port "
-	  "80,8000-8100 vlan 5, every group, out. 7 live sessions end now. Undo: microsegctl rule "
+	  "80,8000-8100 vlan 5 dscp ef, every group, out. 7 live sessions end now. Undo: microsegctl rule "
 	  "del runtime/1\n" },
 	{ ADDED("'action': 'deny', 'expires': '2026-11-23T04:14:11Z'", "'sessions_end': 0"),
 	  "runtime/1 in force (generation 3): deny everything, every group, in and out. Until "

@@ -132,6 +132,33 @@ START_TEST(events_match_as_sessions_do)
 }
 END_TEST
 
+START_TEST(events_have_a_dscp_and_sessions_do_not)
+{
+	struct ms_event_record record = { .raw = { .family = 4, .proto = 17, .dscp = 46 } };
+	static const struct {
+		const char *match;
+		bool yes;
+	} cases[] = {
+		{ "{'dscp': 'ef'}", true },
+		{ "{'dscp': [0, 46]}", true },
+		{ "{'dscp': [0, 45]}", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ms_control_match match;
+		json_auto_t *object = parse(cases[i].match);
+		struct ms_error err = MS_ERROR_INIT;
+
+		ck_assert_int_eq(ms_control_match_init(&match, policy, object, NULL), 0);
+		ck_assert_msg(ms_control_match_event(&match, policy, &record) == cases[i].yes, "%s",
+			      cases[i].match);
+		ck_assert_int_eq(ms_control_match_check_sessions(&match, &err), -EINVAL);
+		ck_assert_str_eq(err.word, "dscp");
+		ms_control_match_fini(&match);
+	}
+}
+END_TEST
+
 START_TEST(icmp_has_types_and_no_ports)
 {
 	static const struct {
@@ -200,6 +227,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, sessions_match_as_rules_would, 0, ms_array_size(tcp_cases));
 	tcase_add_loop_test(tcase, events_match_as_sessions_do, 0, ms_array_size(tcp_cases));
+	tcase_add_test(tcase, events_have_a_dscp_and_sessions_do_not);
 	tcase_add_test(tcase, icmp_has_types_and_no_ports);
 	tcase_add_loop_test(tcase, what_is_no_match_is_refused_without_a_place, 0,
 			    ms_array_size(refused));

@@ -119,6 +119,20 @@ START_TEST(vlans_outer_first)
 }
 END_TEST
 
+START_TEST(a_dscp_is_told_by_name_if_it_says_anything)
+{
+	struct ms_event_record record = example(4, "10.0.0.5", "10.0.0.9");
+
+	record.raw.proto = IPPROTO_UDP;
+	record.raw.dscp = 46;
+	expect(&record,
+	       "14:53:14.652 DENY veth1a2b in udp 10.0.0.5:41234 > 10.0.0.9:5432 dscp=ef len=60 rule=db/app src=10-db.yaml:14 reason=rule gen=41");
+	record.raw.dscp = 45;
+	expect(&record,
+	       "14:53:14.652 DENY veth1a2b in udp 10.0.0.5:41234 > 10.0.0.9:5432 dscp=45 len=60 rule=db/app src=10-db.yaml:14 reason=rule gen=41");
+}
+END_TEST
+
 START_TEST(no_ip_is_told_by_ethertype)
 {
 	struct ms_event_record record = example(4, "10.0.0.5", "10.0.0.9");
@@ -182,6 +196,7 @@ int main(void)
 	tcase_add_test(tcase, ipv6_brackets_only_with_ports);
 	tcase_add_test(tcase, icmp_by_name_or_number);
 	tcase_add_test(tcase, vlans_outer_first);
+	tcase_add_test(tcase, a_dscp_is_told_by_name_if_it_says_anything);
 	tcase_add_test(tcase, no_ip_is_told_by_ethertype);
 	tcase_add_test(tcase, audit_says_what_would_have_been);
 	tcase_add_test(tcase, a_gone_interface_keeps_its_number);

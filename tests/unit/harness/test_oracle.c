@@ -182,6 +182,20 @@ START_TEST(a_rule_asks_for_group_direction_address_set_and_vlan)
 }
 END_TEST
 
+START_TEST(a_rule_asks_for_the_dscp_of_the_first_packet)
+{
+	struct ms_oracle_rule *r = rule("r", ALLOW, 17, 0);
+
+	r->dscps[r->n_dscps++] = 46;
+	udp(5, 9, 1, 2);
+	expect(in(), DENY, "default", "default/one/in");
+	frame[15] = 46 << 2 | 3; /* ECN is no part of it */
+	expect(in(), ALLOW, "rule", "r");
+	frame[15] = 0;
+	expect(in(), ALLOW, "session", "r");
+}
+END_TEST
+
 START_TEST(replies_follow_the_session_and_nothing_else_does)
 {
 	struct ms_oracle_judgement j;
@@ -452,6 +466,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, first_match_wins_then_the_default);
 	tcase_add_test(tcase, a_rule_asks_for_group_direction_address_set_and_vlan);
+	tcase_add_test(tcase, a_rule_asks_for_the_dscp_of_the_first_packet);
 	tcase_add_test(tcase, replies_follow_the_session_and_nothing_else_does);
 	tcase_add_test(tcase, a_session_ends_by_time_of_its_state);
 	tcase_add_test(tcase, a_blind_rst_kills_nothing_and_makes_nothing);

@@ -46,6 +46,16 @@ static const struct {
 	  NULL, NULL, NULL },
 	{ "rules:\n  - { id: a, dir: in, action: deny }\n  - { id: b, proto: tcp, action: deny }\n",
 	  NULL, NULL, NULL },
+	{ "rules:\n  - { id: a, dscp: ef, action: deny }\n  - { id: b, action: allow }\n", NULL,
+	  NULL, NULL },
+	{ "rules:\n  - { id: a, dscp: [ef, 10], action: deny }\n"
+	  "  - { id: b, dscp: [10, 11], action: allow }\n",
+	  NULL, NULL, NULL },
+	{ "rules:\n  - { id: a, dscp: [ef, 10], action: deny }\n"
+	  "  - { id: b, dscp: af11, action: allow }\n",
+	  "unreachable", "b", "never reached" },
+	{ "rules:\n  - { id: a, dscp: ef, action: deny }\n  - { id: b, dscp: 46, action: deny }\n",
+	  "duplicate", "b", "has said already" },
 	{ "rules:\n  - { id: a, vlan: 5, action: deny }\n  - { id: b, action: allow }\n", NULL,
 	  NULL, NULL },
 	{ "rules:\n  - { id: a, proto: icmp, icmp: 3, action: deny }\n"

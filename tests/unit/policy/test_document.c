@@ -52,6 +52,7 @@ START_TEST(everything_the_language_has_is_read)
 		"    sport: 1024-65535\n"
 		"    dport: [80, 443, 8000-8100]\n"
 		"    vlan: [0, 5]\n"
+		"    dscp: [ef, 10, cs7]\n"
 		"    action: [log, deny]\n"
 		"    log: { every: 10s }\n"
 		"    established: keep\n"
@@ -106,6 +107,10 @@ START_TEST(everything_the_language_has_is_read)
 	ck_assert_uint_eq(rule->sports[0].last, 65535);
 	ck_assert_uint_eq(rule->dports[2].first, 8000);
 	ck_assert_uint_eq(rule->vlans[1], 5);
+	ck_assert_uint_eq(rule->n_dscps, 3);
+	ck_assert_uint_eq(rule->dscps[0], 46);
+	ck_assert_uint_eq(rule->dscps[1], 10);
+	ck_assert_uint_eq(rule->dscps[2], 56);
 	ck_assert_int_eq(rule->verdict, MS_VERDICT_DENY);
 	ck_assert(rule->log);
 	ck_assert_uint_eq(rule->log_every_ns, 10ULL * 1000000000);
@@ -147,7 +152,8 @@ START_TEST(what_is_left_out_has_the_value_of_the_table)
 	rule = &policy.rules[0];
 	ck_assert_uint_eq(rule->n_groups, 0);
 	ck_assert_uint_eq(rule->dirs, 3);
-	ck_assert_uint_eq(rule->n_from + rule->n_to + rule->n_protos + rule->n_vlans, 0);
+	ck_assert_uint_eq(
+		rule->n_from + rule->n_to + rule->n_protos + rule->n_vlans + rule->n_dscps, 0);
 	ck_assert(!rule->log);
 	ck_assert_int_eq(rule->established, MS_ESTABLISHED_RECHECK);
 	ck_assert_int_eq(rule->mode, MS_MODE_INHERIT);

@@ -163,6 +163,8 @@ static void add_match(struct ms_rule *rule)
 		add_addresses(&rule->to, &rule->n_to, families);
 	for (size_t i = below(8); i < 2; i++)
 		ck_append(&rule->vlans, &rule->n_vlans, (uint16_t)below(4095));
+	for (size_t i = below(4); i < 2; i++)
+		ck_append(&rule->dscps, &rule->n_dscps, (uint8_t)below(64));
 }
 
 static void add_rule(struct ms_policy *policy, size_t i)

@@ -34,6 +34,8 @@ static const struct {
 	{ "tcp 10.0.0.1:1 > 10.0.0.2:2 sync", "sync", 29 },
 	{ "tcp 10.0.0.1:1 > 10.0.0.2:2 syn,", "syn,", 29 },
 	{ "udp 10.0.0.1:1 > 10.0.0.2:2 syn", "syn", 29 },
+	{ "udp 10.0.0.1:1 > 10.0.0.2:2 dscp 64", "64", 34 },
+	{ "udp 10.0.0.1:1 > 10.0.0.2:2 dscp EF", "EF", 34 },
 	{ "udp 10.0.0.1:1 > 10.0.0.2:2 vlan", "", 33 },
 	{ "udp 10.0.0.1:1 > 10.0.0.2:2 vlan 0", "0", 34 },
 	{ "udp 10.0.0.1:1 > 10.0.0.2:2 vlan 4095", "4095", 34 },
@@ -116,6 +118,7 @@ START_TEST(icmp_type_before_or_after)
 	ck_assert_uint_eq(words.icmp_code, 3);
 	ck_assert_uint_eq(parse("icmpv6 128 2001:db8::1 > 2001:db8::2").icmp_type, 128);
 	ck_assert_uint_eq(parse("icmp echo-reply 10.0.0.1 > 10.0.0.2 vlan 5").vlan_outer, 5);
+	ck_assert_uint_eq(parse("udp 10.0.0.1:1 > 10.0.0.2:2 dscp af41").dscp, 34);
 }
 END_TEST
 

@@ -133,17 +133,16 @@ static int builtin_documents(const struct ms_config *config, struct ms_documents
  * where a path was given, an absent one is a slip, and to go on with the built-in policy, which
  * allows everything, would open what was closed. --interface asks for just that policy.
  */
-static int may_use_builtin(const struct ms_sources *sources, struct ms_error *err)
+static int may_use_builtin(const struct ms_sources *sources, bool is_there, struct ms_error *err)
 {
 	const struct ms_config *config = sources->config;
 	struct ms_documents before;
 
 	if (config->n_interfaces)
 		return 0;
-	if (strcmp(config->policy, MS_CONFIG_POLICY) != 0)
+	if (!is_there && strcmp(config->policy, MS_CONFIG_POLICY) != 0)
 		return ms_error_set(err, -ENOENT,
-				    "no policy in %s: there is no such directory, or no *.yaml, "
-				    "*.yml or *.json in it",
+				    "no policy in %s: there is no such file or folder",
 				    config->policy);
 	if (sources->state &&
 	    ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &before, NULL) == 0) {
@@ -168,7 +167,7 @@ int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next
 	/* No directory, or an empty one: nobody has written a policy yet. */
 	if (r == -ENOENT || (r == 0 && documents.count == 0)) {
 		builtin = true;
-		r = may_use_builtin(sources, err);
+		r = may_use_builtin(sources, r == 0, err);
 		if (r == 0)
 			r = builtin_documents(config, &documents);
 	} else if (r == 0 && config->n_interfaces) {

@@ -36,8 +36,9 @@ int ms_podman_run_suite(Suite *suite)
 	snprintf(command, sizeof(command),
 		 "find /sys/fs/cgroup -depth -type d -path '*/%s*' -exec rmdir {} +", parent);
 	if (system(command) != 0 || !WIFEXITED(status))
-		return EXIT_FAILURE;
-	return WEXITSTATUS(status);
+		_exit(EXIT_FAILURE);
+	/* The suite was run and freed in the child: here it only looks like a leak. */
+	_exit(WEXITSTATUS(status));
 }
 
 void ms_podman_setup(void)

@@ -42,5 +42,5 @@ bool ms_private_bpffs_loads_hardened(void)
 
 	ck_assert_int_eq(uname(&name), 0);
 	ck_assert_int_eq(sscanf(name.release, "%u.%u", &major, &minor), 2);
-	return major > 6 || (major == 6 && minor >= 12);
+	return major > 6 || (major == 6 && minor >= 18);
 }

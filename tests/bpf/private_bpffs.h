@@ -14,7 +14,7 @@ void ms_private_bpffs_setup(void);
 
 /* From now on the verifier takes the caller for one who is not trusted with pointers. */
 void ms_private_bpffs_drop_perfmon(void);
-/* Linux 6.12 and later load the datapath then (docs/adr/0014). */
+/* Linux 6.18 loads the datapath then, 6.12 does not yet (docs/adr/0014). */
 bool ms_private_bpffs_loads_hardened(void);
 
 #endif

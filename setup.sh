@@ -299,7 +299,8 @@ verb_uninstall() {
   rm -f $installed_manifest
   # Folders that may have been ours alone; those that hold anything stay.
   (cd /usr/local && for dir in lib/microseg share/microseg share/doc/microseg share/doc \
-    lib/systemd/system lib/systemd share/man/man5 share/man/man8; do
+    lib/systemd/system lib/systemd share/man/man5 share/man/man8 \
+    share/bash-completion/completions share/bash-completion; do
     [ ! -d $dir ] || rmdir --ignore-fail-on-non-empty $dir
   done)
   if [ $purge = 1 ]; then

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* session list and flush, observe, trace. The live views are cmd_session_live.c's. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/cli/command.h"
@@ -96,9 +99,17 @@ static int show_events(void *user, json_t *reply)
 	return MS_CLI_OK;
 }
 
+/* Ctrl-C is how following ends, so it is no failure. Every event has been flushed. */
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	_exit(MS_CLI_OK);
+}
+
 int ms_cli_cmd_observe(const struct ms_cli *cli)
 {
 	const struct ms_cli_options *options = cli->options;
+	const struct sigaction ends = { .sa_handler = on_interrupt };
 	struct observing observing = { cli, 0 };
 	json_t *parameters =
 		json_pack("{s:O, s:s*, s:s*, s:b}", "match", options->match, "verdict",
@@ -108,6 +119,8 @@ int ms_cli_cmd_observe(const struct ms_cli *cli)
 		json_object_set_new(parameters, "last", json_integer(options->last));
 	if (options->since_ms >= 0)
 		json_object_set_new(parameters, "since_ms", json_integer(options->since_ms));
+	if (options->follow)
+		sigaction(SIGINT, &ends, NULL);
 	return ms_cli_ask_stream(cli, "observe", parameters, show_events, &observing);
 }
 

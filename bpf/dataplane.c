@@ -151,8 +151,7 @@ static int load(struct ms_dataplane *dp, struct ms_error *err)
 	if (r < 0)
 		return ms_error_set(
 			err, r, "the kernel refused the datapath's programs: %s%s", strerror(-r),
-			dp->hardened ? " (CAP_PERFMON is missing: this kernel needs it)"
-				     : "");
+			dp->hardened ? " (CAP_PERFMON is missing: this kernel needs it)" : "");
 	return 0;
 }
 

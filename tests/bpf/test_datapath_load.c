@@ -62,8 +62,8 @@ START_TEST(programs_stay_within_their_budget)
 }
 END_TEST
 
-/* Linux 6.18; not 6.12 yet. Before, the verifier takes any four bytes written over eight for an attack
- * if it does not trust the loader with pointers (docs/adr/0014). */
+/* Linux 6.18; not 6.12 yet. Before, the verifier takes any four bytes written over eight for an
+ * attack if it does not trust the loader with pointers (docs/adr/0014). */
 static bool kernel_hardens_sensibly(void)
 {
 	struct utsname name;

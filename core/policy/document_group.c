@@ -13,7 +13,8 @@ static const char *const verdict_words[] = { "allow", "deny" };
 static const char *const side_words[] = { "auto", "host", "workload" };
 static const char *const mode_words[] = { "disabled", "audit", "enforce" };
 static const char *const attach_words[] = { "auto", "tc", "tcx" };
-static const char *const unready_words[] = { "open", "guard" };
+/* "guard" is a word of the language that this version cannot keep: refused, not ignored. */
+static const char *const unready_words[] = { "open" };
 _Static_assert(MS_VERDICT_ALLOW == 0 && MS_VERDICT_DENY == 1, "words are in this order");
 _Static_assert(MS_MODE_DISABLED == 0 && MS_MODE_AUDIT == 1 && MS_MODE_ENFORCE == 2, "words too");
 
@@ -312,8 +313,8 @@ static int read_non_ip(struct ms_document_reader *reader, void *into)
 static int read_unready(struct ms_document_reader *reader, void *into)
 {
 	unsigned int i;
-	int r = ms_document_schema_word(reader, "open or guard", unready_words,
-					ms_array_size(unready_words), &i);
+	int r = ms_document_schema_word(reader, "open (guard is not available in this version)",
+					unready_words, ms_array_size(unready_words), &i);
 
 	if (r == 0)
 		((struct ms_group_def *)into)->unready = (enum ms_unready)i;

@@ -38,7 +38,7 @@ START_TEST(everything_the_language_has_is_read)
 		"    mode: audit\n"
 		"    attach: tcx\n"
 		"    non_ip: deny\n"
-		"    unready: guard\n"
+		"    unready: open\n"
 		"failsafe: { in: [\"tcp:22\", \"udp:[2001:db8::/32]:546\"], out: [] }\n"
 		"sets:\n"
 		"  office: [192.0.2.0/24, { addr: \"2001:db8::/32\", timeout: 1h }]\n"
@@ -81,7 +81,7 @@ START_TEST(everything_the_language_has_is_read)
 	ck_assert_int_eq(group->mode, MS_MODE_AUDIT);
 	ck_assert_int_eq(group->attach, MS_ATTACH_TCX);
 	ck_assert_int_eq(group->non_ip, MS_VERDICT_DENY);
-	ck_assert_int_eq(group->unready, MS_UNREADY_GUARD);
+	ck_assert_int_eq(group->unready, MS_UNREADY_OPEN);
 
 	ck_assert(policy.failsafe.present);
 	ck_assert_uint_eq(policy.failsafe.n_entries[MS_DIR_IN], 2);

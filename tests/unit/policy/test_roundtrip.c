@@ -235,7 +235,7 @@ static void add_group(struct ms_policy *policy, size_t i)
 		.mode = (enum ms_mode)below(3),
 		.attach = (enum ms_attach_choice)below(3),
 		.non_ip = (enum ms_verdict)below(2),
-		.unready = (enum ms_unready)below(2),
+		.unready = MS_UNREADY_OPEN,
 	};
 
 	add_selectors(&group.match, &group.n_match, 1 + below(3));

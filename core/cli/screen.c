@@ -120,13 +120,19 @@ int ms_cli_screen_run(const struct ms_cli *cli, const struct ms_cli_screen_view 
 	/* Without SA_RESTART: a Ctrl-C also ends waiting for the daemon. */
 	const struct sigaction action = { .sa_handler = on_interrupt };
 	struct ms_error err = MS_ERROR_INIT;
+	const char *term = getenv("TERM");
 	SCREEN *screen;
 	int code;
 
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen) {
-		ms_error_set(&err, -ENOTTY, "this terminal cannot show a live view (TERM=%s)",
-			     getenv("TERM") ? getenv("TERM") : "");
+		if (term && *term)
+			ms_error_set(&err, -ENOTTY,
+				     "this terminal cannot show a live view (TERM=%s)", term);
+		else
+			ms_error_set(
+				&err, -ENOTTY,
+				"TERM is not set, so nothing is known of this terminal; try TERM=xterm, or session list");
 		return ms_cli_fail(cli, MS_CLI_FAILED, "refused", &err);
 	}
 	interrupted = 0;

@@ -51,12 +51,13 @@ readme_commands() {
   awk '/^```console$/ {on = 1; next} /^```/ {on = 0} on && sub(/^\$ (sudo )?/, "")' README.md
 }
 
-# Runs one of them. What runs until Ctrl-C gets one, when it has had time to show something.
+# Runs one of them. What runs until Ctrl-C gets one, when it has had time to show something. A person's
+# terminal has a type, whoever starts this test may have none.
 try() {
   case $1 in
   *' observe -f'* | *' session watch'*)
     # shellcheck disable=SC2016  # the inner shell's own words
-    timeout --signal=KILL 20 script -qec "timeout --preserve-status -s INT 2 $1" /dev/null
+    TERM=xterm timeout --signal=KILL 20 script -qec "timeout --preserve-status -s INT 2 $1" /dev/null
     ;;
   *) timeout 60 bash -c "$1" ;;
   esac

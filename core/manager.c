@@ -85,14 +85,19 @@ static void on_addresses(void *user)
 		ms_manager_touch(manager);
 }
 
+static void plan_check(struct ms_manager *manager)
+{
+	if (ms_keeper_has_checks(manager->keeper) && manager->check &&
+	    !ms_watch_is_armed(manager->check))
+		ms_watch_arm(manager->check, CHECK_MS, false);
+}
+
 static void on_settled(void *user)
 {
 	struct ms_manager *manager = user;
 
 	ms_keeper_settle(manager->keeper);
-	if (ms_keeper_has_checks(manager->keeper) && manager->check &&
-	    !ms_watch_is_armed(manager->check))
-		ms_watch_arm(manager->check, CHECK_MS, false);
+	plan_check(manager);
 }
 
 /* ---- the loop's callbacks ---- */
@@ -133,6 +138,7 @@ static void on_check(void *user)
 	struct ms_manager *manager = user;
 
 	ms_keeper_check(manager->keeper);
+	plan_check(manager);
 }
 
 /* ---- the pins: what the next daemon takes over must be where this one left it ---- */

@@ -192,8 +192,8 @@ int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, si
 	if (count == 0)
 		return 0;
 	r = run_tc_jobs(attacher, jobs, count);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		jobs[i].result = finish(attacher, &jobs[i]);
+	for (size_t i = 0; i < count; i++)
+		jobs[i].result = r < 0 ? r : finish(attacher, &jobs[i]);
 	return r;
 }
 

@@ -39,7 +39,8 @@ struct ms_attach_job {
 	uint64_t received, sent;
 };
 /* All of them, tc ones first and pipelined; what an interface had by other means goes after the new
- * program stands. -errno: the netlink socket is broken, no result is set. */
+ * program stands. -errno: the batch as a whole failed and every job's result says so; what is on
+ * the hooks then is for ms_attacher_query() to say. */
 int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, size_t count);
 
 /* Why an interface could not be attached, for a person: what a job's result means here. */

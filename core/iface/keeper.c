@@ -195,10 +195,18 @@ static void drop_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 
 /* ---- links ---- */
 
+/* Nothing stands in the way but the moment: out of memory or of buffers, no answer in time. */
+static bool is_passing(int code)
+{
+	return code == -ENOBUFS || code == -ENOMEM || code == -EAGAIN || code == -ETIMEDOUT;
+}
+
 static void fail(struct ms_keeper *keeper, struct ms_iface_entry *entry, int code)
 {
 	if (code == -ENODEV) /* it went while we were at it: GONE is on its way */
 		return;
+	if (is_passing(code))
+		ms_keeper_on_tc(keeper, entry->link.ifindex);
 	if (entry->state != MS_IFACE_FAILED || entry->error != code) {
 		keeper->counts.failed++;
 		entry->error = code;

@@ -45,7 +45,8 @@ struct ms_iface_set *ms_keeper_ifaces(struct ms_keeper *keeper);
 void ms_keeper_on_link(struct ms_keeper *keeper, enum ms_link_change change,
 		       const struct ms_link *link, bool moved);
 /* Notes that the hooks of `ifindex` are to be looked at; our own attaching is told here too, so
- * looking is left to ms_keeper_check(), a moment later. */
+ * looking is left to ms_keeper_check(), a moment later. What could not be attached for lack of
+ * memory, buffers or an answer is noted by itself, again and again until it is attached. */
 void ms_keeper_on_tc(struct ms_keeper *keeper, uint32_t ifindex);
 bool ms_keeper_has_checks(const struct ms_keeper *keeper);
 void ms_keeper_check(struct ms_keeper *keeper);

@@ -158,11 +158,13 @@ static __always_inline int ms_slow_begins(const struct ms_pkt *pkt, const struct
 
 /*
  * A session of the tuple that stands in the way of nothing: alive, not expired, not closing or
- * denied under a new SYN. `*ret_is_half` says of which table. Ended ones are ended on the way.
+ * denied under a new SYN. `*ret_is_half` says of which table. Expired ones are ended on the way.
+ * One that a SYN would begin anew is `*ret_old`: it ends when the SYN has been allowed and not
+ * before, or anybody could end a flow by a SYN that is denied.
  */
 static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, struct ms_pkt *pkt,
 						       struct ms_flow *flow, __u32 *ret_is_half,
-						       const int dry)
+						       struct ms_session **ret_old, const int dry)
 {
 	struct ms_session *session = ms_session_find(flow), *half;
 	__u32 epoch = session ? MS_READ_ONCE(session->epoch) : MS_EPOCH_DEAD;
@@ -181,12 +183,17 @@ static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, s
 		return NULL;
 	expired = ms_session_expired(session, pkt->proto, scene->now);
 	word = MS_READ_ONCE(session->word);
-	if (!expired && !(ms_pkt_is_syn(pkt) &&
-			  ((word & MS_SESS_DENIED) || ms_session_tcp(word) == MS_TCP_CLOSING)))
-		return session;
-	if (!dry && ms_flow_end(session, flow, *ret_is_half) && expired)
-		ms_stats_note(MS_STAT_EXPIRED_SESSION);
-	return NULL;
+	if (expired) {
+		if (!dry && ms_flow_end(session, flow, *ret_is_half))
+			ms_stats_note(MS_STAT_EXPIRED_SESSION);
+		return NULL;
+	}
+	if (ms_pkt_is_syn(pkt) &&
+	    ((word & MS_SESS_DENIED) || ms_session_tcp(word) == MS_TCP_CLOSING)) {
+		*ret_old = session;
+		return NULL;
+	}
+	return session;
 }
 
 /* Judges again, in the direction in which the flow began. 0 = it is over, `answer` says why. */
@@ -242,7 +249,7 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 					    const int dry)
 {
 	int parsed = ms_parse(skb, pkt, scene->iface_flags & MS_IFACE_L3), result = 0;
-	struct ms_session *session;
+	struct ms_session *session, *old = NULL;
 	__u32 is_half = 0, classified = 1;
 
 	if (ms_slow_settled(scene, pkt, parsed, answer)) {
@@ -255,7 +262,7 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 		return 0;
 	}
 	ms_flow_place(flow, scene, pkt, scene->dir);
-	session = ms_slow_find(scene, pkt, flow, &is_half, dry);
+	session = ms_slow_find(scene, pkt, flow, &is_half, &old, dry);
 	if (!session) {
 		ms_slow_judge(skb, scene, pkt, flow, query, answer);
 		ms_verdict_temper(scene, answer);
@@ -266,6 +273,8 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 			result = MS_SLOW_COUNTED | MS_SLOW_SESSION;
 		} else if (!dry && answer->verdict != MS_VERDICT_DENY &&
 			   ms_slow_begins(pkt, answer)) {
+			if (old)
+				ms_flow_end(old, flow, is_half);
 			ms_flow_begin(flow, scene, pkt, answer);
 		}
 	} else if (MS_READ_ONCE(session->epoch) == scene->epoch) {

@@ -300,6 +300,18 @@ START_TEST(a_syn_that_starts_anew_is_judged)
 }
 END_TEST
 
+START_TEST(a_denied_syn_does_not_end_a_flow_that_is_closing)
+{
+	/* The client has said all it had to say, the server goes on sending. */
+	connect_tcp();
+	in(MS_PKT_FIN | MS_PKT_ACK, "allow session web");
+	back(MS_PKT_SYN, "deny default default/g/out");
+	back(MS_PKT_ACK, "allow session web");
+	in(MS_PKT_ACK, "allow session web");
+	ck_assert_uint_eq(ms_rig_total("web"), 6);
+}
+END_TEST
+
 START_TEST(a_reset_never_makes_a_session)
 {
 	struct ms_rig_result r = in(MS_PKT_RST | MS_PKT_ACK, "allow rule web");
@@ -587,6 +599,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_reset_after_fin_is_not_taken_back);
 	tcase_add_test(tcase, a_syn_on_a_closing_entry_starts_anew);
 	tcase_add_test(tcase, a_syn_that_starts_anew_is_judged);
+	tcase_add_test(tcase, a_denied_syn_does_not_end_a_flow_that_is_closing);
 	tcase_add_test(tcase, a_reset_never_makes_a_session);
 	tcase_add_test(tcase, midflow_is_judged_in_its_own_direction);
 	tcase_add_test(tcase, adoption_takes_the_flow_and_not_the_syn);

@@ -226,15 +226,17 @@ static void judge_flow(struct ms_oracle *oracle, const struct ms_oracle_iface *i
 		ms_oracle_session_find(oracle, iface, h, j->dir, packet->now_ns, &back);
 
 	if (s && (s->fin || s->rst || s->denied) && ms_oracle_is_syn(h)) {
-		ms_oracle_session_drop(oracle, s); /* the ports are used again */
-		s = NULL;
-	}
-	if (!s)
+		/* The ports are used again, if that is allowed: only then is the old flow over. */
 		judge_first(oracle, iface, packet, h, j);
-	else if (s->epoch == oracle->epoch)
+		if (j->session)
+			ms_oracle_session_drop(oracle, s);
+	} else if (!s) {
+		judge_first(oracle, iface, packet, h, j);
+	} else if (s->epoch == oracle->epoch) {
 		hit(s, packet, h, back, j);
-	else
+	} else {
 		rejudge(oracle, iface, packet, h, s, back, j);
+	}
 }
 
 void ms_oracle_judge(struct ms_oracle *oracle, const struct ms_oracle_iface *iface,

@@ -204,6 +204,11 @@ static bool saw_slot(void *user, uint32_t slot)
 	return ms_sweeper_saw_slot(user, slot);
 }
 
+static bool zone_is_gone(void *user, uint16_t zone)
+{
+	return ms_keeper_zone_is_gone(user, zone);
+}
+
 static void on_sweep(void *user)
 {
 	struct ms_manager *manager = user;
@@ -309,6 +314,15 @@ static int open_committer(struct ms_manager *manager)
 	return 0;
 }
 
+static int open_sweeper(struct ms_manager *manager)
+{
+	int r = ms_sweeper_new(manager->dp, &manager->sweeper);
+
+	if (r == 0)
+		ms_sweeper_on_zone(manager->sweeper, zone_is_gone, manager->keeper);
+	return r;
+}
+
 static int open_monitor(struct ms_manager *manager, struct ms_error *err)
 {
 	static const struct ms_monitor_callbacks callbacks = {
@@ -381,7 +395,7 @@ static int start(struct ms_manager *manager, struct ms_error *err)
 	if (r == 0)
 		r = open_committer(manager);
 	if (r == 0)
-		r = ms_sweeper_new(manager->dp, &manager->sweeper);
+		r = open_sweeper(manager);
 	if (r == 0)
 		r = ms_event_stream_new(&manager->stream);
 	if (r == 0)

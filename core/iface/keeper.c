@@ -477,6 +477,11 @@ void ms_keeper_verify(struct ms_keeper *keeper)
 	ms_attacher_collect(keeper->config.attacher);
 }
 
+bool ms_keeper_zone_is_gone(const struct ms_keeper *keeper, uint16_t zone)
+{
+	return ms_zone_pool_is_waiting(keeper->zones, zone);
+}
+
 void ms_keeper_round_done(struct ms_keeper *keeper, bool (*saw)(void *user, uint16_t zone),
 			  void *user)
 {

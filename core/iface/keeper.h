@@ -61,6 +61,8 @@ void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *
 /* Looks at every interface's hooks in the kernel and mends what is not as wanted. */
 void ms_keeper_verify(struct ms_keeper *keeper);
 
+/* Was this zone an interface's that is gone? */
+bool ms_keeper_zone_is_gone(const struct ms_keeper *keeper, uint16_t zone);
 /* After a sweep round: zones whose interface is gone and that no session carries are free again. */
 void ms_keeper_round_done(struct ms_keeper *keeper, bool (*saw)(void *user, uint16_t zone),
 			  void *user);

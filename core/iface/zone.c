@@ -83,6 +83,11 @@ void ms_zone_pool_round_done(struct ms_zone_pool *pool, bool (*saw)(void *user, 
 	}
 }
 
+bool ms_zone_pool_is_waiting(const struct ms_zone_pool *pool, uint16_t zone)
+{
+	return pool->state[zone] == RETIRED || pool->state[zone] == WAITING;
+}
+
 unsigned int ms_zone_pool_waiting(const struct ms_zone_pool *pool)
 {
 	return pool->waiting;

@@ -23,6 +23,8 @@ void ms_zone_pool_retire(struct ms_zone_pool *pool, uint16_t zone);
 /* A sweep round has ended and another begins. `saw` tells whether it met a session of a zone. */
 void ms_zone_pool_round_done(struct ms_zone_pool *pool, bool (*saw)(void *user, uint16_t zone),
 			     void *user);
+/* Is this zone given back and not free yet? Then no packet can be judged in it any more. */
+bool ms_zone_pool_is_waiting(const struct ms_zone_pool *pool, uint16_t zone);
 unsigned int ms_zone_pool_waiting(const struct ms_zone_pool *pool);
 
 #endif

@@ -45,6 +45,9 @@ struct ms_session_usage {
 struct ms_sweeper;
 int ms_sweeper_new(struct ms_dataplane *dp, struct ms_sweeper **ret_sweeper);
 struct ms_sweeper *ms_sweeper_free(struct ms_sweeper *sweeper);
+/* Sessions of these zones end however busy they were: their interface is gone. NULL = none. */
+void ms_sweeper_on_zone(struct ms_sweeper *sweeper, bool (*is_gone)(void *user, uint16_t zone),
+			void *user);
 /* One slice; `*ret_round_done` = a full walk has just ended. Never blocks longer than a slice. */
 int ms_sweeper_step(struct ms_sweeper *sweeper, bool *ret_round_done);
 struct ms_session_usage ms_sweeper_usage(const struct ms_sweeper *sweeper);

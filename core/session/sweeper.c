@@ -24,6 +24,8 @@ struct ms_sweeper {
 	uint64_t swept;
 	size_t slice;
 	struct ms_session_raw *sessions, *idle; /* `slice` each */
+	bool (*is_gone)(void *user, uint16_t zone);
+	void *user;
 };
 
 int ms_sweeper_new(struct ms_dataplane *dp, struct ms_sweeper **ret_sweeper)
@@ -56,6 +58,13 @@ struct ms_sweeper *ms_sweeper_free(struct ms_sweeper *sweeper)
 	}
 	free(sweeper);
 	return NULL;
+}
+
+void ms_sweeper_on_zone(struct ms_sweeper *sweeper, bool (*is_gone)(void *user, uint16_t zone),
+			void *user)
+{
+	sweeper->is_gone = is_gone;
+	sweeper->user = user;
 }
 
 static void set_bit(uint8_t *bits, uint32_t number)
@@ -99,7 +108,8 @@ int ms_sweeper_step(struct ms_sweeper *sweeper, bool *ret_round_done)
 		struct ms_session_view view;
 
 		ms_session_decode(sweeper->dp, raw, &view);
-		if (view.expired) {
+		if (view.expired ||
+		    (sweeper->is_gone && sweeper->is_gone(sweeper->user, view.zone))) {
 			sweeper->idle[n_idle++] = *raw;
 			continue;
 		}

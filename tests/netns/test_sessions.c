@@ -122,6 +122,29 @@ START_TEST(a_new_device_with_an_old_ifindex_finds_no_session)
 }
 END_TEST
 
+static bool no_session_is_left(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "session", "list", NULL);
+
+	(void)user;
+	return ms_ctl_count(lines, "sessions", NULL, NULL) == 0;
+}
+
+START_TEST(sessions_go_with_their_interface)
+{
+	ms_proc_start(microsegd, NULL);
+	make_link("");
+	ms_ctl_wait_iface(microsegd, "guarded0", "protected");
+	ask(1000, 0);
+	answer(1000, 0);
+	ck_assert(!no_session_is_left(NULL));
+	ms_netns_run_command("ip link del guarded0");
+	/* Long before its three minutes are over. */
+	ck_assert(ms_netns_wait(no_session_is_left, NULL, 40));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(established_flows_live_through_a_flood)
 {
 	json_int_t before;
@@ -215,6 +238,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, another_vlan_finds_no_session);
 	tcase_add_loop_test(tcase, a_new_device_with_an_old_ifindex_finds_no_session, 0, 2);
+	tcase_add_test(tcase, sessions_go_with_their_interface);
 	tcase_add_test(tcase, established_flows_live_through_a_flood);
 	tcase_add_test(tcase, ages_are_right_after_the_clock_was_set);
 	suite_add_tcase(suite, tcase);

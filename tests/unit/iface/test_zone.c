@@ -81,6 +81,19 @@ START_TEST(zone_that_a_session_carries_stays_out)
 }
 END_TEST
 
+START_TEST(only_a_zone_given_back_waits)
+{
+	uint16_t zone = ms_zone_pool_take(pool);
+
+	ck_assert(!ms_zone_pool_is_waiting(pool, zone));
+	ck_assert(!ms_zone_pool_is_waiting(pool, (uint16_t)(zone + 1)));
+	ms_zone_pool_retire(pool, zone);
+	ck_assert(ms_zone_pool_is_waiting(pool, zone));
+	ms_zone_pool_round_done(pool, saw_one, &zone);
+	ck_assert(ms_zone_pool_is_waiting(pool, zone));
+}
+END_TEST
+
 START_TEST(claimed_zone_is_taken_once)
 {
 	ms_zone_pool_retire(pool, 7);
@@ -101,6 +114,7 @@ int main(void)
 	tcase_add_test(tcase, zones_are_never_zero_and_never_twice);
 	tcase_add_test(tcase, retired_zone_waits_for_a_whole_round_begun_after_it);
 	tcase_add_test(tcase, zone_that_a_session_carries_stays_out);
+	tcase_add_test(tcase, only_a_zone_given_back_waits);
 	tcase_add_test(tcase, claimed_zone_is_taken_once);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

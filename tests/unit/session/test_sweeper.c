@@ -78,6 +78,25 @@ START_TEST(a_round_ends_idle_sessions_and_counts_the_rest)
 }
 END_TEST
 
+static bool is_gone(void *user, uint16_t zone)
+{
+	return zone == *(uint16_t *)user;
+}
+
+START_TEST(sessions_of_an_interface_that_is_gone_end)
+{
+	struct ms_sweeper *sweeper = make_sweeper();
+	uint16_t gone = 12;
+
+	ms_sweeper_on_zone(sweeper, is_gone, &gone);
+	sweep_round(sweeper, 3);
+	ck_assert_uint_eq(ms_sweeper_usage(sweeper).swept, 3);
+	for (unsigned int i = 0; i < 6; i++)
+		ck_assert_int_eq(ms_sweeper_saw_zone(sweeper, (uint16_t)(10 + i)), i < 4 && i != 2);
+	sweeper = ms_sweeper_free(sweeper);
+}
+END_TEST
+
 START_TEST(the_last_whole_round_answers)
 {
 	struct ms_sweeper *sweeper = make_sweeper();
@@ -138,6 +157,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_round_ends_idle_sessions_and_counts_the_rest);
+	tcase_add_test(tcase, sessions_of_an_interface_that_is_gone_end);
 	tcase_add_test(tcase, the_last_whole_round_answers);
 	tcase_add_test(tcase, a_session_saved_by_a_packet_is_still_seen);
 	tcase_add_loop_test(tcase, a_round_with_a_hole_does_not_answer, 0, 2);

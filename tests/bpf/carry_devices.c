@@ -128,8 +128,7 @@ static bool prepare_l3(struct ms_random_packet *packet, struct ms_oracle_packet 
 	}
 	version = packet->frame[ETHERNET] >> 4;
 	/* A tunnel knows what is in a packet by its first bits, and has no ARP. */
-	if (packet->len == ETHERNET || is_tagged(packet) ||
-	    ethertype_of(packet) == ETHERTYPE_ARP ||
+	if (packet->len == ETHERNET || is_tagged(packet) || ethertype_of(packet) == ETHERTYPE_ARP ||
 	    (ethertype_of(packet) == ETHERTYPE_IP) != (version == 4) ||
 	    (ethertype_of(packet) == ETHERTYPE_IPV6) != (version == 6))
 		return false;

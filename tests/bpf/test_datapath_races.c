@@ -6,49 +6,12 @@
 #include <pthread.h>
 
 #include "tests/bpf/racing.h"
+#include "tests/bpf/rig_flow.h"
 #include "tests/bpf/rig_private.h"
 #include "tests/harness/ms_check.h"
 #include "tests/harness/netns.h"
 
-#define A "10.0.0.5"
-#define B "10.0.0.9"
 #define PATIENCE_SECONDS 10
-
-static const char policy[] =
-	"version: 1\n"
-	"groups:\n"
-	"  - { name: g, match: { name: [\"*\"] }, default: { in: deny, out: deny } }\n"
-	"failsafe: { in: [], out: [] }\n"
-	"rules:\n"
-	"  - { id: web, dir: in, proto: tcp, dport: 80, action: allow }\n";
-
-static void setup(void)
-{
-	ms_rig_setup();
-	ms_rig_policy(policy);
-	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = 1 });
-}
-
-static struct ms_rig_result in(uint8_t flags, const char *text)
-{
-	struct ms_pkt pkt = ms_pkt_tcp(A, 1000, B, 80, flags);
-
-	return ms_rig_expect(MS_RIG_INGRESS, &pkt, text);
-}
-
-static struct ms_rig_result back(uint8_t flags, const char *text)
-{
-	struct ms_pkt pkt = ms_pkt_tcp(B, 80, A, 1000, flags);
-
-	return ms_rig_expect(MS_RIG_EGRESS, &pkt, text);
-}
-
-static void connect_tcp(void)
-{
-	in(MS_PKT_SYN, "allow rule web");
-	back(MS_PKT_SYN | MS_PKT_ACK, "allow session web");
-	in(MS_PKT_ACK, "allow session web");
-}
 
 /* ---- the packet that is overtaken ---- */
 
@@ -95,14 +58,14 @@ START_TEST(a_session_begun_meanwhile_is_found_before_a_deny)
 				 .pkt = ms_pkt_tcp(B, 80, A, 1000, MS_PKT_ACK) };
 
 	/* The twin: by itself it is denied, also when it was held. */
-	back(MS_PKT_ACK, "deny default default/g/out");
+	ms_rig_flow_back(MS_PKT_ACK, "deny default default/g/out");
 	hold(&answer, MS_RACE_CLASSIFIED);
 	let_go(&answer);
 	ck_assert_int_eq(answer.code, 2);
 	ck_assert_uint_eq(ms_rig_total("default/g/out"), 2);
 
 	hold(&answer, MS_RACE_CLASSIFIED);
-	connect_tcp();
+	ms_rig_flow_connect();
 	let_go(&answer);
 	ck_assert_int_eq(answer.code, -1);
 	ck_assert_uint_eq(ms_rig_total("web"), 4);
@@ -119,7 +82,7 @@ START_TEST(a_packet_of_a_session_that_ends_meanwhile_is_counted)
 	struct ms_rig_session session;
 	uint32_t result;
 
-	connect_tcp();
+	ms_rig_flow_connect();
 	ck_assert_uint_eq(ms_rig_sessions(&session, 1), 1);
 	hold(&packet, MS_RACE_FOUND);
 	ms_rig_reap_step(&session, 1, true, MS_REAP_END, &result);
@@ -142,7 +105,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("races");
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_checked_fixture(tcase, ms_rig_flow_setup, NULL);
 	tcase_add_test(tcase, a_session_begun_meanwhile_is_found_before_a_deny);
 	tcase_add_test(tcase, a_packet_of_a_session_that_ends_meanwhile_is_counted);
 	suite_add_tcase(suite, tcase);

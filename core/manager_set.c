@@ -54,9 +54,9 @@ static bool is_in_force(struct ms_manager *manager, const char *set)
 	return ms_policy_find_set(ms_sources_merged(manager->sources), set) != NULL;
 }
 
-/* A set nobody has heard of comes in force with a generation; rules may name it from then on. */
-static int add_new_set(struct ms_manager *manager, struct ms_runtime *runtime, bool dry_run,
-		       struct ms_error *err)
+/* Which sets there are changes with a generation, since rules may name them. */
+static int commit_runtime(struct ms_manager *manager, struct ms_runtime *runtime, bool dry_run,
+			  struct ms_error *err)
 {
 	struct ms_sources_next next;
 	int r = ms_sources_begin(manager->sources, &next);
@@ -141,7 +141,7 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = ms_runtime_set_add(&runtime, set, &members[i], expires);
 	if (r == 0 && !is_in_force(manager, set))
-		r = add_new_set(manager, &runtime, dry_run, err);
+		r = commit_runtime(manager, &runtime, dry_run, err);
 	else if (r == 0 && !dry_run) {
 		r = add_members(manager, &runtime, set, members, count, timeout_ns, err);
 		ms_manager_touch(manager);
@@ -150,6 +150,17 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 	if (runtime.rules)
 		ms_runtime_fini(&runtime);
 	return r;
+}
+
+/* Emptied, known to no file and named by no rule: nobody would miss it. */
+static bool is_left_over(struct ms_manager *manager, const struct ms_runtime *runtime,
+			 const char *name)
+{
+	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+	const struct ms_runtime_set *set = ms_runtime_find_set(runtime, name);
+
+	return set && set->n_members == 0 && !(files && ms_policy_find_set(files, name)) &&
+	       ms_policy_count_naming(ms_sources_merged(manager->sources), name) == 0;
 }
 
 int ms_manager_set_remove(struct ms_manager *manager, const char *set,
@@ -173,7 +184,10 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 			r = ms_error_set(err, r, "%s is no member of set %s",
 					 ms_cidr_format(&members[i], text, sizeof(text)), set);
 	}
-	if (r == 0 && !dry_run) {
+	if (r == 0 && is_left_over(manager, &runtime, set)) {
+		ms_runtime_forget_set(&runtime, set);
+		r = commit_runtime(manager, &runtime, dry_run, err);
+	} else if (r == 0 && !dry_run) {
 		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
 		/* -ENOENT: it had expired already. */
 		for (size_t i = 0; r == 0 && i < count; i++) {

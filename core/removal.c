@@ -53,7 +53,7 @@ int ms_removal_run(const struct ms_config *config, bool dry_run, FILE *out, stru
 		remove_run_dir(config);
 	}
 	if (pinned && out)
-		fprintf(out, "%s the pinned programs and maps in %s\n",
+		fprintf(out, "%s the pinned programs and maps from %s\n",
 			dry_run ? "would remove" : "removed", config->bpffs);
 	else if (removal.found == 0 && out)
 		fprintf(out, "nothing of microseg is here\n");

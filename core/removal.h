@@ -13,7 +13,8 @@
 #include "core/base/error.h"
 #include "core/config.h"
 
-/* Says a line per finding on `out` (NULL = silent). With `dry_run` removes nothing. */
+/* Says a line per finding on `out` (NULL = silent): "removed WHAT from PLACE", or "would remove
+ * ..." (microsegctl makes JSON of it). With `dry_run` removes nothing. */
 int ms_removal_run(const struct ms_config *config, bool dry_run, FILE *out, struct ms_error *err);
 /* A trial's state directory with the files we put there. */
 void ms_removal_forget_state(const struct ms_config *config);

@@ -78,11 +78,16 @@ static __always_inline void ms_scene_set(struct ms_scene *scene, union ms_contro
 	}
 }
 
-/* An offloaded frame is as many packets as it will be segments. */
+/*
+ * An offloaded frame is as many packets as it will be segments. Its bytes are those of the device's
+ * own counters: wire_len has the headers of all segments, but on the way in no link layer header.
+ */
 static __always_inline void ms_scene_measure(struct ms_scene *scene, const struct __sk_buff *skb)
 {
+	__u32 wire_len = skb->wire_len, len = skb->len;
+
 	scene->packets = skb->gso_segs ?: 1;
-	scene->bytes = skb->wire_len;
+	scene->bytes = wire_len > len ? wire_len : len;
 }
 
 static __always_inline const struct ms_group *ms_scene_group(const struct ms_scene *scene)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status, stats, version, panic, cleanup, completion. */
-#define _GNU_SOURCE
+/* status, stats, version, panic, completion. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/cli/command.h"
@@ -79,64 +76,6 @@ int ms_cli_cmd_panic(const struct ms_cli *cli)
 				       cli->options->dry_run);
 
 	return ms_cli_ask_and_show(cli, "panic", parameters, ms_cli_render_panic);
-}
-
-/* ---- cleanup ---- */
-
-/* microsegd as seen from this program, wherever that is: a build tree, an installation. */
-static int find_near(const char *place, char *buf, size_t size)
-{
-	ssize_t length = readlink("/proc/self/exe", buf, size - 1);
-	char *slash;
-
-	if (length < 0)
-		return -errno;
-	buf[length] = '\0';
-	slash = strrchr(buf, '/');
-	if (!slash || (size_t)(slash - buf) + strlen(place) >= size)
-		return -ENOENT;
-	snprintf(slash, size - (size_t)(slash - buf), "%s", place);
-	return access(buf, X_OK) < 0 ? -errno : 0;
-}
-
-/* Removing what a living daemon would at once put back, or worse, half of it: refused. */
-static int refuse_alive(const struct ms_cli *cli)
-{
-	struct ms_error err = MS_ERROR_INIT;
-
-	ms_error_set(&err, -EBUSY,
-		     "microsegd is running: stop it first ('systemctl stop microsegd', or Ctrl-C "
-		     "where it runs), then run cleanup again");
-	return ms_cli_fail(cli, MS_CLI_FAILED, "busy", &err);
-}
-
-int ms_cli_cmd_cleanup(const struct ms_cli *cli)
-{
-	struct ms_cli_client *client = NULL;
-	struct ms_error err = MS_ERROR_INIT;
-	char path[4096];
-	char *words[6] = { (char *)"microsegd", (char *)"--cleanup" };
-	size_t n = 2;
-
-	if (ms_cli_client_open(cli->options->socket, &client) == 0) {
-		ms_cli_client_close(client);
-		return refuse_alive(cli);
-	}
-	if (cli->options->dry_run)
-		words[n++] = (char *)"--dry-run";
-	if (cli->options->bpffs) {
-		words[n++] = (char *)"--bpffs";
-		words[n++] = (char *)cli->options->bpffs;
-	}
-	fflush(NULL);
-	if (find_near("/microsegd", path, sizeof(path)) == 0 ||
-	    find_near("/../sbin/microsegd", path, sizeof(path)) == 0)
-		execv(path, words);
-	execvp("microsegd", words);
-	ms_error_set(&err, -errno,
-		     "microsegd, which does the work, was not found beside "
-		     "microsegctl nor in PATH");
-	return ms_cli_fail(cli, MS_CLI_FAILED, "not_found", &err);
 }
 
 int ms_cli_cmd_completion(const struct ms_cli *cli)

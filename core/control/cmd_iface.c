@@ -100,7 +100,8 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 struct listing {
 	struct ms_control_stream stream;
 	struct ms_manager *manager;
-	struct ms_zone_count *live;
+	struct ms_session_live live; /* counted first, a slice a step */
+	bool counted;
 	json_t *ifaces;    /* of this slice */
 	json_t *warnings;  /* of all, told with the last slice */
 	uint32_t ifindex;  /* the last one told */
@@ -150,14 +151,21 @@ static void list_one(void *user, struct ms_iface_entry *entry)
 	warn_about_stack(listing, entry);
 	if (listing->state && strcmp(listing->state, ms_iface_state_name(entry->state)) != 0)
 		return;
-	json_array_append_new(listing->ifaces, shape_iface(listing->manager, entry, listing->live));
+	json_array_append_new(listing->ifaces,
+			      shape_iface(listing->manager, entry, listing->live.by_zone));
 }
 
 static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
 {
 	struct listing *listing = (struct listing *)stream;
+	int r = 0;
 
 	(void)err;
+	if (!listing->counted)
+		r = ms_session_live_step(ms_manager_dataplane(listing->manager), &listing->live);
+	if (r != 0)
+		return r;
+	listing->counted = true;
 	listing->more = false;
 	listing->ifaces = json_array();
 	ms_iface_set_foreach(ms_manager_ifaces(listing->manager), list_one, listing);
@@ -174,7 +182,7 @@ static void list_end(struct ms_control_stream *stream)
 	struct listing *listing = (struct listing *)stream;
 
 	json_decref(listing->warnings);
-	free(listing->live);
+	free(listing->live.by_zone);
 	free(listing);
 }
 
@@ -199,13 +207,10 @@ int ms_control_cmd_iface_list(struct ms_manager *manager, struct ms_control_call
 		snprintf(listing->state_text, sizeof(listing->state_text), "%s", state);
 		listing->state = listing->state_text;
 	}
-	listing->live = calloc(MS_ZONES_MAX, sizeof(*listing->live));
-	r = listing->live ? ms_session_add_live_counts(ms_manager_dataplane(manager), NULL, 0,
-						       listing->live)
-			  : -ENOMEM;
-	if (r < 0) {
+	listing->live.by_zone = calloc(MS_ZONES_MAX, sizeof(*listing->live.by_zone));
+	if (!listing->live.by_zone) {
 		list_end(&listing->stream);
-		return r;
+		return -ENOMEM;
 	}
 	call->stream = &listing->stream;
 	return 0;

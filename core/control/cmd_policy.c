@@ -102,6 +102,7 @@ int ms_control_cmd_policy_apply(struct ms_manager *manager, struct ms_control_ca
 				json_t **ret_reply, struct ms_error *err)
 {
 	ms_cleanup(ms_free) struct ms_document *documents = NULL;
+	ms_cleanup(free_policy) struct ms_policy *wanted = NULL;
 	struct ms_commit commit = { 0 };
 	struct ms_manager_status status;
 	size_t n_documents;
@@ -119,6 +120,8 @@ int ms_control_cmd_policy_apply(struct ms_manager *manager, struct ms_control_ca
 		r = ms_manager_apply(manager, documents, n_documents, dry_run, &commit, err);
 	else
 		r = ms_manager_reload(manager, dry_run, &commit, err);
+	if (r == 0 && dry_run)
+		r = ms_manager_preview(manager, documents, n_documents, &wanted, err);
 	if (r < 0)
 		return r;
 	ms_manager_status(manager, &status);
@@ -126,7 +129,7 @@ int ms_control_cmd_policy_apply(struct ms_manager *manager, struct ms_control_ca
 	reply = ms_control_shape_commit(&commit, dry_run);
 	if (!reply ||
 	    ms_control_shape_put(reply, "policy_source", json_string(status.policy_source)) < 0 ||
-	    (!dry_run && put_warnings(reply, ms_manager_policy(manager)) < 0))
+	    put_warnings(reply, wanted ? wanted : ms_manager_policy(manager)) < 0)
 		return -ENOMEM;
 	*ret_reply = ms_take_ptr(reply);
 	return 0;

@@ -91,7 +91,8 @@ struct listing {
 	struct ms_manager *manager;
 	const struct ms_policy *policy; /* compared only: it may be gone by the next slice */
 	uint32_t generation;
-	struct ms_slot_count *live;
+	struct ms_session_live live; /* counted first, a slice a step */
+	bool counted;
 	char source[16]; /* "" = all */
 	size_t next;
 };
@@ -108,9 +109,17 @@ static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struc
 {
 	struct listing *listing = (struct listing *)stream;
 	const struct ms_policy *policy = ms_manager_policy(listing->manager);
-	json_auto_t *rules = json_array();
+	json_auto_t *rules = NULL;
 	size_t end;
+	int r = 0;
 
+	if (!listing->counted)
+		r = ms_session_live_step(ms_manager_dataplane(listing->manager), &listing->live);
+	if (r != 0)
+		return r;
+	listing->counted = true;
+	listing->live.by_slot[MS_SLOT_NONE] = (struct ms_slot_count) { 0 };
+	rules = json_array();
 	if (policy != listing->policy || generation_now(listing->manager) != listing->generation)
 		return ms_error_set(err, -EBUSY, "the policy changed while it was listed");
 	end = listing->next + SLICE < policy->n_rules ? listing->next + SLICE : policy->n_rules;
@@ -120,8 +129,8 @@ static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struc
 		if (listing->source[0] &&
 		    strcmp(listing->source, ms_source_name(rule->origin.source)) != 0)
 			continue;
-		if (json_array_append_new(rules,
-					  shape_rule(listing->manager, rule, listing->live)) < 0)
+		if (json_array_append_new(
+			    rules, shape_rule(listing->manager, rule, listing->live.by_slot)) < 0)
 			return -ENOMEM;
 	}
 	*ret_reply = json_pack("{s:O, s:I}", "rules", rules, "generation",
@@ -135,7 +144,7 @@ static void list_end(struct ms_control_stream *stream)
 {
 	struct listing *listing = (struct listing *)stream;
 
-	free(listing->live);
+	free(listing->live.by_slot);
 	free(listing);
 }
 
@@ -158,10 +167,11 @@ int ms_control_cmd_rule_list(struct ms_manager *manager, struct ms_control_call 
 	listing->policy = ms_manager_policy(manager);
 	listing->generation = generation_now(manager);
 	snprintf(listing->source, sizeof(listing->source), "%s", source ? source : "");
-	r = count_live(manager, &listing->live);
-	if (r < 0) {
+	listing->live.n_slots = MS_SLOTS_MAX;
+	listing->live.by_slot = calloc(MS_SLOTS_MAX, sizeof(*listing->live.by_slot));
+	if (!listing->live.by_slot) {
 		list_end(&listing->stream);
-		return r;
+		return -ENOMEM;
 	}
 	call->stream = &listing->stream;
 	return 0;

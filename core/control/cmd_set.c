@@ -15,29 +15,11 @@
 #define SLICE 1024
 #define NS_PER_MS 1000000ULL
 
-/* Is the set named by a rule, and by how many? */
-static int count_rules(const struct ms_policy *policy, const char *set)
-{
-	int count = 0;
-
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const struct ms_rule *rule = &policy->rules[i];
-		bool is_used = false;
-
-		for (size_t j = 0; j < rule->n_from && !is_used; j++)
-			is_used = rule->from[j].set && strcmp(rule->from[j].set, set) == 0;
-		for (size_t j = 0; j < rule->n_to && !is_used; j++)
-			is_used = rule->to[j].set && strcmp(rule->to[j].set, set) == 0;
-		count += is_used;
-	}
-	return count;
-}
-
 static json_t *shape_set(const struct ms_policy *policy, const char *name, size_t members,
 			 const char *origin)
 {
 	return json_pack("{s:s, s:I, s:i, s:s}", "name", name, "members", (json_int_t)members,
-			 "rules", count_rules(policy, name), "origin", origin);
+			 "rules", (int)ms_policy_count_naming(policy, name), "origin", origin);
 }
 
 int ms_control_cmd_set_list(struct ms_manager *manager, struct ms_control_call *call,

@@ -489,6 +489,33 @@ static size_t count_written(const struct ms_policy *policy)
 	return count;
 }
 
+/* An emptied set has no form in a document: an empty list there is an error. */
+static void write_sets(const struct writer *writer, const struct ms_policy *policy)
+{
+	const char *before = writer->json ? ",\n  \"sets\": {\n    " : "sets:\n  ";
+	bool any = false;
+
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct ms_set_def *set = &policy->sets[i];
+
+		if (set->n_members == 0) {
+			if (!writer->json)
+				fprintf(writer->out, "# set %s is empty now\n", set->name);
+			continue;
+		}
+		fputs(before, writer->out);
+		put_text(writer, set->name);
+		fputs(": ", writer->out);
+		put_members(writer, set);
+		if (!writer->json)
+			fputc('\n', writer->out);
+		before = writer->json ? ",\n    " : "  ";
+		any = true;
+	}
+	if (writer->json && any)
+		fputs("\n  }", writer->out);
+}
+
 static void write_yaml(const struct writer *writer, const struct ms_policy *policy)
 {
 	FILE *out = writer->out;
@@ -506,15 +533,7 @@ static void write_yaml(const struct writer *writer, const struct ms_policy *poli
 		put_failsafe(writer, &policy->failsafe);
 		fputc('\n', out);
 	}
-	if (policy->n_sets)
-		fputs("sets:\n", out);
-	for (size_t i = 0; i < policy->n_sets; i++) {
-		fputs("  ", out);
-		put_text(writer, policy->sets[i].name);
-		fputs(": ", out);
-		put_members(writer, &policy->sets[i]);
-		fputc('\n', out);
-	}
+	write_sets(writer, policy);
 	if (count_written(policy))
 		fputs("rules:\n", out);
 	for (size_t i = 0; i < policy->n_rules; i++) {
@@ -545,15 +564,7 @@ static void write_json(const struct writer *writer, const struct ms_policy *poli
 		fputs(",\n  \"failsafe\": ", out);
 		put_failsafe(writer, &policy->failsafe);
 	}
-	if (policy->n_sets)
-		fputs(",\n  \"sets\": {", out);
-	for (size_t i = 0; i < policy->n_sets; i++) {
-		fputs(i ? ",\n    " : "\n    ", out);
-		put_key(writer, policy->sets[i].name);
-		put_members(writer, &policy->sets[i]);
-	}
-	if (policy->n_sets)
-		fputs("\n  }", out);
+	write_sets(writer, policy);
 	if (count_written(policy))
 		fputs(",\n  \"rules\": [", out);
 	for (size_t i = 0; i < policy->n_rules; i++) {

@@ -471,3 +471,20 @@ struct ms_rule *ms_policy_find_rule(const struct ms_policy *policy, const char *
 	}
 	return NULL;
 }
+
+size_t ms_policy_count_naming(const struct ms_policy *policy, const char *set)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const struct ms_rule *rule = &policy->rules[i];
+		bool is_used = false;
+
+		for (size_t j = 0; j < rule->n_from && !is_used; j++)
+			is_used = rule->from[j].set && strcmp(rule->from[j].set, set) == 0;
+		for (size_t j = 0; j < rule->n_to && !is_used; j++)
+			is_used = rule->to[j].set && strcmp(rule->to[j].set, set) == 0;
+		count += is_used;
+	}
+	return count;
+}

@@ -188,6 +188,8 @@ struct ms_policy *ms_policy_copy(const struct ms_policy *policy);
 /* NULL = absent. Linear: for many look-ups use name_index.h. */
 struct ms_group_def *ms_policy_find_group(const struct ms_policy *policy, const char *name);
 struct ms_set_def *ms_policy_find_set(const struct ms_policy *policy, const char *name);
+/* How many rules name the set. */
+size_t ms_policy_count_naming(const struct ms_policy *policy, const char *set);
 struct ms_rule *ms_policy_find_rule(const struct ms_policy *policy, const char *id);
 
 /* Frees what it owns, leaves zeroes. */

@@ -2,8 +2,14 @@
 #include "core/session/session.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "core/base/cleanup.h"
+
+#define LIVE_SLICE 512
 
 /* The request of each class of ICMP query, by family. */
 static uint8_t icmp_request(uint8_t proto, uint16_t class)
@@ -139,16 +145,10 @@ void ms_session_decode(const struct ms_dataplane *dp, const struct ms_session_ra
 	*ret_view = view;
 }
 
-struct live {
-	struct ms_slot_count *by_slot;
-	size_t n_slots;
-	struct ms_zone_count *by_zone;
-};
-
 static bool add_live(void *user, const struct ms_session_raw *raw)
 {
 	const struct ms_session *value = &raw->value;
-	struct live *live = user;
+	struct ms_session_live *live = user;
 	uint32_t slot = value->word & MS_SESS_SLOT_MASK;
 	struct endpoints ends;
 
@@ -174,7 +174,24 @@ static bool add_live(void *user, const struct ms_session_raw *raw)
 int ms_session_add_live_counts(const struct ms_dataplane *dp, struct ms_slot_count *by_slot,
 			       size_t n_slots, struct ms_zone_count *by_zone)
 {
-	struct live live = { .by_slot = by_slot, .n_slots = n_slots, .by_zone = by_zone };
+	struct ms_session_live live = { by_slot, n_slots, by_zone, .cursor = { 0 } };
 
 	return ms_dataplane_session_foreach(dp, add_live, &live);
+}
+
+int ms_session_live_step(struct ms_dataplane *dp, struct ms_session_live *live)
+{
+	ms_cleanup(ms_free) struct ms_session_raw *raws = calloc(LIVE_SLICE, sizeof(*raws));
+	size_t count = 0;
+	bool done = false;
+	int r;
+
+	if (!raws)
+		return -ENOMEM;
+	r = ms_dataplane_session_slice(dp, &live->cursor, raws, LIVE_SLICE, &count, &done);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		add_live(live, &raws[i]);
+	return !done;
 }

@@ -35,6 +35,17 @@ void ms_session_decode(const struct ms_dataplane *dp, const struct ms_session_ra
 int ms_session_add_live_counts(const struct ms_dataplane *dp, struct ms_slot_count *by_slot,
 			       size_t n_slots, struct ms_zone_count *by_zone);
 
+/* The same a slice at a time, for who must not block. What ends meanwhile may be in both this sum
+ * and the folded counters. */
+struct ms_session_live {
+	struct ms_slot_count *by_slot; /* as above, the caller's; all else zeroed at first */
+	size_t n_slots;
+	struct ms_zone_count *by_zone;
+	struct ms_session_cursor cursor;
+};
+/* 1 = there is more, 0 = that was all, or -errno. */
+int ms_session_live_step(struct ms_dataplane *dp, struct ms_session_live *live);
+
 struct ms_session_usage {
 	uint32_t sessions[2], half_open[2];   /* v4, v6, found live at the last full walk */
 	uint32_t sessions_max, half_open_max; /* per family */

@@ -182,6 +182,17 @@ int ms_runtime_set_remove(struct ms_runtime *runtime, const char *name,
 	return 0;
 }
 
+void ms_runtime_forget_set(struct ms_runtime *runtime, const char *name)
+{
+	struct ms_runtime_set *set = ms_runtime_find_set(runtime, name);
+
+	if (!set)
+		return;
+	free(set->name);
+	free(set->members);
+	*set = runtime->sets[--runtime->n_sets];
+}
+
 size_t ms_runtime_expire_members(struct ms_runtime *runtime, int64_t now_ms)
 {
 	size_t expired = 0;

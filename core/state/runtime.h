@@ -50,6 +50,8 @@ int ms_runtime_set_add(struct ms_runtime *runtime, const char *set, const struct
 /* -ENOENT if the set has no such member. An emptied set stays: rules may name it. */
 int ms_runtime_set_remove(struct ms_runtime *runtime, const char *set,
 			  const struct ms_cidr *member);
+/* An emptied set goes, too; nothing if there is none of that name. */
+void ms_runtime_forget_set(struct ms_runtime *runtime, const char *set);
 /* Forgets members that expired before `now_ms`. Returns how many. */
 size_t ms_runtime_expire_members(struct ms_runtime *runtime, int64_t now_ms);
 /* The earliest member expiry still to come, 0 = none. */

@@ -326,6 +326,55 @@ START_TEST(a_members_end_does_not_take_the_files_member_along)
 }
 END_TEST
 
+static size_t count_sets(const char *name)
+{
+	json_auto_t *sets = ms_ctl(microsegd, "set", "list", NULL);
+
+	return ms_ctl_count(sets, "sets", "name", name);
+}
+
+START_TEST(an_emptied_set_goes_when_no_rule_names_it)
+{
+	char rule[MS_CTL_ID], text[2048];
+
+	ms_ctl_do(microsegd, "set", "add", "some", "10.3.0.2", NULL);
+	ms_ctl_rule_add(microsegd, rule, "--to", "set:some", "deny", NULL);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ms_ctl_do(microsegd, "set", "del", "some", "10.3.0.2", NULL);
+	/* The rule stays and matches nothing; what is shown can be read again but for that. */
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, SOON), 0);
+	ck_assert_uint_eq(count_sets("some"), 1);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "show", "--source",
+				       "runtime", "-o", "yaml", NULL),
+			 0);
+	ck_assert_ptr_nonnull(strstr(text, "# set some is empty now\n"));
+	ck_assert_ptr_null(strstr(text, "[]"));
+	ms_ctl_do(microsegd, "set", "add", "some", "10.3.0.2", NULL);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ms_ctl_rule_del(microsegd, rule);
+	ms_ctl_do(microsegd, "set", "del", "some", "10.3.0.2", "--dry-run", NULL);
+	ck_assert_uint_eq(count_sets("some"), 1);
+	ms_ctl_do(microsegd, "set", "del", "some", "10.3.0.2", NULL);
+	ck_assert_uint_eq(count_sets("some"), 0);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--to",
+				       "set:some", "deny", NULL),
+			 1);
+}
+END_TEST
+
+START_TEST(a_dry_run_of_apply_warns_like_apply)
+{
+	json_auto_t *tried = NULL, *applied = NULL;
+
+	ms_proc_write_policy(microsegd, "20-none.yaml",
+			     "version: 1\nfailsafe: { in: [], out: [] }\n");
+	tried = ms_ctl(microsegd, "policy", "apply", "--dry-run", NULL);
+	ck_assert_uint_gt(json_array_size(ms_ctl_at(tried, "0.warnings")), 0);
+	applied = ms_ctl(microsegd, "policy", "apply", NULL);
+	ck_assert(json_equal(ms_ctl_at(tried, "0.warnings"), ms_ctl_at(applied, "0.warnings")));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/basic");
@@ -344,6 +393,8 @@ int main(void)
 	tcase_add_loop_test(tcase, panic_everywhere_ends_that_of_a_group, 0, 2);
 	tcase_add_test(tcase, a_set_is_named_as_a_file_could_name_it);
 	tcase_add_test(tcase, a_members_end_does_not_take_the_files_member_along);
+	tcase_add_test(tcase, an_emptied_set_goes_when_no_rule_names_it);
+	tcase_add_test(tcase, a_dry_run_of_apply_warns_like_apply);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

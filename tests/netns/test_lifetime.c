@@ -145,6 +145,24 @@ START_TEST(cleanup_of_the_cli_removes_every_trace_of_a_dead_daemon)
 }
 END_TEST
 
+START_TEST(cleanup_says_as_json_what_it_removes)
+{
+	json_auto_t *would = NULL, *did = NULL, *again = NULL;
+
+	ms_proc_start(microsegd, NULL);
+	ms_proc_stop(microsegd);
+	would = ms_ctl(microsegd, "cleanup", "--bpffs", PINS, "--dry-run", NULL);
+	expect_enforced();
+	did = ms_ctl(microsegd, "cleanup", "--bpffs", PINS, NULL);
+	expect_no_trace();
+	ck_assert_ptr_nonnull(ms_ctl_find(did, "removed", "from", "veth-a"));
+	ck_assert_ptr_nonnull(ms_ctl_find(did, "removed", "from", PINS));
+	ck_assert(json_equal(ms_ctl_at(would, "0.removed"), ms_ctl_at(did, "0.removed")));
+	again = ms_ctl(microsegd, "cleanup", "--bpffs", PINS, NULL);
+	ck_assert_uint_eq(json_array_size(ms_ctl_at(again, "0.removed")), 0);
+}
+END_TEST
+
 START_TEST(cleanup_of_the_daemon_removes_every_trace)
 {
 	ms_proc_start(microsegd, NULL);
@@ -339,6 +357,7 @@ int main(void)
 	tcase_add_test(tcase, a_restart_takes_over_and_leaves_one_program_per_hook);
 	tcase_add_test(tcase, stop_says_how_to_remove_it);
 	tcase_add_test(tcase, cleanup_of_the_cli_removes_every_trace_of_a_dead_daemon);
+	tcase_add_test(tcase, cleanup_says_as_json_what_it_removes);
 	tcase_add_test(tcase, cleanup_of_the_daemon_removes_every_trace);
 	tcase_add_test(tcase, a_trial_cleans_up_when_it_ends);
 	tcase_add_test(tcase, cleanup_leaves_what_is_not_ours);

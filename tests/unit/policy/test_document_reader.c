@@ -197,6 +197,7 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("policy/document_reader");
 	TCase *tcase = tcase_create("limits");
 
+	tcase_set_timeout(tcase, 60); /* a machine may be busy */
 	tcase_add_loop_test(tcase, depth_ends_at_the_limit, 0, 2);
 	tcase_add_loop_test(tcase, brackets_without_end_are_not_followed, 0, 2);
 	tcase_add_test(tcase, a_line_of_yaml_has_a_limit_and_one_of_json_none);

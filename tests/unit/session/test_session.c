@@ -2,6 +2,7 @@
 #include "core/session/session.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -248,6 +249,25 @@ START_TEST(live_counts_are_added_to_what_is_there)
 }
 END_TEST
 
+START_TEST(live_counts_come_a_slice_at_a_time)
+{
+	static struct ms_slot_count by_slot[MS_SLOTS_MAX];
+	struct ms_session_live live = { .by_slot = by_slot, .n_slots = MS_SLOTS_MAX };
+	struct ms_dataplane some = dp;
+
+	for (size_t i = 0; i < 3; i++)
+		some.sessions[i] = session(MS_SESS_REPLIED);
+	some.n_sessions = 3;
+	some.per_slice = 2;
+	ck_assert_int_eq(ms_session_live_step(&some, &live), 1);
+	ck_assert_uint_eq(by_slot[77].packets, 26);
+	ck_assert_int_eq(ms_session_live_step(&some, &live), 0);
+	ck_assert_uint_eq(by_slot[77].packets, 39);
+	some.slice_error = -EIO;
+	ck_assert_int_eq(ms_session_live_step(&some, &live), -EIO);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("session/session");
@@ -261,6 +281,7 @@ int main(void)
 	tcase_add_test(tcase, ipv6_is_read_from_its_own_key);
 	tcase_add_test(tcase, a_forgotten_epoch_has_no_generation);
 	tcase_add_test(tcase, live_counts_are_added_to_what_is_there);
+	tcase_add_test(tcase, live_counts_come_a_slice_at_a_time);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

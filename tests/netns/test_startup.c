@@ -6,6 +6,7 @@
  * seen.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/ctl.h"
@@ -112,6 +113,19 @@ static void expect_all_to_advance(void)
 	ck_assert_msg(ms_netns_wait(all_have_advanced, goals, 30), "a connection stands still");
 }
 
+/* What programs on clsact hooks have dropped, from the kernel. How long an answer took, or whether
+ * TCP sent it twice, would tell of the machine's load as well. */
+static unsigned long long dropped_by_hooks(void)
+{
+	char text[32];
+
+	ms_netns_read_command(text, sizeof(text),
+			      "tc -s -j qdisc show | jq '[.[] | select(.kind == \"clsact\") | "
+			      ".drops] | if length == 0 then error(\"no clsact\") else add end'");
+	ck_assert_str_ne(text, "");
+	return strtoull(text, NULL, 10);
+}
+
 START_TEST(no_live_connection_loses_a_packet)
 {
 	make_machine();
@@ -121,12 +135,11 @@ START_TEST(no_live_connection_loses_a_packet)
 	ms_proc_write_policy(microsegd, "10-test.yaml", policies[_i].policy);
 	ms_proc_start(microsegd, NULL);
 	expect_all_to_advance();
-	for (int i = 0; i < PATHS * PER_PATH; i++) {
-		ck_assert_msg(pumps[i]->stalls == 0, "%s: path %d stalled", policies[_i].name,
-			      i / PER_PATH);
-		ck_assert_int_eq(pumps[i]->error, 0);
-	}
+	for (int i = 0; i < PATHS * PER_PATH; i++)
+		ck_assert_msg(pumps[i]->error == 0, "%s: path %d: %s", policies[_i].name,
+			      i / PER_PATH, strerror(pumps[i]->error));
 	ck_assert_int_eq(ms_ctl_stat(microsegd, "dropped"), 0);
+	ck_assert_uint_eq(dropped_by_hooks(), 0);
 	/* Every one of them is known by now, on each interface that it crosses:
 	 * lo 1, veth-a 1, two ports of the bridge, veth-a and veth-c. */
 	ck_assert_int_ge(ms_ctl_stat(microsegd, "new_session"), PER_PATH * 6);
@@ -152,6 +165,7 @@ START_TEST(a_live_connection_that_the_policy_denies_ends)
 	json_decref(ms_ctl_event(microsegd, "default/work/out", "deny"));
 	pumps[0]->rounds = 0;
 	ck_assert(!ms_traffic_pump_advances(pumps[0], 5));
+	ck_assert_uint_gt(dropped_by_hooks(), 0);
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -135,7 +135,7 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
 		r = ms_committer_load(manager->committer, next.merged, manager->generation + 1,
 				      &half, err);
 	/* A daemon that does not start protects no new interface: what once fitted fits again. */
-	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next) == 0 &&
+	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next, NULL) == 0 &&
 	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
 			      NULL) == 0)
 		r = fallback = 1;

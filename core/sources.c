@@ -136,7 +136,9 @@ static int builtin_documents(const struct ms_config *config, struct ms_documents
 static int may_use_builtin(const struct ms_sources *sources, bool is_there, struct ms_error *err)
 {
 	const struct ms_config *config = sources->config;
+	struct ms_error damage = MS_ERROR_INIT;
 	struct ms_documents before;
+	int r;
 
 	if (config->n_interfaces)
 		return 0;
@@ -144,15 +146,22 @@ static int may_use_builtin(const struct ms_sources *sources, bool is_there, stru
 		return ms_error_set(err, -ENOENT,
 				    "no policy in %s: there is no such file or folder",
 				    config->policy);
-	if (sources->state &&
-	    ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &before, NULL) == 0) {
-		ms_documents_fini(&before);
-		return ms_error_set(err, -ENOENT,
-				    "no policy in %s, where there was one: the last good one stays "
-				    "in force",
-				    config->policy);
-	}
-	return 0;
+	if (!sources->state)
+		return 0;
+	r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &before, &damage);
+	if (r == -ENOENT)
+		return 0;
+	/* There was one, if it cannot be read any more. */
+	if (r < 0)
+		return ms_error_set(err, r,
+				    "no policy in %s, where there was one: %s. Put a policy there, "
+				    "or move that file away if nothing shall be blocked",
+				    config->policy, damage.message);
+	ms_documents_fini(&before);
+	return ms_error_set(err, -ENOENT,
+			    "no policy in %s, where there was one: the last good one stays in "
+			    "force",
+			    config->policy);
 }
 
 int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,
@@ -284,10 +293,11 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
 	*next = (struct ms_sources_next) { 0 };
 }
 
-int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next)
+int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,
+			 struct ms_error *err)
 {
 	struct ms_documents saved;
-	int r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, NULL);
+	int r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, err);
 
 	if (r < 0)
 		return r;
@@ -295,15 +305,26 @@ int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *nex
 	next->documents = saved;
 	next->documents_changed = true;
 	next->applied = next->builtin = false;
-	r = ms_sources_merge(sources, next, NULL);
+	r = ms_sources_merge(sources, next, err);
 	/* Not a change: what is on disk is what an operator must mend. */
 	next->documents_changed = false;
 	return r;
 }
 
+/* Nothing can stand in for what was refused: both are to be mended, so both are said. */
+static void add_reason(struct ms_error *err, const struct ms_error *why)
+{
+	size_t used = err ? strlen(err->message) : 0;
+
+	if (used && why->message[0] && !strstr(err->message, why->message))
+		snprintf(err->message + used, sizeof(err->message) - used,
+			 "; the last good policy cannot stand in: %s", why->message);
+}
+
 int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
 		       struct ms_error *err)
 {
+	struct ms_error why = MS_ERROR_INIT;
 	struct ms_documents saved;
 	struct ms_sources_next next;
 	int r = ms_sources_begin(sources, &next);
@@ -319,9 +340,10 @@ int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_n
 	}
 	if (r == 0)
 		r = ms_sources_merge(sources, &next, err);
-	if (r < 0 && ms_sources_fall_back(sources, &next) == 0)
+	if (r < 0 && ms_sources_fall_back(sources, &next, &why) == 0)
 		r = 1;
 	if (r < 0) {
+		add_reason(err, &why);
 		ms_sources_next_fini(&next);
 		return r;
 	}

@@ -39,14 +39,16 @@ struct ms_sources *ms_sources_free(struct ms_sources *sources);
 
 /*
  * What holds at start: the applied documents if there are any, else the directory. If they are
- * refused, `err` says why and `next` is made of the last good documents instead (returns 1), or of
- * none if there are none (negative).
+ * refused or cannot be read, `err` says why and `next` is made of the last good documents instead
+ * (returns 1). If there are none or they cannot be read either, it is negative: only a machine that
+ * never had a policy gets the built-in one.
  */
 int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
 		       struct ms_error *err);
 /* Makes `next` of the last good documents: for when it merged, but the datapath cannot hold it.
  * Negative: there are none, or they are refused too; `next` can only be dropped then. */
-int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next);
+int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,
+			 struct ms_error *err);
 
 /* A copy of what is in force, to be changed; then exactly one of take/fini. */
 int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next);

@@ -28,6 +28,8 @@ struct ms_state *ms_state_close(struct ms_state *state);
 int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err);
 int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime);
 
+/* -ENOENT, without a sentence, if and only if the file is absent; anything else is a file that
+ * cannot be read or is damaged. */
 enum ms_state_documents { MS_STATE_APPLIED, MS_STATE_LAST_GOOD };
 int ms_state_load_documents(struct ms_state *state, enum ms_state_documents which,
 			    struct ms_documents *ret_documents, struct ms_error *err);

@@ -582,7 +582,8 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 		 ms_committer_engine(manager->committer));
 	snprintf(status.session_table, sizeof(status.session_table), "lru_hash");
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
-	status.degraded = manager->last_error[0] || status.pins_problem[0] ||
+	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
+	status.degraded = manager->last_error[0] || status.pins_problem[0] || status.unsaved[0] ||
 			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
 			  counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;

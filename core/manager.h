@@ -71,6 +71,7 @@ struct ms_manager_status {
 	char engine[32];        /* classifier */
 	char session_table[16]; /* "lru_hash" */
 	uint32_t repairs;
+	char unsaved[384];      /* in force but not on disk, and why; "" = all is */
 	char pins_problem[384]; /* somebody hid or removed our pins, "" = they are where they were
 				 */
 	bool degraded;          /* anything not as desired */
@@ -125,7 +126,8 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);
-/* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. */
+/* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. The
+ * one change that a full disk does not refuse: returns 1 if it is in force but not saved. */
 int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char *group,
 		     struct ms_error *err);
 /* What this group alone was told. */

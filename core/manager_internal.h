@@ -48,6 +48,7 @@ struct ms_manager {
 	dev_t pins_dev; /* the pin folder as it was at start */
 	ino_t pins_ino;
 	char pins_problem[384];
+	char unsaved[384]; /* why something in force is not on disk, "" = all is */
 
 	struct ms_list listeners;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
@@ -61,6 +62,8 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */
 int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
 		      struct ms_commit *ret_commit, struct ms_error *err);
+/* Tries again to save what could not be; -errno, 0 also if there is nothing. */
+int ms_manager_save_rest(struct ms_manager *manager);
 /* manager_set.c: runtime members whose time is over go, from disk and from the datapath. */
 void ms_manager_clear_members(struct ms_manager *manager);
 /* Arms the timer for the next rule or member that expires. */

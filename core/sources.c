@@ -268,8 +268,7 @@ static int save_documents(struct ms_sources *sources, const struct ms_sources_ne
 	return ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
 }
 
-int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
-		    struct ms_error *err)
+static int save(struct ms_sources *sources, struct ms_sources_next *next)
 {
 	int r = 0;
 
@@ -277,10 +276,24 @@ int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *ne
 		r = save_documents(sources, next);
 	if (r == 0 && next->runtime_changed)
 		r = ms_state_save_runtime(sources->state, &next->runtime);
+	if (r == 0)
+		next->documents_changed = next->runtime_changed = false;
+	return r;
+}
+
+int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err)
+{
+	int r = save(sources, next);
+
 	if (r < 0)
 		return ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
 				    sources->config->state_dir, strerror(-r));
 	return 0;
+}
+
+int ms_sources_save_rest(struct ms_sources *sources)
+{
+	return save(sources, &sources->now);
 }
 
 void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
@@ -289,7 +302,6 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
 	*ret_old = ms_take_ptr(sources->now.merged);
 	ms_sources_next_fini(&sources->now);
 	sources->now = *next;
-	sources->now.documents_changed = sources->now.runtime_changed = false;
 	*next = (struct ms_sources_next) { 0 };
 }
 
@@ -420,26 +432,46 @@ static int refresh_sets(struct ms_policy *merged, const struct ms_policy *runtim
 	return 0;
 }
 
-int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
-			       struct ms_error *err)
+/* `*ret_saved` = 0 or -errno of the save; `must_save` makes that the result, with nothing changed.
+ */
+static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime, bool must_save,
+			   int *ret_saved)
 {
 	struct ms_policy *policy;
-	int r = ms_runtime_policy(runtime, wall_ms(), &policy);
+	int saved, r = ms_runtime_policy(runtime, wall_ms(), &policy);
 
 	if (r < 0)
 		return r;
-	r = ms_state_save_runtime(sources->state, runtime);
-	if (r < 0) {
+	saved = ms_state_save_runtime(sources->state, runtime);
+	*ret_saved = saved;
+	if (saved < 0 && must_save) {
 		ms_policy_free(policy);
-		return ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
-				    sources->config->state_dir, strerror(-r));
+		return saved;
 	}
 	ms_runtime_fini(&sources->now.runtime);
 	sources->now.runtime = *runtime;
 	*runtime = (struct ms_runtime) { 0 };
 	ms_policy_free(sources->now.runtime_policy);
 	sources->now.runtime_policy = policy;
+	sources->now.runtime_changed = saved < 0;
 	return refresh_sets(sources->now.merged, policy);
+}
+
+int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+			       struct ms_error *err)
+{
+	int saved = 0, r = replace_runtime(sources, runtime, true, &saved);
+
+	if (saved < 0)
+		return ms_error_set(err, saved, "cannot save to %s: %s; nothing was changed",
+				    sources->config->state_dir, strerror(-saved));
+	return r;
+}
+
+int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+				 int *ret_saved)
+{
+	return replace_runtime(sources, runtime, false, ret_saved);
 }
 
 int ms_sources_check(const struct ms_config *config, struct ms_error *err)

@@ -24,8 +24,8 @@ struct ms_sources_next {
 	struct ms_documents documents;
 	bool applied; /* the documents are a client's, not the directory's */
 	bool builtin; /* there is no directory: the embedded policy */
-	bool documents_changed, runtime_changed;
-	struct ms_runtime runtime; /* edit freely before merge */
+	bool documents_changed, runtime_changed; /* against what is on disk */
+	struct ms_runtime runtime;               /* edit freely before merge */
 	struct ms_policy *files;
 	struct ms_policy *runtime_policy;
 	struct ms_policy *merged;
@@ -60,9 +60,11 @@ int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_docum
 /* Parses and merges; `next->merged` is complete on success. */
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err);
-/* On disk when it returns. */
-int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
-		    struct ms_error *err);
+/* On disk when it returns, and marked as unchanged. On failure it may still be taken: then it is
+ * in force but not on disk until ms_sources_save_rest(). */
+int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err);
+/* Saves what is in force and could not be saved; -errno. */
+int ms_sources_save_rest(struct ms_sources *sources);
 /* `next` is in force; its contents move, `*ret_old` gets the merged policy that was (may be NULL;
  * the caller frees it when nothing borrows from it any more). */
 void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
@@ -79,6 +81,10 @@ char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t si
 /* Replaces runtime changes that need no merge (members in place): saves, then holds. */
 int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 			       struct ms_error *err);
+
+/* The same for what must hold even if it cannot be saved; `*ret_saved` = 0 or -errno of that. */
+int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+				 int *ret_saved);
 
 /* Reads the policy of `config` and merges it, for --check-config. Needs no daemon, no state. */
 int ms_sources_check(const struct ms_config *config, struct ms_error *err);

@@ -220,4 +220,12 @@ void ms_cli_render_panic(const struct ms_cli_style *style, const json_t *reply)
 		fprintf(style->out, " until 'microsegctl panic off%s%s'", *group ? " --group " : "",
 			group);
 	fputc('\n', style->out);
+	if (!json_is_false(json_object_get(reply, "saved")))
+		return;
+	ms_cli_style_begin(style, MS_CLI_BAD);
+	fputs("It could not be saved and ends with a restart of the daemon or a reboot: "
+	      "'microsegctl status' says why",
+	      style->out);
+	ms_cli_style_end(style, MS_CLI_BAD);
+	fputc('\n', style->out);
 }

@@ -107,6 +107,8 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 			    status->generation_desired, status->generation_applied);
 	if (status->pins_problem[0])
 		add_problem(problems, "%s", status->pins_problem);
+	if (status->unsaved[0])
+		add_problem(problems, "%s", status->unsaved);
 	if (status->panic != MS_PANIC_OFF)
 		add_problem(problems, "panic %s is in force", panic_names[status->panic]);
 	if (status->degraded && json_array_size(problems) == 0)
@@ -301,7 +303,7 @@ int ms_control_cmd_panic(struct ms_manager *manager, struct ms_control_call *cal
 		r = ms_manager_panic(manager, (enum ms_panic)panic, group, err);
 	if (r < 0)
 		return r;
-	*ret_reply =
-		json_pack("{s:s, s:s?, s:b}", "state", state, "group", group, "dry_run", dry_run);
+	*ret_reply = json_pack("{s:s, s:s?, s:b, s:b}", "state", state, "group", group, "saved",
+			       r == 0, "dry_run", dry_run);
 	return *ret_reply ? 0 : -ENOMEM;
 }

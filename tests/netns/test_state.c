@@ -160,6 +160,99 @@ START_TEST(damaged_runtime_changes_stop_the_start)
 }
 END_TEST
 
+/* ---- full ---- */
+
+static void fill(void)
+{
+	ms_netns_run_command("! cat /dev/zero 2>/dev/null >%s/state/ballast", microsegd->dir);
+}
+
+static void make_room(void)
+{
+	ms_netns_run_command("rm %s/state/ballast", microsegd->dir);
+}
+
+/* The state directory on a disk of its own, with a policy in force. */
+static void setup_small(void)
+{
+	setup();
+	ms_netns_run_command("mkdir -m 700 %s/state && "
+			     "mount -t tmpfs -o size=64k,mode=700 small %s/state",
+			     microsegd->dir, microsegd->dir);
+	ms_proc_start(microsegd, NULL);
+}
+
+static bool all_is_saved(void *user)
+{
+	(void)user;
+	return !has_problem("cannot save");
+}
+
+START_TEST(a_full_disk_does_not_keep_the_daemon_from_starting)
+{
+	ms_proc_stop(microsegd);
+	fill();
+	/* With what is pinned, and as after a reboot. */
+	for (int i = 0; i < 2; i++) {
+		ms_proc_start(microsegd, NULL);
+		expect_enforced();
+		ck_assert(has_problem("cannot save"));
+		ck_assert(has_problem("No space left on device"));
+		ck_assert(ms_proc_logged(microsegd, "cannot save"));
+		ms_proc_stop(microsegd);
+		ms_netns_run_command(MS_TEST_BIN_DIR "/microsegctl cleanup --bpffs " PINS);
+	}
+	ms_proc_start(microsegd, NULL);
+	make_room();
+	ck_assert_msg(ms_netns_wait(all_is_saved, NULL, 30), "it is never saved");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* The numbers that sessions carry must not come again, whatever the disk remembers. */
+START_TEST(a_full_disk_repeats_no_generation)
+{
+	json_int_t before = 0;
+
+	for (int i = 0; i < 3; i++) {
+		json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+		ck_assert_int_gt(ms_ctl_int(status, "0.generation_applied"), before);
+		before = ms_ctl_int(status, "0.generation_applied");
+		ms_proc_stop(microsegd);
+		if (i == 0)
+			fill();
+		ms_proc_start(microsegd, NULL);
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last)
+{
+	char text[1024];
+
+	fill();
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "panic", "closed", NULL), 4);
+	ck_assert_int_eq(reach(80, GONE), -ETIMEDOUT);
+	ck_assert(has_problem("cannot save"));
+	ck_assert(has_problem("panic closed is in force"));
+	/* Any other change is refused. */
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--dport",
+				       "82", "--proto", "tcp", "deny", NULL),
+			 1);
+	/* Saved as soon as there is room: then it outlives the daemon. */
+	make_room();
+	ck_assert_msg(ms_netns_wait(all_is_saved, NULL, 30), "it is never saved");
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, NULL);
+	ck_assert_int_eq(reach(80, GONE), -ETIMEDOUT);
+	ms_ctl_do(microsegd, "panic", "off", NULL);
+	expect_enforced();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/state");
@@ -173,6 +266,13 @@ int main(void)
 	tcase_add_test(tcase, with_a_bad_policy_both_are_named);
 	tcase_add_test(tcase, damaged_applied_documents_leave_the_last_good_ones);
 	tcase_add_test(tcase, damaged_runtime_changes_stop_the_start);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("full");
+	tcase_add_checked_fixture(tcase, setup_small, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, a_full_disk_does_not_keep_the_daemon_from_starting);
+	tcase_add_test(tcase, a_full_disk_repeats_no_generation);
+	tcase_add_test(tcase, panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -101,7 +101,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	if (r == 0)
 		r = ms_state_save_generation(manager->state, manager->generation + 1);
 	if (r < 0)
-		ms_error_set(err, r, "cannot save the generation's number in %s: %s",
+		ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
 			     manager->config->state_dir, strerror(-r));
 	else
 		r = ms_sources_save(manager->sources, next, err);
@@ -116,6 +116,8 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 	ms_policy_free(old);
 	ms_manager_plan_expiry(manager);
+	if (r == 0)
+		r = ms_sources_settle(manager->sources);
 	if (r < 0)
 		note_unsaved(manager, r);
 	return 0;

@@ -17,6 +17,7 @@ struct ms_sources {
 	const struct ms_config *config;
 	struct ms_state *state;
 	struct ms_sources_next now; /* what is in force */
+	bool staged;                /* last-good.json waits for its rename */
 };
 
 static int64_t wall_ms(void)
@@ -254,18 +255,52 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 	return 0;
 }
 
+/*
+ * Two files change, and either may fail, or the machine may stop in between. The order:
+ *
+ * 1. last-good.json is written beside its old self. All the room that it needs is had by now; to
+ *    stop here is to have changed nothing.
+ * 2. applied.json is replaced, or removed. This is the change: a start from here on reads the new
+ *    documents, which were merged and loaded before. Should the directory have gone bad by that
+ *    start, it falls back to what was in force until now. If this step fails, 1 is undone and
+ *    nothing was changed.
+ * 3. The policy comes in force (ms_committer_publish()).
+ * 4. last-good.json is renamed. A start between 3 and 4 reads the new documents as after 2, and
+ *    then does 4 itself. A rename that fails is no failed command, since the policy is in force and
+ *    a start finds it: it is something unsaved, which is said and tried again.
+ *
+ * So what was refused is never a fallback, and what was answered with success always is.
+ */
 static int save_documents(struct ms_sources *sources, const struct ms_sources_next *next)
 {
 	int r = 0;
 
-	/* What a start reads first comes last: if anything fails before, nothing was changed. */
 	if (!next->builtin)
-		r = ms_state_save_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
+		r = ms_state_stage_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
 	if (r < 0)
 		return r;
 	if (next->applied)
-		return ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
-	return ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
+		r = ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
+	else
+		r = ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
+	if (r == 0)
+		sources->staged = !next->builtin;
+	else if (!next->builtin)
+		ms_state_unstage_documents(sources->state, MS_STATE_LAST_GOOD);
+	return r;
+}
+
+int ms_sources_settle(struct ms_sources *sources)
+{
+	int r;
+
+	if (!sources->staged)
+		return 0;
+	sources->staged = false;
+	r = ms_state_settle_documents(sources->state, MS_STATE_LAST_GOOD);
+	if (r < 0)
+		sources->now.documents_changed = true;
+	return r;
 }
 
 static int save(struct ms_sources *sources, struct ms_sources_next *next)
@@ -293,7 +328,9 @@ int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, st
 
 int ms_sources_save_rest(struct ms_sources *sources)
 {
-	return save(sources, &sources->now);
+	int r = save(sources, &sources->now);
+
+	return r < 0 ? r : ms_sources_settle(sources);
 }
 
 void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,

@@ -60,9 +60,12 @@ int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_docum
 /* Parses and merges; `next->merged` is complete on success. */
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err);
-/* On disk when it returns, and marked as unchanged. On failure it may still be taken: then it is
- * in force but not on disk until ms_sources_save_rest(). */
+/* A start finds it when it returns, and marked as unchanged. On failure it may still be taken: then
+ * it is in force but not on disk until ms_sources_save_rest(). */
 int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err);
+/* After `next` was taken: from now on it is what a start falls back to. -errno: not yet, see
+ * ms_sources_save_rest(). */
+int ms_sources_settle(struct ms_sources *sources);
 /* Saves what is in force and could not be saved; -errno. */
 int ms_sources_save_rest(struct ms_sources *sources);
 /* `next` is in force; its contents move, `*ret_old` gets the merged policy that was (may be NULL;

@@ -132,8 +132,8 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 	return 0;
 }
 
-int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
-			    const struct ms_documents *documents)
+int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+			     const struct ms_documents *documents)
 {
 	json_auto_t *root = json_array();
 	ms_cleanup(ms_free) char *text = NULL;
@@ -150,7 +150,25 @@ int ms_state_save_documents(struct ms_state *state, enum ms_state_documents whic
 	text = json_dumps(root, JSON_INDENT(1));
 	if (!text)
 		return -ENOMEM;
-	return ms_state_file_write(state->dir_fd, document_files[which], text, strlen(text));
+	return ms_state_file_stage(state->dir_fd, document_files[which], text, strlen(text));
+}
+
+int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which)
+{
+	return ms_state_file_settle(state->dir_fd, document_files[which]);
+}
+
+void ms_state_unstage_documents(struct ms_state *state, enum ms_state_documents which)
+{
+	ms_state_file_unstage(state->dir_fd, document_files[which]);
+}
+
+int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
+			    const struct ms_documents *documents)
+{
+	int r = ms_state_stage_documents(state, which, documents);
+
+	return r < 0 ? r : ms_state_settle_documents(state, which);
 }
 
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which)

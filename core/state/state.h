@@ -35,6 +35,11 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 			    struct ms_documents *ret_documents, struct ms_error *err);
 int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
 			    const struct ms_documents *documents);
+/* The same in two halves; after the first, what is loaded is what was. */
+int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+			     const struct ms_documents *documents);
+int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which);
+void ms_state_unstage_documents(struct ms_state *state, enum ms_state_documents which);
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which);
 
 uint32_t ms_state_load_generation(struct ms_state *state); /* 0 = none yet */

@@ -160,6 +160,46 @@ START_TEST(damaged_runtime_changes_stop_the_start)
 }
 END_TEST
 
+/* ---- refused ---- */
+
+static const char opening[] =
+	"version: 1\n"
+	"groups: [{ name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }]\n";
+
+/* A command that could not write its second file said "nothing was changed" and had the first one
+ * changed: with a directory gone bad, the next start put the refused documents in force. */
+START_TEST(refused_documents_are_not_what_a_start_falls_back_to)
+{
+	char text[1024], path[256];
+
+	ms_proc_start(microsegd, NULL);
+	snprintf(path, sizeof(path), "%s/open.yaml", microsegd->dir);
+	ms_proc_write_policy(microsegd, "../open.yaml", opening);
+	/* No rename goes over a folder, nor does a file go into its place. */
+	ms_netns_run_command("mkdir %s/state/%s", microsegd->dir,
+			     _i ? "applied.json" : ".applied.json.new");
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", path, NULL), 1);
+	ck_assert_msg(strstr(text, "nothing was changed") != NULL, "%s", text);
+	expect_enforced();
+	ms_netns_run_command("rmdir %s/state/.applied.json.new %s/state/applied.json 2>/dev/null; "
+			     "test ! -e %s/state/.last-good.json.new",
+			     microsegd->dir, microsegd->dir, microsegd->dir);
+	ms_proc_stop(microsegd);
+	ms_proc_write_policy(microsegd, "20-bad.yaml",
+			     "version: 1\nrules: [{ id: x, action: drop }]\n");
+	ms_proc_start(microsegd, NULL);
+	expect_enforced();
+	/* The twin: what was not refused is. */
+	ms_ctl_do(microsegd, "policy", "apply", path, NULL);
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("rm %s/state/applied.json", microsegd->dir);
+	ms_proc_start(microsegd, NULL);
+	ck_assert_int_eq(reach(81, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- full ---- */
 
 static void fill(void)
@@ -266,6 +306,11 @@ int main(void)
 	tcase_add_test(tcase, with_a_bad_policy_both_are_named);
 	tcase_add_test(tcase, damaged_applied_documents_leave_the_last_good_ones);
 	tcase_add_test(tcase, damaged_runtime_changes_stop_the_start);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("refused");
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, refused_documents_are_not_what_a_start_falls_back_to, 0, 2);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("full");
 	tcase_add_checked_fixture(tcase, setup_small, NULL);

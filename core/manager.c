@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,38 +19,6 @@
 #define VERIFY_MS 30000
 #define CHECK_MS 200 /* somebody touched a hook: look soon, and once for a burst */
 #define SECOND_MS 1000
-
-/* ---- one daemon per network namespace ---- */
-
-/* An abstract socket belongs to its network namespace and goes with its last holder, however that
- * dies. Nobody listens on it. */
-static int take_lock(int *ret_fd, struct ms_error *err)
-{
-	static const char name[] = "\0microseg/daemon";
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	ms_cleanup(ms_close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return ms_error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
-	memcpy(addr.sun_path, name, sizeof(name) - 1);
-	if (bind(fd, (struct sockaddr *)&addr,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof(name) - 1)) < 0) {
-		if (errno == EADDRINUSE)
-			return ms_error_set(err, -EBUSY,
-					    "a microsegd runs in this network namespace already");
-		return ms_error_set(err, -errno, "cannot take the daemon's lock: %s",
-				    strerror(errno));
-	}
-	*ret_fd = ms_take_fd(&fd);
-	return 0;
-}
-
-int ms_manager_probe_lock(struct ms_error *err)
-{
-	ms_cleanup(ms_close_fd) int fd = -1;
-
-	return take_lock(&fd, err);
-}
 
 /* ---- the monitor's callbacks ---- */
 
@@ -384,7 +350,7 @@ static int add_watches(struct ms_manager *manager)
 
 static int start(struct ms_manager *manager, struct ms_error *err)
 {
-	int r = take_lock(&manager->lock_fd, err);
+	int r = ms_manager_take_lock(&manager->lock_fd, err);
 
 	if (r == 0)
 		r = open_state(manager, err);

@@ -57,6 +57,8 @@ struct ms_manager {
 	struct ms_manager_churn churn;
 };
 
+/* manager_lock.c: no other daemon in this network namespace until `*ret_fd` is closed; -EBUSY. */
+int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */

@@ -175,12 +175,30 @@ static bool zone_is_gone(void *user, uint16_t zone)
 	return ms_keeper_zone_is_gone(user, zone);
 }
 
+/* Without sweeps ended sessions keep their places and counts stand still: said once, and in
+ * status until a step works again. */
+static void note_sweep(struct ms_manager *manager, int r)
+{
+	if (r < 0 && !manager->sweep_problem[0]) {
+		snprintf(manager->sweep_problem, sizeof(manager->sweep_problem),
+			 "sessions are not swept: %s. Ended ones keep their place, and counts are "
+			 "old",
+			 strerror(-r));
+		ms_log_error("session", "%s", manager->sweep_problem);
+	} else if (r >= 0 && manager->sweep_problem[0]) {
+		manager->sweep_problem[0] = '\0';
+		ms_log_notice("session", "sessions are swept again");
+	}
+}
+
 static void on_sweep(void *user)
 {
 	struct ms_manager *manager = user;
 	bool round_done = false;
+	int r = ms_sweeper_step(manager->sweeper, &round_done);
 
-	if (ms_sweeper_step(manager->sweeper, &round_done) < 0 || !round_done)
+	note_sweep(manager, r);
+	if (r < 0 || !round_done)
 		return;
 	ms_keeper_round_done(manager->keeper, saw_zone, manager->sweeper);
 	ms_committer_round_done(manager->committer, saw_slot, manager->sweeper);
@@ -549,8 +567,9 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	snprintf(status.session_table, sizeof(status.session_table), "lru_hash");
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
 	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
+	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
 	status.degraded = manager->last_error[0] || status.pins_problem[0] || status.unsaved[0] ||
-			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
-			  counts.by_state[MS_IFACE_PENDING];
+			  status.sweep_problem[0] || status.panic != MS_PANIC_OFF ||
+			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

@@ -71,10 +71,11 @@ struct ms_manager_status {
 	char engine[32];        /* classifier */
 	char session_table[16]; /* "lru_hash" */
 	uint32_t repairs;
-	char unsaved[384];      /* in force but not on disk, and why; "" = all is */
-	char pins_problem[384]; /* somebody hid or removed our pins, "" = they are where they were
-				 */
-	bool degraded;          /* anything not as desired */
+	char unsaved[384];       /* in force but not on disk, and why; "" = all is */
+	char sweep_problem[192]; /* why sessions are not swept, "" = they are */
+	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
+				  */
+	bool degraded;           /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
 

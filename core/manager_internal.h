@@ -48,7 +48,8 @@ struct ms_manager {
 	dev_t pins_dev; /* the pin folder as it was at start */
 	ino_t pins_ino;
 	char pins_problem[384];
-	char unsaved[384]; /* why something in force is not on disk, "" = all is */
+	char unsaved[384];       /* why something in force is not on disk, "" = all is */
+	char sweep_problem[192]; /* why the last step of the sweep failed, "" = it did not */
 
 	struct ms_list listeners;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */

@@ -107,6 +107,8 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 			    status->generation_desired, status->generation_applied);
 	if (status->pins_problem[0])
 		add_problem(problems, "%s", status->pins_problem);
+	if (status->sweep_problem[0])
+		add_problem(problems, "%s", status->sweep_problem);
 	if (status->unsaved[0])
 		add_problem(problems, "%s", status->unsaved);
 	if (status->panic != MS_PANIC_OFF)

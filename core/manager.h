@@ -91,6 +91,7 @@ void ms_manager_unlisten(struct ms_manager *manager, struct ms_event_listener *l
 struct ms_commit {
 	uint32_t generation;          /* in force now (with dry_run: would be) */
 	unsigned int sessions_end;    /* live sessions whose verdict turns to deny */
+	bool sessions_end_is_minimum; /* too many to look at all: there may be more */
 	char rule_id[MS_RULE_ID_MAX]; /* of rule_add */
 	unsigned int changes;
 };
@@ -108,7 +109,7 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err);
 /* Live sessions that `policy` would deny; answered by the datapath's own classifier. */
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
-			   unsigned int *ret_count);
+			   unsigned int *ret_count, bool *ret_is_minimum);
 
 /* Runtime rules. Without an id one is made ("runtime/N"). `replace` of import empties first. */
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,

@@ -151,7 +151,7 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 	commit.changes = count_changes(ms_sources_merged(manager->sources), next->merged);
 	if (ret_commit)
 		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
-			       &commit.sessions_end);
+			       &commit.sessions_end, &commit.sessions_end_is_minimum);
 	if (dry_run)
 		ms_committer_abandon(manager->committer);
 	else
@@ -254,14 +254,15 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 }
 
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
-			   unsigned int *ret_count)
+			   unsigned int *ret_count, bool *ret_is_minimum)
 {
 	unsigned int half;
 	int r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, NULL);
 
 	if (r < 0)
 		return r;
-	r = ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half, ret_count);
+	r = ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half, ret_count,
+			   ret_is_minimum);
 	ms_committer_abandon(manager->committer);
 	return r;
 }

@@ -64,9 +64,10 @@ json_t *ms_control_shape_rule(const struct ms_rule *rule)
 
 json_t *ms_control_shape_commit(const struct ms_commit *commit, bool dry_run)
 {
-	return json_pack("{s:I, s:i, s:i, s:b}", "generation", (json_int_t)commit->generation,
-			 "sessions_end", commit->sessions_end, "changes", commit->changes,
-			 "dry_run", dry_run);
+	return json_pack("{s:I, s:i, s:b, s:i, s:b}", "generation", (json_int_t)commit->generation,
+			 "sessions_end", commit->sessions_end, "sessions_end_is_minimum",
+			 commit->sessions_end_is_minimum, "changes", commit->changes, "dry_run",
+			 dry_run);
 }
 
 int ms_control_shape_put(json_t *object, const char *key, json_t *value)

@@ -128,6 +128,8 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);
+/* What this group was told, MS_MODE_INHERIT = nothing. */
+enum ms_mode ms_manager_group_override(const struct ms_manager *manager, const char *group);
 /* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. The
  * one change that a full disk does not refuse: returns 1 if it is in force but not saved. */
 int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char *group,

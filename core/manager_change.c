@@ -49,6 +49,14 @@ enum ms_panic ms_manager_panic_of(void *user, const char *group)
 	return of ? of->panic : MS_PANIC_OFF;
 }
 
+enum ms_mode ms_manager_group_override(const struct ms_manager *manager, const char *group)
+{
+	const struct ms_runtime_override *of =
+		ms_runtime_find_override(ms_sources_runtime(manager->sources), group);
+
+	return of ? of->mode : MS_MODE_INHERIT;
+}
+
 enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *group)
 {
 	return ms_manager_panic_of(manager, group);

@@ -98,6 +98,35 @@ static void find_panics(struct ms_manager *manager, json_t *problems)
 	}
 }
 
+/*
+ * Modes that were given by hand. One that judges less than the documents say is a problem like a
+ * panic; one that judges more is only listed.
+ */
+static json_t *find_overrides(struct ms_manager *manager, json_t *problems)
+{
+	const struct ms_policy *policy = ms_manager_source(manager, MS_SOURCE_FILE);
+	json_t *overrides = json_array();
+
+	for (size_t i = 0; policy && i < policy->n_groups; i++) {
+		const struct ms_group_def *group = &policy->groups[i];
+		enum ms_mode mode = ms_manager_group_override(manager, group->name);
+		const char *by_hand = ms_control_shape_mode(mode);
+		const char *by_policy = ms_control_shape_mode(group->mode);
+
+		if (mode == MS_MODE_INHERIT)
+			continue;
+		json_array_append_new(overrides,
+				      json_pack("{s:s, s:s, s:s}", "group", group->name, "mode",
+						by_hand, "policy_mode", by_policy));
+		if (mode < group->mode)
+			add_problem(problems,
+				    "group %s is in mode %s by hand, the policy says %s: "
+				    "'microsegctl group mode %s policy' ends it",
+				    group->name, by_hand, by_policy, group->name);
+	}
+	return overrides;
+}
+
 static void find_problems(const struct ms_manager_status *status, json_t *problems)
 {
 	if (status->last_error[0])
@@ -126,16 +155,18 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 	struct iface_counts counts = { .problems = json_array() };
 	struct ms_manager_status status = { 0 };
 	json_auto_t *reply = NULL;
+	json_t *overrides = NULL;
 	int r = ms_control_unpack(call->parameters, err, "{}");
 
 	if (r == 0) {
 		ms_manager_status(manager, &status);
+		overrides = find_overrides(manager, counts.problems);
 		find_panics(manager, counts.problems);
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_iface, &counts);
 		find_problems(&status, counts.problems);
 		reply = json_pack(
 			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:o, "
-			"s:i, s:i, s:i, s:o, s:I, s:I, s:o, s:I, s:b}",
+			"s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:I, s:b}",
 			"version", MS_VERSION, "pid", (int)getpid(), "started_at",
 			ms_control_shape_time(status.started_at), "applied_at",
 			ms_control_shape_time(status.applied_at), "generation_applied",
@@ -147,10 +178,11 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 			"hardened_load", ms_dataplane_is_hardened(ms_manager_dataplane(manager)),
 			"interfaces", shape_ifaces(&counts), "groups", (int)policy->n_groups,
 			"rules", (int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",
-			shape_sessions(&usage), "events_lost", (json_int_t)status.events_lost,
-			"events_suppressed_in_log", (json_int_t)status.events_suppressed_in_log,
-			"netlink", shape_netlink(&netlink), "repairs", (json_int_t)status.repairs,
-			"degraded", status.degraded || json_array_size(counts.problems) > 0);
+			shape_sessions(&usage), "mode_overrides", overrides, "events_lost",
+			(json_int_t)status.events_lost, "events_suppressed_in_log",
+			(json_int_t)status.events_suppressed_in_log, "netlink",
+			shape_netlink(&netlink), "repairs", (json_int_t)status.repairs, "degraded",
+			status.degraded || json_array_size(counts.problems) > 0);
 		if (!reply || json_object_set(reply, "problems", counts.problems) < 0)
 			r = -ENOMEM;
 	}

@@ -10,9 +10,6 @@
 #include "core/control/shape.h"
 #include "core/event/event.h"
 
-static const char *const mode_names[] = { "disabled", "audit", "enforce", "policy" };
-_Static_assert(ms_array_size(mode_names) == MS_MODE_INHERIT + 1, "a name per mode");
-
 static const char *const side_names[] = { "auto", "host", "workload" };
 static const char *const attach_names[] = { "auto", "tc", "tcx" };
 
@@ -55,7 +52,7 @@ static json_t *shape_group(const struct ms_policy *policy, const struct ms_group
 	char origin[MS_ORIGIN_MAX];
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name",
-			 group->name, "mode", mode_names[group->mode], "default_in",
+			 group->name, "mode", ms_control_shape_mode(group->mode), "default_in",
 			 ms_verdict_name(group->default_verdict[MS_DIR_IN]), "default_out",
 			 ms_verdict_name(group->default_verdict[MS_DIR_OUT]), "side",
 			 side_names[group->side], "attach", attach_names[group->attach], "non_ip",
@@ -126,7 +123,7 @@ int ms_control_cmd_group_mode(struct ms_manager *manager, struct ms_control_call
 	const struct ms_group_def *group = NULL;
 	const char *name, *word;
 	int dry_run = false, r;
-	size_t mode;
+	enum ms_mode mode;
 
 	r = ms_control_unpack(call->parameters, err, "{s:s, s:s, s?b}", "name", &name, "mode",
 			      &word, "dry_run", &dry_run);
@@ -134,21 +131,21 @@ int ms_control_cmd_group_mode(struct ms_manager *manager, struct ms_control_call
 		r = find_group(manager, name, &group, err);
 	if (r < 0)
 		return r;
-	for (mode = 0; mode < ms_array_size(mode_names); mode++) {
-		if (strcmp(word, mode_names[mode]) == 0)
+	for (mode = MS_MODE_DISABLED; mode <= MS_MODE_INHERIT; mode++) {
+		if (strcmp(word, ms_control_shape_mode(mode)) == 0)
 			break;
 	}
-	if (mode == ms_array_size(mode_names))
+	if (mode > MS_MODE_INHERIT)
 		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, word,
 				       "a mode is disabled, audit, enforce, or policy for what the "
 				       "policy says, not '%s'",
 				       word);
 	/* The answer tells the mode that was: taken before the group's storage may change. */
 	*ret_reply = json_pack("{s:s, s:s, s:s, s:b}", "name", name, "mode", word, "before",
-			       mode_names[group->mode], "dry_run", dry_run);
+			       ms_control_shape_mode(group->mode), "dry_run", dry_run);
 	if (!*ret_reply)
 		return -ENOMEM;
-	r = ms_manager_group_mode(manager, name, (enum ms_mode)mode, dry_run, err);
+	r = ms_manager_group_mode(manager, name, mode, dry_run, err);
 	if (r < 0) {
 		json_decref(*ret_reply);
 		*ret_reply = NULL;

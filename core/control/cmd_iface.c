@@ -30,9 +30,7 @@ static const char *side_name(enum ms_side side)
 
 static const char *mode_name(const struct ms_group_def *group)
 {
-	static const char *const names[] = { "disabled", "audit", "enforce" };
-
-	return group && group->mode <= MS_MODE_ENFORCE ? names[group->mode] : "";
+	return group ? ms_control_shape_mode(group->mode) : "";
 }
 
 static json_t *shape_counts(const struct ms_zone_count *count)

@@ -62,6 +62,14 @@ json_t *ms_control_shape_rule(const struct ms_rule *rule)
 	return json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 }
 
+const char *ms_control_shape_mode(enum ms_mode mode)
+{
+	static const char *const names[] = { "disabled", "audit", "enforce", "policy" };
+	_Static_assert(ms_array_size(names) == MS_MODE_INHERIT + 1, "a name per mode");
+
+	return names[mode];
+}
+
 json_t *ms_control_shape_commit(const struct ms_commit *commit, bool dry_run)
 {
 	return json_pack("{s:I, s:i, s:b, s:i, s:b}", "generation", (json_int_t)commit->generation,

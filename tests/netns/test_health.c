@@ -72,6 +72,36 @@ START_TEST(a_sweep_that_fails_is_seen)
 }
 END_TEST
 
+START_TEST(a_mode_given_by_hand_is_seen)
+{
+	json_auto_t *status = NULL;
+	char text[4096];
+
+	ms_proc_start(microsegd, NULL);
+	/* Audit is what the document wants for `tried`: all is as desired. */
+	ck_assert_int_eq(check_status(), 0);
+	/* More than the document asks for is told, not complained about. */
+	ms_ctl_do(microsegd, "group", "mode", "tried", "enforce", NULL);
+	ck_assert_int_eq(check_status(), 0);
+	ms_ctl_do(microsegd, "group", "mode", "work", _i ? "disabled" : "audit", NULL);
+	ck_assert_int_eq(check_status(), 4);
+	ck_assert(has_problem(_i ? "group work is in mode disabled by hand, the policy says enforce"
+				 : "group work is in mode audit by hand, the policy says enforce"));
+	status = ms_ctl(microsegd, "status", NULL);
+	ck_assert_uint_eq(json_array_size(ms_ctl_at(status, "0.mode_overrides")), 2);
+	ck_assert_str_eq(ms_ctl_text(status, "0.mode_overrides.0.group"), "work");
+	ck_assert_str_eq(ms_ctl_text(status, "0.mode_overrides.0.policy_mode"), "enforce");
+	ck_assert_str_eq(ms_ctl_text(status, "0.mode_overrides.1.mode"), "enforce");
+	ms_netns_read_command(text, sizeof(text),
+			      MS_TEST_BIN_DIR "/microsegctl --socket %s/run/control.sock status",
+			      microsegd->dir);
+	ck_assert_msg(strstr(text, "group tried in mode enforce (policy: audit)"), "%s", text);
+	ms_ctl_do(microsegd, "group", "mode", "work", "policy", NULL);
+	ck_assert_int_eq(check_status(), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/health");
@@ -80,6 +110,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_sweep_that_fails_is_seen);
+	tcase_add_loop_test(tcase, a_mode_given_by_hand_is_seen, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -136,5 +136,7 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 		     struct ms_error *err);
 /* What this group alone was told. */
 enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *group);
+/* What packets of this group meet, as in bpf/lib/slow.h: closed anywhere wins. */
+enum ms_panic ms_manager_effective_panic(struct ms_manager *manager, const char *group);
 
 #endif

@@ -62,6 +62,16 @@ enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *gro
 	return ms_manager_panic_of(manager, group);
 }
 
+enum ms_panic ms_manager_effective_panic(struct ms_manager *manager, const char *group)
+{
+	enum ms_panic everywhere = (enum ms_panic)ms_dataplane_control(manager->dp).panic;
+	enum ms_panic alone = ms_manager_group_panic(manager, group);
+
+	_Static_assert(MS_PANIC_OFF < MS_PANIC_OPEN && MS_PANIC_OPEN < MS_PANIC_CLOSED,
+		       "the greater one wins");
+	return everywhere > alone ? everywhere : alone;
+}
+
 /* ---- commits ---- */
 
 /* In force, but not on disk: said at once and until it is. */

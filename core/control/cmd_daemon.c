@@ -16,9 +16,6 @@
 #include "core/control/shape.h"
 #include "core/event/event.h"
 
-static const char *const panic_names[] = { "off", "open", "closed" };
-_Static_assert(ms_array_size(panic_names) == MS_PANIC_CLOSED + 1, "a name per state");
-
 /* ---- status ---- */
 
 struct iface_counts {
@@ -94,7 +91,7 @@ static void find_panics(struct ms_manager *manager, json_t *problems)
 
 		if (panic != MS_PANIC_OFF)
 			add_problem(problems, "panic %s is in force for group %s",
-				    panic_names[panic], policy->groups[i].name);
+				    ms_control_shape_panic(panic), policy->groups[i].name);
 	}
 }
 
@@ -141,7 +138,8 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 	if (status->unsaved[0])
 		add_problem(problems, "%s", status->unsaved);
 	if (status->panic != MS_PANIC_OFF)
-		add_problem(problems, "panic %s is in force", panic_names[status->panic]);
+		add_problem(problems, "panic %s is in force",
+			    ms_control_shape_panic(status->panic));
 	if (status->degraded && json_array_size(problems) == 0)
 		add_problem(problems, "something is not as desired: see the daemon's log");
 }
@@ -173,11 +171,12 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 			(json_int_t)status.generation_applied, "generation_desired",
 			(json_int_t)status.generation_desired, "policy_source",
 			status.policy_source, "policy_is_applied", status.policy_is_applied,
-			"last_error", status.last_error, "panic", panic_names[status.panic],
-			"engine", status.engine, "session_table", status.session_table,
-			"hardened_load", ms_dataplane_is_hardened(ms_manager_dataplane(manager)),
-			"interfaces", shape_ifaces(&counts), "groups", (int)policy->n_groups,
-			"rules", (int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",
+			"last_error", status.last_error, "panic",
+			ms_control_shape_panic(status.panic), "engine", status.engine,
+			"session_table", status.session_table, "hardened_load",
+			ms_dataplane_is_hardened(ms_manager_dataplane(manager)), "interfaces",
+			shape_ifaces(&counts), "groups", (int)policy->n_groups, "rules",
+			(int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",
 			shape_sessions(&usage), "mode_overrides", overrides, "events_lost",
 			(json_int_t)status.events_lost, "events_suppressed_in_log",
 			(json_int_t)status.events_suppressed_in_log, "netlink",
@@ -318,23 +317,23 @@ int ms_control_cmd_panic(struct ms_manager *manager, struct ms_control_call *cal
 {
 	const char *state, *group = NULL;
 	int dry_run = false, r;
-	size_t panic;
+	enum ms_panic panic;
 
 	r = ms_control_unpack(call->parameters, err, "{s:s, s?s, s?b}", "state", &state, "group",
 			      &group, "dry_run", &dry_run);
 	if (r < 0)
 		return r;
-	for (panic = 0; panic < ms_array_size(panic_names); panic++) {
-		if (strcmp(state, panic_names[panic]) == 0)
+	for (panic = MS_PANIC_OFF; panic <= MS_PANIC_CLOSED; panic++) {
+		if (strcmp(state, ms_control_shape_panic(panic)) == 0)
 			break;
 	}
-	if (panic == ms_array_size(panic_names))
+	if (panic > MS_PANIC_CLOSED)
 		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, state,
 				       "panic is open, closed or off, not '%s'", state);
 	if (group && !ms_policy_find_group(ms_manager_policy(manager), group))
 		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, group, "no group '%s'", group);
 	if (!dry_run)
-		r = ms_manager_panic(manager, (enum ms_panic)panic, group, err);
+		r = ms_manager_panic(manager, panic, group, err);
 	if (r < 0)
 		return r;
 	*ret_reply = json_pack("{s:s, s:s?, s:b, s:b}", "state", state, "group", group, "saved",

@@ -46,20 +46,22 @@ static int count_rules(const struct ms_policy *policy, const char *group)
 }
 
 /* `members` has been counted. */
-static json_t *shape_group(const struct ms_policy *policy, const struct ms_group_def *group,
+static json_t *shape_group(struct ms_manager *manager, const struct ms_group_def *group,
 			   const struct members *members)
 {
+	enum ms_panic panic = ms_manager_effective_panic(manager, group->name);
 	char origin[MS_ORIGIN_MAX];
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name",
-			 group->name, "mode", ms_control_shape_mode(group->mode), "default_in",
-			 ms_verdict_name(group->default_verdict[MS_DIR_IN]), "default_out",
-			 ms_verdict_name(group->default_verdict[MS_DIR_OUT]), "side",
-			 side_names[group->side], "attach", attach_names[group->attach], "non_ip",
-			 ms_verdict_name(group->non_ip), "unready",
-			 group->unready == MS_UNREADY_GUARD ? "guard" : "open", "interfaces",
-			 members->count, "rules", count_rules(policy, group->name), "origin",
-			 ms_origin_format(&group->origin, origin, sizeof(origin)));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", group->name,
+		"mode", ms_control_shape_mode(group->mode), "panic", ms_control_shape_panic(panic),
+		"default_in", ms_verdict_name(group->default_verdict[MS_DIR_IN]), "default_out",
+		ms_verdict_name(group->default_verdict[MS_DIR_OUT]), "side",
+		side_names[group->side], "attach", attach_names[group->attach], "non_ip",
+		ms_verdict_name(group->non_ip), "unready",
+		group->unready == MS_UNREADY_GUARD ? "guard" : "open", "interfaces", members->count,
+		"rules", count_rules(ms_manager_policy(manager), group->name), "origin",
+		ms_origin_format(&group->origin, origin, sizeof(origin)));
 }
 
 int ms_control_cmd_group_list(struct ms_manager *manager, struct ms_control_call *call,
@@ -76,7 +78,7 @@ int ms_control_cmd_group_list(struct ms_manager *manager, struct ms_control_call
 
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_member, &members);
 		if (json_array_append_new(groups,
-					  shape_group(policy, &policy->groups[i], &members)) < 0)
+					  shape_group(manager, &policy->groups[i], &members)) < 0)
 			return -ENOMEM;
 	}
 	*ret_reply = json_pack("{s:O}", "groups", groups);
@@ -110,7 +112,7 @@ int ms_control_cmd_group_show(struct ms_manager *manager, struct ms_control_call
 		return r;
 	members.group = group->name;
 	ms_iface_set_foreach(ms_manager_ifaces(manager), count_member, &members);
-	shape = shape_group(ms_manager_policy(manager), group, &members);
+	shape = shape_group(manager, group, &members);
 	if (!shape || json_object_set(shape, "members", names) < 0)
 		return -ENOMEM;
 	*ret_reply = json_pack("{s:O}", "group", shape);

@@ -62,6 +62,14 @@ json_t *ms_control_shape_rule(const struct ms_rule *rule)
 	return json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 }
 
+const char *ms_control_shape_panic(enum ms_panic panic)
+{
+	static const char *const names[] = { "off", "open", "closed" };
+	_Static_assert(ms_array_size(names) == MS_PANIC_CLOSED + 1, "a name per state");
+
+	return names[panic];
+}
+
 const char *ms_control_shape_mode(enum ms_mode mode)
 {
 	static const char *const names[] = { "disabled", "audit", "enforce", "policy" };

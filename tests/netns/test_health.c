@@ -102,6 +102,51 @@ START_TEST(a_mode_given_by_hand_is_seen)
 }
 END_TEST
 
+static void expect_panic(const char *work, const char *tried)
+{
+	json_auto_t *groups = ms_ctl(microsegd, "group", "list", NULL);
+	json_auto_t *ifaces = ms_ctl(microsegd, "iface", "list", NULL);
+	json_auto_t *group = ms_ctl(microsegd, "group", "show", "work", NULL);
+
+	ck_assert_str_eq(ms_ctl_text(ms_ctl_find(groups, "groups", "name", "work"), "panic"), work);
+	ck_assert_str_eq(ms_ctl_text(ms_ctl_find(groups, "groups", "name", "tried"), "panic"),
+			 tried);
+	ck_assert_str_eq(ms_ctl_text(ms_ctl_find(ifaces, "interfaces", "name", "veth-a"), "panic"),
+			 work);
+	ck_assert_str_eq(ms_ctl_text(ms_ctl_find(ifaces, "interfaces", "name", "lo"), "panic"),
+			 tried);
+	ck_assert_str_eq(ms_ctl_text(group, "0.group.panic"), work);
+}
+
+static bool table_shows(const char *object, const char *text)
+{
+	return ms_netns_try_command(MS_TEST_BIN_DIR
+				    "/microsegctl --socket %s/run/control.sock %s list | "
+				    "grep -q '%s'",
+				    microsegd->dir, object, text) == 0;
+}
+
+START_TEST(lists_show_a_panic)
+{
+	ms_proc_start(microsegd, NULL);
+	expect_panic("off", "off");
+	ck_assert(table_shows("group", "^work  *enforce"));
+	ms_ctl_do(microsegd, "panic", "open", "--group", "work", NULL);
+	expect_panic("open", "off");
+	ck_assert(table_shows("group", "^work  *panic open"));
+	ck_assert(table_shows("iface", "^veth-a .*panic open"));
+	ck_assert(table_shows("group", "^tried  *audit"));
+	/* Everywhere; then one group closed, which is the stronger of its two. */
+	ms_ctl_do(microsegd, "panic", "open", NULL);
+	expect_panic("open", "open");
+	ms_ctl_do(microsegd, "panic", "closed", "--group", "work", NULL);
+	expect_panic("closed", "open");
+	ms_ctl_do(microsegd, "panic", "off", NULL);
+	expect_panic("off", "off");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/health");
@@ -110,6 +155,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_sweep_that_fails_is_seen);
+	tcase_add_test(tcase, lists_show_a_panic);
 	tcase_add_loop_test(tcase, a_mode_given_by_hand_is_seen, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -128,7 +128,7 @@ static int run(const struct ms_config *config, struct ms_error *err)
 
 static int clean_up(const struct ms_options *options, struct ms_error *err)
 {
-	int r = ms_manager_probe_lock(err);
+	int r = options->dry_run ? 0 : ms_manager_probe_lock(err);
 
 	return r < 0 ? r : ms_removal_run(&options->config, options->dry_run, stdout, err);
 }

@@ -82,7 +82,7 @@ static bool look_at(void *user, const struct ms_session_raw *raw)
 }
 
 int ms_flips_count(struct ms_dataplane *dp, struct ms_iface_set *ifaces, unsigned int half,
-		   unsigned int *ret_count)
+		   unsigned int *ret_count, bool *ret_is_minimum)
 {
 	struct walk walk = { .dp = dp, .ifaces = ifaces, .half = half };
 	int r = ms_dataplane_session_foreach(dp, look_at, &walk);
@@ -90,5 +90,6 @@ int ms_flips_count(struct ms_dataplane *dp, struct ms_iface_set *ifaces, unsigne
 	if (r < 0)
 		return r;
 	*ret_count = walk.would_end;
+	*ret_is_minimum = walk.looked_at >= MS_FLIPS_SESSIONS_MAX;
 	return 0;
 }

@@ -6,15 +6,18 @@
 #ifndef MS_CORE_FLIPS_H
 #define MS_CORE_FLIPS_H
 
+#include <stdbool.h>
+
 #include "bpf/dataplane.h"
 
 struct ms_iface_set;
 
-/* Looked at beyond this many, the rest is assumed to be like them: the loop must go on. */
+/* No more than this many are looked at: the loop must go on. */
 #define MS_FLIPS_SESSIONS_MAX 20000
 
-/* `*ret_count` = live, allowed sessions that `half` would deny. */
+/* `*ret_count` = live, allowed sessions that `half` would deny; `*ret_is_minimum`: of those that
+ * were looked at, and there may be more. */
 int ms_flips_count(struct ms_dataplane *dp, struct ms_iface_set *ifaces, unsigned int half,
-		   unsigned int *ret_count);
+		   unsigned int *ret_count, bool *ret_is_minimum);
 
 #endif

@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,38 +19,6 @@
 #define VERIFY_MS 30000
 #define CHECK_MS 200 /* somebody touched a hook: look soon, and once for a burst */
 #define SECOND_MS 1000
-
-/* ---- one daemon per network namespace ---- */
-
-/* An abstract socket belongs to its network namespace and goes with its last holder, however that
- * dies. Nobody listens on it. */
-static int take_lock(int *ret_fd, struct ms_error *err)
-{
-	static const char name[] = "\0microseg/daemon";
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	ms_cleanup(ms_close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return ms_error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
-	memcpy(addr.sun_path, name, sizeof(name) - 1);
-	if (bind(fd, (struct sockaddr *)&addr,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof(name) - 1)) < 0) {
-		if (errno == EADDRINUSE)
-			return ms_error_set(err, -EBUSY,
-					    "a microsegd runs in this network namespace already");
-		return ms_error_set(err, -errno, "cannot take the daemon's lock: %s",
-				    strerror(errno));
-	}
-	*ret_fd = ms_take_fd(&fd);
-	return 0;
-}
-
-int ms_manager_probe_lock(struct ms_error *err)
-{
-	ms_cleanup(ms_close_fd) int fd = -1;
-
-	return take_lock(&fd, err);
-}
 
 /* ---- the monitor's callbacks ---- */
 
@@ -209,12 +175,30 @@ static bool zone_is_gone(void *user, uint16_t zone)
 	return ms_keeper_zone_is_gone(user, zone);
 }
 
+/* Without sweeps ended sessions keep their places and counts stand still: said once, and in
+ * status until a step works again. */
+static void note_sweep(struct ms_manager *manager, int r)
+{
+	if (r < 0 && !manager->sweep_problem[0]) {
+		snprintf(manager->sweep_problem, sizeof(manager->sweep_problem),
+			 "sessions are not swept: %s. Ended ones keep their place, and counts are "
+			 "old",
+			 strerror(-r));
+		ms_log_error("session", "%s", manager->sweep_problem);
+	} else if (r >= 0 && manager->sweep_problem[0]) {
+		manager->sweep_problem[0] = '\0';
+		ms_log_notice("session", "sessions are swept again");
+	}
+}
+
 static void on_sweep(void *user)
 {
 	struct ms_manager *manager = user;
 	bool round_done = false;
+	int r = ms_sweeper_step(manager->sweeper, &round_done);
 
-	if (ms_sweeper_step(manager->sweeper, &round_done) < 0 || !round_done)
+	note_sweep(manager, r);
+	if (r < 0 || !round_done)
 		return;
 	ms_keeper_round_done(manager->keeper, saw_zone, manager->sweeper);
 	ms_committer_round_done(manager->committer, saw_slot, manager->sweeper);
@@ -384,7 +368,7 @@ static int add_watches(struct ms_manager *manager)
 
 static int start(struct ms_manager *manager, struct ms_error *err)
 {
-	int r = take_lock(&manager->lock_fd, err);
+	int r = ms_manager_take_lock(&manager->lock_fd, err);
 
 	if (r == 0)
 		r = open_state(manager, err);
@@ -582,8 +566,10 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 		 ms_committer_engine(manager->committer));
 	snprintf(status.session_table, sizeof(status.session_table), "lru_hash");
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
-	status.degraded = manager->last_error[0] || status.pins_problem[0] ||
-			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
-			  counts.by_state[MS_IFACE_PENDING];
+	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
+	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
+	status.degraded = manager->last_error[0] || status.pins_problem[0] || status.unsaved[0] ||
+			  status.sweep_problem[0] || status.panic != MS_PANIC_OFF ||
+			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

@@ -71,9 +71,11 @@ struct ms_manager_status {
 	char engine[32];        /* classifier */
 	char session_table[16]; /* "lru_hash" */
 	uint32_t repairs;
-	char pins_problem[384]; /* somebody hid or removed our pins, "" = they are where they were
-				 */
-	bool degraded;          /* anything not as desired */
+	char unsaved[384];       /* in force but not on disk, and why; "" = all is */
+	char sweep_problem[192]; /* why sessions are not swept, "" = they are */
+	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
+				  */
+	bool degraded;           /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
 
@@ -89,6 +91,7 @@ void ms_manager_unlisten(struct ms_manager *manager, struct ms_event_listener *l
 struct ms_commit {
 	uint32_t generation;          /* in force now (with dry_run: would be) */
 	unsigned int sessions_end;    /* live sessions whose verdict turns to deny */
+	bool sessions_end_is_minimum; /* too many to look at all: there may be more */
 	char rule_id[MS_RULE_ID_MAX]; /* of rule_add */
 	unsigned int changes;
 };
@@ -106,7 +109,7 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err);
 /* Live sessions that `policy` would deny; answered by the datapath's own classifier. */
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
-			   unsigned int *ret_count);
+			   unsigned int *ret_count, bool *ret_is_minimum);
 
 /* Runtime rules. Without an id one is made ("runtime/N"). `replace` of import empties first. */
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,
@@ -125,10 +128,15 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);
-/* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. */
+/* What this group was told, MS_MODE_INHERIT = nothing. */
+enum ms_mode ms_manager_group_override(const struct ms_manager *manager, const char *group);
+/* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. The
+ * one change that a full disk does not refuse: returns 1 if it is in force but not saved. */
 int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char *group,
 		     struct ms_error *err);
 /* What this group alone was told. */
 enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *group);
+/* What packets of this group meet, as in bpf/lib/slow.h: closed anywhere wins. */
+enum ms_panic ms_manager_effective_panic(struct ms_manager *manager, const char *group);
 
 #endif

@@ -49,27 +49,81 @@ enum ms_panic ms_manager_panic_of(void *user, const char *group)
 	return of ? of->panic : MS_PANIC_OFF;
 }
 
+enum ms_mode ms_manager_group_override(const struct ms_manager *manager, const char *group)
+{
+	const struct ms_runtime_override *of =
+		ms_runtime_find_override(ms_sources_runtime(manager->sources), group);
+
+	return of ? of->mode : MS_MODE_INHERIT;
+}
+
 enum ms_panic ms_manager_group_panic(struct ms_manager *manager, const char *group)
 {
 	return ms_manager_panic_of(manager, group);
 }
 
+enum ms_panic ms_manager_effective_panic(struct ms_manager *manager, const char *group)
+{
+	enum ms_panic everywhere = (enum ms_panic)ms_dataplane_control(manager->dp).panic;
+	enum ms_panic alone = ms_manager_group_panic(manager, group);
+
+	_Static_assert(MS_PANIC_OFF < MS_PANIC_OPEN && MS_PANIC_OPEN < MS_PANIC_CLOSED,
+		       "the greater one wins");
+	return everywhere > alone ? everywhere : alone;
+}
+
 /* ---- commits ---- */
 
-/* From a merged `next` to a policy in force. `next` is used up on success. */
-static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next,
+/* In force, but not on disk: said at once and until it is. */
+static void note_unsaved(struct ms_manager *manager, int r)
+{
+	bool is_new = !manager->unsaved[0];
+
+	snprintf(manager->unsaved, sizeof(manager->unsaved),
+		 "cannot save to %.128s: %s. What is in force is not all on disk, and a restart "
+		 "would lose it; it is tried again every 10 s",
+		 manager->config->state_dir, strerror(-r));
+	if (is_new)
+		ms_log_error("state", "%s", manager->unsaved);
+}
+
+int ms_manager_save_rest(struct ms_manager *manager)
+{
+	int r;
+
+	if (!manager->unsaved[0])
+		return 0;
+	r = ms_state_save_generation(manager->state, manager->generation);
+	if (r == 0)
+		r = ms_sources_save_rest(manager->sources);
+	if (r < 0)
+		return r;
+	manager->unsaved[0] = '\0';
+	ms_log_notice("state", "what is in force is on disk again");
+	return 0;
+}
+
+/*
+ * From a merged `next` to a policy in force. `next` is used up on success. `must_save`: a change
+ * that cannot be saved is refused. A start is none: with a full disk it is no reason to leave new
+ * interfaces open, and the number is in the pinned control word too.
+ */
+static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
 			struct ms_error *err)
 {
 	struct ms_policy *old;
+	int r = ms_manager_save_rest(manager);
+
 	/* The number first: after a crash or an error between the two, numbers still never repeat,
 	 * and what the next start reads is what is in force. */
-	int r = ms_state_save_generation(manager->state, manager->generation + 1);
-
+	if (r == 0)
+		r = ms_state_save_generation(manager->state, manager->generation + 1);
 	if (r < 0)
-		ms_error_set(err, r, "cannot save the generation's number: %s", strerror(-r));
+		ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
+			     manager->config->state_dir, strerror(-r));
 	else
 		r = ms_sources_save(manager->sources, next, err);
-	if (r < 0) {
+	if (r < 0 && must_save) {
 		ms_committer_abandon(manager->committer);
 		return r;
 	}
@@ -80,6 +134,10 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 	ms_policy_free(old);
 	ms_manager_plan_expiry(manager);
+	if (r == 0)
+		r = ms_sources_settle(manager->sources);
+	if (r < 0)
+		note_unsaved(manager, r);
 	return 0;
 }
 
@@ -111,11 +169,11 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 	commit.changes = count_changes(ms_sources_merged(manager->sources), next->merged);
 	if (ret_commit)
 		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
-			       &commit.sessions_end);
+			       &commit.sessions_end, &commit.sessions_end_is_minimum);
 	if (dry_run)
 		ms_committer_abandon(manager->committer);
 	else
-		r = put_in_force(manager, next, err);
+		r = put_in_force(manager, next, true, err);
 	ms_sources_next_fini(next);
 	if (r == 0 && ret_commit) {
 		memcpy(commit.rule_id, ret_commit->rule_id, sizeof(commit.rule_id));
@@ -135,12 +193,12 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
 		r = ms_committer_load(manager->committer, next.merged, manager->generation + 1,
 				      &half, err);
 	/* A daemon that does not start protects no new interface: what once fitted fits again. */
-	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next) == 0 &&
+	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next, NULL) == 0 &&
 	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
 			      NULL) == 0)
 		r = fallback = 1;
 	if (r >= 0)
-		r = put_in_force(manager, &next, err);
+		r = put_in_force(manager, &next, false, NULL);
 	if (fallback >= 0)
 		ms_sources_next_fini(&next);
 	return r < 0 ? r : fallback;
@@ -214,14 +272,15 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 }
 
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
-			   unsigned int *ret_count)
+			   unsigned int *ret_count, bool *ret_is_minimum)
 {
 	unsigned int half;
 	int r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, NULL);
 
 	if (r < 0)
 		return r;
-	r = ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half, ret_count);
+	r = ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half, ret_count,
+			   ret_is_minimum);
 	ms_committer_abandon(manager->committer);
 	return r;
 }
@@ -408,7 +467,7 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 {
 	struct ms_runtime runtime = { 0 };
 	const struct ms_policy *merged;
-	int r;
+	int saved = 0, r;
 
 	if (group && !ms_policy_find_group(ms_sources_merged(manager->sources), group))
 		return ms_error_set(err, -ENOENT, "no group %s", group);
@@ -416,18 +475,22 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 	if (r == 0)
 		r = ms_runtime_set_panic(&runtime, group ? group : "", panic);
 	if (r == 0)
-		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
+		r = ms_sources_insist_on_runtime(manager->sources, &runtime, &saved);
 	if (runtime.rules)
 		ms_runtime_fini(&runtime);
 	if (r < 0)
 		return r;
-	if (group)
-		return panic_group(manager, panic, group);
-	ms_dataplane_set_panic(manager->dp, panic);
-	merged = ms_sources_merged(manager->sources);
-	for (size_t i = 0; r == 0 && i < merged->n_groups; i++)
-		r = panic_group(manager, MS_PANIC_OFF, merged->groups[i].name);
-	return r;
+	if (group) {
+		r = panic_group(manager, panic, group);
+	} else {
+		ms_dataplane_set_panic(manager->dp, panic);
+		merged = ms_sources_merged(manager->sources);
+		for (size_t i = 0; r == 0 && i < merged->n_groups; i++)
+			r = panic_group(manager, MS_PANIC_OFF, merged->groups[i].name);
+	}
+	if (saved < 0)
+		note_unsaved(manager, saved);
+	return r < 0 ? r : saved < 0;
 }
 
 /* ---- things that end by themselves ---- */

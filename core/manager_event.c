@@ -171,8 +171,10 @@ void ms_manager_on_second(void *user)
 	struct ms_manager_churn churn = manager->churn;
 
 	manager->logged_this_second = 0;
-	if (++manager->seconds % CLEAR_EVERY_S == 0)
+	if (++manager->seconds % CLEAR_EVERY_S == 0) {
+		ms_manager_save_rest(manager);
 		ms_manager_clear_members(manager);
+	}
 	manager->churn = (struct ms_manager_churn) { 0 };
 	if (!manager->config->trial && (churn.protected_ || churn.gone))
 		ms_log_info("iface", "%u interfaces protected, %u gone", churn.protected_,

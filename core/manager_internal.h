@@ -48,6 +48,8 @@ struct ms_manager {
 	dev_t pins_dev; /* the pin folder as it was at start */
 	ino_t pins_ino;
 	char pins_problem[384];
+	char unsaved[384];       /* why something in force is not on disk, "" = all is */
+	char sweep_problem[192]; /* why the last step of the sweep failed, "" = it did not */
 
 	struct ms_list listeners;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
@@ -56,11 +58,15 @@ struct ms_manager {
 	struct ms_manager_churn churn;
 };
 
+/* manager_lock.c: no other daemon in this network namespace until `*ret_fd` is closed; -EBUSY. */
+int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */
 int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
 		      struct ms_commit *ret_commit, struct ms_error *err);
+/* Tries again to save what could not be; -errno, 0 also if there is nothing. */
+int ms_manager_save_rest(struct ms_manager *manager);
 /* manager_set.c: runtime members whose time is over go, from disk and from the datapath. */
 void ms_manager_clear_members(struct ms_manager *manager);
 /* Arms the timer for the next rule or member that expires. */

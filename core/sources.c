@@ -17,6 +17,7 @@ struct ms_sources {
 	const struct ms_config *config;
 	struct ms_state *state;
 	struct ms_sources_next now; /* what is in force */
+	bool staged;                /* last-good.json waits for its rename */
 };
 
 static int64_t wall_ms(void)
@@ -136,7 +137,9 @@ static int builtin_documents(const struct ms_config *config, struct ms_documents
 static int may_use_builtin(const struct ms_sources *sources, bool is_there, struct ms_error *err)
 {
 	const struct ms_config *config = sources->config;
+	struct ms_error damage = MS_ERROR_INIT;
 	struct ms_documents before;
+	int r;
 
 	if (config->n_interfaces)
 		return 0;
@@ -144,15 +147,22 @@ static int may_use_builtin(const struct ms_sources *sources, bool is_there, stru
 		return ms_error_set(err, -ENOENT,
 				    "no policy in %s: there is no such file or folder",
 				    config->policy);
-	if (sources->state &&
-	    ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &before, NULL) == 0) {
-		ms_documents_fini(&before);
-		return ms_error_set(err, -ENOENT,
-				    "no policy in %s, where there was one: the last good one stays "
-				    "in force",
-				    config->policy);
-	}
-	return 0;
+	if (!sources->state)
+		return 0;
+	r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &before, &damage);
+	if (r == -ENOENT)
+		return 0;
+	/* There was one, if it cannot be read any more. */
+	if (r < 0)
+		return ms_error_set(err, r,
+				    "no policy in %s, where there was one: %s. Put a policy there, "
+				    "or move that file away if nothing shall be blocked",
+				    config->policy, damage.message);
+	ms_documents_fini(&before);
+	return ms_error_set(err, -ENOENT,
+			    "no policy in %s, where there was one: the last good one stays in "
+			    "force",
+			    config->policy);
 }
 
 int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,
@@ -245,22 +255,55 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 	return 0;
 }
 
+/*
+ * Two files change, and either may fail, or the machine may stop in between. The order:
+ *
+ * 1. last-good.json is written beside its old self. All the room that it needs is had by now; to
+ *    stop here is to have changed nothing.
+ * 2. applied.json is replaced, or removed. This is the change: a start from here on reads the new
+ *    documents, which were merged and loaded before. Should the directory have gone bad by that
+ *    start, it falls back to what was in force until now. If this step fails, 1 is undone and
+ *    nothing was changed.
+ * 3. The policy comes in force (ms_committer_publish()).
+ * 4. last-good.json is renamed. A start between 3 and 4 reads the new documents as after 2, and
+ *    then does 4 itself. A rename that fails is no failed command, since the policy is in force and
+ *    a start finds it: it is something unsaved, which is said and tried again.
+ *
+ * So what was refused is never a fallback, and what was answered with success always is.
+ */
 static int save_documents(struct ms_sources *sources, const struct ms_sources_next *next)
 {
 	int r = 0;
 
-	/* What a start reads first comes last: if anything fails before, nothing was changed. */
 	if (!next->builtin)
-		r = ms_state_save_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
+		r = ms_state_stage_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
 	if (r < 0)
 		return r;
 	if (next->applied)
-		return ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
-	return ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
+		r = ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
+	else
+		r = ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
+	if (r == 0)
+		sources->staged = !next->builtin;
+	else if (!next->builtin)
+		ms_state_unstage_documents(sources->state, MS_STATE_LAST_GOOD);
+	return r;
 }
 
-int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
-		    struct ms_error *err)
+int ms_sources_settle(struct ms_sources *sources)
+{
+	int r;
+
+	if (!sources->staged)
+		return 0;
+	sources->staged = false;
+	r = ms_state_settle_documents(sources->state, MS_STATE_LAST_GOOD);
+	if (r < 0)
+		sources->now.documents_changed = true;
+	return r;
+}
+
+static int save(struct ms_sources *sources, struct ms_sources_next *next)
 {
 	int r = 0;
 
@@ -268,10 +311,26 @@ int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *ne
 		r = save_documents(sources, next);
 	if (r == 0 && next->runtime_changed)
 		r = ms_state_save_runtime(sources->state, &next->runtime);
+	if (r == 0)
+		next->documents_changed = next->runtime_changed = false;
+	return r;
+}
+
+int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err)
+{
+	int r = save(sources, next);
+
 	if (r < 0)
 		return ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
 				    sources->config->state_dir, strerror(-r));
 	return 0;
+}
+
+int ms_sources_save_rest(struct ms_sources *sources)
+{
+	int r = save(sources, &sources->now);
+
+	return r < 0 ? r : ms_sources_settle(sources);
 }
 
 void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
@@ -280,14 +339,14 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
 	*ret_old = ms_take_ptr(sources->now.merged);
 	ms_sources_next_fini(&sources->now);
 	sources->now = *next;
-	sources->now.documents_changed = sources->now.runtime_changed = false;
 	*next = (struct ms_sources_next) { 0 };
 }
 
-int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next)
+int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,
+			 struct ms_error *err)
 {
 	struct ms_documents saved;
-	int r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, NULL);
+	int r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, err);
 
 	if (r < 0)
 		return r;
@@ -295,15 +354,26 @@ int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *nex
 	next->documents = saved;
 	next->documents_changed = true;
 	next->applied = next->builtin = false;
-	r = ms_sources_merge(sources, next, NULL);
+	r = ms_sources_merge(sources, next, err);
 	/* Not a change: what is on disk is what an operator must mend. */
 	next->documents_changed = false;
 	return r;
 }
 
+/* Nothing can stand in for what was refused: both are to be mended, so both are said. */
+static void add_reason(struct ms_error *err, const struct ms_error *why)
+{
+	size_t used = err ? strlen(err->message) : 0;
+
+	if (used && why->message[0] && !strstr(err->message, why->message))
+		snprintf(err->message + used, sizeof(err->message) - used,
+			 "; the last good policy cannot stand in: %s", why->message);
+}
+
 int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
 		       struct ms_error *err)
 {
+	struct ms_error why = MS_ERROR_INIT;
 	struct ms_documents saved;
 	struct ms_sources_next next;
 	int r = ms_sources_begin(sources, &next);
@@ -319,9 +389,10 @@ int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_n
 	}
 	if (r == 0)
 		r = ms_sources_merge(sources, &next, err);
-	if (r < 0 && ms_sources_fall_back(sources, &next) == 0)
+	if (r < 0 && ms_sources_fall_back(sources, &next, &why) == 0)
 		r = 1;
 	if (r < 0) {
+		add_reason(err, &why);
 		ms_sources_next_fini(&next);
 		return r;
 	}
@@ -398,26 +469,46 @@ static int refresh_sets(struct ms_policy *merged, const struct ms_policy *runtim
 	return 0;
 }
 
-int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
-			       struct ms_error *err)
+/* `*ret_saved` = 0 or -errno of the save; `must_save` makes that the result, with nothing changed.
+ */
+static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime, bool must_save,
+			   int *ret_saved)
 {
 	struct ms_policy *policy;
-	int r = ms_runtime_policy(runtime, wall_ms(), &policy);
+	int saved, r = ms_runtime_policy(runtime, wall_ms(), &policy);
 
 	if (r < 0)
 		return r;
-	r = ms_state_save_runtime(sources->state, runtime);
-	if (r < 0) {
+	saved = ms_state_save_runtime(sources->state, runtime);
+	*ret_saved = saved;
+	if (saved < 0 && must_save) {
 		ms_policy_free(policy);
-		return ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
-				    sources->config->state_dir, strerror(-r));
+		return saved;
 	}
 	ms_runtime_fini(&sources->now.runtime);
 	sources->now.runtime = *runtime;
 	*runtime = (struct ms_runtime) { 0 };
 	ms_policy_free(sources->now.runtime_policy);
 	sources->now.runtime_policy = policy;
+	sources->now.runtime_changed = saved < 0;
 	return refresh_sets(sources->now.merged, policy);
+}
+
+int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+			       struct ms_error *err)
+{
+	int saved = 0, r = replace_runtime(sources, runtime, true, &saved);
+
+	if (saved < 0)
+		return ms_error_set(err, saved, "cannot save to %s: %s; nothing was changed",
+				    sources->config->state_dir, strerror(-saved));
+	return r;
+}
+
+int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+				 int *ret_saved)
+{
+	return replace_runtime(sources, runtime, false, ret_saved);
 }
 
 int ms_sources_check(const struct ms_config *config, struct ms_error *err)

@@ -24,8 +24,8 @@ struct ms_sources_next {
 	struct ms_documents documents;
 	bool applied; /* the documents are a client's, not the directory's */
 	bool builtin; /* there is no directory: the embedded policy */
-	bool documents_changed, runtime_changed;
-	struct ms_runtime runtime; /* edit freely before merge */
+	bool documents_changed, runtime_changed; /* against what is on disk */
+	struct ms_runtime runtime;               /* edit freely before merge */
 	struct ms_policy *files;
 	struct ms_policy *runtime_policy;
 	struct ms_policy *merged;
@@ -39,14 +39,16 @@ struct ms_sources *ms_sources_free(struct ms_sources *sources);
 
 /*
  * What holds at start: the applied documents if there are any, else the directory. If they are
- * refused, `err` says why and `next` is made of the last good documents instead (returns 1), or of
- * none if there are none (negative).
+ * refused or cannot be read, `err` says why and `next` is made of the last good documents instead
+ * (returns 1). If there are none or they cannot be read either, it is negative: only a machine that
+ * never had a policy gets the built-in one.
  */
 int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_next,
 		       struct ms_error *err);
 /* Makes `next` of the last good documents: for when it merged, but the datapath cannot hold it.
  * Negative: there are none, or they are refused too; `next` can only be dropped then. */
-int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next);
+int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,
+			 struct ms_error *err);
 
 /* A copy of what is in force, to be changed; then exactly one of take/fini. */
 int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next);
@@ -58,9 +60,14 @@ int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_docum
 /* Parses and merges; `next->merged` is complete on success. */
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err);
-/* On disk when it returns. */
-int ms_sources_save(struct ms_sources *sources, const struct ms_sources_next *next,
-		    struct ms_error *err);
+/* A start finds it when it returns, and marked as unchanged. On failure it may still be taken: then
+ * it is in force but not on disk until ms_sources_save_rest(). */
+int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err);
+/* After `next` was taken: from now on it is what a start falls back to. -errno: not yet, see
+ * ms_sources_save_rest(). */
+int ms_sources_settle(struct ms_sources *sources);
+/* Saves what is in force and could not be saved; -errno. */
+int ms_sources_save_rest(struct ms_sources *sources);
 /* `next` is in force; its contents move, `*ret_old` gets the merged policy that was (may be NULL;
  * the caller frees it when nothing borrows from it any more). */
 void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
@@ -77,6 +84,10 @@ char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t si
 /* Replaces runtime changes that need no merge (members in place): saves, then holds. */
 int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 			       struct ms_error *err);
+
+/* The same for what must hold even if it cannot be saved; `*ret_saved` = 0 or -errno of that. */
+int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
+				 int *ret_saved);
 
 /* Reads the policy of `config` and merges it, for --check-config. Needs no daemon, no state. */
 int ms_sources_check(const struct ms_config *config, struct ms_error *err);

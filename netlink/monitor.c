@@ -406,7 +406,7 @@ int ms_monitor_open(const struct ms_monitor_callbacks *callbacks, void *user,
 	if (r == 0)
 		r = ms_addresses_new(&monitor->addresses);
 	if (r == 0)
-		r = ms_request_open(&monitor->request);
+		r = ms_request_open(NETLINK_ROUTE, &monitor->request);
 	if (r == 0)
 		r = open_events(monitor);
 	if (r < 0) {

@@ -29,7 +29,7 @@ struct ms_request {
 	char *buffer;
 };
 
-int ms_request_open(struct ms_request **ret_request)
+int ms_request_open(int protocol, struct ms_request **ret_request)
 {
 	const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 	struct ms_request *request = calloc(1, sizeof(*request));
@@ -41,7 +41,7 @@ int ms_request_open(struct ms_request **ret_request)
 	request->socket = nl_socket_alloc();
 	r = request->buffer && request->socket ? 0 : -ENOMEM;
 	if (r == 0)
-		r = ms_nlerr_errno(nl_connect(request->socket, NETLINK_ROUTE));
+		r = ms_nlerr_errno(nl_connect(request->socket, protocol));
 	if (r < 0) {
 		ms_request_close(request);
 		return r;

@@ -17,7 +17,8 @@ struct ms_request;
 
 #define MS_REQUEST_MAX 128 /* messages in one send */
 
-int ms_request_open(struct ms_request **ret_request);
+/* `protocol`: NETLINK_ROUTE and the like. */
+int ms_request_open(int protocol, struct ms_request **ret_request);
 struct ms_request *ms_request_close(struct ms_request *request); /* returns NULL */
 /* The port the kernel names as the author of changes made through this socket. */
 uint32_t ms_request_port(const struct ms_request *request);

@@ -35,7 +35,7 @@ int ms_tc_open(struct ms_tc **ret_tc)
 
 	if (!tc)
 		return -ENOMEM;
-	r = ms_request_open(&tc->request);
+	r = ms_request_open(NETLINK_ROUTE, &tc->request);
 	if (r < 0) {
 		free(tc);
 		return r;

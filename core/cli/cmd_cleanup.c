@@ -141,7 +141,8 @@ int ms_cli_cmd_cleanup(const struct ms_cli *cli)
 	char *words[6] = { (char *)"microsegd", (char *)"--cleanup" };
 	size_t n = 2;
 
-	if (ms_cli_client_open(cli->options->socket, &client) == 0) {
+	/* What would go is what one asks before stopping. */
+	if (!cli->options->dry_run && ms_cli_client_open(cli->options->socket, &client) == 0) {
 		ms_cli_client_close(client);
 		return refuse_alive(cli);
 	}

@@ -75,7 +75,15 @@ int ms_cli_cmd_panic(const struct ms_cli *cli)
 				       json_string_value(json_array_get(groups, 0)), "dry_run",
 				       cli->options->dry_run);
 
-	return ms_cli_ask_and_show(cli, "panic", parameters, ms_cli_render_panic);
+	bool is_unsaved;
+	json_t *reply;
+	int code = ms_cli_ask(cli, "panic", parameters, &reply);
+
+	if (code != MS_CLI_OK)
+		return code;
+	is_unsaved = json_is_false(json_object_get(reply, "saved"));
+	ms_cli_show(cli, reply, ms_cli_render_panic);
+	return is_unsaved ? MS_CLI_DIFFERENT : MS_CLI_OK;
 }
 
 int ms_cli_cmd_completion(const struct ms_cli *cli)

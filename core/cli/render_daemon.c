@@ -77,6 +77,20 @@ static void render_policy(const struct ms_cli_style *style, const json_t *reply)
 		text_of(reply, "engine"));
 }
 
+static void render_overrides(const struct ms_cli_style *style, const json_t *overrides)
+{
+	const json_t *of;
+	size_t i;
+
+	if (json_array_size(overrides) == 0)
+		return;
+	title(style, "By hand");
+	json_array_foreach (overrides, i, of)
+		fprintf(style->out, "%sgroup %s in mode %s (policy: %s)", i ? ", " : "",
+			text_of(of, "group"), text_of(of, "mode"), text_of(of, "policy_mode"));
+	fputc('\n', style->out);
+}
+
 static void render_problems(const struct ms_cli_style *style, const json_t *problems)
 {
 	const json_t *problem;
@@ -107,6 +121,7 @@ void ms_cli_render_status(const struct ms_cli_style *style, const json_t *reply)
 	fprintf(style->out, "microseg %s, pid %lld, since %s\n", text_of(reply, "version"),
 		(long long)int_of(reply, "pid"), text_of(reply, "started_at"));
 	render_policy(style, reply);
+	render_overrides(style, json_object_get(reply, "mode_overrides"));
 	render_ifaces(style, json_object_get(reply, "interfaces"));
 	render_sessions(style, json_object_get(reply, "sessions"));
 	title(style, "Events");
@@ -219,5 +234,13 @@ void ms_cli_render_panic(const struct ms_cli_style *style, const json_t *reply)
 	if (strcmp(state, "off") != 0)
 		fprintf(style->out, " until 'microsegctl panic off%s%s'", *group ? " --group " : "",
 			group);
+	fputc('\n', style->out);
+	if (!json_is_false(json_object_get(reply, "saved")))
+		return;
+	ms_cli_style_begin(style, MS_CLI_BAD);
+	fputs("It could not be saved and ends with a restart of the daemon or a reboot: "
+	      "'microsegctl status' says why",
+	      style->out);
+	ms_cli_style_end(style, MS_CLI_BAD);
 	fputc('\n', style->out);
 }

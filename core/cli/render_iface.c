@@ -18,6 +18,17 @@ static enum ms_cli_tint tint_of_state(const char *state)
 	return strcmp(state, "failed") == 0 ? MS_CLI_BAD : MS_CLI_UNSURE;
 }
 
+/* A panic stands before the mode: while it lasts the mode judges nothing. */
+static void add_mode(struct ms_cli_table *table, const json_t *of)
+{
+	const char *panic = text_of(of, "panic");
+
+	if (*panic && strcmp(panic, "off") != 0)
+		ms_cli_table_add(table, MS_CLI_BAD, "panic %s", panic);
+	else
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(of, "mode"));
+}
+
 static void render_texts(const struct ms_cli_style *style, const char *before, const json_t *list)
 {
 	const json_t *item;
@@ -46,7 +57,7 @@ static void add_iface(struct ms_cli_table *table, const struct ms_cli_style *sty
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(iface, "name"));
 	ms_cli_table_add(table, tint_of_state(state), "%s", state);
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(iface, "group"));
-	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(iface, "mode"));
+	add_mode(table, iface);
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(iface, "side"));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(iface, "attach"));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
@@ -131,6 +142,8 @@ void ms_cli_render_iface_show(const struct ms_cli_style *style, const json_t *re
 	line(style, "group", text_of(iface, "group"));
 	line(style, "because", text_of(iface, "reason"));
 	line(style, "mode", text_of(iface, "mode"));
+	if (strcmp(text_of(iface, "panic"), "off") != 0)
+		line(style, "panic", text_of(iface, "panic"));
 	line(style, "side", text_of(iface, "side"));
 	line(style, "attached by", text_of(iface, "attach"));
 	if (json_object_get(iface, "attached_ms"))
@@ -181,7 +194,7 @@ void ms_cli_render_group_list(const struct ms_cli_style *style, const json_t *re
 
 	json_array_foreach (json_object_get(reply, "groups"), i, group) {
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(group, "name"));
-		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(group, "mode"));
+		add_mode(table, group);
 		for (size_t k = 0; k < ms_array_size(keys); k++)
 			ms_cli_table_add(table, ms_cli_style_verdict(text_of(group, keys[k])), "%s",
 					 text_of(group, keys[k]));
@@ -204,6 +217,8 @@ void ms_cli_render_group_show(const struct ms_cli_style *style, const json_t *re
 	line(style, "group", text_of(group, "name"));
 	line(style, "from", text_of(group, "origin"));
 	line(style, "mode", text_of(group, "mode"));
+	if (strcmp(text_of(group, "panic"), "off") != 0)
+		line(style, "panic", text_of(group, "panic"));
 	snprintf(text, sizeof(text), "in %s, out %s", text_of(group, "default_in"),
 		 text_of(group, "default_out"));
 	line(style, "default", text);

@@ -42,13 +42,6 @@ void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *
 		plural(sets), (long long)warnings, plural(warnings));
 }
 
-static void render_ends(const struct ms_cli_style *style, json_int_t count, bool is_done)
-{
-	if (count)
-		fprintf(style->out, " %lld live session%s %s now.", (long long)count, plural(count),
-			is_done ? (count == 1 ? "ends" : "end") : "would end");
-}
-
 static void render_change(const struct ms_cli_style *style, const json_t *change)
 {
 	const char *kind = text_of(change, "kind");
@@ -87,7 +80,7 @@ void ms_cli_render_policy_diff(const struct ms_cli_style *style, const json_t *r
 	else
 		fprintf(style->out, "No difference to generation %lld.",
 			(long long)int_of(reply, "generation"));
-	render_ends(style, int_of(reply, "sessions_end"), false);
+	ms_cli_render_ends(style, reply, false);
 	fputc('\n', style->out);
 }
 
@@ -102,6 +95,6 @@ void ms_cli_render_policy_apply(const struct ms_cli_style *style, const json_t *
 	else
 		fprintf(style->out, "generation %lld in force, from %s.",
 			(long long)int_of(reply, "generation"), text_of(reply, "policy_source"));
-	render_ends(style, int_of(reply, "sessions_end"), !dry_run);
+	ms_cli_render_ends(style, reply, !dry_run);
 	fputc('\n', style->out);
 }

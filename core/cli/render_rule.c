@@ -217,16 +217,16 @@ void ms_cli_render_rule_show(const struct ms_cli_style *style, const json_t *rep
 
 /* ---- add, del, import ---- */
 
-static void render_ends(const struct ms_cli_style *style, const json_t *reply)
+void ms_cli_render_ends(const struct ms_cli_style *style, const json_t *reply, bool is_done)
 {
 	json_int_t count = int_of(reply, "sessions_end");
-	bool dry_run = ms_cli_value_is(reply, "dry_run");
+	bool is_minimum = ms_cli_value_is(reply, "sessions_end_is_minimum");
 
-	if (count == 1)
-		fprintf(style->out, " 1 live session %s now.", dry_run ? "would end" : "ends");
-	else if (count)
-		fprintf(style->out, " %lld live sessions %s now.", (long long)count,
-			dry_run ? "would end" : "end");
+	if (count == 0 && !is_minimum)
+		return;
+	fprintf(style->out, " %s%lld live session%s %s now.", is_minimum ? "At least " : "",
+		(long long)count, count == 1 ? "" : "s",
+		!is_done ? "would end" : (count == 1 ? "ends" : "end"));
 }
 
 void ms_cli_render_rule_add(const struct ms_cli_style *style, const json_t *reply)
@@ -241,7 +241,7 @@ void ms_cli_render_rule_add(const struct ms_cli_style *style, const json_t *repl
 		say_dirs(rule));
 	if (*text_of(rule, "expires"))
 		fprintf(style->out, " Until %s.", text_of(rule, "expires"));
-	render_ends(style, reply);
+	ms_cli_render_ends(style, reply, !ms_cli_value_is(reply, "dry_run"));
 	if (!dry_run)
 		fprintf(style->out, " Undo: microsegctl rule del %s", text_of(rule, "id"));
 	fputc('\n', style->out);
@@ -253,7 +253,7 @@ void ms_cli_render_rule_del(const struct ms_cli_style *style, const json_t *repl
 	fprintf(style->out, "%s %s (generation %lld).", text_of(reply, "id"),
 		ms_cli_value_is(reply, "dry_run") ? "would be removed" : "removed",
 		(long long)int_of(reply, "generation"));
-	render_ends(style, reply);
+	ms_cli_render_ends(style, reply, !ms_cli_value_is(reply, "dry_run"));
 	fputc('\n', style->out);
 }
 
@@ -265,7 +265,7 @@ void ms_cli_render_rule_import(const struct ms_cli_style *style, const json_t *r
 		changes == 1 ? "" : "s",
 		ms_cli_value_is(reply, "dry_run") ? "would change" : "changed",
 		(long long)int_of(reply, "generation"));
-	render_ends(style, reply);
+	ms_cli_render_ends(style, reply, !ms_cli_value_is(reply, "dry_run"));
 	fputc('\n', style->out);
 }
 

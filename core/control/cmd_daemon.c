@@ -16,9 +16,6 @@
 #include "core/control/shape.h"
 #include "core/event/event.h"
 
-static const char *const panic_names[] = { "off", "open", "closed" };
-_Static_assert(ms_array_size(panic_names) == MS_PANIC_CLOSED + 1, "a name per state");
-
 /* ---- status ---- */
 
 struct iface_counts {
@@ -94,8 +91,37 @@ static void find_panics(struct ms_manager *manager, json_t *problems)
 
 		if (panic != MS_PANIC_OFF)
 			add_problem(problems, "panic %s is in force for group %s",
-				    panic_names[panic], policy->groups[i].name);
+				    ms_control_shape_panic(panic), policy->groups[i].name);
 	}
+}
+
+/*
+ * Modes that were given by hand. One that judges less than the documents say is a problem like a
+ * panic; one that judges more is only listed.
+ */
+static json_t *find_overrides(struct ms_manager *manager, json_t *problems)
+{
+	const struct ms_policy *policy = ms_manager_source(manager, MS_SOURCE_FILE);
+	json_t *overrides = json_array();
+
+	for (size_t i = 0; policy && i < policy->n_groups; i++) {
+		const struct ms_group_def *group = &policy->groups[i];
+		enum ms_mode mode = ms_manager_group_override(manager, group->name);
+		const char *by_hand = ms_control_shape_mode(mode);
+		const char *by_policy = ms_control_shape_mode(group->mode);
+
+		if (mode == MS_MODE_INHERIT)
+			continue;
+		json_array_append_new(overrides,
+				      json_pack("{s:s, s:s, s:s}", "group", group->name, "mode",
+						by_hand, "policy_mode", by_policy));
+		if (mode < group->mode)
+			add_problem(problems,
+				    "group %s is in mode %s by hand, the policy says %s: "
+				    "'microsegctl group mode %s policy' ends it",
+				    group->name, by_hand, by_policy, group->name);
+	}
+	return overrides;
 }
 
 static void find_problems(const struct ms_manager_status *status, json_t *problems)
@@ -107,8 +133,13 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 			    status->generation_desired, status->generation_applied);
 	if (status->pins_problem[0])
 		add_problem(problems, "%s", status->pins_problem);
+	if (status->sweep_problem[0])
+		add_problem(problems, "%s", status->sweep_problem);
+	if (status->unsaved[0])
+		add_problem(problems, "%s", status->unsaved);
 	if (status->panic != MS_PANIC_OFF)
-		add_problem(problems, "panic %s is in force", panic_names[status->panic]);
+		add_problem(problems, "panic %s is in force",
+			    ms_control_shape_panic(status->panic));
 	if (status->degraded && json_array_size(problems) == 0)
 		add_problem(problems, "something is not as desired: see the daemon's log");
 }
@@ -122,31 +153,35 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 	struct iface_counts counts = { .problems = json_array() };
 	struct ms_manager_status status = { 0 };
 	json_auto_t *reply = NULL;
+	json_t *overrides = NULL;
 	int r = ms_control_unpack(call->parameters, err, "{}");
 
 	if (r == 0) {
 		ms_manager_status(manager, &status);
+		overrides = find_overrides(manager, counts.problems);
 		find_panics(manager, counts.problems);
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_iface, &counts);
 		find_problems(&status, counts.problems);
 		reply = json_pack(
 			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:o, "
-			"s:i, s:i, s:i, s:o, s:I, s:I, s:o, s:I, s:b}",
+			"s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:I, s:b}",
 			"version", MS_VERSION, "pid", (int)getpid(), "started_at",
 			ms_control_shape_time(status.started_at), "applied_at",
 			ms_control_shape_time(status.applied_at), "generation_applied",
 			(json_int_t)status.generation_applied, "generation_desired",
 			(json_int_t)status.generation_desired, "policy_source",
 			status.policy_source, "policy_is_applied", status.policy_is_applied,
-			"last_error", status.last_error, "panic", panic_names[status.panic],
-			"engine", status.engine, "session_table", status.session_table,
-			"hardened_load", ms_dataplane_is_hardened(ms_manager_dataplane(manager)),
-			"interfaces", shape_ifaces(&counts), "groups", (int)policy->n_groups,
-			"rules", (int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",
-			shape_sessions(&usage), "events_lost", (json_int_t)status.events_lost,
-			"events_suppressed_in_log", (json_int_t)status.events_suppressed_in_log,
-			"netlink", shape_netlink(&netlink), "repairs", (json_int_t)status.repairs,
-			"degraded", status.degraded || json_array_size(counts.problems) > 0);
+			"last_error", status.last_error, "panic",
+			ms_control_shape_panic(status.panic), "engine", status.engine,
+			"session_table", status.session_table, "hardened_load",
+			ms_dataplane_is_hardened(ms_manager_dataplane(manager)), "interfaces",
+			shape_ifaces(&counts), "groups", (int)policy->n_groups, "rules",
+			(int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",
+			shape_sessions(&usage), "mode_overrides", overrides, "events_lost",
+			(json_int_t)status.events_lost, "events_suppressed_in_log",
+			(json_int_t)status.events_suppressed_in_log, "netlink",
+			shape_netlink(&netlink), "repairs", (json_int_t)status.repairs, "degraded",
+			status.degraded || json_array_size(counts.problems) > 0);
 		if (!reply || json_object_set(reply, "problems", counts.problems) < 0)
 			r = -ENOMEM;
 	}
@@ -282,26 +317,26 @@ int ms_control_cmd_panic(struct ms_manager *manager, struct ms_control_call *cal
 {
 	const char *state, *group = NULL;
 	int dry_run = false, r;
-	size_t panic;
+	enum ms_panic panic;
 
 	r = ms_control_unpack(call->parameters, err, "{s:s, s?s, s?b}", "state", &state, "group",
 			      &group, "dry_run", &dry_run);
 	if (r < 0)
 		return r;
-	for (panic = 0; panic < ms_array_size(panic_names); panic++) {
-		if (strcmp(state, panic_names[panic]) == 0)
+	for (panic = MS_PANIC_OFF; panic <= MS_PANIC_CLOSED; panic++) {
+		if (strcmp(state, ms_control_shape_panic(panic)) == 0)
 			break;
 	}
-	if (panic == ms_array_size(panic_names))
+	if (panic > MS_PANIC_CLOSED)
 		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, state,
 				       "panic is open, closed or off, not '%s'", state);
 	if (group && !ms_policy_find_group(ms_manager_policy(manager), group))
 		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, group, "no group '%s'", group);
 	if (!dry_run)
-		r = ms_manager_panic(manager, (enum ms_panic)panic, group, err);
+		r = ms_manager_panic(manager, panic, group, err);
 	if (r < 0)
 		return r;
-	*ret_reply =
-		json_pack("{s:s, s:s?, s:b}", "state", state, "group", group, "dry_run", dry_run);
+	*ret_reply = json_pack("{s:s, s:s?, s:b, s:b}", "state", state, "group", group, "saved",
+			       r == 0, "dry_run", dry_run);
 	return *ret_reply ? 0 : -ENOMEM;
 }

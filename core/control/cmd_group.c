@@ -10,9 +10,6 @@
 #include "core/control/shape.h"
 #include "core/event/event.h"
 
-static const char *const mode_names[] = { "disabled", "audit", "enforce", "policy" };
-_Static_assert(ms_array_size(mode_names) == MS_MODE_INHERIT + 1, "a name per mode");
-
 static const char *const side_names[] = { "auto", "host", "workload" };
 static const char *const attach_names[] = { "auto", "tc", "tcx" };
 
@@ -49,20 +46,22 @@ static int count_rules(const struct ms_policy *policy, const char *group)
 }
 
 /* `members` has been counted. */
-static json_t *shape_group(const struct ms_policy *policy, const struct ms_group_def *group,
+static json_t *shape_group(struct ms_manager *manager, const struct ms_group_def *group,
 			   const struct members *members)
 {
+	enum ms_panic panic = ms_manager_effective_panic(manager, group->name);
 	char origin[MS_ORIGIN_MAX];
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name",
-			 group->name, "mode", mode_names[group->mode], "default_in",
-			 ms_verdict_name(group->default_verdict[MS_DIR_IN]), "default_out",
-			 ms_verdict_name(group->default_verdict[MS_DIR_OUT]), "side",
-			 side_names[group->side], "attach", attach_names[group->attach], "non_ip",
-			 ms_verdict_name(group->non_ip), "unready",
-			 group->unready == MS_UNREADY_GUARD ? "guard" : "open", "interfaces",
-			 members->count, "rules", count_rules(policy, group->name), "origin",
-			 ms_origin_format(&group->origin, origin, sizeof(origin)));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", group->name,
+		"mode", ms_control_shape_mode(group->mode), "panic", ms_control_shape_panic(panic),
+		"default_in", ms_verdict_name(group->default_verdict[MS_DIR_IN]), "default_out",
+		ms_verdict_name(group->default_verdict[MS_DIR_OUT]), "side",
+		side_names[group->side], "attach", attach_names[group->attach], "non_ip",
+		ms_verdict_name(group->non_ip), "unready",
+		group->unready == MS_UNREADY_GUARD ? "guard" : "open", "interfaces", members->count,
+		"rules", count_rules(ms_manager_policy(manager), group->name), "origin",
+		ms_origin_format(&group->origin, origin, sizeof(origin)));
 }
 
 int ms_control_cmd_group_list(struct ms_manager *manager, struct ms_control_call *call,
@@ -79,7 +78,7 @@ int ms_control_cmd_group_list(struct ms_manager *manager, struct ms_control_call
 
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_member, &members);
 		if (json_array_append_new(groups,
-					  shape_group(policy, &policy->groups[i], &members)) < 0)
+					  shape_group(manager, &policy->groups[i], &members)) < 0)
 			return -ENOMEM;
 	}
 	*ret_reply = json_pack("{s:O}", "groups", groups);
@@ -113,7 +112,7 @@ int ms_control_cmd_group_show(struct ms_manager *manager, struct ms_control_call
 		return r;
 	members.group = group->name;
 	ms_iface_set_foreach(ms_manager_ifaces(manager), count_member, &members);
-	shape = shape_group(ms_manager_policy(manager), group, &members);
+	shape = shape_group(manager, group, &members);
 	if (!shape || json_object_set(shape, "members", names) < 0)
 		return -ENOMEM;
 	*ret_reply = json_pack("{s:O}", "group", shape);
@@ -126,7 +125,7 @@ int ms_control_cmd_group_mode(struct ms_manager *manager, struct ms_control_call
 	const struct ms_group_def *group = NULL;
 	const char *name, *word;
 	int dry_run = false, r;
-	size_t mode;
+	enum ms_mode mode;
 
 	r = ms_control_unpack(call->parameters, err, "{s:s, s:s, s?b}", "name", &name, "mode",
 			      &word, "dry_run", &dry_run);
@@ -134,21 +133,21 @@ int ms_control_cmd_group_mode(struct ms_manager *manager, struct ms_control_call
 		r = find_group(manager, name, &group, err);
 	if (r < 0)
 		return r;
-	for (mode = 0; mode < ms_array_size(mode_names); mode++) {
-		if (strcmp(word, mode_names[mode]) == 0)
+	for (mode = MS_MODE_DISABLED; mode <= MS_MODE_INHERIT; mode++) {
+		if (strcmp(word, ms_control_shape_mode(mode)) == 0)
 			break;
 	}
-	if (mode == ms_array_size(mode_names))
+	if (mode > MS_MODE_INHERIT)
 		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, word,
 				       "a mode is disabled, audit, enforce, or policy for what the "
 				       "policy says, not '%s'",
 				       word);
 	/* The answer tells the mode that was: taken before the group's storage may change. */
 	*ret_reply = json_pack("{s:s, s:s, s:s, s:b}", "name", name, "mode", word, "before",
-			       mode_names[group->mode], "dry_run", dry_run);
+			       ms_control_shape_mode(group->mode), "dry_run", dry_run);
 	if (!*ret_reply)
 		return -ENOMEM;
-	r = ms_manager_group_mode(manager, name, (enum ms_mode)mode, dry_run, err);
+	r = ms_manager_group_mode(manager, name, mode, dry_run, err);
 	if (r < 0) {
 		json_decref(*ret_reply);
 		*ret_reply = NULL;

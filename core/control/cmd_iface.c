@@ -30,9 +30,7 @@ static const char *side_name(enum ms_side side)
 
 static const char *mode_name(const struct ms_group_def *group)
 {
-	static const char *const names[] = { "disabled", "audit", "enforce" };
-
-	return group && group->mode <= MS_MODE_ENFORCE ? names[group->mode] : "";
+	return group ? ms_control_shape_mode(group->mode) : "";
 }
 
 static json_t *shape_counts(const struct ms_zone_count *count)
@@ -70,20 +68,24 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 {
 	const struct ms_group_def *group =
 		ms_policy_find_group(ms_manager_policy(manager), entry->group);
+	enum ms_panic panic =
+		group ? ms_manager_effective_panic(manager, group->name) : MS_PANIC_OFF;
 	struct ms_zone_count count;
 	json_t *counts, *shape;
 
 	sum_counts(manager, live, entry->zone, &count);
 	counts = shape_counts(&count);
-	shape = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:s}",
-			  "name", entry->link.name, "ifindex", (json_int_t)entry->link.ifindex,
-			  "kind", entry->link.kind, "master", entry->link.master_name, "state",
-			  ms_iface_state_name(entry->state), "group", entry->group, "mode",
-			  mode_name(group), "side", entry->group[0] ? side_name(entry->side) : "",
-			  "attach", ms_attach_how_name(entry->have), "zone", (int)entry->zone,
-			  "unfiltered_packets", (json_int_t)entry->unfiltered_packets, "repairs",
-			  (json_int_t)entry->repairs, "reason", entry->reason, "error",
-			  entry->error ? ms_attach_explain(entry->error) : "");
+	shape = json_pack(
+		"{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:s}",
+		"name", entry->link.name, "ifindex", (json_int_t)entry->link.ifindex, "kind",
+		entry->link.kind, "master", entry->link.master_name, "state",
+		ms_iface_state_name(entry->state), "group", entry->group, "mode", mode_name(group),
+		"panic", ms_control_shape_panic(panic), "side",
+		entry->group[0] ? side_name(entry->side) : "", "attach",
+		ms_attach_how_name(entry->have), "zone", (int)entry->zone, "unfiltered_packets",
+		(json_int_t)entry->unfiltered_packets, "repairs", (json_int_t)entry->repairs,
+		"reason", entry->reason, "error",
+		entry->error ? ms_attach_explain(entry->error) : "");
 	if (shape && entry->attached_ns)
 		ms_control_shape_put(shape, "attached_ms",
 				     ms_control_shape_ms(now_ns() - entry->attached_ns));

@@ -71,6 +71,7 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 	struct ms_manager_status status;
 	size_t n_documents, n_changes = 0;
 	unsigned int flips = 0;
+	bool is_minimum = false;
 	json_t *list = NULL;
 	json_auto_t *reply = NULL;
 	int r = ms_control_unpack(call->parameters, err, "{s?o}", "documents", &list);
@@ -82,14 +83,14 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 	if (r == 0)
 		r = ms_policy_diff(ms_manager_policy(manager), wanted, &changes, &n_changes);
 	if (r == 0)
-		r = ms_manager_count_flips(manager, wanted, &flips);
+		r = ms_manager_count_flips(manager, wanted, &flips, &is_minimum);
 	if (r < 0)
 		return r;
 	ms_manager_status(manager, &status);
-	reply = json_pack("{s:I, s:i, s:I, s:o}", "generation",
+	reply = json_pack("{s:I, s:i, s:b, s:I, s:o}", "generation",
 			  (json_int_t)status.generation_applied, "sessions_end", flips,
-			  "changes_total", (json_int_t)n_changes, "changes",
-			  shape_changes(changes, n_changes));
+			  "sessions_end_is_minimum", is_minimum, "changes_total",
+			  (json_int_t)n_changes, "changes", shape_changes(changes, n_changes));
 	if (!reply)
 		return -ENOMEM;
 	r = put_warnings(reply, wanted);

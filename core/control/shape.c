@@ -62,11 +62,28 @@ json_t *ms_control_shape_rule(const struct ms_rule *rule)
 	return json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 }
 
+const char *ms_control_shape_panic(enum ms_panic panic)
+{
+	static const char *const names[] = { "off", "open", "closed" };
+	_Static_assert(ms_array_size(names) == MS_PANIC_CLOSED + 1, "a name per state");
+
+	return names[panic];
+}
+
+const char *ms_control_shape_mode(enum ms_mode mode)
+{
+	static const char *const names[] = { "disabled", "audit", "enforce", "policy" };
+	_Static_assert(ms_array_size(names) == MS_MODE_INHERIT + 1, "a name per mode");
+
+	return names[mode];
+}
+
 json_t *ms_control_shape_commit(const struct ms_commit *commit, bool dry_run)
 {
-	return json_pack("{s:I, s:i, s:i, s:b}", "generation", (json_int_t)commit->generation,
-			 "sessions_end", commit->sessions_end, "changes", commit->changes,
-			 "dry_run", dry_run);
+	return json_pack("{s:I, s:i, s:b, s:i, s:b}", "generation", (json_int_t)commit->generation,
+			 "sessions_end", commit->sessions_end, "sessions_end_is_minimum",
+			 commit->sessions_end_is_minimum, "changes", commit->changes, "dry_run",
+			 dry_run);
 }
 
 int ms_control_shape_put(json_t *object, const char *key, json_t *value)

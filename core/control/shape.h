@@ -17,7 +17,9 @@ json_t *ms_control_shape_time_ms(int64_t ns);   /* with milliseconds */
 json_t *ms_control_shape_ms(uint64_t ns);
 json_t *ms_control_shape_addr(const struct ms_addr *addr);
 json_t *ms_control_shape_rule(const struct ms_rule *rule); /* the language's own mapping */
-/* {"generation","sessions_end","changes","dry_run"} */
+const char *ms_control_shape_panic(enum ms_panic panic);
+const char *ms_control_shape_mode(enum ms_mode mode); /* "policy" for MS_MODE_INHERIT */
+/* {"generation","sessions_end","sessions_end_is_minimum","changes","dry_run"} */
 json_t *ms_control_shape_commit(const struct ms_commit *commit, bool dry_run);
 
 /* Sets `key`, which is stolen even on failure; NULL as value = out of memory. */

@@ -72,28 +72,58 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-int ms_state_file_write(int dir_fd, const char *name, const char *text, size_t length)
+static int temporary_name(const char *name, char *buf, size_t size)
+{
+	return (size_t)snprintf(buf, size, ".%s.new", name) < size ? 0 : -ENAMETOOLONG;
+}
+
+int ms_state_file_stage(int dir_fd, const char *name, const char *text, size_t length)
 {
 	ms_cleanup(ms_close_fd) int fd = -1;
 	char temporary[256];
-	int r;
+	int r = temporary_name(name, temporary, sizeof(temporary));
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), ".%s.new", name) >= sizeof(temporary))
-		return -ENAMETOOLONG;
+	if (r < 0)
+		return r;
 	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, text, length);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
-	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
-		r = -errno;
-	if (r < 0) {
+	if (r < 0)
 		unlinkat(dir_fd, temporary, 0);
-		return r;
+	return r;
+}
+
+void ms_state_file_unstage(int dir_fd, const char *name)
+{
+	char temporary[256];
+
+	if (temporary_name(name, temporary, sizeof(temporary)) == 0)
+		unlinkat(dir_fd, temporary, 0);
+}
+
+int ms_state_file_settle(int dir_fd, const char *name)
+{
+	char temporary[256];
+	int r = temporary_name(name, temporary, sizeof(temporary));
+
+	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0) {
+		r = -errno;
+		unlinkat(dir_fd, temporary, 0);
 	}
+	if (r < 0)
+		return r;
 	/* The rename itself must be on disk before anybody is told so. */
 	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int ms_state_file_write(int dir_fd, const char *name, const char *text, size_t length)
+{
+	int r = ms_state_file_stage(dir_fd, name, text, length);
+
+	return r < 0 ? r : ms_state_file_settle(dir_fd, name);
 }
 
 int ms_state_file_remove(int dir_fd, const char *name)

@@ -12,6 +12,11 @@
 int ms_state_file_read(int dir_fd, const char *name, size_t max, char **ret_text,
 		       size_t *ret_length);
 int ms_state_file_write(int dir_fd, const char *name, const char *text, size_t length);
+/* A write in two halves: all that needs room on the disk, and the rename. Staged and never settled
+ * is nothing; the next stage of that name replaces it. */
+int ms_state_file_stage(int dir_fd, const char *name, const char *text, size_t length);
+int ms_state_file_settle(int dir_fd, const char *name);
+void ms_state_file_unstage(int dir_fd, const char *name);
 /* Absent is fine. */
 int ms_state_file_remove(int dir_fd, const char *name);
 

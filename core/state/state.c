@@ -64,12 +64,21 @@ struct ms_state *ms_state_close(struct ms_state *state)
 int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err)
 {
 	ms_cleanup(ms_free) char *text = NULL;
+	struct ms_error why = MS_ERROR_INIT;
 	size_t length;
 	int r = ms_state_file_read(state->dir_fd, "runtime.json", FILE_MAX, &text, &length);
 
-	if (r < 0)
+	if (r == -ENOENT)
 		return r;
-	return ms_runtime_decode(text, length, runtime, err);
+	if (r < 0)
+		return ms_error_set(err, r,
+				    "runtime.json in the state directory cannot be read: %s",
+				    strerror(-r));
+	r = ms_runtime_decode(text, length, runtime, &why);
+	if (r < 0)
+		ms_error_set(err, r, "runtime.json in the state directory is damaged: %.300s",
+			     why.message);
+	return r;
 }
 
 int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime)
@@ -95,10 +104,14 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 	size_t length, i;
 	int r = ms_state_file_read(state->dir_fd, file, FILE_MAX, &text, &length);
 
-	if (r < 0)
+	if (r == -ENOENT)
 		return r;
+	if (r < 0)
+		return ms_error_set(err, r, "%s in the state directory cannot be read: %s", file,
+				    strerror(-r));
 	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
-	if (!json_is_array(root))
+	/* No documents at all are never saved. */
+	if (!json_is_array(root) || json_array_size(root) == 0)
 		return ms_error_set(err, -EINVAL, "%s in the state directory is damaged", file);
 	json_array_foreach (root, i, item) {
 		const char *name, *body;
@@ -119,8 +132,8 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 	return 0;
 }
 
-int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
-			    const struct ms_documents *documents)
+int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+			     const struct ms_documents *documents)
 {
 	json_auto_t *root = json_array();
 	ms_cleanup(ms_free) char *text = NULL;
@@ -137,7 +150,25 @@ int ms_state_save_documents(struct ms_state *state, enum ms_state_documents whic
 	text = json_dumps(root, JSON_INDENT(1));
 	if (!text)
 		return -ENOMEM;
-	return ms_state_file_write(state->dir_fd, document_files[which], text, strlen(text));
+	return ms_state_file_stage(state->dir_fd, document_files[which], text, strlen(text));
+}
+
+int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which)
+{
+	return ms_state_file_settle(state->dir_fd, document_files[which]);
+}
+
+void ms_state_unstage_documents(struct ms_state *state, enum ms_state_documents which)
+{
+	ms_state_file_unstage(state->dir_fd, document_files[which]);
+}
+
+int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
+			    const struct ms_documents *documents)
+{
+	int r = ms_state_stage_documents(state, which, documents);
+
+	return r < 0 ? r : ms_state_settle_documents(state, which);
 }
 
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which)

@@ -28,11 +28,18 @@ struct ms_state *ms_state_close(struct ms_state *state);
 int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err);
 int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime);
 
+/* -ENOENT, without a sentence, if and only if the file is absent; anything else is a file that
+ * cannot be read or is damaged. */
 enum ms_state_documents { MS_STATE_APPLIED, MS_STATE_LAST_GOOD };
 int ms_state_load_documents(struct ms_state *state, enum ms_state_documents which,
 			    struct ms_documents *ret_documents, struct ms_error *err);
 int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
 			    const struct ms_documents *documents);
+/* The same in two halves; after the first, what is loaded is what was. */
+int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+			     const struct ms_documents *documents);
+int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which);
+void ms_state_unstage_documents(struct ms_state *state, enum ms_state_documents which);
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which);
 
 uint32_t ms_state_load_generation(struct ms_state *state); /* 0 = none yet */

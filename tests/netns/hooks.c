@@ -150,7 +150,7 @@ void ms_hooks_add_filter(const char *ifname, enum ms_hook hook, uint16_t priorit
 	ck_assert_int_eq(nla_put_string(message, TCA_BPF_NAME, name), 0);
 	ck_assert_int_eq(nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT), 0);
 	nla_nest_end(message, options);
-	ck_assert_int_eq(ms_request_open(&request), 0);
+	ck_assert_int_eq(ms_request_open(NETLINK_ROUTE, &request), 0);
 	ck_assert_int_eq(ms_request_send(request, &message, 1, &result, NULL, NULL), 0);
 	ck_assert_int_eq(result, 0);
 	nlmsg_free(message);

@@ -163,6 +163,33 @@ START_TEST(cleanup_says_as_json_what_it_removes)
 }
 END_TEST
 
+START_TEST(a_dry_cleanup_lists_what_a_living_daemon_has)
+{
+	char shown[1024];
+
+	ms_proc_start(microsegd, NULL);
+	ms_netns_read_command(shown, sizeof(shown),
+			      MS_TEST_BIN_DIR "/microsegctl --socket %s/run/control.sock cleanup "
+					      "--dry-run --bpffs " PINS,
+			      microsegd->dir);
+	ck_assert_msg(strstr(shown, "would remove") && strstr(shown, "from veth-a") &&
+			      strstr(shown, "would remove the pinned programs and maps"),
+		      "%s", shown);
+	/* Nothing has gone, and the real one is still refused. */
+	expect_enforced();
+	ck_assert_uint_eq(programs_on("ingress"), 1);
+	ck_assert_int_ne(ms_netns_try_command(MS_TEST_BIN_DIR "/microsegctl --socket "
+							      "%s/run/control.sock cleanup "
+							      "--bpffs " PINS,
+					      microsegd->dir),
+			 0);
+	ck_assert_int_ne(ms_netns_try_command(MS_TEST_BIN_DIR "/microsegd --cleanup --bpffs " PINS),
+			 0);
+	expect_enforced();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(cleanup_of_the_daemon_removes_every_trace)
 {
 	ms_proc_start(microsegd, NULL);
@@ -358,6 +385,7 @@ int main(void)
 	tcase_add_test(tcase, stop_says_how_to_remove_it);
 	tcase_add_test(tcase, cleanup_of_the_cli_removes_every_trace_of_a_dead_daemon);
 	tcase_add_test(tcase, cleanup_says_as_json_what_it_removes);
+	tcase_add_test(tcase, a_dry_cleanup_lists_what_a_living_daemon_has);
 	tcase_add_test(tcase, cleanup_of_the_daemon_removes_every_trace);
 	tcase_add_test(tcase, a_trial_cleans_up_when_it_ends);
 	tcase_add_test(tcase, cleanup_leaves_what_is_not_ours);

@@ -66,6 +66,9 @@ static const struct {
 	{ ADDED("'action': 'deny', 'expires': '2026-11-23T04:14:11Z'", "'sessions_end': 0"),
 	  "runtime/1 in force (generation 3): deny everything, every group, in and out. Until "
 	  "2026-11-23T04:14:11Z. Undo: microsegctl rule del runtime/1\n" },
+	{ ADDED("'action': 'deny'", "'sessions_end': 20000, 'sessions_end_is_minimum': true"),
+	  "runtime/1 in force (generation 3): deny everything, every group, in and out. At least "
+	  "20000 live sessions end now. Undo: microsegctl rule del runtime/1\n" },
 	{ "{'generation': 3, 'dry_run': true, 'sessions_end': 2, 'rule': {'id': 'runtime/1', "
 	  "'proto': 'icmp', 'icmp': 'echo-request', 'action': 'deny'}, 'warnings': [{'message': "
 	  "'the failsafe keeps tcp 22 open'}]}",
@@ -99,6 +102,11 @@ START_TEST(diff_counts_what_ends)
 		       "'changed', 'object': 'rule', 'name': 'c', 'detail': 'action'}]}"),
 		"+ rule a\n- set b\n~ rule c: action\n"
 		"3 changes against generation 4. 1 live session would end now.\n");
+	ck_assert_str_eq(
+		render(ms_cli_render_policy_diff,
+		       "{'generation': 4, 'changes_total': 0, 'sessions_end': 0, "
+		       "'sessions_end_is_minimum': true, 'changes': []}"),
+		"No difference to generation 4. At least 0 live sessions would end now.\n");
 	ck_assert_str_eq(render(ms_cli_render_policy_diff,
 				"{'generation': 4, 'changes_total': 0, 'changes': []}"),
 			 "No difference to generation 4.\n");

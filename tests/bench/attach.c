@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "tests/bench/bare_loop.h"
 #include "tests/bench/daemon.h"
 #include "tests/bench/result.h"
 #include "tests/bench/world.h"
@@ -155,7 +156,8 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void report(const struct ms_bench *bench, const char *row, unsigned int round)
+static void report(const struct ms_bench *bench, const char *table, const char *row,
+		   unsigned int round)
 {
 	static double times[LINKS_MAX];
 	size_t count = 0;
@@ -164,10 +166,10 @@ static void report(const struct ms_bench *bench, const char *row, unsigned int r
 		if (links[i].done_ns)
 			times[count++] = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
 	qsort(times, count, sizeof(*times), by_value);
-	ms_bench_sample(bench, "attach", row, "p50", round, times[(count - 1) / 2]);
-	ms_bench_sample(bench, "attach", row, "p99", round,
+	ms_bench_sample(bench, table, row, "p50", round, times[(count - 1) / 2]);
+	ms_bench_sample(bench, table, row, "p99", round,
 			times[(size_t)(0.99 * (double)(count - 1))]);
-	ms_bench_sample(bench, "attach", row, "max", round, times[count - 1]);
+	ms_bench_sample(bench, table, row, "max", round, times[count - 1]);
 }
 
 static void watched_burst(const struct ms_bench *bench, const char *row, const char *column,
@@ -186,6 +188,20 @@ static void watched_burst(const struct ms_bench *bench, const char *row, const c
 	if (atomic_load(&watch->appeared) != watch->expected)
 		ms_bench_fail("%u of %u interfaces appeared", atomic_load(&watch->appeared),
 			      watch->expected);
+	if (watch->protects && atomic_load(&watch->done) != watch->expected)
+		ms_bench_fail("%u of %u interfaces got both filters", atomic_load(&watch->done),
+			      watch->expected);
+}
+
+static void with_bare_loop(const struct ms_bench *bench, const char *row, unsigned int pairs,
+			   unsigned int round)
+{
+	struct watch watch = { .expected = pairs, .protects = true };
+
+	ms_bench_bare_loop_start();
+	watched_burst(bench, row, "bare loop", &watch, round);
+	report(bench, "attach_bare", row, round);
+	ms_bench_bare_loop_stop();
 }
 
 static void with_daemon(const struct ms_bench *bench, const char *row, unsigned int pairs,
@@ -198,10 +214,7 @@ static void with_daemon(const struct ms_bench *bench, const char *row, unsigned 
 
 	ms_bench_daemon_start(text, length);
 	watched_burst(bench, row, "with microsegd", &watch, round);
-	if (atomic_load(&watch.done) != pairs)
-		ms_bench_fail("%u of %u interfaces were protected", atomic_load(&watch.done),
-			      pairs);
-	report(bench, row, round);
+	report(bench, "attach", row, round);
 	if (pairs >= 1000 && round == 0)
 		ms_bench_sample(bench, "rss", row, "RSS (MB)", 0,
 				(double)ms_bench_daemon_rss_bytes() / 1048576);
@@ -222,8 +235,10 @@ static void settle(void)
 	}
 }
 
+enum contender { ALONE, BARE_LOOP, DAEMON, CONTENDERS };
+
 static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned int round,
-		      bool daemon)
+		      enum contender contender)
 {
 	struct watch alone = { .expected = pairs };
 	char row[32];
@@ -232,10 +247,16 @@ static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned
 	write_batch(pairs);
 	settle();
 	snprintf(row, sizeof(row), "%u", pairs);
-	if (daemon)
+	switch (contender) {
+	case BARE_LOOP:
+		with_bare_loop(bench, row, pairs, round);
+		break;
+	case DAEMON:
 		with_daemon(bench, row, pairs, round);
-	else
+		break;
+	default:
 		watched_burst(bench, row, "alone", &alone, round);
+	}
 }
 
 void ms_bench_attach(const struct ms_bench *bench)
@@ -247,12 +268,12 @@ void ms_bench_attach(const struct ms_bench *bench)
 
 		if ((bench->quick && sizes[i] > 1000) || (bench->smoke && sizes[i] > 100))
 			continue;
-		for (unsigned int turn = 0; turn < 2 * rounds; turn++) {
+		for (unsigned int turn = 0; turn < CONTENDERS * rounds; turn++) {
 			int status;
 			pid_t pid = fork();
 
 			if (pid == 0) {
-				one_burst(bench, sizes[i], turn / 2, turn % 2);
+				one_burst(bench, sizes[i], turn / CONTENDERS, turn % CONTENDERS);
 				exit(0);
 			}
 			if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)

@@ -60,14 +60,22 @@ static uint64_t now_ns(void)
 }
 
 /*
- * Routes matter to us only if they are default routes, and a router's table can change a thousand
- * times a second: the kernel drops the others before they take room in our socket. Host and network
- * order differ, so the type is compared as the filter machine loads it.
+ * What does not matter to us takes no room in our socket and wakes nobody: routes that are no
+ * default routes, of which a router's table can change a thousand a second; and of each interface
+ * attached five messages: three of what the owner of `port` did (0 = nobody), two of the chains
+ * that the kernel makes below. Words are compared as the filter machine loads them, in network
+ * order.
  */
-static int keep_default_routes_only(int fd)
+static int keep_what_matters(int fd, uint32_t port)
 {
 	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		/* The kernel is author 0: nobody's port. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 8, 0),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWCHAIN), 6, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELCHAIN), 5, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 2),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
@@ -95,7 +103,7 @@ static int open_events(struct ms_monitor *monitor)
 	fd = nl_socket_get_fd(monitor->events);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	r = keep_default_routes_only(fd);
+	r = keep_what_matters(fd, 0);
 	if (r < 0)
 		return r;
 	return ms_nlerr_errno(nl_socket_add_memberships(monitor->events, RTNLGRP_LINK, RTNLGRP_TC,
@@ -497,6 +505,8 @@ int ms_monitor_resync_due_ms(const struct ms_monitor *monitor)
 void ms_monitor_ignore(struct ms_monitor *monitor, uint32_t port)
 {
 	monitor->ignored_port = port;
+	/* Refused, or already on their way: handle_tc() knows them, too. */
+	keep_what_matters(ms_monitor_fd(monitor), port);
 }
 
 int ms_monitor_read_packets(struct ms_monitor *monitor, uint32_t ifindex, uint64_t *ret_received,

@@ -2,7 +2,8 @@
 /*
  * How long a new interface stays unprotected: veth pairs made in one burst by `ip -batch`, watched
  * over rtnetlink from outside of the daemon. The time of an interface is from the first message
- * that it exists to the message of its second filter. The burst alone is measured without a daemon.
+ * that it exists to the message of its second filter. The burst alone is measured without a daemon,
+ * but with the watcher, which takes its share of the processors in both.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "tests/bench/bare_loop.h"
 #include "tests/bench/daemon.h"
 #include "tests/bench/result.h"
 #include "tests/bench/world.h"
@@ -39,11 +41,12 @@ static struct {
 struct watch {
 	int fd;
 	unsigned int expected;
-	atomic_uint done;
+	bool protects; /* somebody is expected to put filters on */
+	atomic_uint appeared, done;
 	atomic_bool lost; /* the socket could not hold all messages */
 };
 
-static void on_link(const struct nlmsghdr *message, uint64_t now)
+static void on_link(struct watch *watch, const struct nlmsghdr *message, uint64_t now)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(message);
 	struct rtattr *attr = IFLA_RTA(info);
@@ -54,8 +57,10 @@ static void on_link(const struct nlmsghdr *message, uint64_t now)
 
 		if (attr->rta_type != IFLA_IFNAME || name[0] != 'w')
 			continue;
-		if (info->ifi_index < LINKS_MAX && links[info->ifi_index].appeared_ns == 0)
+		if (info->ifi_index < LINKS_MAX && links[info->ifi_index].appeared_ns == 0) {
 			links[info->ifi_index].appeared_ns = now;
+			atomic_fetch_add(&watch->appeared, 1);
+		}
 	}
 }
 
@@ -82,10 +87,17 @@ static void read_some(struct watch *watch, char *buf, size_t size)
 	for (unsigned int left = n > 0 ? (unsigned int)n : 0; NLMSG_OK(message, left);
 	     message = NLMSG_NEXT(message, left)) {
 		if (message->nlmsg_type == RTM_NEWLINK)
-			on_link(message, now);
+			on_link(watch, message, now);
 		else if (message->nlmsg_type == RTM_NEWTFILTER)
 			on_filter(watch, message, now);
 	}
+}
+
+static bool is_watching(struct watch *watch)
+{
+	unsigned int seen = atomic_load(watch->protects ? &watch->done : &watch->appeared);
+
+	return seen < watch->expected && !atomic_load(&watch->lost);
 }
 
 static void *watch_links(void *user)
@@ -98,7 +110,7 @@ static void *watch_links(void *user)
 	/* A message is timed when it is read: at once, then, or late ones look as if together. */
 	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &first) != 0)
 		ms_bench_fail("no real-time priority");
-	while (atomic_load(&watch->done) < watch->expected && !atomic_load(&watch->lost)) {
+	while (is_watching(watch)) {
 		if (poll(&wait, 1, PATIENCE_MS) != 1)
 			break;
 		read_some(watch, buf, sizeof(buf));
@@ -144,7 +156,8 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void report(const struct ms_bench *bench, const char *row, unsigned int round)
+static void report(const struct ms_bench *bench, const char *table, const char *row,
+		   unsigned int round)
 {
 	static double times[LINKS_MAX];
 	size_t count = 0;
@@ -153,33 +166,55 @@ static void report(const struct ms_bench *bench, const char *row, unsigned int r
 		if (links[i].done_ns)
 			times[count++] = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
 	qsort(times, count, sizeof(*times), by_value);
-	ms_bench_sample(bench, "attach", row, "p50", round, times[(count - 1) / 2]);
-	ms_bench_sample(bench, "attach", row, "p99", round,
+	ms_bench_sample(bench, table, row, "p50", round, times[(count - 1) / 2]);
+	ms_bench_sample(bench, table, row, "p99", round,
 			times[(size_t)(0.99 * (double)(count - 1))]);
-	ms_bench_sample(bench, "attach", row, "max", round, times[count - 1]);
+	ms_bench_sample(bench, table, row, "max", round, times[count - 1]);
+}
+
+static void watched_burst(const struct ms_bench *bench, const char *row, const char *column,
+			  struct watch *watch, unsigned int round)
+{
+	pthread_t thread;
+
+	watch->fd = open_watch();
+	if (pthread_create(&thread, NULL, watch_links, watch) != 0)
+		ms_bench_fail("no thread to watch links");
+	ms_bench_sample(bench, "burst", row, column, round, burst());
+	pthread_join(thread, NULL);
+	close(watch->fd);
+	if (atomic_load(&watch->lost))
+		ms_bench_fail("messages of links were lost: the figures would be too good");
+	if (atomic_load(&watch->appeared) != watch->expected)
+		ms_bench_fail("%u of %u interfaces appeared", atomic_load(&watch->appeared),
+			      watch->expected);
+	if (watch->protects && atomic_load(&watch->done) != watch->expected)
+		ms_bench_fail("%u of %u interfaces got both filters", atomic_load(&watch->done),
+			      watch->expected);
+}
+
+static void with_bare_loop(const struct ms_bench *bench, const char *row, unsigned int pairs,
+			   unsigned int round)
+{
+	struct watch watch = { .expected = pairs, .protects = true };
+
+	ms_bench_bare_loop_start();
+	watched_burst(bench, row, "bare loop", &watch, round);
+	report(bench, "attach_bare", row, round);
+	ms_bench_bare_loop_stop();
 }
 
 static void with_daemon(const struct ms_bench *bench, const char *row, unsigned int pairs,
 			unsigned int round)
 {
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, 10, 1);
-	struct watch watch = { .expected = pairs };
-	pthread_t thread;
+	struct watch watch = { .expected = pairs, .protects = true };
 	size_t length;
 	char *text = ms_bench_rules_document(&rules, "", &length);
 
 	ms_bench_daemon_start(text, length);
-	watch.fd = open_watch();
-	if (pthread_create(&thread, NULL, watch_links, &watch) != 0)
-		ms_bench_fail("no thread to watch links");
-	ms_bench_sample(bench, "burst", row, "with microsegd", round, burst());
-	pthread_join(thread, NULL);
-	if (atomic_load(&watch.lost))
-		ms_bench_fail("messages of links were lost: the figures would be too good");
-	if (atomic_load(&watch.done) != pairs)
-		ms_bench_fail("%u of %u interfaces were protected", atomic_load(&watch.done),
-			      pairs);
-	report(bench, row, round);
+	watched_burst(bench, row, "with microsegd", &watch, round);
+	report(bench, "attach", row, round);
 	if (pairs >= 1000 && round == 0)
 		ms_bench_sample(bench, "rss", row, "RSS (MB)", 0,
 				(double)ms_bench_daemon_rss_bytes() / 1048576);
@@ -200,19 +235,28 @@ static void settle(void)
 	}
 }
 
+enum contender { ALONE, BARE_LOOP, DAEMON, CONTENDERS };
+
 static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned int round,
-		      bool daemon)
+		      enum contender contender)
 {
+	struct watch alone = { .expected = pairs };
 	char row[32];
 
 	ms_bench_world_enter();
 	write_batch(pairs);
 	settle();
 	snprintf(row, sizeof(row), "%u", pairs);
-	if (daemon)
+	switch (contender) {
+	case BARE_LOOP:
+		with_bare_loop(bench, row, pairs, round);
+		break;
+	case DAEMON:
 		with_daemon(bench, row, pairs, round);
-	else
-		ms_bench_sample(bench, "burst", row, "alone", round, burst());
+		break;
+	default:
+		watched_burst(bench, row, "alone", &alone, round);
+	}
 }
 
 void ms_bench_attach(const struct ms_bench *bench)
@@ -224,12 +268,12 @@ void ms_bench_attach(const struct ms_bench *bench)
 
 		if ((bench->quick && sizes[i] > 1000) || (bench->smoke && sizes[i] > 100))
 			continue;
-		for (unsigned int turn = 0; turn < 2 * rounds; turn++) {
+		for (unsigned int turn = 0; turn < CONTENDERS * rounds; turn++) {
 			int status;
 			pid_t pid = fork();
 
 			if (pid == 0) {
-				one_burst(bench, sizes[i], turn / 2, turn % 2);
+				one_burst(bench, sizes[i], turn / CONTENDERS, turn % CONTENDERS);
 				exit(0);
 			}
 			if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)

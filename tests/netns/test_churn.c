@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "tests/harness/traffic.h"
 
 #define PAIRS 500
+#define MANY_PAIRS 4000
 #define SAMPLES 20
 #define BATCH MS_NETNS_DIR "/batch"
 
@@ -26,12 +28,12 @@ static const char policy[] =
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
-static void write_batch(const char *format)
+static void write_batch(const char *format, int count)
 {
 	FILE *batch = fopen(BATCH, "we");
 
 	ck_assert_ptr_nonnull(batch);
-	for (int i = 0; i < PAIRS; i++)
+	for (int i = 0; i < count; i++)
 		fprintf(batch, format, i, i, i, i);
 	ck_assert_int_eq(fclose(batch), 0);
 	ms_netns_run_command("ip -batch " BATCH);
@@ -56,14 +58,15 @@ static bool all_are_gone(void *user)
 static void create(void)
 {
 	write_batch("link add guarded%d type veth peer name peer%d\n"
-		    "link set guarded%d up\nlink set peer%d up\n");
+		    "link set guarded%d up\nlink set peer%d up\n",
+		    PAIRS);
 	ck_assert_msg(ms_netns_wait(all_are_protected, NULL, 60),
 		      "not every interface is protected");
 }
 
 static void destroy(void)
 {
-	write_batch("link del guarded%d\n");
+	write_batch("link del guarded%d\n", PAIRS);
 	ck_assert_msg(ms_netns_wait(all_are_gone, NULL, 60), "interfaces are left");
 }
 
@@ -175,6 +178,40 @@ START_TEST(five_hundred_pairs_are_protected_once_each)
 }
 END_TEST
 
+static bool many_are_protected(void *user)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+	(void)user;
+	return ms_ctl_int(status, "0.interfaces.protected") == MANY_PAIRS;
+}
+
+/* As tc shows them: a line for each filter of that name on that hook. */
+static unsigned int filters_shown(const char *hook)
+{
+	char text[32];
+
+	ms_netns_read_command(text, sizeof(text),
+			      "for i in $(seq 0 %d); do echo filter show dev guarded$i %s; done | "
+			      "tc -batch - | grep -c ' ms_%s direct-action '",
+			      MANY_PAIRS - 1, hook, hook);
+	return (unsigned int)strtoul(text, NULL, 10);
+}
+
+START_TEST(of_four_thousand_none_is_lost)
+{
+	ms_proc_init(microsegd, "many");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_start(microsegd, NULL);
+	write_batch("link add guarded%d type veth peer name peer%d\n", MANY_PAIRS);
+	ck_assert_msg(ms_netns_wait(many_are_protected, NULL, 120),
+		      "not every interface is protected");
+	ck_assert_uint_eq(filters_shown("ingress"), MANY_PAIRS);
+	ck_assert_uint_eq(filters_shown("egress"), MANY_PAIRS);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/churn");
@@ -183,6 +220,11 @@ int main(void)
 	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
 	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, five_hundred_pairs_are_protected_once_each);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("many");
+	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
+	tcase_set_timeout(tcase, 240);
+	tcase_add_test(tcase, of_four_thousand_none_is_lost);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

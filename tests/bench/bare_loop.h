@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What any daemon must do at least to attach on an event, and nothing else: a process that reads
+ * links' messages and sends three of its own for each new one. What a burst takes beside it is the
+ * limit that the kernel's lock sets, not we.
+ */
+#ifndef MS_BENCH_BARE_LOOP_H
+#define MS_BENCH_BARE_LOOP_H
+
+/* In the network namespace of the caller; listens when this returns. Interfaces named w*. */
+void ms_bench_bare_loop_start(void);
+void ms_bench_bare_loop_stop(void);
+
+#endif

@@ -39,6 +39,7 @@ struct ms_committer {
 	struct sets pending;
 	uint32_t pending_generation;
 	unsigned int pending_half;
+	bool pending_is_named;
 	char pending_engine[32];
 };
 
@@ -207,26 +208,56 @@ static bool is_shared(const struct sets *sets, uint32_t set)
 
 /* ---- slots ---- */
 
-static int name_slot(struct ms_committer *committer, const char *id, const struct ms_origin *origin,
-		     struct ms_error *err)
+static int assign_slot(struct ms_committer *committer, const char *id,
+		       const struct ms_origin *origin, struct ms_error *err)
 {
-	struct ms_slot_name name = { 0 }, before;
 	uint32_t slot;
-	bool is_new;
-	int r = ms_numbering_assign(committer->numbers, id, &slot, &is_new);
+	int r = ms_numbering_assign(committer->numbers, id, &slot);
 
+	(void)origin;
 	if (r == -ENOSPC)
-		return ms_error_set(err, r, "more than %u rules in force or still in sessions",
-				    MS_SLOTS_MAX - 1);
-	if (r < 0)
-		return r;
-	snprintf(name.rule, sizeof(name.rule), "%s", id);
-	snprintf(name.source, sizeof(name.source), "%s", ms_source_name(origin->source));
-	ms_origin_format(origin, name.origin, sizeof(name.origin));
-	if (!is_new && ms_dataplane_get_slot(committer->dp, slot, &before) == 0 &&
-	    memcmp(&before, &name, sizeof(name)) == 0)
+		return ms_error_set(err, r,
+				    "no room for %s: more than %u rules would be in force or still "
+				    "in sessions; those of rules that have gone are free again "
+				    "when their sessions have ended",
+				    id, MS_SLOTS_MAX - 1);
+	return r;
+}
+
+static void make_name(const char *id, const struct ms_origin *origin, struct ms_slot_name *ret_name)
+{
+	memset(ret_name, 0, sizeof(*ret_name));
+	snprintf(ret_name->rule, sizeof(ret_name->rule), "%s", id);
+	snprintf(ret_name->source, sizeof(ret_name->source), "%s", ms_source_name(origin->source));
+	ms_origin_format(origin, ret_name->origin, sizeof(ret_name->origin));
+}
+
+/* No packet carries a new slot yet, so its name tells nobody anything before the switch. */
+static int name_new_slot(struct ms_committer *committer, const char *id,
+			 const struct ms_origin *origin, struct ms_error *err)
+{
+	uint32_t slot = ms_numbering_find(committer->numbers, id);
+	struct ms_slot_name name;
+	int r;
+
+	if (!ms_numbering_is_new(committer->numbers, slot))
 		return 0;
-	return ms_dataplane_put_slot(committer->dp, slot, &name);
+	make_name(id, origin, &name);
+	r = ms_dataplane_put_slot(committer->dp, slot, &name);
+	return r < 0 ? ms_error_set(err, r, "the name of %s cannot be stored: %s", id, strerror(-r))
+		     : 0;
+}
+
+static int forget_new_slot(struct ms_committer *committer, const char *id,
+			   const struct ms_origin *origin, struct ms_error *err)
+{
+	uint32_t slot = ms_numbering_find(committer->numbers, id);
+
+	(void)origin;
+	(void)err;
+	if (ms_numbering_is_new(committer->numbers, slot))
+		ms_dataplane_remove_slot(committer->dp, slot);
+	return 0;
 }
 
 /* Everything that can be the author of a verdict: `visit` is called with its id and its origin. */
@@ -256,12 +287,20 @@ static int each_author(const struct ms_policy *policy,
 	return r;
 }
 
+/* Its rule may stand somewhere else now: told from here on, not by a load that only asked. */
 static int keep_slot(struct ms_committer *committer, const char *id, const struct ms_origin *origin,
 		     struct ms_error *err)
 {
-	(void)origin;
+	uint32_t slot = ms_numbering_find(committer->numbers, id);
+	struct ms_slot_name name, before;
+
 	(void)err;
-	ms_numbering_keep(committer->numbers, ms_numbering_find(committer->numbers, id));
+	ms_numbering_keep(committer->numbers, slot);
+	make_name(id, origin, &name);
+	/* A name that cannot be replaced is the right rule's still, with the line it stood in. */
+	if (ms_dataplane_get_slot(committer->dp, slot, &before) < 0 ||
+	    memcmp(&before, &name, sizeof(name)) != 0)
+		ms_dataplane_put_slot(committer->dp, slot, &name);
 	return 0;
 }
 
@@ -347,7 +386,7 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 	committer->pending_generation = generation;
 	r = load_sets(committer, policy, err);
 	if (r == 0)
-		r = each_author(policy, name_slot, committer, err);
+		r = each_author(policy, assign_slot, committer, err);
 	if (r == 0)
 		r = compile(committer, generation, err);
 	if (r == 0)
@@ -362,8 +401,18 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 	return 0;
 }
 
+int ms_committer_name(struct ms_committer *committer, struct ms_error *err)
+{
+	committer->pending_is_named = true;
+	return each_author(committer->pending_policy, name_new_slot, committer, err);
+}
+
 void ms_committer_abandon(struct ms_committer *committer)
 {
+	if (committer->pending_is_named)
+		each_author(committer->pending_policy, forget_new_slot, committer, NULL);
+	committer->pending_is_named = false;
+	ms_numbering_abandon(committer->numbers);
 	for (size_t i = 0; i < committer->pending.count; i++) {
 		if (!is_shared(&committer->live, committer->pending.items[i].set))
 			unstore_members(committer, &committer->pending.items[i]);
@@ -391,6 +440,7 @@ void ms_committer_publish(struct ms_committer *committer)
 	ms_numbering_begin(committer->numbers);
 	each_author(committer->pending_policy, keep_slot, committer, NULL);
 	ms_numbering_end(committer->numbers);
+	committer->pending_is_named = false;
 	committer->pending_policy = NULL;
 }
 

@@ -33,12 +33,15 @@ struct ms_committer *ms_committer_free(struct ms_committer *committer);
 
 /*
  * First half: everything but the switch. `*ret_half` is complete and may be asked by trace. On
- * failure nothing changed. Ends with ms_committer_publish() or ms_committer_abandon(). `policy` is
- * borrowed until then.
+ * failure nothing changed. Ends with ms_committer_publish() or ms_committer_abandon(), in the same
+ * turn of the loop. `policy` is borrowed until then.
  */
 int ms_committer_load(struct ms_committer *committer, const struct ms_policy *policy,
 		      uint32_t generation, unsigned int *ret_half, struct ms_error *err);
-/* The switch. Cannot fail. */
+/* Names what the loaded generation adds, before the switch: a packet is never judged by somebody
+ * unknown. On failure: ms_committer_abandon(). */
+int ms_committer_name(struct ms_committer *committer, struct ms_error *err);
+/* The switch. Cannot fail. After ms_committer_name(). */
 void ms_committer_publish(struct ms_committer *committer);
 void ms_committer_abandon(struct ms_committer *committer);
 

@@ -43,11 +43,13 @@ static void on_addresses(void *user)
 	struct ms_manager *manager = user;
 	size_t count;
 	const struct ms_addr *addresses;
+	bool changed;
 
 	if (!manager->monitor) /* the first walk: read when it is complete */
 		return;
 	addresses = ms_monitor_addresses(manager->monitor, &count);
-	if (ms_committer_set_host(manager->committer, addresses, count) > 0)
+	ms_set_table_set_host(ms_committer_sets(manager->committer), addresses, count, &changed);
+	if (changed)
 		ms_manager_touch(manager);
 }
 
@@ -536,7 +538,7 @@ const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager
 int ms_manager_set_left(const struct ms_manager *manager, const char *set,
 			const struct ms_cidr *member, uint64_t *ret_left_ns)
 {
-	return ms_committer_member_left(manager->committer, set, member, ret_left_ns);
+	return ms_set_table_left(ms_committer_sets(manager->committer), set, member, ret_left_ns);
 }
 
 struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager)

@@ -112,7 +112,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 			struct ms_error *err)
 {
 	struct ms_policy *old;
-	int r = ms_committer_name(manager->committer, err);
+	int r = ms_committer_ready(manager->committer, err);
 
 	if (r < 0) {
 		ms_committer_abandon(manager->committer);
@@ -516,7 +516,7 @@ static int64_t next_rule_expiry(const struct ms_policy *policy)
 void ms_manager_plan_expiry(struct ms_manager *manager)
 {
 	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
-	uint64_t member_ns = ms_committer_next_expiry(manager->committer);
+	uint64_t member_ns = ms_set_table_next_expiry(ms_committer_sets(manager->committer));
 	uint64_t due_ms = member_ns == UINT64_MAX ? UINT64_MAX : member_ns / NS_PER_MS + 1;
 
 	if (rule) {

@@ -67,7 +67,7 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 		      struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
-/* manager_set.c: runtime members whose time is over go, from disk and from the datapath. */
+/* manager_set.c: members whose time is over go from the datapath, the CLI's from disk, too. */
 void ms_manager_clear_members(struct ms_manager *manager);
 /* Arms the timer for the next rule or member that expires. */
 void ms_manager_plan_expiry(struct ms_manager *manager);

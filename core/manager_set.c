@@ -79,10 +79,10 @@ static int put_member(struct ms_manager *manager, const char *set, const struct 
 	uint64_t left;
 
 	if (timeout_ns && holds_member(files, set, member) &&
-	    ms_committer_member_left(manager->committer, set, member, &left) == 0 &&
+	    ms_set_table_left(ms_committer_sets(manager->committer), set, member, &left) == 0 &&
 	    left >= timeout_ns)
 		return 0;
-	return ms_committer_set_add(manager->committer, set, member, timeout_ns);
+	return ms_set_table_add(ms_committer_sets(manager->committer), set, member, timeout_ns);
 }
 
 /* `before` holds again, on disk and in the datapath, where only the first `count` were tried. */
@@ -97,7 +97,8 @@ static void take_back(struct ms_manager *manager, const char *set, const struct 
 	for (size_t i = 0; i < count; i++) {
 		if (!holds_member(runtime, set, &members[i]) &&
 		    !holds_member(files, set, &members[i]))
-			ms_committer_set_remove(manager->committer, set, &members[i]);
+			ms_set_table_remove(ms_committer_sets(manager->committer), set,
+					    &members[i]);
 	}
 }
 
@@ -191,7 +192,8 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
 		/* -ENOENT: it had expired already. */
 		for (size_t i = 0; r == 0 && i < count; i++) {
-			r = ms_committer_set_remove(manager->committer, set, &members[i]);
+			r = ms_set_table_remove(ms_committer_sets(manager->committer), set,
+						&members[i]);
 			r = r == -ENOENT ? 0 : r;
 		}
 		ms_manager_touch(manager);
@@ -213,18 +215,20 @@ static void forget_ended(struct ms_manager *manager, const struct ms_runtime *ru
 
 			if (member->expires_ms && member->expires_ms <= now &&
 			    !holds_member(files, set->name, &member->cidr))
-				ms_committer_set_remove(manager->committer, set->name,
-							&member->cidr);
+				ms_set_table_remove(ms_committer_sets(manager->committer),
+						    set->name, &member->cidr);
 		}
 	}
 }
 
-/* Ended members go from disk and from the datapath, else both would fill for ever. */
+/* Ended members go from the datapath, and those of the CLI from disk, else both would fill for
+ * ever. */
 void ms_manager_clear_members(struct ms_manager *manager)
 {
 	int64_t now = wall_ms(), next;
 	struct ms_runtime before = { 0 }, after = { 0 };
 
+	ms_set_table_clear_ended(ms_committer_sets(manager->committer));
 	next = ms_runtime_next_member_expiry(ms_sources_runtime(manager->sources));
 	if (!next || next > now ||
 	    ms_runtime_copy(ms_sources_runtime(manager->sources), &before) < 0)

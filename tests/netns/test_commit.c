@@ -133,6 +133,152 @@ START_TEST(asking_uses_nothing_up)
 }
 END_TEST
 
+/* ---- sets ---- */
+
+static void write_set(const char *file, unsigned int count, const char *more)
+{
+	char *text;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, "{\"version\":1,\"sets\":{\"big\":[%s", more);
+	for (unsigned int i = 0; i < count; i++)
+		fprintf(out, "%s\"10.%u.%u.%u\"", i || *more ? "," : "", i >> 16, i >> 8 & 255,
+			i & 255);
+	fprintf(out, "]},\"rules\":[{\"id\":\"big\",\"from\":\"set:big\",\"action\":\"deny\"}]}");
+	ck_assert_int_eq(fclose(out), 0);
+	ms_proc_write_policy(microsegd, file, text);
+	free(text);
+}
+
+static void expect_from(const char *address, const char *verdict)
+{
+	char packet[64];
+	json_auto_t *told = NULL;
+
+	snprintf(packet, sizeof(packet), "udp %s:5 > 127.0.0.1:82", address);
+	told = ms_ctl(microsegd, "trace", packet, "--iface", "lo", "--dir", "in", NULL);
+	ck_assert_msg(strcmp(ms_ctl_text(told, "0.verdict"), verdict) == 0, "%s: %s", address,
+		      ms_ctl_text(told, "0.verdict"));
+}
+
+static void expect_last_error(const char *text)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+	ck_assert_msg(strstr(ms_ctl_text(status, "0.last_error"), text) != NULL,
+		      "'%s' is not said in '%s'", text, ms_ctl_text(status, "0.last_error"));
+}
+
+static void expect_no_error(void)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+	ck_assert_str_eq(ms_ctl_text(status, "0.last_error"), "");
+}
+
+#define MORE_THAN_HALF 140000
+#define FIRST_OF_BIG "10.0.0.0"
+#define LAST_OF_BIG "10.2.34.223"
+
+START_TEST(a_set_of_more_than_half_the_table_lives_over_restarts_and_changes)
+{
+	char text[512];
+
+	write_set("20-big.json", MORE_THAN_HALF, "");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_from(FIRST_OF_BIG, "deny");
+	expect_from(LAST_OF_BIG, "deny");
+	expect_from("192.0.2.1", "allow");
+
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, NULL);
+	expect_no_error();
+	expect_from(LAST_OF_BIG, "deny");
+
+	/* One more, one less: asked, then done, then done while nobody is there. */
+	write_set("20-big.json", MORE_THAN_HALF - 1, "\"192.0.2.1\"");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "diff", NULL), 4);
+	expect_from("192.0.2.1", "allow");
+	expect_from(LAST_OF_BIG, "deny");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_from("192.0.2.1", "deny");
+	expect_from(LAST_OF_BIG, "allow");
+	expect_from(FIRST_OF_BIG, "deny");
+	ms_proc_stop(microsegd);
+	write_set("20-big.json", MORE_THAN_HALF, "");
+	ms_proc_start(microsegd, NULL);
+	expect_no_error();
+	expect_from("192.0.2.1", "allow");
+	expect_from(LAST_OF_BIG, "deny");
+}
+END_TEST
+
+START_TEST(a_set_too_large_for_the_table_is_refused_with_a_sentence)
+{
+	char text[512];
+
+	write_set("20-big.json", 1000, "");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	write_set("20-big.json", 262000, "\"192.0.2.1\"");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL), 1);
+	ck_assert_msg(strstr(text, "set big has 262001 members: there is room for"), "%s", text);
+	expect_from(FIRST_OF_BIG, "deny");
+	expect_from("192.0.2.1", "allow");
+	ms_proc_stop(microsegd);
+	ms_proc_start(microsegd, NULL);
+	expect_last_error("set big has 262001 members: there is room for");
+	expect_from(FIRST_OF_BIG, "deny");
+	expect_from("192.0.2.1", "allow");
+}
+END_TEST
+
+static unsigned int entries_in_datapath(void)
+{
+	char count[64];
+
+	return (unsigned int)atoi(
+		ms_netns_read_command(count, sizeof(count),
+				      "bpftool -j map dump pinned $(find " MS_NETNS_BPFFS
+				      " -name 'ms_set4*') | grep -o formatted | wc -l"));
+}
+
+static bool are_entries(void *user)
+{
+	return entries_in_datapath() == *(unsigned int *)user;
+}
+
+START_TEST(members_of_a_file_end_and_give_their_room_back)
+{
+	unsigned int entries = entries_in_datapath(), with_one = entries + 1;
+
+	ms_proc_write_policy(
+		microsegd, "20-set.yaml",
+		"version: 1\n"
+		"sets:\n"
+		"  nested: [10.0.0.0/8, { addr: 10.1.0.0/16, timeout: 1s },\n"
+		"    { addr: 10.1.1.0/24, timeout: 1s }, { addr: 10.1.1.0/28, timeout: 1s },\n"
+		"    { addr: 10.1.1.0/30, timeout: 1s }, { addr: 10.1.1.1, timeout: 1s }]\n"
+		"rules:\n"
+		"  - { id: nested, from: \"set:nested\", action: deny }\n");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_from("10.1.1.1", "deny");
+	ck_assert_msg(ms_netns_wait(are_entries, &with_one, 20), "%u entries, not %u",
+		      entries_in_datapath(), with_one);
+	expect_from("10.1.1.1", "deny");
+	/* A member of the CLI's within them changes what is wider than it in nothing. */
+	ms_ctl_do(microsegd, "set", "add", "nested", "10.1.1.1", "11.0.0.1", NULL);
+	expect_from("11.0.0.1", "deny");
+	ms_ctl_do(microsegd, "set", "del", "nested", "11.0.0.1", NULL);
+	expect_from("11.0.0.1", "allow");
+	expect_from("10.1.1.1", "deny");
+	/* And a commit does not revive them. */
+	ms_ctl_do(microsegd, "rule", "add", "--proto", "tcp", "--dport", "5", "deny", NULL);
+	expect_from("10.1.1.1", "deny");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/commit");
@@ -142,6 +288,9 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, the_author_of_a_verdict_is_told_by_the_policy_in_force_alone);
 	tcase_add_test(tcase, asking_uses_nothing_up);
+	tcase_add_test(tcase, a_set_of_more_than_half_the_table_lives_over_restarts_and_changes);
+	tcase_add_test(tcase, a_set_too_large_for_the_table_is_refused_with_a_sentence);
+	tcase_add_test(tcase, members_of_a_file_end_and_give_their_room_back);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

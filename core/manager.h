@@ -75,6 +75,7 @@ struct ms_manager_status {
 	char sweep_problem[192]; /* why sessions are not swept, "" = they are */
 	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
 				  */
+	char host_problem[160];  /* set:host has not all addresses, "" = it has */
 	bool degraded;           /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);

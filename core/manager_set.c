@@ -2,9 +2,11 @@
 /* Members of sets: added, taken out, ended by their own time. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/base/log.h"
 #include "core/manager_internal.h"
 #include "core/policy/document.h"
 
@@ -242,4 +244,26 @@ void ms_manager_clear_members(struct ms_manager *manager)
 	if (after.rules)
 		ms_runtime_fini(&after);
 	ms_runtime_fini(&before);
+}
+
+void ms_manager_follow_addresses(struct ms_manager *manager)
+{
+	size_t count;
+	const struct ms_addr *addresses = ms_monitor_addresses(manager->monitor, &count);
+	bool changed;
+	int r = ms_set_table_set_host(ms_committer_sets(manager->committer), addresses, count,
+				      &changed);
+
+	if (changed)
+		ms_manager_touch(manager);
+	if (r < 0 && !manager->host_problem[0]) {
+		snprintf(manager->host_problem, sizeof(manager->host_problem),
+			 "set host lacks addresses of this machine, there is no room for more "
+			 "members of sets (%s): tried again every second",
+			 strerror(-r));
+		ms_log_error("policy", "%s", manager->host_problem);
+	} else if (r == 0 && manager->host_problem[0]) {
+		manager->host_problem[0] = '\0';
+		ms_log_notice("policy", "set host has all addresses of this machine again");
+	}
 }

@@ -26,18 +26,24 @@ static int write_changed(struct ms_set_table *table, struct ms_membership *set,
 	return ms_membership_settle(set, cidr, write_member, &writing);
 }
 
+static bool has_room(const struct ms_set_table *table, const struct ms_membership *set,
+		     unsigned int family)
+{
+	return set == &table->host ? table->used[family] < MS_SET_MEMBERS_MAX
+				   : ms_set_table_room(table, family) > 0;
+}
+
 /* Entries of sets that have gone are room, too. */
 static bool make_room(struct ms_set_table *table, const struct ms_membership *set,
 		      unsigned int family)
 {
 	unsigned int half;
 
-	if (set == &table->host)
-		return table->used[family] < MS_SET_MEMBERS_MAX;
-	if (ms_set_table_room(table, family) == 0 && table->n_stale &&
-	    ms_dataplane_idle_half(table->dp, &half) == 0)
+	if (has_room(table, set, family))
+		return true;
+	if (table->n_stale && ms_dataplane_idle_half(table->dp, &half) == 0)
 		ms_set_table_drop_stale(table);
-	return ms_set_table_room(table, family) > 0;
+	return has_room(table, set, family);
 }
 
 static int put_member(struct ms_set_table *table, struct ms_membership *set,

@@ -99,9 +99,10 @@ int ms_dataplane_get_group(const struct ms_dataplane *dp, unsigned int half, uin
 
 /* ---- sets: membership by set id, in force at once; the caller bumps the epoch ---- */
 
-/* `expires_tick` 0 = never. Adding a member again replaces its expiry. */
+/* Ticks, 0 = never: the member's own end, and the latest of that and the ends of all members of the
+ * set that cover it, which is the one that packets see. Adding a member again replaces both. */
 int ms_dataplane_set_add(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member,
-			 uint32_t expires_tick);
+			 uint32_t expires_tick, uint32_t until_tick);
 int ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member);
 /* Walks every stored member of every set, for take-over. `visit` returns false to stop. */
 int ms_dataplane_set_foreach(const struct ms_dataplane *dp,

@@ -144,9 +144,9 @@ static const char *make_set_key(uint32_t set, const struct ms_cidr *member, unio
 }
 
 int ms_dataplane_set_add(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member,
-			 uint32_t expires_tick)
+			 uint32_t expires_tick, uint32_t until_tick)
 {
-	struct ms_set_entry entry = { .expires = expires_tick, .len = member->len };
+	struct ms_set_entry entry = { .expires = expires_tick, .until = until_tick };
 	union set_key key;
 
 	return put(dp, make_set_key(set, member, &key), &key, &entry);

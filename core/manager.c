@@ -41,14 +41,9 @@ static void on_tc(void *user, uint32_t ifindex)
 static void on_addresses(void *user)
 {
 	struct ms_manager *manager = user;
-	size_t count;
-	const struct ms_addr *addresses;
 
-	if (!manager->monitor) /* the first walk: read when it is complete */
-		return;
-	addresses = ms_monitor_addresses(manager->monitor, &count);
-	if (ms_committer_set_host(manager->committer, addresses, count) > 0)
-		ms_manager_touch(manager);
+	if (manager->monitor) /* the first walk: read when it is complete */
+		ms_manager_follow_addresses(manager);
 }
 
 static void plan_check(struct ms_manager *manager)
@@ -536,7 +531,7 @@ const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager
 int ms_manager_set_left(const struct ms_manager *manager, const char *set,
 			const struct ms_cidr *member, uint64_t *ret_left_ns)
 {
-	return ms_committer_member_left(manager->committer, set, member, ret_left_ns);
+	return ms_set_table_left(ms_committer_sets(manager->committer), set, member, ret_left_ns);
 }
 
 struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager)
@@ -568,8 +563,10 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
 	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
+	memcpy(status.host_problem, manager->host_problem, sizeof(status.host_problem));
 	status.degraded = manager->last_error[0] || status.pins_problem[0] || status.unsaved[0] ||
-			  status.sweep_problem[0] || status.panic != MS_PANIC_OFF ||
-			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
+			  status.sweep_problem[0] || status.host_problem[0] ||
+			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
+			  counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

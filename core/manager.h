@@ -75,6 +75,7 @@ struct ms_manager_status {
 	char sweep_problem[192]; /* why sessions are not swept, "" = they are */
 	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
 				  */
+	char host_problem[160];  /* set:host has not all addresses, "" = it has */
 	bool degraded;           /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
@@ -109,7 +110,7 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err);
 /* Live sessions that `policy` would deny; answered by the datapath's own classifier. */
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
-			   unsigned int *ret_count, bool *ret_is_minimum);
+			   unsigned int *ret_count, bool *ret_is_minimum, struct ms_error *err);
 
 /* Runtime rules. Without an id one is made ("runtime/N"). `replace` of import empties first. */
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,

@@ -112,8 +112,13 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 			struct ms_error *err)
 {
 	struct ms_policy *old;
-	int r = ms_manager_save_rest(manager);
+	int r = ms_committer_ready(manager->committer, err);
 
+	if (r < 0) {
+		ms_committer_abandon(manager->committer);
+		return r;
+	}
+	r = ms_manager_save_rest(manager);
 	/* The number first: after a crash or an error between the two, numbers still never repeat,
 	 * and what the next start reads is what is in force. */
 	if (r == 0)
@@ -272,10 +277,10 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 }
 
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
-			   unsigned int *ret_count, bool *ret_is_minimum)
+			   unsigned int *ret_count, bool *ret_is_minimum, struct ms_error *err)
 {
 	unsigned int half;
-	int r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, NULL);
+	int r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, err);
 
 	if (r < 0)
 		return r;
@@ -511,7 +516,7 @@ static int64_t next_rule_expiry(const struct ms_policy *policy)
 void ms_manager_plan_expiry(struct ms_manager *manager)
 {
 	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
-	uint64_t member_ns = ms_committer_next_expiry(manager->committer);
+	uint64_t member_ns = ms_set_table_next_expiry(ms_committer_sets(manager->committer));
 	uint64_t due_ms = member_ns == UINT64_MAX ? UINT64_MAX : member_ns / NS_PER_MS + 1;
 
 	if (rule) {

@@ -175,6 +175,8 @@ void ms_manager_on_second(void *user)
 		ms_manager_save_rest(manager);
 		ms_manager_clear_members(manager);
 	}
+	if (manager->host_problem[0])
+		ms_manager_follow_addresses(manager);
 	manager->churn = (struct ms_manager_churn) { 0 };
 	if (!manager->config->trial && (churn.protected_ || churn.gone))
 		ms_log_info("iface", "%u interfaces protected, %u gone", churn.protected_,

@@ -50,6 +50,7 @@ struct ms_manager {
 	char pins_problem[384];
 	char unsaved[384];       /* why something in force is not on disk, "" = all is */
 	char sweep_problem[192]; /* why the last step of the sweep failed, "" = it did not */
+	char host_problem[160];  /* why set:host lacks addresses, "" = it has all */
 
 	struct ms_list listeners;
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
@@ -67,8 +68,10 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 		      struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
-/* manager_set.c: runtime members whose time is over go, from disk and from the datapath. */
+/* manager_set.c: members whose time is over go from the datapath, the CLI's from disk, too. */
 void ms_manager_clear_members(struct ms_manager *manager);
+/* set:host as the monitor knows this machine's addresses. */
+void ms_manager_follow_addresses(struct ms_manager *manager);
 /* Arms the timer for the next rule or member that expires. */
 void ms_manager_plan_expiry(struct ms_manager *manager);
 void ms_manager_on_expiry(void *user);

@@ -2,9 +2,11 @@
 /* Members of sets: added, taken out, ended by their own time. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/base/log.h"
 #include "core/manager_internal.h"
 #include "core/policy/document.h"
 
@@ -79,10 +81,10 @@ static int put_member(struct ms_manager *manager, const char *set, const struct 
 	uint64_t left;
 
 	if (timeout_ns && holds_member(files, set, member) &&
-	    ms_committer_member_left(manager->committer, set, member, &left) == 0 &&
+	    ms_set_table_left(ms_committer_sets(manager->committer), set, member, &left) == 0 &&
 	    left >= timeout_ns)
 		return 0;
-	return ms_committer_set_add(manager->committer, set, member, timeout_ns);
+	return ms_set_table_add(ms_committer_sets(manager->committer), set, member, timeout_ns);
 }
 
 /* `before` holds again, on disk and in the datapath, where only the first `count` were tried. */
@@ -97,7 +99,8 @@ static void take_back(struct ms_manager *manager, const char *set, const struct 
 	for (size_t i = 0; i < count; i++) {
 		if (!holds_member(runtime, set, &members[i]) &&
 		    !holds_member(files, set, &members[i]))
-			ms_committer_set_remove(manager->committer, set, &members[i]);
+			ms_set_table_remove(ms_committer_sets(manager->committer), set,
+					    &members[i]);
 	}
 }
 
@@ -191,7 +194,8 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
 		/* -ENOENT: it had expired already. */
 		for (size_t i = 0; r == 0 && i < count; i++) {
-			r = ms_committer_set_remove(manager->committer, set, &members[i]);
+			r = ms_set_table_remove(ms_committer_sets(manager->committer), set,
+						&members[i]);
 			r = r == -ENOENT ? 0 : r;
 		}
 		ms_manager_touch(manager);
@@ -213,18 +217,20 @@ static void forget_ended(struct ms_manager *manager, const struct ms_runtime *ru
 
 			if (member->expires_ms && member->expires_ms <= now &&
 			    !holds_member(files, set->name, &member->cidr))
-				ms_committer_set_remove(manager->committer, set->name,
-							&member->cidr);
+				ms_set_table_remove(ms_committer_sets(manager->committer),
+						    set->name, &member->cidr);
 		}
 	}
 }
 
-/* Ended members go from disk and from the datapath, else both would fill for ever. */
+/* Ended members go from the datapath, and those of the CLI from disk, else both would fill for
+ * ever. */
 void ms_manager_clear_members(struct ms_manager *manager)
 {
 	int64_t now = wall_ms(), next;
 	struct ms_runtime before = { 0 }, after = { 0 };
 
+	ms_set_table_clear_ended(ms_committer_sets(manager->committer));
 	next = ms_runtime_next_member_expiry(ms_sources_runtime(manager->sources));
 	if (!next || next > now ||
 	    ms_runtime_copy(ms_sources_runtime(manager->sources), &before) < 0)
@@ -238,4 +244,26 @@ void ms_manager_clear_members(struct ms_manager *manager)
 	if (after.rules)
 		ms_runtime_fini(&after);
 	ms_runtime_fini(&before);
+}
+
+void ms_manager_follow_addresses(struct ms_manager *manager)
+{
+	size_t count;
+	const struct ms_addr *addresses = ms_monitor_addresses(manager->monitor, &count);
+	bool changed;
+	int r = ms_set_table_set_host(ms_committer_sets(manager->committer), addresses, count,
+				      &changed);
+
+	if (changed)
+		ms_manager_touch(manager);
+	if (r < 0 && !manager->host_problem[0]) {
+		snprintf(manager->host_problem, sizeof(manager->host_problem),
+			 "set host lacks addresses of this machine, there is no room for more "
+			 "members of sets (%s): tried again every second",
+			 strerror(-r));
+		ms_log_error("policy", "%s", manager->host_problem);
+	} else if (r == 0 && manager->host_problem[0]) {
+		manager->host_problem[0] = '\0';
+		ms_log_notice("policy", "set host has all addresses of this machine again");
+	}
 }

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A prefix has at most one cover of each length. */
+#define COVERS_MAX 129
+
 static int by_cidr(const void *a, const void *b)
 {
 	return ms_cidr_compare(&((const struct ms_member *)a)->cidr,
@@ -54,6 +57,106 @@ static void merge_duplicates(struct ms_membership *membership)
 	membership->count = kept;
 }
 
+int ms_membership_append(struct ms_membership *membership, const struct ms_member *member)
+{
+	struct ms_member *members = membership->members;
+	size_t count = membership->count;
+
+	/* Room doubles, and is nowhere noted: it is full at each power of two. */
+	if ((count & (count - 1)) == 0) {
+		members = reallocarray(members, count ? 2 * count : 1, sizeof(*members));
+		if (!members)
+			return -ENOMEM;
+		membership->members = members;
+	}
+	members[membership->count++] = *member;
+	return 0;
+}
+
+void ms_membership_sort(struct ms_membership *membership)
+{
+	if (membership->count)
+		qsort(membership->members, membership->count, sizeof(*membership->members),
+		      by_cidr);
+	merge_duplicates(membership);
+	ms_membership_settle(membership, NULL, NULL, NULL);
+}
+
+/* ---- the end of a prefix: that of the last member that holds it ---- */
+
+static uint32_t later(uint32_t a, uint32_t b)
+{
+	if (a == 0 || b == 0)
+		return 0;
+	return (int32_t)(a - b) > 0 ? a : b;
+}
+
+/* The longest member that covers `cidr` and is not it. */
+static const struct ms_member *find_cover(const struct ms_membership *membership,
+					  const struct ms_cidr *cidr)
+{
+	struct ms_cidr wider = *cidr;
+
+	while (wider.len > 0) {
+		const struct ms_member *found;
+
+		wider.len--;
+		wider.addr.bytes[wider.len / 8] &= (uint8_t) ~(0x80 >> (wider.len % 8));
+		found = ms_membership_find(membership, &wider);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static size_t first_within(const struct ms_membership *membership, const struct ms_cidr *cidr)
+{
+	size_t low = 0, high = membership->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ms_cidr_compare(&membership->members[middle].cidr, cidr) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr *cidr,
+			 int (*changed)(void *user, const struct ms_member *member), void *user)
+{
+	/* Those that cover the member at hand, the longest last: none has the length of another. */
+	const struct ms_member *covers[COVERS_MAX];
+	size_t depth = 0, at = cidr ? first_within(membership, cidr) : 0;
+	const struct ms_member *outside = cidr ? find_cover(membership, cidr) : NULL;
+	int result = 0;
+
+	if (outside)
+		covers[depth++] = outside;
+	for (; at < membership->count; at++) {
+		struct ms_member *member = &membership->members[at];
+		uint32_t until = member->expires_tick;
+		int r = 0;
+
+		if (cidr && !ms_cidr_covers(cidr, &member->cidr))
+			break;
+		while (depth && !ms_cidr_covers(&covers[depth - 1]->cidr, &member->cidr))
+			depth--;
+		if (depth)
+			until = later(until, covers[depth - 1]->until_tick);
+		if (until != member->until_tick) {
+			member->until_tick = until;
+			r = changed ? changed(user, member) : 0;
+		}
+		if (result == 0)
+			result = r;
+		covers[depth++] = member;
+	}
+	return result;
+}
+
 int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old,
 			ms_membership_deadline deadline, void *user,
 			struct ms_membership *ret_membership)
@@ -76,9 +179,7 @@ int ms_membership_build(const struct ms_set_def *def, const struct ms_membership
 		};
 	}
 	membership.count = def->n_members;
-	if (membership.count)
-		qsort(membership.members, membership.count, sizeof(*membership.members), by_cidr);
-	merge_duplicates(&membership);
+	ms_membership_sort(&membership);
 	*ret_membership = membership;
 	return 0;
 }
@@ -97,6 +198,26 @@ static bool same_expiry(uint32_t a, uint32_t b)
 	if (a == 0 || b == 0)
 		return a == b;
 	return apart >= -2 && apart <= 2;
+}
+
+bool ms_membership_same_end(const struct ms_member *a, const struct ms_member *b)
+{
+	return same_expiry(a->expires_tick, b->expires_tick) &&
+	       same_expiry(a->until_tick, b->until_tick);
+}
+
+size_t ms_membership_common(const struct ms_membership *a, const struct ms_membership *b)
+{
+	size_t i = 0, j = 0, common = 0;
+
+	while (i < a->count && j < b->count) {
+		int order = by_cidr(&a->members[i], &b->members[j]);
+
+		common += order == 0;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return common;
 }
 
 bool ms_membership_equal(const struct ms_membership *a, const struct ms_membership *b)

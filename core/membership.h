@@ -17,6 +17,8 @@ struct ms_member {
 	uint64_t timeout_ns; /* as a document says it, 0 = stays or given by the CLI */
 	uint32_t
 		expires_tick; /* 0 = stays; one that has passed is kept, so that it stays expired */
+	uint32_t until_tick;  /* the latest end of this member and those that cover it, 0 = never */
+	bool is_cleared;      /* its time is over and the datapath has forgotten it */
 };
 
 struct ms_membership {
@@ -39,9 +41,24 @@ int ms_membership_build(const struct ms_set_def *def, const struct ms_membership
 void ms_membership_fini(struct ms_membership *membership);
 /* Same prefixes with the same expiry, give or take a tick of rounding. */
 bool ms_membership_equal(const struct ms_membership *a, const struct ms_membership *b);
+/* Prefixes that both have. */
+size_t ms_membership_common(const struct ms_membership *a, const struct ms_membership *b);
+/* Same ends, give or take a tick of rounding. */
+bool ms_membership_same_end(const struct ms_member *a, const struct ms_member *b);
 struct ms_member *ms_membership_find(const struct ms_membership *membership,
 				     const struct ms_cidr *cidr);
-/* Inserts or replaces. -ENOMEM */
+/* For many at once: unsorted until ms_membership_sort(). -ENOMEM */
+int ms_membership_append(struct ms_membership *membership, const struct ms_member *member);
+/* Also works out `until_tick`. */
+void ms_membership_sort(struct ms_membership *membership);
+/*
+ * Works out `until_tick` of the members that lie within `cidr` (NULL = all) after something about
+ * `cidr` changed, and calls `changed` (may be NULL) for each that is another one now. Goes on after
+ * a failure of it, of which it returns the first.
+ */
+int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr *cidr,
+			 int (*changed)(void *user, const struct ms_member *member), void *user);
+/* Inserts or replaces; ms_membership_settle() is left to the caller, as for remove. -ENOMEM */
 int ms_membership_put(struct ms_membership *membership, const struct ms_member *member);
 bool ms_membership_remove(struct ms_membership *membership, const struct ms_cidr *cidr);
 

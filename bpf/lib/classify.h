@@ -42,32 +42,18 @@ __noinline int ms_set_has(struct ms_query *query, __u32 set, __u32 which)
 {
 	struct ms_set_entry *entry;
 	struct ms_set_key6 key; /* an IPv4 one is its beginning */
-	__u32 len;
 
 	if (!query)
 		return 0;
+	key.prefixlen = 32 + (query->family == 4 ? 32 : 128);
 	key.set = set;
 	for (int i = 0; i < 4; i++)
 		key.addr[i] = MS_CHOOSE(which == MS_SET_SRC, query->src[i], query->dst[i]);
-	len = query->family == 4 ? 32 : 128;
-	/* An expired member may stand before a shorter one that holds; the daemon clears expired
-	 * ones away, so a few steps do. */
-	MS_UNROLL
-	for (int i = 0; i < 4; i++) {
-		key.prefixlen = 32 + len;
-		if (query->family == 4)
-			entry = bpf_map_lookup_elem(&ms_set4, &key);
-		else
-			entry = bpf_map_lookup_elem(&ms_set6, &key);
-		if (!entry)
-			return 0;
-		if (entry->expires == 0 || (__s32)(entry->expires - query->now) > 0)
-			return 1;
-		if (entry->len == 0 || entry->len > len)
-			return 0;
-		len = entry->len - 1;
-	}
-	return 0;
+	if (query->family == 4)
+		entry = bpf_map_lookup_elem(&ms_set4, &key);
+	else
+		entry = bpf_map_lookup_elem(&ms_set6, &key);
+	return entry && (entry->until == 0 || (__s32)(entry->until - query->now) > 0);
 }
 
 /* All but the addresses. Differences are gathered without branching: rows mostly differ. */

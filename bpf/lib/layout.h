@@ -15,7 +15,7 @@
 
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 2
+#define MS_LAYOUT_VERSION 3
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -306,9 +306,14 @@ struct ms_set_key6 {
 	__be32 addr[4];
 };
 
+/* Entries of each family, for all sets together. */
+#define MS_SET_MEMBERS_MAX (1u << 18)
+
 struct ms_set_entry {
-	__u32 expires; /* tick, 0 = never */
-	__u32 len;     /* the member's own length: an expired one must not hide a shorter one */
+	__u32 expires; /* the member's own end: tick, 0 = never */
+	/* The latest end of this member and all that cover it. A look-up finds the longest member
+	 * alone, and that one may have expired before a wider one has. */
+	__u32 until;
 };
 
 /* ---- fragments: ms_frags, LRU_HASH; what became of the first fragment of a datagram ---- */

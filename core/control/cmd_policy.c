@@ -83,7 +83,7 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 	if (r == 0)
 		r = ms_policy_diff(ms_manager_policy(manager), wanted, &changes, &n_changes);
 	if (r == 0)
-		r = ms_manager_count_flips(manager, wanted, &flips, &is_minimum);
+		r = ms_manager_count_flips(manager, wanted, &flips, &is_minimum, err);
 	if (r < 0)
 		return r;
 	ms_manager_status(manager, &status);

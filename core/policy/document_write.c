@@ -423,7 +423,7 @@ static void put_member(const struct writer *writer, const struct ms_set_member *
 	put_cidr(writer, &member->cidr);
 	fputs(", ", writer->out);
 	put_key(writer, "timeout");
-	put_duration(writer, member->timeout_ns);
+	put_duration(writer, ms_set_def_timeout(member));
 	fputs(" }", writer->out);
 }
 

@@ -8,6 +8,8 @@
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
 
+#define NS_PER_S 1000000000ULL
+
 static const char *const source_names[] = {
 	[MS_SOURCE_BUILTIN] = "builtin",
 	[MS_SOURCE_RUNTIME] = "runtime",
@@ -202,6 +204,13 @@ void ms_set_def_fini(struct ms_set_def *set)
 		free(set->members[i].origin.file);
 	free(set->members);
 	*set = (struct ms_set_def) { 0 };
+}
+
+uint64_t ms_set_def_timeout(const struct ms_set_member *member)
+{
+	if (member->origin.source != MS_SOURCE_RUNTIME)
+		return member->timeout_ns;
+	return (member->timeout_ns + NS_PER_S - 1) / NS_PER_S * NS_PER_S;
 }
 
 int ms_set_def_copy(const struct ms_set_def *set, struct ms_set_def *ret_copy)

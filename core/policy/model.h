@@ -208,6 +208,9 @@ void ms_group_def_fini(struct ms_group_def *group);
 int ms_group_def_copy(const struct ms_group_def *group, struct ms_group_def *ret_copy);
 bool ms_group_def_equal(const struct ms_group_def *a, const struct ms_group_def *b);
 void ms_set_def_fini(struct ms_set_def *set);
+/* As a document says it, ns: what a runtime member has left is rounded up to whole seconds, since
+ * less than one cannot be read again. */
+uint64_t ms_set_def_timeout(const struct ms_set_member *member);
 int ms_set_def_copy(const struct ms_set_def *set, struct ms_set_def *ret_copy);
 /* Time left of a runtime member does not count: it runs. */
 bool ms_set_def_equal(const struct ms_set_def *a, const struct ms_set_def *b);

@@ -9,6 +9,7 @@
 
 enum state {
 	FREE,
+	NEW, /* given out for a generation that is not in force yet */
 	LIVE,
 	WAITING, /* its rule has gone; a session may still carry it */
 };
@@ -122,25 +123,34 @@ static uint32_t find_free(struct ms_numbering_table *table)
 	return 0;
 }
 
-int ms_numbering_assign(struct ms_numbering_table *table, const char *id, uint32_t *ret_slot,
-			bool *ret_is_new)
+int ms_numbering_assign(struct ms_numbering_table *table, const char *id, uint32_t *ret_slot)
 {
 	uint32_t slot = ms_numbering_find(table, id);
-	bool is_new = slot == 0;
 	int r;
 
-	if (is_new) {
+	if (slot == 0) {
 		slot = table->max > 1 ? find_free(table) : 0;
 		if (slot == 0)
 			return -ENOSPC;
-		r = take(table, slot, id, LIVE);
+		r = take(table, slot, id, NEW);
 		if (r < 0)
 			return r;
 	}
-	table->entries[slot].state = LIVE;
 	*ret_slot = slot;
-	*ret_is_new = is_new;
 	return 0;
+}
+
+bool ms_numbering_is_new(const struct ms_numbering_table *table, uint32_t slot)
+{
+	return slot > 0 && slot < table->max && table->entries[slot].state == NEW;
+}
+
+void ms_numbering_abandon(struct ms_numbering_table *table)
+{
+	for (uint32_t slot = 1; slot < table->max; slot++) {
+		if (table->entries[slot].state == NEW)
+			give_back(table, slot);
+	}
 }
 
 void ms_numbering_begin(struct ms_numbering_table *table)
@@ -160,10 +170,12 @@ void ms_numbering_end(struct ms_numbering_table *table)
 	for (uint32_t slot = 1; slot < table->max; slot++) {
 		struct entry *entry = &table->entries[slot];
 
-		if (entry->state != LIVE || entry->kept)
-			continue;
-		entry->state = WAITING;
-		entry->clean = false;
+		if (entry->kept) {
+			entry->state = LIVE;
+		} else if (entry->state == LIVE || entry->state == NEW) {
+			entry->state = WAITING;
+			entry->clean = false;
+		}
 	}
 }
 

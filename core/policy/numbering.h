@@ -23,15 +23,22 @@ struct ms_numbering_table *ms_numbering_free(struct ms_numbering_table *table);
 /* What an earlier daemon had given out, read from the pinned names; before anything is assigned.
  * -EEXIST if the slot or the id is known already, -ERANGE if there is no such slot. */
 int ms_numbering_adopt(struct ms_numbering_table *table, uint32_t slot, const char *id);
-/* The id's slot; a new one if it has none. `*ret_is_new` tells. -ENOSPC: all in use or waiting. */
-int ms_numbering_assign(struct ms_numbering_table *table, const char *id, uint32_t *ret_slot,
-			bool *ret_is_new);
+/*
+ * The id's slot for a generation being loaded; a new one if it has none. -ENOSPC: all in use or
+ * waiting. Nothing is settled by it: begin(), keep(), end() put it in force, abandon() takes it
+ * back, one of the two before the next round is done.
+ */
+int ms_numbering_assign(struct ms_numbering_table *table, const char *id, uint32_t *ret_slot);
+/* Given out since, that is: no generation has used it yet. */
+bool ms_numbering_is_new(const struct ms_numbering_table *table, uint32_t slot);
+/* The new ones are free again. */
+void ms_numbering_abandon(struct ms_numbering_table *table);
 /* 0 = none. */
 uint32_t ms_numbering_find(const struct ms_numbering_table *table, const char *id);
 
 /*
  * Marks for one generation: begin(), keep() every id it names, end(): ids not kept wait for a
- * clean sweep. An id assigned again meanwhile is back at once, with its slot.
+ * clean sweep. An id kept again meanwhile is back at once, with its slot.
  */
 void ms_numbering_begin(struct ms_numbering_table *table);
 void ms_numbering_keep(struct ms_numbering_table *table, uint32_t slot);

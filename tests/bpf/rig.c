@@ -170,9 +170,12 @@ static void load_rows(const char *map, uint32_t first, size_t row_size, uint32_t
 	}
 }
 
-static void add_set_member(uint32_t set, const struct ms_cidr *cidr, uint32_t expires)
+static int put_entry(void *user, const struct ms_member *member)
 {
-	struct ms_set_entry entry = { .expires = expires, .len = cidr->len };
+	struct ms_set_entry entry = { .expires = member->expires_tick,
+				      .until = member->until_tick };
+	const struct ms_cidr *cidr = &member->cidr;
+	uint32_t set = *(uint32_t *)user;
 
 	if (cidr->addr.family == 4) {
 		struct ms_set_key4 key = { .prefixlen = 32 + cidr->len, .set = set };
@@ -185,6 +188,17 @@ static void add_set_member(uint32_t set, const struct ms_cidr *cidr, uint32_t ex
 		memcpy(key.addr, cidr->addr.bytes, sizeof(key.addr));
 		ms_rig_put(ms_rig.skeleton->maps.ms_set6, &key, &entry);
 	}
+	return 0;
+}
+
+static void add_set_member(uint32_t set, const struct ms_cidr *cidr, uint32_t expires)
+{
+	struct ms_membership *members = &ms_rig.members[set - 1];
+	const struct ms_member member = { .cidr = *cidr, .expires_tick = expires };
+
+	ck_assert_int_eq(ms_membership_put(members, &member), 0);
+	ms_membership_settle(members, cidr, put_entry, &set);
+	put_entry(&set, ms_membership_find(members, cidr));
 }
 
 void ms_rig_set_member(const char *set, const char *cidr, uint32_t expires_tick)

@@ -5,6 +5,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "core/membership.h"
 #include "core/policy/model.h"
 #include "microseg_test.skel.h"
 #include "tests/bpf/rig.h"
@@ -22,6 +23,7 @@ struct ms_rig {
 	char authors[MS_RIG_AUTHORS_MAX][MS_RULE_ID_MAX + 16]; /* by slot; 0 = "" */
 	size_t n_authors;
 	char sets[MS_RIG_SETS_MAX][64]; /* by set id - 1 */
+	struct ms_membership members[MS_RIG_SETS_MAX];
 	size_t n_sets;
 	struct ms_policy *policy;
 	struct ms_iface line;

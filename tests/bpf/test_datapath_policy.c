@@ -145,6 +145,36 @@ START_TEST(membership_takes_effect_and_ends)
 }
 END_TEST
 
+/* Nobody clears anything here: it must hold with the daemon dead. */
+START_TEST(members_that_have_expired_hide_none_that_holds)
+{
+	char prefix[32];
+
+	ms_rig_policy(GROUPS NO_DOORS
+		      "sets:\n  bad: [198.51.0.0/16]\n"
+		      "rules:\n  - { id: bad, dir: in, from: \"set:bad\", action: deny }\n"
+		      "  - { id: rest, dir: in, action: allow }\n");
+	tcp_in("198.51.100.1", 80, "deny rule bad");
+	tcp_in("198.52.100.1", 80, "allow rule rest");
+	for (unsigned int len = 17; len <= 32; len++) {
+		snprintf(prefix, sizeof(prefix), "198.51.%s/%u", len < 32 ? "0.0" : "0.1", len);
+		ms_rig_set_member("bad", prefix, ms_rig_now() + 10 + len % 3);
+	}
+	/* Here the wide one ends, too, but later. */
+	ms_rig_set_member("bad", "198.52.0.0/20", ms_rig_now() + 40);
+	ms_rig_set_member("bad", "198.52.0.0/24", ms_rig_now() + 5);
+	ms_rig_set_member("bad", "198.52.0.1", ms_rig_now() + 5);
+	ms_rig_advance(20);
+	tcp_in("198.51.0.1", 80, "deny rule bad");
+	tcp_in("198.51.0.2", 80, "deny rule bad");
+	tcp_in("198.51.100.1", 80, "deny rule bad");
+	tcp_in("198.52.0.1", 80, "deny rule bad");
+	ms_rig_advance(20);
+	tcp_in("198.51.0.1", 80, "deny rule bad");
+	tcp_in("198.52.0.1", 80, "allow rule rest");
+}
+END_TEST
+
 START_TEST(the_failsafe_is_the_hosts_alone)
 {
 	struct ms_pkt out = ms_pkt_udp(A, 1, B, 53);
@@ -517,6 +547,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, the_side_decides_which_hook_is_in);
 	tcase_add_test(tcase, every_kind_of_match_must_hold);
 	tcase_add_test(tcase, membership_takes_effect_and_ends);
+	tcase_add_test(tcase, members_that_have_expired_hide_none_that_holds);
 	tcase_add_test(tcase, the_failsafe_is_the_hosts_alone);
 	tcase_add_test(tcase, built_in_rules_come_before_the_operators);
 	tcase_add_test(tcase, loopback_is_judged_once_by_both_directions);

@@ -302,9 +302,10 @@ START_TEST(set_members_come_back_as_they_were_stored)
 
 	for (size_t i = 0; i < N_MEMBERS; i++) {
 		one = cidr(members[i].cidr);
-		ck_assert_int_eq(ms_dataplane_set_add(dp, members[i].set, &one, 1), 0);
+		ck_assert_int_eq(ms_dataplane_set_add(dp, members[i].set, &one, 1, 1), 0);
 		/* Again, with its real expiry. */
-		ck_assert_int_eq(ms_dataplane_set_add(dp, members[i].set, &one, members[i].expires),
+		ck_assert_int_eq(ms_dataplane_set_add(dp, members[i].set, &one, members[i].expires,
+						      members[i].expires),
 				 0);
 	}
 	ck_assert_int_eq(ms_dataplane_set_foreach(dp, note_member, &limit), 0);

@@ -99,7 +99,7 @@ static void change_members(struct world *w, const struct ms_random_policy *polic
 			struct ms_cidr cidr = { .addr.family = member->family, .len = member->len };
 
 			memcpy(cidr.addr.bytes, member->addr, 16);
-			ck_assert_int_eq(add ? ms_dataplane_set_add(w->dp, set + 1, &cidr, 0)
+			ck_assert_int_eq(add ? ms_dataplane_set_add(w->dp, set + 1, &cidr, 0, 0)
 					     : ms_dataplane_set_remove(w->dp, set + 1, &cidr),
 					 0);
 		}

@@ -40,13 +40,14 @@ ROOMS = {
     "default_policy": ("core/default_policy", ""),
     "sources": ("core/sources", "base policy state documents config default_policy"),
     "membership": ("core/membership", "base policy"),
-    "committer": ("core/committer", "base abi layout dataplane policy image classify membership"),
+    "set_table": ("core/set_table", "base abi layout dataplane policy membership"),
+    "committer": ("core/committer", "base abi layout dataplane policy image classify set_table"),
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state documents loop config sources membership committer flips",
+        "state documents loop config sources membership set_table committer flips",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (

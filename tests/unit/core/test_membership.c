@@ -115,6 +115,81 @@ START_TEST(equal_allows_a_tick_of_rounding_and_no_more)
 }
 END_TEST
 
+static void expect_until(struct ms_membership *set, const char *text, uint32_t until)
+{
+	struct ms_cidr cidr;
+
+	ck_assert(ms_cidr_parse(text, &cidr));
+	ck_assert_uint_eq(ms_membership_find(set, &cidr)->until_tick, until);
+}
+
+static int count_changed(void *user, const struct ms_member *changed)
+{
+	(void)changed;
+	++*(unsigned int *)user;
+	return 0;
+}
+
+START_TEST(a_prefix_ends_with_the_last_member_that_covers_it)
+{
+	struct ms_set_member members[] = {
+		member("10.0.0.0/8", 50, MS_SOURCE_FILE),
+		member("10.1.0.0/16", 90, MS_SOURCE_FILE),
+		member("10.1.1.0/24", 20, MS_SOURCE_FILE),
+		member("10.1.1.1", 95, MS_SOURCE_FILE),
+		member("10.2.0.0/16", 1, MS_SOURCE_FILE),
+		member("11.0.0.0/8", 2, MS_SOURCE_FILE),
+		member("2001:db8::/32", 0, MS_SOURCE_FILE),
+		member("2001:db8::1", 3, MS_SOURCE_FILE),
+	};
+	struct ms_member wide = { .expires_tick = 0 };
+	unsigned int changed = 0;
+	struct ms_membership set;
+
+	now = 100;
+	set = build(members, 8, NULL);
+	expect_until(&set, "10.0.0.0/8", 150);
+	expect_until(&set, "10.1.0.0/16", 190);
+	expect_until(&set, "10.1.1.0/24", 190);
+	expect_until(&set, "10.1.1.1", 195);
+	expect_until(&set, "10.2.0.0/16", 150);
+	expect_until(&set, "11.0.0.0/8", 102);
+	expect_until(&set, "2001:db8::1", 0);
+
+	/* One in the middle, for ever: those within it, and no others. */
+	ck_assert(ms_cidr_parse("10.1.0.0/20", &wide.cidr));
+	ck_assert_int_eq(ms_membership_put(&set, &wide), 0);
+	ms_membership_settle(&set, &wide.cidr, count_changed, &changed);
+	ck_assert_uint_eq(changed, 2);
+	expect_until(&set, "10.1.1.1", 0);
+	expect_until(&set, "10.1.0.0/16", 190);
+	ck_assert(ms_membership_remove(&set, &wide.cidr));
+	ms_membership_settle(&set, &wide.cidr, count_changed, &changed);
+	ck_assert_uint_eq(changed, 4);
+	expect_until(&set, "10.1.1.0/24", 190);
+	expect_until(&set, "10.1.1.1", 195);
+	ms_membership_fini(&set);
+}
+END_TEST
+
+START_TEST(two_sets_have_in_common_what_both_hold)
+{
+	struct ms_set_member members[] = {
+		member("10.0.0.1", 0, MS_SOURCE_FILE),
+		member("10.0.0.2", 7, MS_SOURCE_FILE),
+		member("10.0.0.3", 0, MS_SOURCE_FILE),
+		member("::1", 0, MS_SOURCE_FILE),
+	};
+	struct ms_membership a = build(members, 3, NULL), b = build(members + 1, 3, NULL);
+
+	ck_assert_uint_eq(ms_membership_common(&a, &b), 2);
+	ck_assert_uint_eq(ms_membership_common(&b, &a), 2);
+	ck_assert_uint_eq(ms_membership_common(&a, &a), 3);
+	ms_membership_fini(&a);
+	ms_membership_fini(&b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core/membership");
@@ -124,6 +199,8 @@ int main(void)
 	tcase_add_test(tcase, a_document_timeout_goes_on_over_commits);
 	tcase_add_test(tcase, put_and_remove_keep_the_order);
 	tcase_add_test(tcase, equal_allows_a_tick_of_rounding_and_no_more);
+	tcase_add_test(tcase, a_prefix_ends_with_the_last_member_that_covers_it);
+	tcase_add_test(tcase, two_sets_have_in_common_what_both_hold);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -37,10 +37,9 @@ static void retire_all_but(struct ms_numbering_table *table, uint32_t slot)
 static uint32_t assign(struct ms_numbering_table *table, const char *id, bool expect_new)
 {
 	uint32_t slot = 0;
-	bool is_new = !expect_new;
 
-	ck_assert_int_eq(ms_numbering_assign(table, id, &slot, &is_new), 0);
-	ck_assert_int_eq(is_new, expect_new);
+	ck_assert_int_eq(ms_numbering_find(table, id) == 0, expect_new);
+	ck_assert_int_eq(ms_numbering_assign(table, id, &slot), 0);
 	ck_assert_uint_ne(slot, 0);
 	return slot;
 }
@@ -66,14 +65,13 @@ START_TEST(a_dead_slot_waits_for_a_whole_round_that_did_not_see_it)
 	struct ms_numbering_table *table;
 	struct round round = { .seen = 0 };
 	uint32_t a, b, slot;
-	bool is_new;
 
 	ck_assert_int_eq(ms_numbering_new(3, &table), 0);
 	a = assign(table, "a", true);
 	b = assign(table, "b", true);
 	retire_all_but(table, b);
 	/* Waiting is not free. */
-	ck_assert_int_eq(ms_numbering_assign(table, "c", &slot, &is_new), -ENOSPC);
+	ck_assert_int_eq(ms_numbering_assign(table, "c", &slot), -ENOSPC);
 
 	/* This round was under way when the rule went. */
 	ms_numbering_round_done(table, saw, on_freed, &round);
@@ -82,7 +80,7 @@ START_TEST(a_dead_slot_waits_for_a_whole_round_that_did_not_see_it)
 	round.seen = a;
 	ms_numbering_round_done(table, saw, on_freed, &round);
 	ck_assert_uint_eq(round.n_freed, 0);
-	ck_assert_int_eq(ms_numbering_assign(table, "c", &slot, &is_new), -ENOSPC);
+	ck_assert_int_eq(ms_numbering_assign(table, "c", &slot), -ENOSPC);
 	round.seen = 0;
 	ms_numbering_round_done(table, saw, on_freed, &round);
 	ck_assert_uint_eq(round.n_freed, 1);
@@ -105,6 +103,7 @@ START_TEST(a_rule_that_comes_back_has_its_slot_again)
 	retire_all_but(table, 0);
 	ms_numbering_round_done(table, saw, on_freed, &round);
 	ck_assert_uint_eq(assign(table, "a", false), a);
+	retire_all_but(table, a);
 	ms_numbering_round_done(table, saw, on_freed, &round);
 	ms_numbering_round_done(table, saw, on_freed, &round);
 	ck_assert_uint_eq(round.n_freed, 0);
@@ -139,7 +138,6 @@ START_TEST(full_is_full_and_many_collide_harmlessly)
 	struct ms_numbering_table *table;
 	char id[32];
 	uint32_t slot;
-	bool is_new;
 
 	ck_assert_int_eq(ms_numbering_new(1000, &table), 0);
 	for (unsigned int i = 1; i < 1000; i++) {
@@ -147,7 +145,7 @@ START_TEST(full_is_full_and_many_collide_harmlessly)
 		assign(table, id, true);
 	}
 	slot = 77;
-	ck_assert_int_eq(ms_numbering_assign(table, "one more", &slot, &is_new), -ENOSPC);
+	ck_assert_int_eq(ms_numbering_assign(table, "one more", &slot), -ENOSPC);
 	ck_assert_uint_eq(slot, 77);
 	for (unsigned int i = 1; i < 1000; i++) {
 		snprintf(id, sizeof(id), "rule/%u", i);
@@ -155,6 +153,38 @@ START_TEST(full_is_full_and_many_collide_harmlessly)
 	}
 	table = ms_numbering_free(table);
 	ck_assert_ptr_null(ms_numbering_free(NULL));
+}
+END_TEST
+
+/* A diff, a dry run, a load that was refused: as if nobody had asked. */
+START_TEST(what_is_abandoned_was_never_given_out)
+{
+	struct ms_numbering_table *table;
+	struct round round = { .seen = 0 };
+	char id[32];
+	uint32_t a, b;
+
+	ck_assert_int_eq(ms_numbering_new(16, &table), 0);
+	a = assign(table, "a", true);
+	b = assign(table, "b", true);
+	ck_assert(ms_numbering_is_new(table, a));
+	retire_all_but(table, b);
+	ck_assert(!ms_numbering_is_new(table, b));
+	for (unsigned int i = 0; i < 100; i++) {
+		snprintf(id, sizeof(id), "asked/%u", i);
+		ck_assert(ms_numbering_is_new(table, assign(table, id, true)));
+		ck_assert_uint_eq(assign(table, "a", false), a);
+		ck_assert_uint_eq(assign(table, "b", false), b);
+		ms_numbering_abandon(table);
+		ck_assert_uint_eq(ms_numbering_find(table, id), 0);
+	}
+	/* One that waits has gone on waiting. */
+	ms_numbering_round_done(table, saw, on_freed, &round);
+	ms_numbering_round_done(table, saw, on_freed, &round);
+	ck_assert_uint_eq(round.freed, a);
+	ck_assert_uint_eq(round.n_freed, 1);
+	ck_assert_uint_eq(assign(table, "b", false), b);
+	table = ms_numbering_free(table);
 }
 END_TEST
 
@@ -168,6 +198,7 @@ int main(void)
 	tcase_add_test(tcase, a_rule_that_comes_back_has_its_slot_again);
 	tcase_add_test(tcase, adopted_slots_are_respected);
 	tcase_add_test(tcase, full_is_full_and_many_collide_harmlessly);
+	tcase_add_test(tcase, what_is_abandoned_was_never_given_out);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -398,6 +398,35 @@ START_TEST(rule_alone_is_read_back_equal)
 }
 END_TEST
 
+/* A member given by a command, some milliseconds later. */
+START_TEST(time_left_is_written_as_seconds_that_can_be_read)
+{
+	static const struct {
+		uint64_t left_ms;
+		enum ms_source source;
+		const char *written;
+	} cases[] = {
+		{ 31535999900, MS_SOURCE_RUNTIME, "timeout: 365d" },
+		{ 799, MS_SOURCE_RUNTIME, "timeout: 1s" },
+		{ 1000, MS_SOURCE_RUNTIME, "timeout: 1s" },
+		{ 61001, MS_SOURCE_RUNTIME, "timeout: 62s" },
+		{ 1500, MS_SOURCE_FILE, "timeout: 1500ms" },
+	};
+	struct ms_set_member member = { .timeout_ns = cases[_i].left_ms * 1000000,
+					.origin = { .source = cases[_i].source } };
+	struct ms_set_def set = { .name = (char *)"s", .members = &member, .n_members = 1 };
+	const struct ms_policy policy = { .sets = &set, .n_sets = 1 };
+	ms_cleanup(ms_policy_fini) struct ms_policy again = MS_POLICY_INIT;
+	ms_cleanup(ms_free) char *text = NULL;
+
+	ck_assert(ms_cidr_parse("192.0.2.1", &member.cidr));
+	text = write_policy(&policy, false);
+	ck_assert_msg(strstr(text, cases[_i].written) != NULL, "%s", text);
+	ck_assert_int_eq(
+		ms_document_parse("a.yaml", text, strlen(text), MS_SOURCE_FILE, &again, NULL), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("policy/roundtrip");
@@ -407,6 +436,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, written_is_read_back_equal, 0, 8);
 	tcase_add_loop_test(tcase, json_is_read_as_yaml_too, 0, 20);
 	tcase_add_loop_test(tcase, rule_alone_is_read_back_equal, 0, 4);
+	tcase_add_loop_test(tcase, time_left_is_written_as_seconds_that_can_be_read, 0, 5);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/set_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/set_table_private.h"
+
+static struct ms_membership *find_id(const struct ms_set_table_sets *sets, uint32_t set)
+{
+	for (size_t i = 0; i < sets->count; i++) {
+		if (sets->items[i].set == set)
+			return &sets->items[i];
+	}
+	return NULL;
+}
+
+static void free_sets(struct ms_set_table_sets *sets)
+{
+	for (size_t i = 0; i < sets->count; i++)
+		ms_membership_fini(&sets->items[i]);
+	free(sets->items);
+	*sets = (struct ms_set_table_sets) { 0 };
+}
+
+/* ---- take-over ---- */
+
+struct finding {
+	struct ms_set_table *table;
+	struct ms_membership *last; /* members of a set come one after the other, mostly */
+	int result;
+};
+
+static struct ms_membership *found_set(struct ms_set_table *table, uint32_t set)
+{
+	struct ms_membership *found =
+		set == MS_SET_TABLE_HOST_ID ? &table->host : find_id(&table->live, set);
+	struct ms_membership *items;
+
+	if (found)
+		return found;
+	items = reallocarray(table->live.items, table->live.count + 1, sizeof(*items));
+	if (!items)
+		return NULL;
+	table->live.items = items;
+	items[table->live.count] = (struct ms_membership) { .set = set };
+	return &items[table->live.count++];
+}
+
+static bool find_member(void *user, uint32_t set, const struct ms_cidr *cidr, uint32_t expires_tick)
+{
+	struct finding *finding = user;
+	struct ms_set_table *table = finding->table;
+	const struct ms_member member = { .cidr = *cidr, .expires_tick = expires_tick };
+
+	if (!finding->last || finding->last->set != set)
+		finding->last = found_set(table, set);
+	finding->result = finding->last ? ms_membership_append(finding->last, &member) : -ENOMEM;
+	if (set >= table->next_id)
+		table->next_id = set + 1;
+	table->used[ms_set_table_family(cidr)]++;
+	return finding->result == 0;
+}
+
+static int take_over(struct ms_set_table *table)
+{
+	struct finding finding = { .table = table };
+	int r = ms_dataplane_set_foreach(table->dp, find_member, &finding);
+
+	for (size_t i = 0; i < table->live.count; i++)
+		ms_membership_sort(&table->live.items[i]);
+	ms_membership_sort(&table->host);
+	return r < 0 ? r : finding.result;
+}
+
+int ms_set_table_new(struct ms_dataplane *dp, struct ms_set_table **ret_table)
+{
+	struct ms_set_table *table = calloc(1, sizeof(*table));
+	int r;
+
+	if (!table)
+		return -ENOMEM;
+	table->dp = dp;
+	table->is_found = true;
+	table->host.set = MS_SET_TABLE_HOST_ID;
+	table->next_id = MS_SET_TABLE_HOST_ID + 1;
+	r = take_over(table);
+	if (r < 0) {
+		ms_set_table_free(table);
+		return r;
+	}
+	*ret_table = table;
+	return 0;
+}
+
+struct ms_set_table *ms_set_table_free(struct ms_set_table *table)
+{
+	if (!table)
+		return NULL;
+	free_sets(&table->live);
+	free_sets(&table->pending);
+	ms_membership_fini(&table->host);
+	free(table->stale);
+	free(table);
+	return NULL;
+}
+
+/* ---- a generation ---- */
+
+static int note_stale(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
+{
+	struct ms_set_table_stale *stale = table->stale;
+
+	if ((table->n_stale & (table->n_stale - 1)) == 0) {
+		stale = reallocarray(stale, table->n_stale ? 2 * table->n_stale : 1,
+				     sizeof(*stale));
+		if (!stale)
+			return -ENOMEM;
+		table->stale = stale;
+	}
+	stale[table->n_stale++] = (struct ms_set_table_stale) { .set = set, .cidr = *cidr };
+	return 0;
+}
+
+/* What was in force as `set` before. Found sets have no names: the one that has most in common,
+ * which for a set that nobody changed is all of it. */
+static const struct ms_membership *find_before(const struct ms_set_table *table,
+					       const struct ms_membership *set)
+{
+	const struct ms_membership *best = NULL;
+	size_t most = 0;
+
+	if (!table->is_found)
+		return ms_set_table_find_name(&table->live, set->name);
+	for (size_t i = 0; i < table->live.count; i++) {
+		const struct ms_membership *found = &table->live.items[i];
+		size_t common;
+
+		if (find_id(&table->pending, found->set))
+			continue;
+		if (ms_membership_equal(found, set))
+			return found;
+		common = ms_membership_common(found, set);
+		if (common > most) {
+			most = common;
+			best = found;
+		}
+	}
+	return best;
+}
+
+/* Entries that `set` needs beyond those of `before` (NULL = none), by family. */
+static void count_new(const struct ms_membership *set, const struct ms_membership *before,
+		      uint32_t ret_counts[2])
+{
+	ret_counts[0] = ret_counts[1] = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct ms_member *member = &set->members[i];
+
+		if (!member->is_cleared && !ms_set_table_has_entry(before, &member->cidr))
+			ret_counts[ms_set_table_family(&member->cidr)]++;
+	}
+}
+
+static int reserve(struct ms_set_table *table, const struct ms_membership *set,
+		   const struct ms_membership *before)
+{
+	uint32_t counts[2];
+
+	count_new(set, before, counts);
+	if (counts[0] > ms_set_table_room(table, 0) || counts[1] > ms_set_table_room(table, 1))
+		return -ENOSPC;
+	table->used[0] += counts[0];
+	table->used[1] += counts[1];
+	return 0;
+}
+
+/* A member whose time was over keeps having no entry. */
+static void carry_cleared(struct ms_membership *set, const struct ms_membership *before)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		struct ms_member *member = &set->members[i];
+		const struct ms_member *old = ms_membership_find(before, &member->cidr);
+
+		member->is_cleared =
+			old && old->is_cleared && old->expires_tick == member->expires_tick;
+	}
+}
+
+/* Both are the same but for rounding: what is stored holds. */
+static void carry_entries(struct ms_membership *set, const struct ms_membership *before)
+{
+	set->set = before->set;
+	for (size_t i = 0; i < set->count; i++) {
+		uint64_t timeout_ns = set->members[i].timeout_ns;
+
+		set->members[i] = before->members[i];
+		set->members[i].timeout_ns = timeout_ns;
+	}
+}
+
+static void clear_over(struct ms_set_table *table, struct ms_membership *set)
+{
+	uint32_t now = ms_dataplane_tick_now(table->dp);
+
+	for (size_t i = 0; i < set->count; i++)
+		set->members[i].is_cleared = ms_set_table_is_over(&set->members[i], now);
+}
+
+static int put_beside(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
+{
+	set->set = table->next_id++;
+	for (size_t i = 0; i < set->count; i++) {
+		int r = ms_set_table_put_entry(table, set->set, &set->members[i]);
+
+		if (r < 0)
+			return ms_error_set(err, r, "set %s cannot be stored: %s", set->name,
+					    strerror(-r));
+	}
+	return 0;
+}
+
+/* On failure `set` has an id if it has reserved. */
+static int load_set(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
+{
+	const struct ms_membership *before = find_before(table, set);
+
+	if (before && ms_membership_equal(before, set)) {
+		carry_entries(set, before);
+		return 0;
+	}
+	clear_over(table, set);
+	if (reserve(table, set, NULL) == 0)
+		return put_beside(table, set, err);
+	if (before) {
+		carry_cleared(set, before);
+		if (reserve(table, set, before) == 0) {
+			set->set = before->set;
+			return 0;
+		}
+	}
+	return ms_error_set(err, -ENOSPC,
+			    "set %s has %zu members: there is room for %u more IPv4 and %u more "
+			    "IPv6 members in all sets together, of %u each",
+			    set->name, set->count, ms_set_table_room(table, 0),
+			    ms_set_table_room(table, 1), MS_SET_TABLE_ROOM);
+}
+
+/* Members that `set` shares with what is in force are as they were, all others are gone. */
+static void unload_set(struct ms_set_table *table, const struct ms_membership *set)
+{
+	const struct ms_membership *before = find_id(&table->live, set->set);
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct ms_member *member = &set->members[i];
+
+		if (member->is_cleared)
+			continue;
+		if (!ms_set_table_has_entry(before, &member->cidr))
+			ms_set_table_erase_entry(table, set->set, &member->cidr);
+		else if (!ms_membership_same_end(member, ms_membership_find(before, &member->cidr)))
+			ms_set_table_put_entry(table, set->set,
+					       ms_membership_find(before, &member->cidr));
+	}
+}
+
+int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
+		      struct ms_error *err)
+{
+	struct ms_set_table_sets *pending = &table->pending;
+
+	ms_set_table_drop_stale(table);
+	pending->items = calloc(policy->n_sets + 1, sizeof(*pending->items));
+	if (!pending->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		const struct ms_membership *old =
+			ms_set_table_find_name(&table->live, policy->sets[i].name);
+		struct ms_membership set;
+		int r = ms_membership_build(&policy->sets[i], old, ms_set_table_deadline, table->dp,
+					    &set);
+
+		if (r < 0)
+			return r;
+		r = load_set(table, &set, err);
+		if (r == 0 || set.set)
+			pending->items[pending->count++] = set;
+		else
+			ms_membership_fini(&set);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err)
+{
+	for (size_t i = 0; i < table->pending.count; i++) {
+		const struct ms_membership *set = &table->pending.items[i];
+		const struct ms_membership *before = find_id(&table->live, set->set);
+
+		for (size_t m = 0; before && m < set->count; m++) {
+			const struct ms_member *member = &set->members[m];
+			int r = 0;
+
+			if (!ms_set_table_has_entry(before, &member->cidr) ||
+			    !ms_membership_same_end(member,
+						    ms_membership_find(before, &member->cidr)))
+				r = ms_set_table_put_entry(table, set->set, member);
+			if (r < 0)
+				return ms_error_set(err, r, "set %s cannot be changed: %s",
+						    set->name, strerror(-r));
+		}
+	}
+	return 0;
+}
+
+void ms_set_table_abandon(struct ms_set_table *table)
+{
+	for (size_t i = 0; i < table->pending.count; i++)
+		unload_set(table, &table->pending.items[i]);
+	free_sets(&table->pending);
+}
+
+void ms_set_table_publish(struct ms_set_table *table)
+{
+	for (size_t i = 0; i < table->live.count; i++) {
+		const struct ms_membership *old = &table->live.items[i];
+		const struct ms_membership *set = find_id(&table->pending, old->set);
+
+		for (size_t m = 0; m < old->count; m++) {
+			const struct ms_cidr *cidr = &old->members[m].cidr;
+
+			if (old->members[m].is_cleared || ms_set_table_has_entry(set, cidr))
+				continue;
+			/* Without memory for the note it stays: unused ids match nothing. */
+			if (set)
+				ms_set_table_erase_entry(table, old->set, cidr);
+			else
+				note_stale(table, old->set, cidr);
+		}
+	}
+	free_sets(&table->live);
+	table->live = table->pending;
+	table->pending = (struct ms_set_table_sets) { 0 };
+	table->is_found = false;
+}
+
+uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name)
+{
+	const struct ms_membership *set = ms_set_table_find_name(&table->pending, name);
+
+	if (set)
+		return set->set;
+	return strcmp(name, MS_SET_HOST) == 0 ? MS_SET_TABLE_HOST_ID : 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sets of the generation in force in the datapath's two tables of members, and of the one being
+ * loaded. A set that changes with a generation is loaded beside what it was, so that packets see
+ * the old members until the switch; if the table has no room for both, it is changed in place
+ * around the switch. A set that stays as it is stays where it is, also over a restart of the
+ * daemon.
+ */
+#ifndef MS_CORE_SET_TABLE_H
+#define MS_CORE_SET_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/dataplane.h"
+#include "core/base/error.h"
+#include "core/policy/model.h"
+
+struct ms_set_table;
+
+/* Takes over what an earlier daemon left in the pinned maps. `dp` is borrowed. */
+int ms_set_table_new(struct ms_dataplane *dp, struct ms_set_table **ret_table);
+struct ms_set_table *ms_set_table_free(struct ms_set_table *table);
+
+/*
+ * The sets of `policy`, beside those in force. The half that is idle must be so for packets, too.
+ * -ENOSPC with a sentence if they do not fit. Whatever it returns, it ends with
+ * ms_set_table_abandon(), or after success with ms_set_table_ready(), the switch and
+ * ms_set_table_publish().
+ */
+int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
+		      struct ms_error *err);
+/* Right before the switch: what could not be put beside. On failure: ms_set_table_abandon(). */
+int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err);
+void ms_set_table_abandon(struct ms_set_table *table);
+/* Right after the switch. */
+void ms_set_table_publish(struct ms_set_table *table);
+/* Id of a set of the generation being loaded, 0 = there is none. */
+uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name);
+
+/* Members of a set in force, at once. -ENOENT if no set of that name is, -ENOSPC. The caller bumps
+ * the epoch, so that several changes cost one. */
+int ms_set_table_add(struct ms_set_table *table, const char *name, const struct ms_cidr *member,
+		     uint64_t timeout_ns);
+int ms_set_table_remove(struct ms_set_table *table, const char *name, const struct ms_cidr *member);
+/* This machine's addresses, for set:host. Room for some thousands is kept free of other sets. On
+ * failure those that fit are in. `*ret_changed` is told in any case. */
+int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addresses, size_t count,
+			  bool *ret_changed);
+/* Time a member of a set in force has left, ns; UINT64_MAX = it stays, 0 = it has expired. -ENOENT
+ */
+int ms_set_table_left(const struct ms_set_table *table, const char *name,
+		      const struct ms_cidr *member, uint64_t *ret_left_ns);
+/* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
+ * it let in must be judged again then. */
+uint64_t ms_set_table_next_expiry(const struct ms_set_table *table);
+/* Members whose time is over give their room back, wherever they come from. */
+void ms_set_table_clear_ended(struct ms_set_table *table);
+
+#endif

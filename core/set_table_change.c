@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sets in force, changed in place, and their time. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/set_table_private.h"
+
+struct writing {
+	struct ms_set_table *table;
+	uint32_t set;
+};
+
+static int write_member(void *user, const struct ms_member *member)
+{
+	struct writing *writing = user;
+
+	return ms_set_table_put_entry(writing->table, writing->set, member);
+}
+
+/* What lies within `cidr` and ends otherwise now. */
+static int write_changed(struct ms_set_table *table, struct ms_membership *set,
+			 const struct ms_cidr *cidr)
+{
+	struct writing writing = { table, set->set };
+
+	return ms_membership_settle(set, cidr, write_member, &writing);
+}
+
+static bool has_room(const struct ms_set_table *table, const struct ms_membership *set,
+		     unsigned int family)
+{
+	return set == &table->host ? table->used[family] < MS_SET_MEMBERS_MAX
+				   : ms_set_table_room(table, family) > 0;
+}
+
+/* Entries of sets that have gone are room, too. */
+static bool make_room(struct ms_set_table *table, const struct ms_membership *set,
+		      unsigned int family)
+{
+	unsigned int half;
+
+	if (has_room(table, set, family))
+		return true;
+	if (table->n_stale && ms_dataplane_idle_half(table->dp, &half) == 0)
+		ms_set_table_drop_stale(table);
+	return has_room(table, set, family);
+}
+
+static int put_member(struct ms_set_table *table, struct ms_membership *set,
+		      const struct ms_member *member)
+{
+	const struct ms_member *held = ms_membership_find(set, &member->cidr);
+	struct ms_member before = held ? *held : (struct ms_member) { 0 };
+	bool is_new = !ms_set_table_has_entry(set, &member->cidr);
+	int r;
+
+	if (is_new && !make_room(table, set, ms_set_table_family(&member->cidr)))
+		return -ENOSPC;
+	r = ms_membership_put(set, member);
+	if (r < 0)
+		return r;
+	r = write_changed(table, set, &member->cidr);
+	if (r == 0)
+		r = ms_set_table_put_entry(table, set->set, ms_membership_find(set, &member->cidr));
+	if (r == 0) {
+		table->used[ms_set_table_family(&member->cidr)] += is_new;
+		return 0;
+	}
+	if (held)
+		ms_membership_put(set, &before);
+	else
+		ms_membership_remove(set, &member->cidr);
+	if (is_new)
+		ms_dataplane_set_remove(table->dp, set->set, &member->cidr);
+	write_changed(table, set, &member->cidr);
+	return r;
+}
+
+static int remove_member(struct ms_set_table *table, struct ms_membership *set,
+			 const struct ms_cidr *cidr)
+{
+	bool is_stored = ms_set_table_has_entry(set, cidr);
+
+	if (!ms_membership_remove(set, cidr))
+		return -ENOENT;
+	if (is_stored)
+		ms_set_table_erase_entry(table, set->set, cidr);
+	return write_changed(table, set, cidr);
+}
+
+int ms_set_table_add(struct ms_set_table *table, const char *name, const struct ms_cidr *cidr,
+		     uint64_t timeout_ns)
+{
+	struct ms_membership *set = ms_set_table_find_name(&table->live, name);
+	struct ms_member member = {
+		.cidr = *cidr,
+		.expires_tick = timeout_ns ? ms_set_table_deadline(table->dp, timeout_ns) : 0,
+	};
+
+	return set ? put_member(table, set, &member) : -ENOENT;
+}
+
+int ms_set_table_remove(struct ms_set_table *table, const char *name, const struct ms_cidr *cidr)
+{
+	struct ms_membership *set = ms_set_table_find_name(&table->live, name);
+
+	return set ? remove_member(table, set, cidr) : -ENOENT;
+}
+
+static bool is_address(const struct ms_cidr *cidr, const struct ms_addr *addresses, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ms_addr_compare(&cidr->addr, &addresses[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addresses, size_t count,
+			  bool *ret_changed)
+{
+	struct ms_membership *host = &table->host;
+	int result = 0;
+
+	*ret_changed = false;
+	for (size_t i = host->count; i-- > 0;) {
+		struct ms_cidr gone = host->members[i].cidr;
+
+		if (is_address(&gone, addresses, count))
+			continue;
+		remove_member(table, host, &gone);
+		*ret_changed = true;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct ms_member member = {
+			.cidr = { .addr = addresses[i],
+				  .len = addresses[i].family == 4 ? 32 : 128 },
+		};
+		int r;
+
+		if (ms_membership_find(host, &member.cidr))
+			continue;
+		r = put_member(table, host, &member);
+		if (r < 0)
+			result = r;
+		else
+			*ret_changed = true;
+	}
+	return result;
+}
+
+/* ---- time ---- */
+
+int ms_set_table_left(const struct ms_set_table *table, const char *name,
+		      const struct ms_cidr *cidr, uint64_t *ret_left_ns)
+{
+	const struct ms_membership *set = ms_set_table_find_name(&table->live, name);
+	const struct ms_member *member = set ? ms_membership_find(set, cidr) : NULL;
+	int32_t left;
+
+	if (!member)
+		return -ENOENT;
+	left = (int32_t)(member->expires_tick - ms_dataplane_tick_now(table->dp));
+	if (member->expires_tick == 0)
+		*ret_left_ns = UINT64_MAX;
+	else
+		*ret_left_ns = left > 0 ? ms_dataplane_ticks_to_ns(table->dp, (uint32_t)left) : 0;
+	return 0;
+}
+
+uint64_t ms_set_table_next_expiry(const struct ms_set_table *table)
+{
+	uint32_t now = ms_dataplane_tick_now(table->dp);
+	int32_t nearest = INT32_MAX;
+
+	for (size_t i = 0; i < table->live.count; i++) {
+		const struct ms_membership *set = &table->live.items[i];
+
+		for (size_t m = 0; m < set->count; m++) {
+			int32_t left = (int32_t)(set->members[m].expires_tick - now);
+
+			if (set->members[m].expires_tick && left > 0 && left < nearest)
+				nearest = left;
+		}
+	}
+	if (nearest == INT32_MAX)
+		return UINT64_MAX;
+	return ms_dataplane_ticks_to_ns(table->dp, (uint32_t)nearest);
+}
+
+void ms_set_table_clear_ended(struct ms_set_table *table)
+{
+	uint32_t now = ms_dataplane_tick_now(table->dp);
+
+	for (size_t i = 0; i < table->live.count; i++) {
+		const struct ms_membership *set = &table->live.items[i];
+
+		for (size_t m = 0; m < set->count; m++) {
+			struct ms_member *member = &set->members[m];
+
+			if (member->is_cleared || !ms_set_table_is_over(member, now))
+				continue;
+			ms_set_table_erase_entry(table, set->set, &member->cidr);
+			member->is_cleared = true;
+		}
+	}
+}

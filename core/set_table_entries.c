@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The entries of the datapath's tables, and how many of them there are. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/set_table_private.h"
+
+unsigned int ms_set_table_family(const struct ms_cidr *cidr)
+{
+	return cidr->addr.family == 6;
+}
+
+uint32_t ms_set_table_deadline(void *user, uint64_t timeout_ns)
+{
+	struct ms_dataplane *dp = user;
+	uint32_t tick = ms_dataplane_tick_now(dp) + ms_dataplane_ns_to_ticks(dp, timeout_ns);
+
+	return tick ? tick : 1; /* 0 means never */
+}
+
+bool ms_set_table_is_over(const struct ms_member *member, uint32_t now)
+{
+	return member->expires_tick && (int32_t)(member->expires_tick - now) <= 0;
+}
+
+bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cidr *cidr)
+{
+	const struct ms_member *member = set ? ms_membership_find(set, cidr) : NULL;
+
+	return member && !member->is_cleared;
+}
+
+/* ---- entries of the datapath ---- */
+
+int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set, const struct ms_member *member)
+{
+	if (member->is_cleared)
+		return 0;
+	return ms_dataplane_set_add(table->dp, set, &member->cidr, member->expires_tick,
+				    member->until_tick);
+}
+
+void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
+{
+	ms_dataplane_set_remove(table->dp, set, cidr);
+	table->used[ms_set_table_family(cidr)]--;
+}
+
+void ms_set_table_drop_stale(struct ms_set_table *table)
+{
+	for (size_t i = 0; i < table->n_stale; i++)
+		ms_set_table_erase_entry(table, table->stale[i].set, &table->stale[i].cidr);
+	free(table->stale);
+	table->stale = NULL;
+	table->n_stale = 0;
+}
+
+uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family)
+{
+	/* What set:host uses of its room is no other set's loss. */
+	uint32_t host = 0, limit = MS_SET_TABLE_ROOM;
+
+	for (size_t i = 0; i < table->host.count; i++)
+		host += ms_set_table_family(&table->host.members[i].cidr) == family;
+	if (host > MS_SET_TABLE_HOST_ROOM)
+		host = MS_SET_TABLE_HOST_ROOM;
+	limit += host;
+	return table->used[family] < limit ? limit - table->used[family] : 0;
+}
+
+/* ---- sets ---- */
+
+struct ms_membership *ms_set_table_find_name(const struct ms_set_table_sets *sets, const char *name)
+{
+	for (size_t i = 0; i < sets->count; i++) {
+		if (sets->items[i].name && strcmp(sets->items[i].name, name) == 0)
+			return &sets->items[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* struct ms_set_table, shared by the files set_table*.c and nobody else. */
+#ifndef MS_CORE_SET_TABLE_PRIVATE_H
+#define MS_CORE_SET_TABLE_PRIVATE_H
+
+#include "core/membership.h"
+#include "core/set_table.h"
+
+/* set:host has one id for ever: the next daemon finds it by that. */
+#define MS_SET_TABLE_HOST_ID 1
+/* Entries of each family that only set:host may use, and what is left for the others. */
+#define MS_SET_TABLE_HOST_ROOM 4096
+#define MS_SET_TABLE_ROOM (MS_SET_MEMBERS_MAX - MS_SET_TABLE_HOST_ROOM)
+
+struct ms_set_table_sets {
+	struct ms_membership *items;
+	size_t count;
+};
+
+struct ms_set_table_stale {
+	uint32_t set;
+	struct ms_cidr cidr;
+};
+
+struct ms_set_table {
+	struct ms_dataplane *dp;
+	/* In force. Until the first publish: as found in the maps, without names. */
+	struct ms_set_table_sets live;
+	bool is_found;
+	struct ms_set_table_sets pending;
+	struct ms_membership host; /* always there, never part of a generation */
+	uint32_t next_id;
+	uint32_t used[2]; /* entries by family, 4 and 6; what a load will need is in it */
+	/* Members of sets that no generation uses any more. Packets that began under the old
+	 * generation may still ask them: they go when the half they belonged to is idle. */
+	struct ms_set_table_stale *stale;
+	size_t n_stale;
+};
+
+/* ---- entries ---- */
+
+unsigned int ms_set_table_family(const struct ms_cidr *cidr);
+/* The tick `timeout_ns` from now; `user` is the dataplane. */
+uint32_t ms_set_table_deadline(void *user, uint64_t timeout_ns);
+bool ms_set_table_is_over(const struct ms_member *member, uint32_t now);
+/* Whether that member of `set` (NULL = no set) is stored. */
+bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cidr *cidr);
+/* Nothing for one that is cleared. */
+int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set,
+			   const struct ms_member *member);
+void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
+/* When no packet asks them any more. */
+void ms_set_table_drop_stale(struct ms_set_table *table);
+/* Entries of that family that a set other than set:host may still take. */
+uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family);
+/* NULL = none */
+struct ms_membership *ms_set_table_find_name(const struct ms_set_table_sets *sets,
+					     const char *name);
+
+#endif

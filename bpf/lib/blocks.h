@@ -91,7 +91,7 @@ enum {
 #define MS_PAIRS_CUTS 4     /* cuts one behind the other */
 #define MS_PAIRS_ASKED 16   /* rows looked at in one step */
 #define MS_PAIRS_WALKED 8   /* entries of a run walked in one */
-#define MS_PAIRS_STEPS 4096 /* for one packet */
+#define MS_PAIRS_STEPS 2048 /* for one packet */
 
 struct ms_pairs_root {  /* one family's, in ms_policy_head */
 	__u32 src, dst; /* IPv4: arrays of MS_SPAN_ROOT4 children, IPv6: a child */

@@ -6,8 +6,8 @@
  *
  * A walk of steps: each looks for the next pair that may have a list, or goes on with that list.
  * Where it stands is kept in the query, so that the verifier sees one step and nothing that grows.
- * The compile side promises that MS_PAIRS_STEPS are enough. Functions are small and called from few
- * places: kernels walk all ways to call them, one by one, to add up their stacks.
+ * The compile side promises that MS_PAIRS_STEPS are enough. Functions are called from few places:
+ * kernels walk all ways to call them, one by one, to add up their stacks.
  */
 #ifndef MS_BPF_LIB_PAIRS_H
 #define MS_BPF_LIB_PAIRS_H
@@ -108,6 +108,7 @@ __noinline int ms_pairs_open(struct ms_query *query, __u32 list)
 __noinline int ms_pairs_next(struct ms_query *query)
 {
 	const struct ms_block *srcs, *dsts, *heads;
+	__u32 src = 0, dst = 0;
 
 	if (!query)
 		return (int)MS_PAIRS_DONE;
@@ -117,7 +118,7 @@ __noinline int ms_pairs_next(struct ms_query *query)
 		return (int)MS_PAIRS_DONE;
 	MS_UNROLL
 	for (int i = 0; i < MS_PAIRS_ASKED; i++) {
-		__u32 at = query->dst_at, src, dst, next;
+		__u32 at = query->dst_at, next;
 
 		if (!at) {
 			next = ms_spans_word(srcs, query->src_at + MS_ROW_NEXT);
@@ -147,16 +148,15 @@ __noinline int ms_pairs_next(struct ms_query *query)
 			continue;
 		src = ms_spans_word(srcs, query->src_at + MS_ROW_ID);
 		dst = ms_spans_word(dsts, at + MS_ROW_ID);
-		if (!(ms_pairs_lengths(srcs, query->src_at + MS_ROW_PARTNERS) >>
-			      ms_pairs_length(dst) &
-		      ms_pairs_lengths(dsts, at + MS_ROW_PARTNERS) >> ms_pairs_length(src) & 1))
-			continue;
-		query->dst_hit = at;
-		next = ms_pairs_slot(query, src, dst);
-		if (next)
-			return (int)next;
+		if (ms_pairs_lengths(srcs, query->src_at + MS_ROW_PARTNERS) >>
+			    ms_pairs_length(dst) &
+		    ms_pairs_lengths(dsts, at + MS_ROW_PARTNERS) >> ms_pairs_length(src) & 1) {
+			query->dst_hit = at;
+			break;
+		}
+		src = 0;
 	}
-	return 0;
+	return src ? ms_pairs_slot(query, src, dst) : 0;
 }
 
 static __always_inline __u32 ms_pairs_value(const struct ms_query *query, __u32 kind)
@@ -234,8 +234,9 @@ static __always_inline int ms_pairs_matches(const struct ms_query *query,
 /* Walks a part of the run at `run`; where it goes on, 0 = it is over. */
 __noinline int ms_pairs_run(struct ms_query *query, __u32 run)
 {
+	__u32 at, asked = 0, decision = 0;
 	const struct ms_block *block;
-	__u32 at, asked, decision;
+	int matches = 0;
 
 	if (!query)
 		return 0;
@@ -249,18 +250,24 @@ __noinline int ms_pairs_run(struct ms_query *query, __u32 run)
 		asked = ms_spans_word(block, at + MS_ENTRY_WHAT);
 		if (decision >= query->found)
 			return 0;
-		if (ms_pairs_matches(query, block, at, asked) &&
-		    (!(asked & MS_ENTRY_MORE) || ms_pairs_more(query, at + MS_ENTRY_WORDS))) {
-			query->found = decision;
-			return 0;
-		}
+		matches = ms_pairs_matches(query, block, at, asked);
+		if (matches)
+			break;
 		if (asked & MS_ENTRY_LAST)
 			return 0;
 		at += MS_ENTRY_WORDS;
 		if (asked & MS_ENTRY_MORE)
 			at += MS_ENTRY_MORE_WORDS;
 	}
-	return at - ms_pairs_base(query);
+	if (!matches)
+		return (int)(at - ms_pairs_base(query));
+	if (!(asked & MS_ENTRY_MORE) || ms_pairs_more(query, at + MS_ENTRY_WORDS)) {
+		query->found = decision;
+		return 0;
+	}
+	if (asked & MS_ENTRY_LAST)
+		return 0;
+	return (int)(at + MS_ENTRY_WORDS + MS_ENTRY_MORE_WORDS - ms_pairs_base(query));
 }
 
 /* One step; -1 = there is nothing left to ask. */

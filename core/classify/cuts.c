@@ -15,8 +15,8 @@ typedef const struct ms_row_rest *const *entries_t;
 
 struct cutter {
 	struct ms_blocks *blocks;
-	size_t left;    /* entries that may still be written */
-	size_t longest; /* run written so far */
+	size_t left;  /* entries that may still be written */
+	size_t steps; /* of the longest run written so far */
 };
 
 /* Values of one kind, cut where an entry begins or ends. */
@@ -63,6 +63,16 @@ size_t ms_cuts_run_words(const struct ms_row_rest *const *entries, size_t count)
 	return words;
 }
 
+size_t ms_cuts_run_steps(const struct ms_row_rest *const *entries, size_t count)
+{
+	size_t steps = count / MS_PAIRS_WALKED + 1;
+
+	/* The walk stops at each of these that matches so far. */
+	for (size_t i = 0; i < count; i++)
+		steps += needs_more(entries[i]);
+	return steps;
+}
+
 void ms_cuts_put_run(const struct ms_row_rest *const *entries, size_t count, uint32_t *words)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -87,6 +97,7 @@ void ms_cuts_put_run(const struct ms_row_rest *const *entries, size_t count, uin
 
 static int put_run(struct cutter *cutter, entries_t entries, size_t count, uint32_t *ret_run)
 {
+	size_t steps;
 	uint32_t at;
 	int r;
 
@@ -99,8 +110,9 @@ static int put_run(struct cutter *cutter, entries_t entries, size_t count, uint3
 		return r;
 	ms_cuts_put_run(entries, count, &cutter->blocks->words[at]);
 	cutter->left -= count < cutter->left ? count : cutter->left;
-	if (count > cutter->longest)
-		cutter->longest = count;
+	steps = ms_cuts_run_steps(entries, count);
+	if (steps > cutter->steps)
+		cutter->steps = steps;
 	*ret_run = at;
 	return 0;
 }
@@ -372,7 +384,7 @@ static int build_child(struct cutter *cutter, entries_t entries, size_t count, u
 }
 
 int ms_cuts_build(struct ms_blocks *blocks, const struct ms_row_rest *const *entries, size_t count,
-		  uint32_t *ret_cut, size_t *ret_longest)
+		  uint32_t *ret_cut, size_t *ret_steps)
 {
 	struct cutter cutter = { .blocks = blocks, .left = COPIES * count };
 	uint32_t cut = 0;
@@ -383,7 +395,7 @@ int ms_cuts_build(struct ms_blocks *blocks, const struct ms_row_rest *const *ent
 	if (r < 0)
 		return r;
 	*ret_cut = cut;
-	*ret_longest = cutter.longest;
+	*ret_steps = cutter.steps + MS_PAIRS_CUTS;
 	return 0;
 }
 

@@ -17,9 +17,11 @@ void ms_cuts_put_run(const struct ms_row_rest *const *entries, size_t count, uin
  * them, and of several that ask the same besides them the first. Leaves them at the beginning of
  * `entries`. -ENOMEM */
 int ms_cuts_reduce(const struct ms_row_rest **entries, size_t count, size_t *ret_count);
-/* `*ret_cut` = 0: the run is better left as it is. `*ret_longest` = entries of the longest run
- * behind the cut. -ENOSPC, -ENOMEM. */
+/* Steps that the walk of a run may take. */
+size_t ms_cuts_run_steps(const struct ms_row_rest *const *entries, size_t count);
+/* `*ret_cut` = 0: the run is better left as it is. `*ret_steps` = what it takes to the end of any
+ * run behind the cut. -ENOSPC, -ENOMEM. */
 int ms_cuts_build(struct ms_blocks *blocks, const struct ms_row_rest *const *entries, size_t count,
-		  uint32_t *ret_cut, size_t *ret_longest);
+		  uint32_t *ret_cut, size_t *ret_steps);
 
 #endif

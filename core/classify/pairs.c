@@ -10,6 +10,7 @@
 #include "core/classify/cuts.h"
 #include "core/classify/spans.h"
 
+#define NESTING_MAX 129
 #define SLOTS_MAX (1u << 21)
 
 /* What one row asks of one side. */
@@ -30,6 +31,13 @@ struct side {
 	size_t most; /* that hold one address */
 };
 
+struct list {
+	uint32_t at;
+	uint32_t best;     /* least decision */
+	uint32_t src, dst; /* ids */
+	size_t steps;      /* that its walk may take */
+};
+
 struct builder {
 	struct ms_blocks *blocks;
 	const struct ms_rows *rows;
@@ -39,8 +47,8 @@ struct builder {
 	struct pair *pairs;
 	const struct ms_row_rest **entries; /* of one list */
 	struct ms_pairs_root root;
-	size_t n_lists, n_steps; /* of all lists, beyond the first of each */
-	uint32_t *bests;         /* of each list */
+	struct list *lists; /* by source, then by destination */
+	size_t n_lists;
 };
 
 /* ---- prefixes ---- */
@@ -132,23 +140,14 @@ static int build_side(struct builder *builder, struct side *side, uint32_t *ret_
 
 /* ---- lists ---- */
 
-/* How often the walk of a run has to go on. */
-static size_t steps_of(size_t entries)
-{
-	return entries / MS_PAIRS_WALKED;
-}
-
-static int put_list(struct builder *builder, const struct pair *pair, size_t count,
-		    uint32_t *ret_list)
+static int put_list(struct builder *builder, const struct pair *pair, size_t count)
 {
 	uint32_t at, cut, best = builder->entries[0]->decision, *words;
-	size_t longest, steps = steps_of(count);
-	int r = ms_cuts_build(builder->blocks, builder->entries, count, &cut, &longest);
+	size_t steps_cut, steps;
+	int r = ms_cuts_build(builder->blocks, builder->entries, count, &cut, &steps_cut);
 
-	if (r == 0 && cut) {
+	if (r == 0 && cut)
 		r = ms_cuts_reduce(builder->entries, count, &count);
-		steps = steps_of(longest > count ? longest : count) + MS_PAIRS_CUTS;
-	}
 	if (r == 0)
 		r = ms_blocks_alloc(builder->blocks,
 				    MS_LIST_RUN + MS_ENTRY_WORDS +
@@ -163,21 +162,21 @@ static int put_list(struct builder *builder, const struct pair *pair, size_t cou
 	/* An empty run is one entry that nothing matches. */
 	words[MS_LIST_RUN + MS_ENTRY_DECISION] = MS_DECISION_NONE;
 	ms_cuts_put_run(builder->entries, count, &words[MS_LIST_RUN]);
-	builder->bests[builder->n_lists++] = best;
-	builder->n_steps += steps;
-	*ret_list = at;
+	steps = ms_cuts_run_steps(builder->entries, count);
+	if (cut && steps_cut > steps)
+		steps = steps_cut;
+	builder->lists[builder->n_lists++] = (struct list) {
+		.at = at,
+		.best = best,
+		.src = pair->src,
+		.dst = pair->dst,
+		.steps = steps,
+	};
 	return 0;
 }
 
-static uint64_t hash_of(const struct builder *builder, uint32_t list)
-{
-	const uint32_t *words = &builder->blocks->words[list];
-
-	return ms_pairs_hash(words[MS_LIST_SRC], words[MS_LIST_DST]);
-}
-
 /* Sixteen bits a list. */
-static int build_filter(struct builder *builder, const uint32_t *lists)
+static int build_filter(struct builder *builder)
 {
 	struct ms_pairs_root *root = &builder->root;
 	size_t n_words = 16;
@@ -190,7 +189,7 @@ static int build_filter(struct builder *builder, const uint32_t *lists)
 		return r;
 	root->filter_mask = (uint32_t)n_words - 1;
 	for (size_t i = 0; i < builder->n_lists; i++) {
-		uint64_t hash = hash_of(builder, lists[i]);
+		uint64_t hash = ms_pairs_hash(builder->lists[i].src, builder->lists[i].dst);
 
 		builder->blocks->words[root->filter + (hash >> 32 & root->filter_mask)] |=
 			ms_pairs_filter(hash);
@@ -199,25 +198,24 @@ static int build_filter(struct builder *builder, const uint32_t *lists)
 }
 
 /* False: too many lists would hang on that slot. */
-static bool hang(struct builder *builder, uint32_t list, uint32_t decision)
+static bool hang(struct builder *builder, const struct list *list)
 {
-	uint32_t *words = builder->blocks->words;
-	uint32_t place = (uint32_t)hash_of(builder, list) & builder->root.slot_mask;
-	uint32_t *slot = &words[builder->root.slots + place], first = *slot & MS_SLOT_LIST;
-	uint32_t best = decision >> builder->root.best_shift;
+	uint32_t place = (uint32_t)ms_pairs_hash(list->src, list->dst) & builder->root.slot_mask;
+	uint32_t *words = builder->blocks->words, *slot = &words[builder->root.slots + place];
+	uint32_t best = list->best >> builder->root.best_shift, first = *slot & MS_SLOT_LIST;
 	unsigned int length = 1;
 
 	for (uint32_t at = first; at; at = words[at + MS_LIST_NEXT])
 		length++;
 	if (first && *slot >> MS_SLOT_BEST < best)
 		best = *slot >> MS_SLOT_BEST;
-	words[list + MS_LIST_NEXT] = first;
-	*slot = list | best << MS_SLOT_BEST;
+	words[list->at + MS_LIST_NEXT] = first;
+	*slot = list->at | best << MS_SLOT_BEST;
 	return length <= MS_PAIRS_CHAIN;
 }
 
 /* A slot or two for each list, and twice that while a chain is too long. */
-static int build_slots(struct builder *builder, const uint32_t *lists)
+static int build_slots(struct builder *builder)
 {
 	/* The last row has the greatest decision. */
 	uint32_t greatest = builder->count ? rest_of(builder, builder->count - 1)->decision : 0;
@@ -234,7 +232,7 @@ static int build_slots(struct builder *builder, const uint32_t *lists)
 		if (r < 0)
 			return r;
 		builder->root.slot_mask = (uint32_t)n_slots - 1;
-		while (i < builder->n_lists && hang(builder, lists[i], builder->bests[i]))
+		while (i < builder->n_lists && hang(builder, &builder->lists[i]))
 			i++;
 		if (i == builder->n_lists)
 			return 0;
@@ -249,20 +247,17 @@ static int by_pair(const void *a, const void *b)
 	const struct pair *x = a, *y = b;
 
 	if (x->src != y->src)
-		return x->src < y->src ? -1 : 1;
+		return ms_spans_place(x->src) < ms_spans_place(y->src) ? -1 : 1;
 	if (x->dst != y->dst)
-		return x->dst < y->dst ? -1 : 1;
+		return ms_spans_place(x->dst) < ms_spans_place(y->dst) ? -1 : 1;
 	return x->row < y->row ? -1 : 1;
 }
 
 static int build_lists(struct builder *builder)
 {
-	ms_cleanup(ms_free) uint32_t *lists = calloc(builder->count, sizeof(*lists));
 	size_t next;
 	int r;
 
-	if (!lists)
-		return -ENOMEM;
 	qsort(builder->pairs, builder->count, sizeof(*builder->pairs), by_pair);
 	for (size_t first = 0; first < builder->count; first = next) {
 		const struct pair *pair = &builder->pairs[first];
@@ -271,21 +266,79 @@ static int build_lists(struct builder *builder)
 				   builder->pairs[next].dst == pair->dst;
 		     next++)
 			builder->entries[next - first] = rest_of(builder, builder->pairs[next].row);
-		r = put_list(builder, pair, next - first, &lists[builder->n_lists]);
+		r = put_list(builder, pair, next - first);
 		if (r < 0)
 			return r;
 	}
-	r = build_filter(builder, lists);
-	return r < 0 ? r : build_slots(builder, lists);
+	r = build_filter(builder);
+	return r < 0 ? r : build_slots(builder);
 }
 
-/* Looking at rows, and for each pair there is, its list and what of that is more than a step. */
-static bool is_bounded(const struct builder *builder)
-{
-	size_t asked = builder->src.most * (builder->dst.most + 1);
-	size_t pairs = asked < builder->n_lists ? asked : builder->n_lists;
+/* ---- bounds ---- */
 
-	return asked / MS_PAIRS_ASKED + 1 + pairs + builder->n_steps <= MS_PAIRS_STEPS;
+/* Prefixes open at one place of a side, each within the one before, and a sum to each. */
+struct nesting {
+	const struct ms_spans_prefix *prefixes[NESTING_MAX];
+	size_t sums[NESTING_MAX];
+	size_t depth;
+};
+
+static bool holds(const struct ms_spans_prefix *outer, const struct ms_spans_prefix *inner)
+{
+	unsigned int bytes = outer->len / 8, bits = outer->len % 8;
+
+	return memcmp(outer->addr, inner->addr, bytes) == 0 &&
+	       (bits == 0 || (outer->addr[bytes] ^ inner->addr[bytes]) >> (8 - bits) == 0);
+}
+
+/* Prefixes come in order. Returns the sum of `value` and of all that hold `prefix`. */
+static size_t enter(struct nesting *nesting, const struct ms_spans_prefix *prefix, size_t value)
+{
+	while (nesting->depth > 0 && !holds(nesting->prefixes[nesting->depth - 1], prefix))
+		nesting->depth--;
+	if (nesting->depth > 0)
+		value += nesting->sums[nesting->depth - 1];
+	nesting->prefixes[nesting->depth] = prefix;
+	nesting->sums[nesting->depth++] = value;
+	return value;
+}
+
+/* Steps for one source besides those of its lists: looking at all rows of a destination, and at
+ * each that it is a pair with by their lengths. Of IPv6's, three may look the same. */
+static size_t steps_of_source(const struct builder *builder, const struct ms_spans_prefix *src)
+{
+	size_t partners = (size_t)__builtin_popcountll(src->partners);
+
+	return (builder->dst.most + 1) / MS_PAIRS_ASKED + 1 +
+	       (builder->family == 4 ? partners : 3 * partners);
+}
+
+/* The steps that a packet can take at most: of the sources around one address the sum, each with
+ * the worst destination that it has. */
+static size_t most_steps(const struct builder *builder)
+{
+	struct nesting srcs = { .depth = 0 };
+	size_t most = 0, next = 0;
+
+	for (size_t place = 0; place < builder->src.count; place++) {
+		const struct ms_spans_prefix *src = &builder->src.prefixes[place];
+		struct nesting dsts = { .depth = 0 };
+		size_t worst = 0, sum;
+
+		for (; next < builder->n_lists && ms_spans_place(builder->lists[next].src) == place;
+		     next++) {
+			const struct list *list = &builder->lists[next];
+
+			sum = enter(&dsts, &builder->dst.prefixes[ms_spans_place(list->dst)],
+				    list->steps);
+			if (sum > worst)
+				worst = sum;
+		}
+		sum = enter(&srcs, src, worst + steps_of_source(builder, src));
+		if (sum > most)
+			most = sum;
+	}
+	return most;
 }
 
 static int build(struct builder *builder)
@@ -305,7 +358,7 @@ static int build(struct builder *builder)
 		r = build_side(builder, &builder->dst, &builder->root.dst);
 	if (r == 0)
 		r = build_lists(builder);
-	return r == 0 && !is_bounded(builder) ? -E2BIG : r;
+	return r == 0 && most_steps(builder) > MS_PAIRS_STEPS ? -E2BIG : r;
 }
 
 int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
@@ -321,8 +374,8 @@ int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigne
 
 	builder.pairs = calloc(builder.count + 1, sizeof(*builder.pairs));
 	builder.entries = calloc(builder.count + 1, sizeof(*builder.entries));
-	builder.bests = calloc(builder.count + 1, sizeof(*builder.bests));
-	if (builder.pairs && builder.entries && builder.bests)
+	builder.lists = calloc(builder.count + 1, sizeof(*builder.lists));
+	if (builder.pairs && builder.entries && builder.lists)
 		r = build(&builder);
 	if (r == 0)
 		*ret_root = builder.root;
@@ -330,6 +383,6 @@ int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigne
 	free(builder.dst.prefixes);
 	free(builder.pairs);
 	free(builder.entries);
-	free(builder.bests);
+	free(builder.lists);
 	return r;
 }

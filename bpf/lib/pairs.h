@@ -109,6 +109,7 @@ __noinline int ms_pairs_next(struct ms_query *query)
 {
 	const struct ms_block *srcs, *dsts, *heads;
 	__u32 src = 0, dst = 0;
+	__u64 partners;
 
 	if (!query)
 		return (int)MS_PAIRS_DONE;
@@ -139,7 +140,10 @@ __noinline int ms_pairs_next(struct ms_query *query)
 		dsts = ms_spans_block(at);
 		if (!dsts)
 			return (int)MS_PAIRS_DONE;
-		if (ms_spans_word(dsts, at + MS_ROW_CHAIN) >= query->found)
+		partners = ms_pairs_lengths(srcs, query->src_at + MS_ROW_PARTNERS);
+		/* Neither here nor behind is one that could better it, or that is a partner. */
+		if (ms_spans_word(dsts, at + MS_ROW_CHAIN) >= query->found ||
+		    !(partners & ms_pairs_lengths(dsts, at + MS_ROW_HELD)))
 			continue;
 		next = ms_spans_word(dsts, at + MS_ROW_NEXT);
 		if (next)
@@ -148,8 +152,7 @@ __noinline int ms_pairs_next(struct ms_query *query)
 			continue;
 		src = ms_spans_word(srcs, query->src_at + MS_ROW_ID);
 		dst = ms_spans_word(dsts, at + MS_ROW_ID);
-		if (ms_pairs_lengths(srcs, query->src_at + MS_ROW_PARTNERS) >>
-			    ms_pairs_length(dst) &
+		if (partners >> ms_pairs_length(dst) &
 		    ms_pairs_lengths(dsts, at + MS_ROW_PARTNERS) >> ms_pairs_length(src) & 1) {
 			query->dst_hit = at;
 			break;

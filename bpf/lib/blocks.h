@@ -30,7 +30,7 @@
 #include <linux/types.h>
 
 #define MS_BLOCK_WORDS (1u << 18) /* 1 MiB */
-#define MS_BLOCKS 20 /* per half; 100,000 rules need 11 to 14 of them */
+#define MS_BLOCKS 20              /* per half; 100,000 rules need 11 to 14 of them */
 #define MS_BLOCKS_WORDS (MS_BLOCKS * MS_BLOCK_WORDS)
 
 struct ms_block { /* ms_blocks */

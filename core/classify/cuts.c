@@ -353,8 +353,8 @@ static int build_cut(struct cutter *cutter, entries_t entries, size_t count, uns
 		*ret_cut = 0;
 		return 0;
 	}
-	cut.n_written = 2 * cut.pieces.count;
-	cut.children = calloc(cut.pieces.count, sizeof(*cut.children));
+	cut.n_written = 2 * cut.pieces.count + 1;
+	cut.children = calloc(cut.pieces.count + 1, sizeof(*cut.children));
 	cut.written = calloc(cut.n_written, sizeof(*cut.written));
 	r = cut.children && cut.written ? build_pieces(cutter, &cut, entries, count, depth)
 					: -ENOMEM;
@@ -423,7 +423,7 @@ static size_t hash_without_ports(const struct ms_row_rest *entry)
 
 int ms_cuts_reduce(const struct ms_row_rest **entries, size_t count, size_t *ret_count)
 {
-	ms_cleanup(ms_free) const struct ms_row_rest **seen = calloc(2 * count, sizeof(*seen));
+	ms_cleanup(ms_free) const struct ms_row_rest **seen = calloc(2 * count + 1, sizeof(*seen));
 	size_t n = 0;
 
 	if (!seen)

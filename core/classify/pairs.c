@@ -95,9 +95,9 @@ static int by_prefix(const void *a, const void *b)
 /* Numbers the distinct prefixes of one side and tells each pair. */
 static int number_side(struct builder *builder, bool is_dst, struct side *side)
 {
-	ms_cleanup(ms_free) struct asked *asked = calloc(builder->count, sizeof(*asked));
+	ms_cleanup(ms_free) struct asked *asked = calloc(builder->count + 1, sizeof(*asked));
 
-	side->prefixes = calloc(builder->count, sizeof(*side->prefixes));
+	side->prefixes = calloc(builder->count + 1, sizeof(*side->prefixes));
 	if (!asked || !side->prefixes)
 		return -ENOMEM;
 	for (size_t i = 0; i < builder->count; i++) {
@@ -142,24 +142,23 @@ static int build_side(struct builder *builder, struct side *side, uint32_t *ret_
 
 static int put_list(struct builder *builder, const struct pair *pair, size_t count)
 {
-	uint32_t at, cut, best = builder->entries[0]->decision, *words;
-	size_t steps_cut, steps;
+	uint32_t at = 0, cut, best = builder->entries[0]->decision, *words;
+	size_t steps_cut, steps, n_words;
 	int r = ms_cuts_build(builder->blocks, builder->entries, count, &cut, &steps_cut);
 
 	if (r == 0 && cut)
 		r = ms_cuts_reduce(builder->entries, count, &count);
-	if (r == 0)
-		r = ms_blocks_alloc(builder->blocks,
-				    MS_LIST_RUN + MS_ENTRY_WORDS +
-					    ms_cuts_run_words(builder->entries, count),
-				    &at);
+	if (r < 0)
+		return r;
+	/* An empty run is one entry that nothing matches. */
+	n_words = count ? ms_cuts_run_words(builder->entries, count) : MS_ENTRY_WORDS;
+	r = ms_blocks_alloc(builder->blocks, MS_LIST_RUN + n_words, &at);
 	if (r < 0)
 		return r;
 	words = &builder->blocks->words[at];
 	words[MS_LIST_SRC] = pair->src;
 	words[MS_LIST_DST] = pair->dst;
 	words[MS_LIST_CUT] = cut;
-	/* An empty run is one entry that nothing matches. */
 	words[MS_LIST_RUN + MS_ENTRY_DECISION] = MS_DECISION_NONE;
 	ms_cuts_put_run(builder->entries, count, &words[MS_LIST_RUN]);
 	steps = ms_cuts_run_steps(builder->entries, count);

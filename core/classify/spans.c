@@ -55,10 +55,12 @@ int ms_spans_compare(const struct ms_spans_prefix *a, const struct ms_spans_pref
 
 static void note_change(struct builder *builder, const uint8_t *addr, uint32_t row)
 {
-	struct change *last = builder->n_changes ? &builder->changes[builder->n_changes - 1] : NULL;
+	struct change *last;
 
-	if (!last || memcmp(last->addr, addr, builder->size) != 0)
-		last = &builder->changes[builder->n_changes++];
+	if (builder->n_changes == 0 ||
+	    memcmp(builder->changes[builder->n_changes - 1].addr, addr, builder->size) != 0)
+		builder->n_changes++;
+	last = &builder->changes[builder->n_changes - 1];
 	memcpy(last->addr, addr, builder->size);
 	last->row = row;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 
@@ -51,6 +52,21 @@ static int put_rows(int fd, uint32_t first, const void *rows, uint32_t count)
 	return bpf_map_update_batch(fd, keys, rows, &count, NULL);
 }
 
+/* The same into a table that can be mapped: large ones, whose rows begin on a page. */
+static int copy_rows(int fd, size_t first_byte, const void *rows, size_t size)
+{
+	void *into;
+
+	if (size == 0)
+		return 0;
+	into = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)first_byte);
+	if (into == MAP_FAILED)
+		return -errno;
+	memcpy(into, rows, size);
+	munmap(into, size);
+	return 0;
+}
+
 static int load_table(struct ms_dataplane *dp, unsigned int half,
 		      const struct ms_image_table *table, struct ms_error *err)
 {
@@ -70,7 +86,11 @@ static int load_table(struct ms_dataplane *dp, unsigned int half,
 		return ms_error_set(err, -ENOSPC,
 				    "the policy needs %u rows of table %s, which holds %u",
 				    table->n_rows, table->map, table->capacity);
-	r = put_rows(fd, half * table->capacity, table->rows, table->n_rows);
+	if (info.map_flags & BPF_F_MMAPABLE)
+		r = copy_rows(fd, half * table->capacity * table->row_size, table->rows,
+			      table->n_rows * table->row_size);
+	else
+		r = put_rows(fd, half * table->capacity, table->rows, table->n_rows);
 	if (r < 0)
 		return ms_error_set(err, r, "table %s cannot be written: %s", table->map,
 				    strerror(-r));

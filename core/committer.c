@@ -203,7 +203,7 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 	const struct ms_numbering numbering = { slot_of, group_of, set_of, committer };
 	const struct ms_policy *policy = committer->pending_policy;
 	struct ms_image *image;
-	int r = ms_compile(policy, generation, &numbering, &image, err);
+	int r = ms_compile(policy, generation, &numbering, MS_ENGINE_FASTEST, &image, err);
 
 	if (r < 0)
 		return r;

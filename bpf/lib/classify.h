@@ -1,162 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The linear classifier: the first row that matches. Another engine replaces this header, rules.h
- * and core/classify/linear.c; the rest asks ms_classify() only.
- *
- * The walk is a tree of calls without a counter: a function for 16 rows, one that calls it 16
- * times, one that calls that. Each is global, with one pointer and a scalar, so the verifier sees
- * 16 steps of it once. A loop over all rows is too much for kernel 6.1, and for any kernel without
- * CAP_PERFMON.
- */
+/* The classifier: which rule decides. The policy says for each family which engine knows. */
 #ifndef MS_BPF_LIB_CLASSIFY_H
 #define MS_BPF_LIB_CLASSIFY_H
 
-#include <bpf/bpf_helpers.h>
-
-#include "bpf/lib/access.h"
-#include "bpf/lib/maps.h"
-#include "bpf/lib/rules.h"
-
-struct ms_query {
-	__be32 src[4], dst[4];
-	__u32 what, what_known; /* MS_WHAT_*; bits that are not known match nothing or anything */
-	__u32 where;            /* MS_WHERE_* */
-	__u32 half;
-	__u32 rows_end; /* index behind the half's last row of this family */
-	__u32 now;
-	__u16 sport, dport; /* host order */
-	__u8 family;
-	__u8 dirs;
-	__u8 partial; /* ports and types are not known: would any do? */
-	__u8 failsafe;
-	__u8 dir;
-	__u8 side;
-	__u16 group;
-};
-_Static_assert(sizeof(struct ms_query) == 68, "no padding");
-
-enum { MS_SET_SRC = 0, MS_SET_DST = 1 };
-
-/* Is the query's source or destination a live member of `set`? */
-__noinline int ms_set_has(struct ms_query *query, __u32 set, __u32 which)
-{
-	struct ms_set_entry *entry;
-	struct ms_set_key6 key; /* an IPv4 one is its beginning */
-
-	if (!query)
-		return 0;
-	key.prefixlen = 32 + (query->family == 4 ? 32 : 128);
-	key.set = set;
-	for (int i = 0; i < 4; i++)
-		key.addr[i] = MS_CHOOSE(which == MS_SET_SRC, query->src[i], query->dst[i]);
-	if (query->family == 4)
-		entry = bpf_map_lookup_elem(&ms_set4, &key);
-	else
-		entry = bpf_map_lookup_elem(&ms_set6, &key);
-	return entry && (entry->until == 0 || (__s32)(entry->until - query->now) > 0);
-}
-
-/* All but the addresses. Differences are gathered without branching: rows mostly differ. */
-static __always_inline int ms_row_matches(struct ms_query *query, const struct ms_row_rest *rest)
-{
-	__u32 differs = (query->what ^ rest->what) & rest->what_mask & query->what_known;
-
-	differs |= (query->where ^ rest->where) & rest->where_mask;
-	if (differs || !(query->dirs & rest->dirs))
-		return 0;
-	if (!query->partial && ((__u16)(query->sport - rest->sport_first) >
-					(__u16)(rest->sport_last - rest->sport_first) ||
-				(__u16)(query->dport - rest->dport_first) >
-					(__u16)(rest->dport_last - rest->dport_first)))
-		return 0;
-	/* Ports unknown: a deny for some of them settles nothing, an allow for some might be it. */
-	if (query->partial && (rest->flags & MS_ROW_PORTS) && (rest->flags & MS_ROW_DENY))
-		return 0;
-	if (rest->src_set && !ms_set_has(query, rest->src_set, MS_SET_SRC))
-		return 0;
-	if (rest->dst_set && !ms_set_has(query, rest->dst_set, MS_SET_DST))
-		return 0;
-	return 1;
-}
-
-#define MS_SCAN_FAN 16
-
-/* One row: its decision, -1 = it does not match, -2 = the rows end before it. */
-static __always_inline int ms_row4_asks(struct ms_query *query, __u32 index)
-{
-	const struct ms_row4 *row;
-
-	if (index >= query->rows_end)
-		return -2;
-	row = bpf_map_lookup_elem(&ms_rules4, &index);
-	if (!row)
-		return -2;
-	if (((query->src[0] ^ row->src) & row->src_mask) |
-	    ((query->dst[0] ^ row->dst) & row->dst_mask))
-		return -1;
-	return ms_row_matches(query, &row->rest) ? (int)row->rest.decision : -1;
-}
-
-static __always_inline int ms_row6_asks(struct ms_query *query, __u32 index)
-{
-	const struct ms_row6 *row;
-	__u32 differs = 0;
-
-	if (index >= query->rows_end)
-		return -2;
-	row = bpf_map_lookup_elem(&ms_rules6, &index);
-	if (!row)
-		return -2;
-	for (int word = 0; word < 4; word++) {
-		differs |= (query->src[word] ^ row->src[word]) & row->src_mask[word];
-		differs |= (query->dst[word] ^ row->dst[word]) & row->dst_mask[word];
-	}
-	return !differs && ms_row_matches(query, &row->rest) ? (int)row->rest.decision : -1;
-}
-
-/* A function of 16 steps of `width` rows each: the first answer that is not "no match". */
-#define MS_SCAN(name, step, width)                                                                 \
-	__noinline int name(struct ms_query *query, __u32 first)                                   \
-	{                                                                                          \
-		int found;                                                                         \
-                                                                                                   \
-		if (!query)                                                                        \
-			return -2;                                                                 \
-		MS_UNROLL                                                                          \
-		for (__u32 i = 0; i < MS_SCAN_FAN; i++) {                                          \
-			found = step(query, first + i * (width));                                  \
-			if (found != -1)                                                           \
-				return found;                                                      \
-		}                                                                                  \
-		return -1;                                                                         \
-	}
-
-MS_SCAN(ms_scan4_rows, ms_row4_asks, 1)
-MS_SCAN(ms_scan4_block, ms_scan4_rows, MS_SCAN_FAN)
-MS_SCAN(ms_scan4, ms_scan4_block, MS_SCAN_FAN *MS_SCAN_FAN)
-MS_SCAN(ms_scan6_rows, ms_row6_asks, 1)
-MS_SCAN(ms_scan6_block, ms_scan6_rows, MS_SCAN_FAN)
-MS_SCAN(ms_scan6, ms_scan6_block, MS_SCAN_FAN *MS_SCAN_FAN)
-
-#define MS_SCAN_ROWS (MS_SCAN_FAN * MS_SCAN_FAN * MS_SCAN_FAN)
-_Static_assert(MS_RULES_ROWS % MS_SCAN_ROWS == 0, "whole scans");
+#include "bpf/lib/linear.h"
+#include "bpf/lib/pairs.h"
 
 /* The index of the deciding rule in ms_decisions, negative = no rule matches. */
 static __always_inline int ms_classify(struct ms_query *query)
 {
-	__u32 base = query->half * MS_RULES_ROWS;
-	int found = -1;
-
-	MS_UNROLL
-	for (__u32 i = 0; i < MS_RULES_ROWS / MS_SCAN_ROWS; i++) {
-		if (query->family == 4)
-			found = ms_scan4(query, base + i * MS_SCAN_ROWS);
-		else
-			found = ms_scan6(query, base + i * MS_SCAN_ROWS);
-		if (found != -1)
-			break;
-	}
-	return found;
+	if (ms_pairs_begin(query))
+		return ms_pairs_find(query);
+	return ms_linear_find(query);
 }
 
 #endif

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tables of the linear classifier engine, shared by its compile side (core/classify/linear.c) and
- * its look-up side (classify.h). Each table holds two halves; a half's rows start at
- * half * capacity. Rows stand in the order of judgement: the first that matches is the answer.
+ * Tables of the classifier that every policy has, and those of its linear engine, shared by
+ * core/classify and the look-up side (classify.h). Each table holds two halves; a half's rows start
+ * at half * capacity. Rows stand in the order of judgement: the first that matches is the answer.
  */
 #ifndef MS_BPF_LIB_RULES_H
 #define MS_BPF_LIB_RULES_H
 
 #include <linux/types.h>
 
-#define MS_RULES_ROWS 16384 /* per half and family */
-#define MS_DECISIONS 16384  /* rules per half */
+#include "bpf/lib/blocks.h"
+
+#define MS_RULES_ROWS 16384 /* per half and family, of the linear engine */
+#define MS_DECISIONS 131072 /* rules per half */
 #define MS_DECISION_NONE (~0u)
 
 /* `what` and its mask: what of the transport and the header is asked. 0 in the mask = not asked. */
@@ -90,8 +92,8 @@ struct ms_policy_head {
 	__u32 flags; /* MS_POLICY_* */
 	__u32 slot_icmp_error;
 	__u32 slot_panic;
-	__u32 pad[2];
+	struct ms_pairs_root pairs[2]; /* IPv4, IPv6 */
 };
-_Static_assert(sizeof(struct ms_policy_head) == 32, "packed by hand");
+_Static_assert(sizeof(struct ms_policy_head) == 80, "packed by hand");
 
 #endif

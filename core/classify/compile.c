@@ -8,7 +8,8 @@
 
 #include "bpf/lib/rules.h"
 #include "core/base/cleanup.h"
-#include "core/classify/linear.h"
+#include "core/classify/pairs.h"
+#include "core/classify/rows.h"
 #include "core/policy/builtin.h"
 
 static void free_image(struct ms_image **image)
@@ -16,10 +17,8 @@ static void free_image(struct ms_image **image)
 	ms_image_free(*image);
 }
 
-static void free_linear(struct ms_linear **linear)
-{
-	ms_linear_free(*linear);
-}
+/* Fewer rows are walked as fast as they are looked up. */
+#define LINEAR_ENOUGH 32
 
 /* Attribution must never be lost silently: a name without a slot stops the compile. */
 static int find_slot(const struct ms_numbering *numbering, const char *id, uint32_t *ret_slot,
@@ -139,22 +138,20 @@ static bool is_icmp_error(const struct ms_rule *rule)
 	       strcmp(rule->id, MS_BUILTIN_ICMP_ERROR) == 0;
 }
 
-static int add_rules(struct ms_image *image, const struct ms_policy *policy,
-		     const struct ms_numbering *numbering, struct ms_policy_head *head,
-		     struct ms_error *err)
+static int add_rules(struct ms_image *image, const struct ms_policy *policy, struct ms_rows *rows,
+		     struct ms_policy_head *head, struct ms_error *err)
 {
-	ms_cleanup(free_linear) struct ms_linear *linear = ms_linear_new(image, numbering);
 	struct ms_image_table *decisions =
 		ms_image_add_table(image, "ms_decisions", MS_DECISIONS, sizeof(struct ms_decision));
 	int r = 0;
 
-	if (!linear || !decisions)
+	if (!decisions)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
 		uint32_t slot = 0;
 
-		r = find_slot(numbering, rule->id, &slot, err);
+		r = find_slot(rows->numbering, rule->id, &slot, err);
 		if (r == 0 && is_icmp_error(rule)) {
 			head->flags |= MS_POLICY_ICMP_ERROR;
 			head->slot_icmp_error = slot;
@@ -163,22 +160,106 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy,
 		if (r == 0)
 			r = add_decision(decisions, rule, slot, err);
 		if (r == 0)
-			r = ms_linear_add_rule(linear, rule, decisions->n_rows - 1, err);
+			r = ms_rows_add_rule(rows, rule, decisions->n_rows - 1, err);
 	}
-	head->rows4 = ms_linear_rows4(linear);
-	head->rows6 = ms_linear_rows6(linear);
+	return r;
+}
+
+/* ---- engines ---- */
+
+static int put_linear(struct ms_image *image, const struct ms_rows *rows, unsigned int family,
+		      struct ms_policy_head *head)
+{
+	bool is4 = family == 4;
+	size_t size = is4 ? sizeof(*rows->rows4) : sizeof(*rows->rows6);
+	const char *row = is4 ? (const char *)rows->rows4 : (const char *)rows->rows6;
+	size_t count = is4 ? rows->n_rows4 : rows->n_rows6;
+	struct ms_image_table *table =
+		ms_image_add_table(image, is4 ? "ms_rules4" : "ms_rules6", MS_RULES_ROWS, size);
+	int r = table ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < count; i++, row += size)
+		r = ms_image_add_row(table, row);
+	*(is4 ? &head->rows4 : &head->rows6) = (uint32_t)count;
+	return r;
+}
+
+/* The fastest engine that holds one family's rows. */
+static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
+			 const struct ms_rows *rows, unsigned int family, enum ms_engine engine,
+			 struct ms_policy_head *head, struct ms_error *err)
+{
+	size_t count = family == 4 ? rows->n_rows4 : rows->n_rows6, begin = blocks->count;
+	struct ms_pairs_root *root = &head->pairs[family == 6];
+	int r = -E2BIG;
+
+	if (engine == MS_ENGINE_PAIRS || (engine == MS_ENGINE_FASTEST && count > LINEAR_ENOUGH))
+		r = ms_pairs_build(blocks, rows, family, root);
+	if ((r != -E2BIG && r != -ENOSPC) || engine == MS_ENGINE_PAIRS)
+		return r;
+	memset(&blocks->words[begin], 0, (blocks->count - begin) * sizeof(*blocks->words));
+	blocks->count = begin;
+	if (count <= MS_RULES_ROWS)
+		return put_linear(image, rows, family, head);
+	return ms_error_set(
+		err, -ENOSPC,
+		"the policy does not fit: %zu rows of IPv%u are more than the fast engine can order and the linear one can walk",
+		count, family);
+}
+
+static int put_blocks(struct ms_image *image, struct ms_blocks *blocks)
+{
+	struct ms_image_table *table =
+		ms_image_add_table(image, "ms_blocks", MS_BLOCKS, sizeof(struct ms_block));
+
+	if (!table)
+		return -ENOMEM;
+	table->rows = blocks->words;
+	table->n_rows = (uint32_t)((blocks->count + MS_BLOCK_WORDS - 1) / MS_BLOCK_WORDS);
+	table->n_allocated = MS_BLOCKS;
+	blocks->words = NULL;
+	return 0;
+}
+
+static const char *engine_name(const struct ms_policy_head *head)
+{
+	static const char *const names[2][2] = {
+		{ "linear", "linear for IPv4, pairs for IPv6" },
+		{ "pairs for IPv4, linear for IPv6", "pairs" },
+	};
+
+	return names[head->pairs[0].slots != 0][head->pairs[1].slots != 0];
+}
+
+static int add_engines(struct ms_image *image, const struct ms_rows *rows, enum ms_engine engine,
+		       struct ms_policy_head *head, struct ms_error *err)
+{
+	struct ms_blocks blocks;
+	int r = ms_blocks_init(&blocks);
+
+	if (r < 0)
+		return r;
+	r = choose_engine(image, &blocks, rows, 4, engine, head, err);
+	if (r == 0)
+		r = choose_engine(image, &blocks, rows, 6, engine, head, err);
+	if (r == 0 && (head->pairs[0].slots || head->pairs[1].slots))
+		r = put_blocks(image, &blocks);
+	ms_blocks_fini(&blocks);
+	image->engine = engine_name(head);
 	return r;
 }
 
 int ms_compile(const struct ms_policy *policy, uint32_t generation,
-	       const struct ms_numbering *numbering, struct ms_image **ret_image,
-	       struct ms_error *err)
+	       const struct ms_numbering *numbering, enum ms_engine engine,
+	       struct ms_image **ret_image, struct ms_error *err)
 {
-	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation, "linear");
+	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation, "none");
+	ms_cleanup(ms_rows_fini) struct ms_rows rows;
 	struct ms_policy_head head = { .generation = generation };
 	struct ms_image_table *heads;
 	int r;
 
+	ms_rows_init(&rows, numbering);
 	if (!image)
 		return -ENOMEM;
 	r = find_slot(numbering, "panic", &head.slot_panic, err);
@@ -187,7 +268,9 @@ int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	if (r == 0)
 		r = add_failsafe(image, &policy->failsafe, numbering, err);
 	if (r == 0)
-		r = add_rules(image, policy, numbering, &head, err);
+		r = add_rules(image, policy, &rows, &head, err);
+	if (r == 0)
+		r = add_engines(image, &rows, engine, &head, err);
 	if (r < 0)
 		return r;
 	heads = ms_image_add_table(image, "ms_policy", 1, sizeof(head));

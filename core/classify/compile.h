@@ -3,7 +3,8 @@
  * Merged policy to image, with the stable numbers (slots, groups, set ids) it is told. Pure.
  *
  * What does not depend on the engine (groups, failsafe, decisions, the head) is made by compile.c;
- * how rules become rows is the engine's (linear.c).
+ * rules become rows (rows.c), and rows the tables of an engine: they are walked as they are
+ * (linear), or looked up (pairs.c).
  */
 #ifndef MS_CORE_CLASSIFY_COMPILE_H
 #define MS_CORE_CLASSIFY_COMPILE_H
@@ -22,10 +23,13 @@ struct ms_numbering {
 	void *user;
 };
 
+/* Which engine: the one that is fastest for each family, or one and no other. */
+enum ms_engine { MS_ENGINE_FASTEST, MS_ENGINE_LINEAR, MS_ENGINE_PAIRS };
+
 /* `policy` is in the order of judgement. -ENOSPC with a sentence if the engine cannot hold it,
  * -ENOENT for a name without a number. `*ret_image` is new. */
 int ms_compile(const struct ms_policy *policy, uint32_t generation,
-	       const struct ms_numbering *numbering, struct ms_image **ret_image,
-	       struct ms_error *err);
+	       const struct ms_numbering *numbering, enum ms_engine engine,
+	       struct ms_image **ret_image, struct ms_error *err);
 
 #endif

@@ -27,7 +27,7 @@ struct ms_image_table {
 
 struct ms_image {
 	uint32_t generation;
-	const char *engine; /* "linear" */
+	const char *engine; /* in words: "linear", "pairs", or which for which family */
 	struct ms_group groups[MS_GROUPS_MAX];
 	struct ms_failsafe failsafe[MS_FAILSAFE_MAX];
 	struct ms_image_table tables[MS_IMAGE_TABLES_MAX];

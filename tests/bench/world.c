@@ -141,8 +141,8 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, &error);
 	if (r == 0)
-		r = ms_compile(merged, ++world->generation, ms_bench_world_numbering(), &image,
-			       &error);
+		r = ms_compile(merged, ++world->generation, ms_bench_world_numbering(),
+			       MS_ENGINE_FASTEST, &image, &error);
 	if (r == -ENOSPC)
 		return r;
 	if (r == 0)

@@ -16,7 +16,7 @@ struct ms_bench_world {
 	struct ms_dataplane *dp;
 	char pin_dir[64];
 	uint32_t generation;
-	char engine[16]; /* that holds the policy in force */
+	char engine[40]; /* that holds the policy in force */
 };
 
 /* New namespaces for this process, a bpffs in them. */

@@ -2,7 +2,8 @@
 /*
  * The datapath against the oracle: random packets under random policies, each one judged three
  * times, by the loaded programs, by `trace` and by the oracle. Verdict, reason and author must
- * agree packet by packet, sessions and counters after each batch.
+ * agree packet by packet, sessions and counters after each batch. The classifier's engines take
+ * turns.
  *
  * Built once for each way in which packets come (carry.h), and with a broken classifier
  * (MS_TEST_BROKEN), where the oracle must object and `trace` must not: it is the same classifier,
@@ -144,7 +145,10 @@ static void new_policy(struct world *w)
 	r = ms_policy_merge(&inputs, &merged, &error);
 	ck_assert_msg(r == 0, "%s in\n%s", ms_error_format(&error, text, sizeof(text)),
 		      policy->text);
-	r = ms_compile(merged, ++w->generation, &numbering, &image, &error);
+	w->generation++;
+	/* Each engine by turns, and the one that a policy like this gets. */
+	r = ms_compile(merged, w->generation, &numbering, (enum ms_engine)(w->generation % 3),
+		       &image, &error);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
 	ck_assert_int_eq(ms_dataplane_idle_half(w->dp, &w->half), 0);
 	r = ms_dataplane_load_image(w->dp, w->half, image, &error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* core/classify/linear.c: which rows a rule's lists become. */
-#include "core/classify/linear.h"
+/* core/classify/rows.c: which rows a rule's lists become. */
+#include "core/classify/rows.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,41 +31,37 @@ static uint32_t set_of(void *user, const char *name)
 }
 
 static const struct ms_numbering numbering = { slot_of, group_of, set_of, NULL };
-static struct ms_image *image;
-static struct ms_linear *linear;
+static struct ms_rows rows;
 static struct ms_rule rule;
 
 static void setup(void)
 {
-	image = ms_image_new(1, "linear");
-	linear = ms_linear_new(image, &numbering);
-	ck_assert_ptr_nonnull(linear);
+	ms_rows_init(&rows, &numbering);
 	rule = (struct ms_rule) { .id = (char *)"r", .dirs = 3, .verdict = MS_VERDICT_ALLOW };
 }
 
 static void teardown(void)
 {
-	linear = ms_linear_free(linear);
-	image = ms_image_free(image);
+	ms_rows_fini(&rows);
 }
 
 static struct ms_row4 *rows4(void)
 {
-	return image->tables[0].rows;
+	return rows.rows4;
 }
 
 static struct ms_row6 *rows6(void)
 {
-	return image->tables[1].rows;
+	return rows.rows6;
 }
 
 static void add(uint32_t expected4, uint32_t expected6)
 {
 	struct ms_error err = MS_ERROR_INIT;
 
-	ck_assert_int_eq(ms_linear_add_rule(linear, &rule, 9, &err), 0);
-	ck_assert_uint_eq(ms_linear_rows4(linear), expected4);
-	ck_assert_uint_eq(ms_linear_rows6(linear), expected6);
+	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, 9, &err), 0);
+	ck_assert_uint_eq(rows.n_rows4, expected4);
+	ck_assert_uint_eq(rows.n_rows6, expected6);
 }
 
 static struct ms_address cidr(const char *text)
@@ -233,20 +229,20 @@ START_TEST(a_name_without_a_number_is_refused)
 
 	rule.to = &to;
 	rule.n_to = 1;
-	ck_assert_int_eq(ms_linear_add_rule(linear, &rule, 0, &err), -ENOENT);
+	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, 0, &err), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.message, "nowhere"));
 	rule.n_to = 0;
 	rule.groups = groups;
 	rule.n_groups = 1;
 	err = (struct ms_error)MS_ERROR_INIT;
-	ck_assert_int_eq(ms_linear_add_rule(linear, &rule, 0, &err), -ENOENT);
+	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, 0, &err), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.message, "nobody"));
 }
 END_TEST
 
 START_TEST(what_does_not_fit_is_refused_at_its_place)
 {
-	static struct ms_port_range dports[256], sports[65];
+	static struct ms_port_range dports[1024], sports[1024];
 	uint8_t tcp = IPPROTO_TCP;
 	struct ms_error err = MS_ERROR_INIT;
 
@@ -254,23 +250,23 @@ START_TEST(what_does_not_fit_is_refused_at_its_place)
 	rule.n_protos = 1;
 	rule.sports = sports;
 	rule.dports = dports;
-	rule.n_sports = 64;
-	rule.n_dports = 256;
+	rule.n_sports = 1024;
+	rule.n_dports = 1024;
 	rule.origin.file = (char *)"10-db.yaml";
 	rule.origin.line = 14;
-	add(MS_RULES_ROWS, MS_RULES_ROWS);
-	ck_assert_int_eq(ms_linear_add_rule(linear, &rule, 0, &err), -ENOSPC);
+	add(MS_ROWS_MAX, MS_ROWS_MAX);
+	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, 0, &err), -ENOSPC);
 	ck_assert_str_eq(err.file, "10-db.yaml");
 	ck_assert_uint_eq(err.line, 14);
 	ck_assert_str_eq(err.word, "r");
-	ck_assert_uint_eq(ms_linear_rows4(linear), MS_RULES_ROWS);
+	ck_assert_uint_eq(rows.n_rows4, MS_ROWS_MAX);
 }
 END_TEST
 
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("classify_linear");
-	TCase *tcase = tcase_create("linear");
+	Suite *suite = suite_create("classify_rows");
+	TCase *tcase = tcase_create("rows");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_rule_that_asks_nothing_is_one_row_of_each_family);

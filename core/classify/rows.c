@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "core/classify/linear.h"
+#include "core/classify/rows.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -8,11 +8,6 @@
 
 #include "bpf/lib/rules.h"
 #include "core/base/cleanup.h"
-
-struct ms_linear {
-	struct ms_image_table *rows4, *rows6;
-	const struct ms_numbering *numbering;
-};
 
 /* One combination of a rule's alternatives; NULL and -1 = not asked. */
 struct choice {
@@ -23,36 +18,16 @@ struct choice {
 	uint16_t group; /* 0 = every */
 };
 
-struct ms_linear *ms_linear_new(struct ms_image *image, const struct ms_numbering *numbering)
+void ms_rows_init(struct ms_rows *rows, const struct ms_numbering *numbering)
 {
-	struct ms_linear *linear = calloc(1, sizeof(*linear));
-
-	if (!linear)
-		return NULL;
-	linear->numbering = numbering;
-	linear->rows4 =
-		ms_image_add_table(image, "ms_rules4", MS_RULES_ROWS, sizeof(struct ms_row4));
-	linear->rows6 =
-		ms_image_add_table(image, "ms_rules6", MS_RULES_ROWS, sizeof(struct ms_row6));
-	if (!linear->rows4 || !linear->rows6)
-		return ms_linear_free(linear);
-	return linear;
+	*rows = (struct ms_rows) { .numbering = numbering };
 }
 
-struct ms_linear *ms_linear_free(struct ms_linear *linear)
+void ms_rows_fini(struct ms_rows *rows)
 {
-	free(linear);
-	return NULL;
-}
-
-uint32_t ms_linear_rows4(const struct ms_linear *linear)
-{
-	return linear->rows4->n_rows;
-}
-
-uint32_t ms_linear_rows6(const struct ms_linear *linear)
-{
-	return linear->rows6->n_rows;
+	free(rows->rows4);
+	free(rows->rows6);
+	*rows = (struct ms_rows) { .rows4 = NULL };
 }
 
 static bool has_ports(int proto)
@@ -94,21 +69,21 @@ static void put_prefix(const struct ms_address *address, size_t size, void *ret_
 	memcpy(ret_mask, mask, size);
 }
 
-static int find_set(const struct ms_linear *linear, const struct ms_address *address,
-		    uint32_t *ret_set, struct ms_error *err)
+static int find_set(const struct ms_rows *rows, const struct ms_address *address, uint32_t *ret_set,
+		    struct ms_error *err)
 {
 	uint32_t set;
 
 	if (!address || address->kind != MS_ADDRESS_SET)
 		return 0;
-	set = linear->numbering->set(linear->numbering->user, address->set);
+	set = rows->numbering->set(rows->numbering->user, address->set);
 	if (set == 0)
 		return ms_error_set(err, -ENOENT, "set %s has no number", address->set);
 	*ret_set = set;
 	return 0;
 }
 
-static int fill_rest(const struct ms_linear *linear, const struct ms_rule *rule,
+static int fill_rest(const struct ms_rows *rows, const struct ms_rule *rule,
 		     const struct choice *choice, uint32_t decision, struct ms_row_rest *rest,
 		     struct ms_error *err)
 {
@@ -160,49 +135,87 @@ static int fill_rest(const struct ms_linear *linear, const struct ms_rule *rule,
 		rest->dport_last = choice->dport->last;
 		rest->flags |= MS_ROW_PORTS;
 	}
-	r = find_set(linear, choice->from, &rest->src_set, err);
-	return r < 0 ? r : find_set(linear, choice->to, &rest->dst_set, err);
+	r = find_set(rows, choice->from, &rest->src_set, err);
+	return r < 0 ? r : find_set(rows, choice->to, &rest->dst_set, err);
 }
 
-static int add_row(struct ms_image_table *table, const void *row, const struct ms_rule *rule,
-		   struct ms_error *err)
+/* A new row at the end of one family's, or NULL. */
+static void *append(void **rows, size_t *count, size_t *n_allocated, size_t size)
 {
-	int r = ms_image_add_row(table, row);
+	if (*count == *n_allocated) {
+		size_t n = *n_allocated ? 2 * *n_allocated : 64;
+		void *grown = reallocarray(*rows, n, size);
 
-	if (r == -ENOSPC)
-		return ms_error_set_at(
-			err, r, rule->origin.file, rule->origin.line, rule->origin.column, rule->id,
-			"the policy does not fit: its lists expand to more than %u rows of one family",
-			table->capacity);
-	return r;
+		if (!grown)
+			return NULL;
+		*rows = grown;
+		*n_allocated = n;
+	}
+	return (char *)*rows + (*count)++ * size;
 }
 
-static int add_choice(struct ms_linear *linear, const struct ms_rule *rule,
-		      const struct choice *choice, uint32_t decision, struct ms_error *err)
+static int refuse(const struct ms_rule *rule, struct ms_error *err)
+{
+	return ms_error_set_at(
+		err, -ENOSPC, rule->origin.file, rule->origin.line, rule->origin.column, rule->id,
+		"the policy does not fit: its lists expand to more than %u rows of one family",
+		MS_ROWS_MAX);
+}
+
+static int add_row4(struct ms_rows *rows, const struct ms_rule *rule, const struct ms_row4 *row,
+		    struct ms_error *err)
+{
+	void *into;
+
+	if (rows->n_rows4 == MS_ROWS_MAX)
+		return refuse(rule, err);
+	into = append((void **)&rows->rows4, &rows->n_rows4, &rows->n_allocated4, sizeof(*row));
+	if (!into)
+		return -ENOMEM;
+	memcpy(into, row, sizeof(*row));
+	return 0;
+}
+
+static int add_row6(struct ms_rows *rows, const struct ms_rule *rule, const struct ms_row6 *row,
+		    struct ms_error *err)
+{
+	void *into;
+
+	if (rows->n_rows6 == MS_ROWS_MAX)
+		return refuse(rule, err);
+	into = append((void **)&rows->rows6, &rows->n_rows6, &rows->n_allocated6, sizeof(*row));
+	if (!into)
+		return -ENOMEM;
+	memcpy(into, row, sizeof(*row));
+	return 0;
+}
+
+static int add_choice(struct ms_rows *rows, const struct ms_rule *rule, const struct choice *choice,
+		      uint32_t decision, struct ms_error *err)
 {
 	struct ms_row_rest rest;
-	int r = fill_rest(linear, rule, choice, decision, &rest, err);
+	int r = fill_rest(rows, rule, choice, decision, &rest, err);
 
 	if (r == 0 && choice_fits(choice, 4)) {
 		struct ms_row4 row = { .rest = rest };
 
 		put_prefix(choice->from, sizeof(row.src), &row.src, &row.src_mask);
 		put_prefix(choice->to, sizeof(row.dst), &row.dst, &row.dst_mask);
-		r = add_row(linear->rows4, &row, rule, err);
+		r = add_row4(rows, rule, &row, err);
 	}
 	if (r == 0 && choice_fits(choice, 6)) {
 		struct ms_row6 row = { .rest = rest };
 
 		put_prefix(choice->from, sizeof(row.src), row.src, row.src_mask);
 		put_prefix(choice->to, sizeof(row.dst), row.dst, row.dst_mask);
-		r = add_row(linear->rows6, &row, rule, err);
+		r = add_row6(rows, rule, &row, err);
 	}
 	return r;
 }
 
 /* Ports of a protocol that has them, types of one that has those, VLANs, DSCPs: the innermost
  * lists. */
-static int add_l4(struct ms_linear *linear, const struct ms_rule *rule, struct choice *choice,
+static int add_l4(struct ms_rows *rows, const struct ms_rule *rule, struct choice *choice,
 		  uint32_t decision, struct ms_error *err)
 {
 	size_t n_sports = has_ports(choice->proto) && rule->n_sports ? rule->n_sports : 1;
@@ -231,15 +244,15 @@ static int add_l4(struct ms_linear *linear, const struct ms_rule *rule, struct c
 		choice->vlan = rule->n_vlans ? rule->vlans[left % n_vlans] : -1;
 		left /= n_vlans;
 		choice->dscp = rule->n_dscps ? rule->dscps[left] : -1;
-		r = add_choice(linear, rule, choice, decision, err);
+		r = add_choice(rows, rule, choice, decision, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int add_addresses(struct ms_linear *linear, const struct ms_rule *rule,
-			 struct choice *choice, uint32_t decision, struct ms_error *err)
+static int add_addresses(struct ms_rows *rows, const struct ms_rule *rule, struct choice *choice,
+			 uint32_t decision, struct ms_error *err)
 {
 	size_t n_from = rule->n_from ? rule->n_from : 1;
 	size_t n_to = rule->n_to ? rule->n_to : 1;
@@ -251,27 +264,27 @@ static int add_addresses(struct ms_linear *linear, const struct ms_rule *rule,
 		choice->from = rule->n_from ? &rule->from[i % n_from] : NULL;
 		choice->to = rule->n_to ? &rule->to[i / n_from % n_to] : NULL;
 		choice->proto = rule->n_protos ? rule->protos[i / n_from / n_to] : -1;
-		r = add_l4(linear, rule, choice, decision, err);
+		r = add_l4(rows, rule, choice, decision, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int ms_linear_add_rule(struct ms_linear *linear, const struct ms_rule *rule, uint32_t decision,
-		       struct ms_error *err)
+int ms_rows_add_rule(struct ms_rows *rows, const struct ms_rule *rule, uint32_t decision,
+		     struct ms_error *err)
 {
 	struct choice choice = { 0 };
 	int r = 0;
 
 	if (rule->n_groups == 0)
-		return add_addresses(linear, rule, &choice, decision, err);
+		return add_addresses(rows, rule, &choice, decision, err);
 	for (size_t i = 0; r == 0 && i < rule->n_groups; i++) {
-		choice.group = linear->numbering->group(linear->numbering->user, rule->groups[i]);
+		choice.group = rows->numbering->group(rows->numbering->user, rule->groups[i]);
 		if (choice.group == 0 || choice.group >= MS_GROUPS_MAX)
 			return ms_error_set(err, -ENOENT, "group %s has no number",
 					    rule->groups[i]);
-		r = add_addresses(linear, rule, &choice, decision, err);
+		r = add_addresses(rows, rule, &choice, decision, err);
 	}
 	return r;
 }

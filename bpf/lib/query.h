@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The question that a packet puts to the classifier, and what every engine asks of it alike. */
+#ifndef MS_BPF_LIB_QUERY_H
+#define MS_BPF_LIB_QUERY_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/lib/access.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/rules.h"
+
+struct ms_query {
+	__be32 src[4], dst[4];
+	__u32 what, what_known; /* MS_WHAT_*; bits that are not known match nothing or anything */
+	__u32 where;            /* MS_WHERE_* */
+	__u32 half;
+	union {
+		__u32 rows_end; /* linear: index behind the half's last row of this family */
+		__u32 run;      /* pairs: the run or the cut to go on with, 0 = none */
+	};
+	__u32 now;
+	__u16 sport, dport; /* host order */
+	__u8 family;
+	__u8 dirs;
+	__u8 partial; /* ports and types are not known: would any do? */
+	__u8 failsafe;
+	__u8 dir;
+	__u8 side;
+	__u16 group;
+	/* Where the pairs engine stands (pairs.h): words of ms_blocks. */
+	__u32 found;    /* best decision so far */
+	__u32 src_at;   /* row of a source */
+	__u32 dst_head; /* first row of the destination */
+	__u32 dst_at;   /* the one to look at next, 0 = all have been */
+	__u32 dst_hit;  /* the one looked at last */
+};
+_Static_assert(sizeof(struct ms_query) == 88, "no padding");
+
+enum { MS_SET_SRC = 0, MS_SET_DST = 1 };
+
+/* Is the query's source or destination a live member of `set`? */
+__noinline int ms_set_has(struct ms_query *query, __u32 set, __u32 which)
+{
+	struct ms_set_entry *entry;
+	struct ms_set_key6 key; /* an IPv4 one is its beginning */
+
+	if (!query)
+		return 0;
+	key.prefixlen = 32 + (query->family == 4 ? 32 : 128);
+	key.set = set;
+	for (int i = 0; i < 4; i++)
+		key.addr[i] = MS_CHOOSE(which == MS_SET_SRC, query->src[i], query->dst[i]);
+	if (query->family == 4)
+		entry = bpf_map_lookup_elem(&ms_set4, &key);
+	else
+		entry = bpf_map_lookup_elem(&ms_set6, &key);
+	return entry && (entry->until == 0 || (__s32)(entry->until - query->now) > 0);
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/classify/blocks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define LINE_WORDS 16
+
+int ms_blocks_init(struct ms_blocks *blocks)
+{
+	blocks->words = calloc(MS_BLOCKS_WORDS, sizeof(*blocks->words));
+	blocks->count = LINE_WORDS; /* offset 0 is nothing */
+	return blocks->words ? 0 : -ENOMEM;
+}
+
+void ms_blocks_fini(struct ms_blocks *blocks)
+{
+	free(blocks->words);
+	*blocks = (struct ms_blocks) { .words = NULL };
+}
+
+static size_t round_up(size_t at, size_t unit)
+{
+	return (at + unit - 1) / unit * unit;
+}
+
+static int give(struct ms_blocks *blocks, size_t at, size_t count, uint32_t *ret_at)
+{
+	if (count > MS_BLOCKS_WORDS || at > MS_BLOCKS_WORDS - count)
+		return -ENOSPC;
+	blocks->count = at + count;
+	*ret_at = (uint32_t)at;
+	return 0;
+}
+
+int ms_blocks_alloc(struct ms_blocks *blocks, size_t count, uint32_t *ret_at)
+{
+	/* An entry is four words: what starts at a multiple of it has none across two lines. */
+	size_t at = round_up(blocks->count, MS_ENTRY_WORDS);
+
+	if (count > MS_BLOCK_WORDS)
+		return -E2BIG;
+	if (at % LINE_WORDS + count > LINE_WORDS)
+		at = round_up(at, LINE_WORDS);
+	if (at % MS_BLOCK_WORDS + count > MS_BLOCK_WORDS)
+		at = round_up(at, MS_BLOCK_WORDS);
+	return give(blocks, at, count, ret_at);
+}
+
+int ms_blocks_alloc_slots(struct ms_blocks *blocks, size_t count, uint32_t *ret_at)
+{
+	return give(blocks, round_up(blocks->count, LINE_WORDS), count, ret_at);
+}

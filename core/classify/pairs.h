@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pairs engine's compile side: rows become a table of pairs of a source and a destination
+ * prefix, each with the list of what its rules ask besides (bpf/lib/blocks.h). A set asks as the
+ * prefix of length 0 does, and once more in its entry.
+ */
+#ifndef MS_CORE_CLASSIFY_PAIRS_H
+#define MS_CORE_CLASSIFY_PAIRS_H
+
+#include "core/classify/blocks.h"
+#include "core/classify/rows.h"
+
+/* One family's rows, in the order of judgement. -ENOSPC, -E2BIG: more than the look-up is bounded
+ * to, another engine must do; -ENOMEM. */
+int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
+		   struct ms_pairs_root *ret_root);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every engine begins with: a rule's lists become rows, one per combination and family. */
+#ifndef MS_CORE_CLASSIFY_ROWS_H
+#define MS_CORE_CLASSIFY_ROWS_H
+
+#include "bpf/lib/rules.h"
+#include "core/classify/compile.h"
+
+#define MS_ROWS_MAX (1u << 20) /* of one family */
+
+struct ms_rows {
+	struct ms_row4 *rows4; /* in the order of judgement */
+	struct ms_row6 *rows6;
+	size_t n_rows4, n_rows6;
+	size_t n_allocated4, n_allocated6;
+	const struct ms_numbering *numbering;
+};
+
+void ms_rows_init(struct ms_rows *rows, const struct ms_numbering *numbering);
+void ms_rows_fini(struct ms_rows *rows);
+/* Appends the rows of one rule, whose decision is `decision`. -ENOSPC with a sentence, -ENOENT for
+ * a name without a number, -ENOMEM; there may be some of the rule's rows then. */
+int ms_rows_add_rule(struct ms_rows *rows, const struct ms_rule *rule, uint32_t decision,
+		     struct ms_error *err);
+
+#endif

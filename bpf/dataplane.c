@@ -486,7 +486,7 @@ enum ms_session_table ms_dataplane_session_table(const struct ms_dataplane *dp)
 	return dp->session_table;
 }
 
-const char *ms_session_table_name(enum ms_session_table table)
+const char *ms_dataplane_session_table_name(enum ms_session_table table)
 {
 	return table == MS_SESSION_TABLE_SET ? "set" : "lru_hash";
 }

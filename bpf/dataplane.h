@@ -66,7 +66,7 @@ bool ms_dataplane_is_hardened(const struct ms_dataplane *dp);
 /* The one in use: without CAP_PERFMON, or where the kernel refuses the other,
  * MS_SESSION_TABLE_LRU_HASH whatever was asked for. */
 enum ms_session_table ms_dataplane_session_table(const struct ms_dataplane *dp);
-const char *ms_session_table_name(enum ms_session_table table);
+const char *ms_dataplane_session_table_name(enum ms_session_table table);
 /* Instructions the verifier walked for each program, by name. -ENOENT = no such program. */
 int ms_dataplane_verified_insns(const struct ms_dataplane *dp, const char *program,
 				uint32_t *ret_insns);

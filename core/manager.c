@@ -561,7 +561,7 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	snprintf(status.engine, sizeof(status.engine), "%s",
 		 ms_committer_engine(manager->committer));
 	snprintf(status.session_table, sizeof(status.session_table), "%s",
-		 ms_session_table_name(ms_dataplane_session_table(manager->dp)));
+		 ms_dataplane_session_table_name(ms_dataplane_session_table(manager->dp)));
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
 	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));

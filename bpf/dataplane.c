@@ -8,11 +8,13 @@
 #include "bpf/dataplane.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -25,6 +27,8 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "microseg.skel.h"
+#include "microseg_hardened.skel.h"
+#include "microseg_set.skel.h"
 
 #define SESSIONS_DEFAULT 131072
 #define HALF_OPEN_DEFAULT 65536
@@ -104,7 +108,7 @@ static int name_pins(struct ms_dataplane *dp)
 	char path[128];
 	int r;
 
-	bpf_object__for_each_map(map, dp->skeleton->obj)
+	bpf_object__for_each_map(map, dp->object)
 	{
 		if (is_private(map))
 			continue;
@@ -118,15 +122,42 @@ static int name_pins(struct ms_dataplane *dp)
 
 static int set_sizes(struct ms_dataplane *dp)
 {
-	int r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess4, dp->sessions);
+	uint32_t sets = MS_SET_COUNT(dp->sessions);
+	const struct {
+		const char *map;
+		uint32_t entries;
+	} sizes[] = {
+		{ "ms_sess4", dp->sessions },  { "ms_sess6", dp->sessions },
+		{ "ms_lines4", sets },         { "ms_lines6", sets },
+		{ "ms_over", sets / 32 + 1 },  { "ms_half4", dp->half_open },
+		{ "ms_half6", dp->half_open },
+	};
 
-	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_sess6, dp->sessions);
-	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half4, dp->half_open);
-	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skeleton->maps.ms_half6, dp->half_open);
-	return r;
+	for (size_t i = 0; i < ms_array_size(sizes); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(dp->object, sizes[i].map);
+		int r = map ? bpf_map__set_max_entries(map, sizes[i].entries) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The hardened object is the same datapath in the shape that the verifier takes from a loader it
+ * does not trust with pointers (docs/adr/0014). */
+static int open_object(struct ms_dataplane *dp)
+{
+	const void *bytes;
+	size_t size;
+
+	if (dp->hardened)
+		bytes = microseg_hardened_bpf__elf_bytes(&size);
+	else if (dp->session_table == MS_SESSION_TABLE_SET)
+		bytes = microseg_set_bpf__elf_bytes(&size);
+	else
+		bytes = microseg_bpf__elf_bytes(&size);
+	dp->object = bpf_object__open_mem(bytes, size, NULL);
+	return dp->object ? 0 : -errno;
 }
 
 static int load(struct ms_dataplane *dp, struct ms_error *err)
@@ -134,15 +165,15 @@ static int load(struct ms_dataplane *dp, struct ms_error *err)
 	int r;
 
 	libbpf_set_print(print_libbpf);
-	dp->skeleton = microseg_bpf__open();
-	if (!dp->skeleton)
-		return ms_error_set(err, -errno, "the datapath's programs cannot be opened: %s",
-				    strerror(errno));
+	r = open_object(dp);
+	if (r < 0)
+		return ms_error_set(err, r, "the datapath's programs cannot be opened: %s",
+				    strerror(-r));
 	r = set_sizes(dp);
 	if (r == 0)
 		r = name_pins(dp);
 	if (r == 0)
-		r = microseg_bpf__load(dp->skeleton);
+		r = bpf_object__load(dp->object);
 	if (r == -EINVAL)
 		return ms_error_set(
 			err, r,
@@ -160,16 +191,30 @@ static int map_tables(struct ms_dataplane *dp)
 	void *control, *epochs;
 
 	control = mmap(NULL, sizeof(*dp->control), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(dp->skeleton->maps.ms_control), 0);
+		       ms_dataplane_map(dp, "ms_control"), 0);
 	if (control == MAP_FAILED)
 		return -errno;
 	dp->control = control;
 	epochs = mmap(NULL, EPOCHS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      bpf_map__fd(dp->skeleton->maps.ms_epochs), 0);
+		      ms_dataplane_map(dp, "ms_epochs"), 0);
 	if (epochs == MAP_FAILED)
 		return -errno;
 	dp->epochs = epochs;
 	return 0;
+}
+
+/* The seed is as old as the tables: with another one nothing would be found in them. */
+static int open_lines(struct ms_dataplane *dp)
+{
+	uint32_t seed = dp->control->session_seed;
+
+	if (dp->session_table != MS_SESSION_TABLE_SET)
+		return 0;
+	if (!dp->control->session_sets && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -errno;
+	return ms_dataplane_lines_open(ms_dataplane_map(dp, "ms_lines4"),
+				       ms_dataplane_map(dp, "ms_lines6"),
+				       ms_dataplane_map(dp, "ms_over"), seed, &dp->lines);
 }
 
 static uint64_t monotonic_now(void)
@@ -183,11 +228,11 @@ static uint64_t monotonic_now(void)
 static int read_clocks(struct ms_dataplane *dp, struct ms_clock_io *ret_io)
 {
 	uint32_t zero = 0;
-	int r = ms_dataplane_run(bpf_program__fd(dp->skeleton->progs.ms_clock), NULL, 0);
+	int r = ms_dataplane_run(ms_dataplane_find_program(dp, "ms_clock"), NULL, 0);
 
 	if (r < 0)
 		return r;
-	return bpf_map_lookup_elem(bpf_map__fd(dp->skeleton->maps.ms_clock_io), &zero, ret_io);
+	return bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_clock_io"), &zero, ret_io);
 }
 
 static int start_clock(struct ms_dataplane *dp)
@@ -219,6 +264,8 @@ static void start_control(struct ms_dataplane *dp)
 	if (dp->control->epoch != MS_EPOCH_DEAD)
 		return;
 	ms_dataplane_set_timeouts(dp, default_timeouts_ns);
+	dp->control->session_sets = dp->lines.sets;
+	dp->control->session_seed = dp->lines.seed;
 	ms_dataplane_bump_epoch(dp); /* to 1: from now on the tables count as taken over */
 }
 
@@ -228,11 +275,10 @@ static int install_programs(struct ms_dataplane *dp)
 {
 	static const char *const names[] = { "ms_ingress", "ms_egress", "ms_slow" };
 	uint32_t slot = MS_PROG_SLOW;
-	int slow = bpf_program__fd(dp->skeleton->progs.ms_slow);
+	int slow = ms_dataplane_find_program(dp, "ms_slow");
 	int r;
 
-	if (bpf_map_update_elem(bpf_map__fd(dp->skeleton->maps.ms_progs), &slot, &slow, BPF_ANY) <
-	    0)
+	if (bpf_map_update_elem(ms_dataplane_map(dp, "ms_progs"), &slot, &slow, BPF_ANY) < 0)
 		return -errno;
 	for (size_t i = 0; i < ms_array_size(names); i++) {
 		r = ms_dataplane_pins_replace(dp->pins.tables_fd, names[i],
@@ -271,6 +317,9 @@ static int start(struct ms_dataplane *dp, bool *ret_taken_over, struct ms_error 
 	r = map_tables(dp);
 	if (r < 0)
 		return ms_error_set(err, r, "the control word cannot be mapped: %s", strerror(-r));
+	r = open_lines(dp);
+	if (r < 0)
+		return ms_error_set(err, r, "the sessions cannot be mapped: %s", strerror(-r));
 	r = start_clock(dp);
 	if (r < 0)
 		return ms_error_set(err, r, "the kernel's clock cannot be read: %s", strerror(-r));
@@ -287,17 +336,26 @@ static int start(struct ms_dataplane *dp, bool *ret_taken_over, struct ms_error 
 	if (r < 0)
 		return ms_error_set(err, r, "the programs cannot be pinned in %s: %s", dp->pin_dir,
 				    strerror(-r));
-	dp->events =
-		ring_buffer__new(bpf_map__fd(dp->skeleton->maps.ms_events), on_sample, dp, NULL);
+	dp->events = ring_buffer__new(ms_dataplane_map(dp, "ms_events"), on_sample, dp, NULL);
 	if (!dp->events)
 		return ms_error_set(err, -errno, "the event ring cannot be read: %s",
 				    strerror(errno));
 	return 0;
 }
 
-int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,
-			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
-			     struct ms_error *err)
+/* Lines are written for loads in order (bpf/lib/lines.h). */
+static bool machine_has_lines(void)
+{
+#ifdef __x86_64__
+	return true;
+#else
+	return false;
+#endif
+}
+
+static int open_with(const struct ms_dataplane_config *config, unsigned int layout,
+		     enum ms_session_table table, bool *ret_taken_over,
+		     struct ms_dataplane **ret_dp, struct ms_error *err)
 {
 	uint32_t sessions = config->sessions ? config->sessions : SESSIONS_DEFAULT;
 	uint32_t half_open = config->half_open ? config->half_open : HALF_OPEN_DEFAULT;
@@ -320,18 +378,50 @@ int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned 
 		dp->n_cpus = (unsigned int)r;
 		r = check_machine(&dp->hardened, err);
 	}
+	dp->session_table = dp->hardened ? MS_SESSION_TABLE_LRU_HASH : table;
 	if (r == 0)
-		r = ms_dataplane_pins_open(config->pin_dir, layout, sessions, half_open, &dp->pins,
-					   err);
+		r = ms_dataplane_pins_open(config->pin_dir, layout, sessions, half_open,
+					   dp->session_table, &dp->pins, err);
 	if (r == 0)
 		r = start(dp, &taken_over, err);
 	if (r < 0) {
+		/* Goes if it is empty, that is, if we made it for nothing. */
+		if (dp->session_table == MS_SESSION_TABLE_SET && dp->pins.tables_fd >= 0)
+			unlinkat(dp->pins.dir_fd, dp->pins.tables, AT_REMOVEDIR);
 		ms_dataplane_close(dp);
 		return r;
 	}
 	*ret_taken_over = taken_over;
 	*ret_dp = dp;
 	return 0;
+}
+
+/* What the verifier says to a program it does not take. */
+static bool is_refusal(int r)
+{
+	return r == -EACCES || r == -E2BIG || r == -EFAULT;
+}
+
+int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,
+			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
+			     struct ms_error *err)
+{
+	enum ms_session_table table =
+		machine_has_lines() ? config->session_table : MS_SESSION_TABLE_LRU_HASH;
+	struct ms_error refusal = MS_ERROR_INIT;
+	int r;
+
+	if (table == MS_SESSION_TABLE_SET) {
+		r = open_with(config, layout, table, ret_taken_over, ret_dp, &refusal);
+		if (!is_refusal(r)) {
+			if (r < 0)
+				*err = refusal;
+			return r;
+		}
+		ms_log_notice("dataplane",
+			      "the kernel refused the session table set: lru_hash is used");
+	}
+	return open_with(config, layout, MS_SESSION_TABLE_LRU_HASH, ret_taken_over, ret_dp, err);
 }
 
 int ms_dataplane_open(const struct ms_dataplane_config *config, bool *ret_taken_over,
@@ -361,7 +451,8 @@ void ms_dataplane_close(struct ms_dataplane *dp)
 		munmap(dp->control, sizeof(*dp->control));
 	if (dp->epochs)
 		munmap(dp->epochs, EPOCHS_BYTES);
-	microseg_bpf__destroy(dp->skeleton);
+	ms_dataplane_lines_close(&dp->lines);
+	bpf_object__close(dp->object);
 	ms_dataplane_pins_close(&dp->pins);
 	free(dp->dead);
 	free(dp->pin_dir);
@@ -372,8 +463,7 @@ void ms_dataplane_close(struct ms_dataplane *dp)
 
 int ms_dataplane_program(const struct ms_dataplane *dp, enum ms_hook hook)
 {
-	return bpf_program__fd(hook == MS_HOOK_INGRESS ? dp->skeleton->progs.ms_ingress
-						       : dp->skeleton->progs.ms_egress);
+	return ms_dataplane_find_program(dp, hook == MS_HOOK_INGRESS ? "ms_ingress" : "ms_egress");
 }
 
 uint32_t ms_dataplane_program_id(const struct ms_dataplane *dp, enum ms_hook hook)
@@ -389,6 +479,16 @@ const char *ms_dataplane_pin_dir(const struct ms_dataplane *dp)
 const char *ms_dataplane_note(const struct ms_dataplane *dp)
 {
 	return dp->note;
+}
+
+enum ms_session_table ms_dataplane_session_table(const struct ms_dataplane *dp)
+{
+	return dp->session_table;
+}
+
+const char *ms_dataplane_session_table_name(enum ms_session_table table)
+{
+	return table == MS_SESSION_TABLE_SET ? "set" : "lru_hash";
 }
 
 bool ms_dataplane_is_hardened(const struct ms_dataplane *dp)
@@ -413,13 +513,12 @@ int ms_dataplane_verified_insns(const struct ms_dataplane *dp, const char *progr
 
 int ms_dataplane_map(const struct ms_dataplane *dp, const char *name)
 {
-	return bpf_object__find_map_fd_by_name(dp->skeleton->obj, name);
+	return bpf_object__find_map_fd_by_name(dp->object, name);
 }
 
 int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name)
 {
-	const struct bpf_program *program =
-		bpf_object__find_program_by_name(dp->skeleton->obj, name);
+	const struct bpf_program *program = bpf_object__find_program_by_name(dp->object, name);
 
 	return program ? bpf_program__fd(program) : -ENOENT;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The datapath as user space sees it: programs and maps, opened, loaded, pinned or taken over from
- * the pins an earlier daemon left. The only file that sees the skeleton. Attaching programs to
+ * the pins an earlier daemon left. The only file that sees the objects. Attaching programs to
  * interfaces is not here (netlink/tc, bpf/tcx).
  *
  * Everything below takes effect for packets at once unless it says otherwise. All calls come from
@@ -27,6 +27,7 @@ struct ms_dataplane_config {
 	const char *pin_dir;
 	uint32_t sessions;  /* two-way sessions, each family; 0 = 131072 */
 	uint32_t half_open; /* one-way sessions, each family; 0 = 65536 */
+	enum ms_session_table session_table;
 };
 
 enum ms_hook { MS_HOOK_INGRESS, MS_HOOK_EGRESS, MS_HOOK__COUNT };
@@ -62,6 +63,10 @@ uint32_t ms_dataplane_program_id(const struct ms_dataplane *dp, enum ms_hook hoo
 const char *ms_dataplane_pin_dir(const struct ms_dataplane *dp);
 /* True if the load was done without CAP_PERFMON: `hardened load: slow` in status. */
 bool ms_dataplane_is_hardened(const struct ms_dataplane *dp);
+/* The one in use: without CAP_PERFMON, or where the kernel refuses the other,
+ * MS_SESSION_TABLE_LRU_HASH whatever was asked for. */
+enum ms_session_table ms_dataplane_session_table(const struct ms_dataplane *dp);
+const char *ms_dataplane_session_table_name(enum ms_session_table table);
 /* Instructions the verifier walked for each program, by name. -ENOENT = no such program. */
 int ms_dataplane_verified_insns(const struct ms_dataplane *dp, const char *program,
 				uint32_t *ret_insns);

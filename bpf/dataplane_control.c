@@ -30,7 +30,7 @@ uint32_t ms_dataplane_next_epoch(uint32_t epoch)
 {
 	do
 		epoch++;
-	while (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY);
+	while (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_HELD || epoch == MS_EPOCH_BUSY);
 	return epoch;
 }
 

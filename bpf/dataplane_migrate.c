@@ -20,11 +20,13 @@
 
 /* What outlives a policy. The rest the daemon writes anew before anything is attached. */
 static const char *const state[] = {
-	"ms_ifaces", "ms_ifaces_far", "ms_slotname", "ms_slotmeta", "ms_slotcnt", "ms_zonecnt",
-	"ms_stats",  "ms_epochs",     "ms_sess4",    "ms_sess6",    "ms_half4",   "ms_half6",
+	"ms_ifaces",  "ms_ifaces_far", "ms_slotname", "ms_slotmeta",
+	"ms_slotcnt", "ms_zonecnt",    "ms_stats",    "ms_epochs",
 };
 
-static const char *const session_tables[] = { "ms_sess4", "ms_sess6", "ms_half4", "ms_half6" };
+/* Sessions; the first two are the same in both engines. */
+static const char *const session_tables[] = { "ms_half4", "ms_half6", "ms_sess4", "ms_sess6" };
+#define SAME_TABLES 2
 
 static int open_old(const struct ms_dataplane *dp, const char *name)
 {
@@ -93,6 +95,104 @@ static int copy_table(const struct ms_dataplane *dp, const char *name, uint64_t 
 	return r < 0 ? r : copy(dp, from, to, &info, flags);
 }
 
+/* ---- sessions, from either engine to either ---- */
+
+static bool old_has_lines(const struct ms_dataplane *dp)
+{
+	size_t length = strlen(dp->pins.old);
+
+	return length > 4 && strcmp(dp->pins.old + length - 4, "-set") == 0;
+}
+
+static int open_old_lines(const struct ms_dataplane *dp, struct ms_dataplane_lines *ret_lines)
+{
+	ms_cleanup(ms_close_fd) int narrow = open_old(dp, "ms_lines4");
+	ms_cleanup(ms_close_fd) int wide = open_old(dp, "ms_lines6");
+	ms_cleanup(ms_close_fd) int over = open_old(dp, "ms_over");
+
+	/* They are only read, in order: no seed is needed. */
+	return ms_dataplane_lines_open(narrow, wide, over, 0, ret_lines);
+}
+
+/* What finds no room is judged anew. */
+static int put_session(const struct ms_dataplane *dp, const struct ms_session_raw *session,
+		       uint64_t flags)
+{
+	int fd;
+
+	if (dp->session_table == MS_SESSION_TABLE_SET) {
+		ms_dataplane_lines_put(&dp->lines, session);
+		return 0;
+	}
+	fd = ms_dataplane_map(dp, session->family == 4 ? "ms_sess4" : "ms_sess6");
+	if (bpf_map_update_elem(fd, &session->key, &session->value, flags) < 0 && errno != EEXIST &&
+	    errno != E2BIG && errno != ENOMEM)
+		return -errno;
+	return 0;
+}
+
+static int move_lines(const struct ms_dataplane *dp, uint64_t flags)
+{
+	struct ms_dataplane_lines lines;
+	int r = open_old_lines(dp, &lines);
+
+	if (r < 0)
+		return r;
+	for (int wide = 0; wide < 2; wide++) {
+		for (uint32_t i = 0; r == 0 && i < lines.sets * MS_SET_WAYS; i++) {
+			struct ms_session_raw session;
+
+			if (ms_dataplane_lines_read(&lines, wide, i, &session) &&
+			    session.value.epoch != MS_EPOCH_DEAD)
+				r = put_session(dp, &session, flags);
+		}
+	}
+	ms_dataplane_lines_close(&lines);
+	return r;
+}
+
+static int move_hash(const struct ms_dataplane *dp, const char *name, uint8_t family,
+		     uint64_t flags)
+{
+	ms_cleanup(ms_close_fd) int from = open_old(dp, name);
+	struct ms_session_raw session = { .family = family };
+	struct ms_key6 key, next; /* the larger one */
+	void *previous = NULL;
+
+	if (from < 0)
+		return from;
+	while (bpf_map_get_next_key(from, previous, &next) == 0) {
+		int r;
+
+		key = next;
+		previous = &key;
+		memcpy(&session.key, &key, sizeof(session.key));
+		if (bpf_map_lookup_elem(from, &key, &session.value) < 0 ||
+		    session.value.epoch == MS_EPOCH_DEAD)
+			continue;
+		r = put_session(dp, &session, flags);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int copy_sessions(const struct ms_dataplane *dp, uint64_t flags)
+{
+	bool lines = old_has_lines(dp) || dp->session_table == MS_SESSION_TABLE_SET;
+	size_t count = lines ? SAME_TABLES : ms_array_size(session_tables);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = copy_table(dp, session_tables[i], flags);
+	if (r < 0 || !lines)
+		return r;
+	if (old_has_lines(dp))
+		return move_lines(dp, flags);
+	r = move_hash(dp, "ms_sess4", 4, flags);
+	return r < 0 ? r : move_hash(dp, "ms_sess6", 6, flags);
+}
+
 static int copy_control(struct ms_dataplane *dp)
 {
 	ms_cleanup(ms_close_fd) int from = open_old(dp, "ms_control");
@@ -109,6 +209,9 @@ static int copy_control(struct ms_dataplane *dp)
 	if (bpf_map_lookup_elem(from, &zero, &old) < 0)
 		return -errno;
 	old.half = 0;
+	/* Where things lie is each table's own. */
+	old.session_sets = dp->lines.sets;
+	old.session_seed = dp->lines.seed;
 	*dp->control = old;
 	return 0;
 }
@@ -123,6 +226,13 @@ static int check_readable(const struct ms_dataplane *dp)
 
 		if (from < 0 || same_shape(from, ms_dataplane_map(dp, state[i]), &info) < 0)
 			return -ENOTSUP;
+	}
+	if (old_has_lines(dp)) {
+		struct ms_dataplane_lines lines;
+
+		if (open_old_lines(dp, &lines) < 0)
+			return -ENOTSUP;
+		ms_dataplane_lines_close(&lines);
 	}
 	return 0;
 }
@@ -141,6 +251,8 @@ int ms_dataplane_migrate(struct ms_dataplane *dp)
 	r = copy_control(dp);
 	for (size_t i = 0; r == 0 && i < ms_array_size(state); i++)
 		r = copy_table(dp, state[i], BPF_ANY);
+	if (r == 0)
+		r = copy_sessions(dp, BPF_ANY);
 	/* Old verdicts are the old policy's: nothing is taken from a session unasked. */
 	if (r == 0)
 		ms_dataplane_bump_epoch(dp);
@@ -154,7 +266,5 @@ int ms_dataplane_migrate_rest(struct ms_dataplane *dp)
 {
 	int r = check_readable(dp);
 
-	for (size_t i = 0; r == 0 && i < ms_array_size(session_tables); i++)
-		r = copy_table(dp, session_tables[i], BPF_NOEXIST);
-	return r;
+	return r < 0 ? r : copy_sessions(dp, BPF_NOEXIST);
 }

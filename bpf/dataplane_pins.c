@@ -133,7 +133,8 @@ static bool is_tables(const char *name, unsigned int *ret_layout)
 	unsigned int layout, sessions, half_open;
 	int end = 0;
 
-	if (sscanf(name, "v%u-%u-%u%n", &layout, &sessions, &half_open, &end) != 3 || name[end])
+	if (sscanf(name, "v%u-%u-%u%n", &layout, &sessions, &half_open, &end) != 3 ||
+	    (name[end] && strcmp(name + end, "-set") != 0))
 		return false;
 	*ret_layout = layout;
 	return true;
@@ -244,8 +245,8 @@ static int mend(int dir_fd, const char *wanted, struct found *found)
 }
 
 int ms_dataplane_pins_open(const char *pin_dir, unsigned int layout, uint32_t sessions,
-			   uint32_t half_open, struct ms_dataplane_pins *ret_pins,
-			   struct ms_error *err)
+			   uint32_t half_open, enum ms_session_table table,
+			   struct ms_dataplane_pins *ret_pins, struct ms_error *err)
 {
 	ms_cleanup(ms_dataplane_pins_close) struct ms_dataplane_pins pins = MS_DATAPLANE_PINS_INIT;
 	char wanted[48];
@@ -255,7 +256,8 @@ int ms_dataplane_pins_open(const char *pin_dir, unsigned int layout, uint32_t se
 	r = open_pin_dir(pin_dir, true, &pins.dir_fd, err);
 	if (r < 0)
 		return r;
-	snprintf(wanted, sizeof(wanted), "v%u-%u-%u", layout, sessions, half_open);
+	snprintf(wanted, sizeof(wanted), "v%u-%u-%u%s", layout, sessions, half_open,
+		 table == MS_SESSION_TABLE_SET ? "-set" : "");
 	r = mend(pins.dir_fd, wanted, &found);
 	if (r < 0)
 		return ms_error_set(err, r, "cannot tidy %s: %s", pin_dir, strerror(-r));

@@ -9,7 +9,7 @@
 
 #include "bpf/dataplane.h"
 
-struct microseg_bpf;
+struct bpf_object;
 struct ring_buffer;
 
 /* ---- clock: jiffies and CLOCK_MONOTONIC tied together once (bpf/dataplane_clock.c) ---- */
@@ -32,7 +32,8 @@ uint32_t ms_dataplane_clock_ticks(const struct ms_dataplane_clock *clock, uint64
 
 /*
  * Below the pin folder:
- *	vLAYOUT-SESSIONS-HALFOPEN/   maps and programs that work together
+ *	vLAYOUT-SESSIONS-HALFOPEN/   maps and programs that work together, engine `lru_hash`
+ *	vLAYOUT-SESSIONS-HALFOPEN-set/   the same, engine `set`
  *	new-...                      the same while they take over from another such folder
  *	links/                       bpf/tcx
  */
@@ -52,8 +53,8 @@ struct ms_dataplane_pins {
 
 /* Opens or makes the folders. Nothing else is changed in them yet. */
 int ms_dataplane_pins_open(const char *pin_dir, unsigned int layout, uint32_t sessions,
-			   uint32_t half_open, struct ms_dataplane_pins *ret_pins,
-			   struct ms_error *err);
+			   uint32_t half_open, enum ms_session_table table,
+			   struct ms_dataplane_pins *ret_pins, struct ms_error *err);
 void ms_dataplane_pins_close(struct ms_dataplane_pins *pins);
 /* The old tables are of no more use: removes them, and gives ours their lasting name. */
 int ms_dataplane_pins_settle(struct ms_dataplane_pins *pins);
@@ -63,6 +64,30 @@ char *ms_dataplane_pins_path(int folder_fd, const char *name, char *buf, size_t 
 /* Puts a pin in the place of one of that name, without a moment of neither. */
 int ms_dataplane_pins_replace(int folder_fd, const char *name, int fd);
 
+/* ---- tables of lines (bpf/dataplane_lines.c) ---- */
+
+struct ms_dataplane_lines {
+	struct ms_lines4 *narrow; /* mapped */
+	struct ms_lines6 *wide;   /* mapped */
+	uint64_t *over;           /* mapped */
+	size_t sizes[3];          /* bytes, of each in that order */
+	uint32_t sets;            /* that each table has */
+	uint32_t seed;
+};
+
+/* Maps the three arrays; the descriptors stay the caller's. */
+int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int over_fd, uint32_t seed,
+			    struct ms_dataplane_lines *ret_lines);
+/* Also of one that was never opened. */
+void ms_dataplane_lines_close(struct ms_dataplane_lines *lines);
+/* Line `number`, below sets * MS_SET_WAYS; false = there is no session in it. Dead ones are told.
+ */
+bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
+			     struct ms_session_raw *ret_raw);
+/* Stores a session, under traffic or not. -EEXIST, -E2BIG = no room where it may lie. */
+int ms_dataplane_lines_put(const struct ms_dataplane_lines *lines,
+			   const struct ms_session_raw *session);
+
 /* ---- the object ---- */
 
 #define MS_DATAPLANE_DEAD_MAX 4096
@@ -70,7 +95,7 @@ int ms_dataplane_pins_replace(int folder_fd, const char *name, int fd);
 struct ms_dataplane {
 	char *pin_dir;
 	struct ms_dataplane_pins pins;
-	struct microseg_bpf *skeleton;
+	struct bpf_object *object;
 	struct ms_control *control; /* mapped */
 	struct ms_epoch *epochs;    /* mapped */
 	struct ms_dataplane_clock clock;
@@ -78,7 +103,9 @@ struct ms_dataplane {
 	ms_dataplane_on_event on_event;
 	void *on_event_user;
 	bool hardened;
-	uint32_t sessions, half_open; /* entries a table holds */
+	enum ms_session_table session_table;
+	struct ms_dataplane_lines lines; /* MS_SESSION_TABLE_SET */
+	uint32_t sessions, half_open;    /* entries a table holds */
 	uint32_t program_ids[MS_HOOK__COUNT];
 	unsigned int n_cpus; /* possible ones: entries of a per-CPU value */
 	char note[256];
@@ -90,7 +117,7 @@ struct ms_dataplane {
 int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,
 			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
 			     struct ms_error *err);
-/* fd of a map of the skeleton, -ENOENT. */
+/* fd of a map of the object, -ENOENT. */
 int ms_dataplane_map(const struct ms_dataplane *dp, const char *name);
 int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name);
 /* Runs one of the programs made for user space. */

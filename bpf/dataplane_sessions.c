@@ -14,20 +14,31 @@
 #include "core/base/cleanup.h"
 
 #define BATCH 1024
+/* Lines looked at in one go, for each session that may be found. */
+#define LINES_PER_SLOT 4
 
 /* One-way tables first: a flow that is answered during a walk moves ahead of it, so it is met twice
  * rather than never. */
 static const struct table {
-	const char *map;
-	uint8_t family;
+	const char *map; /* NULL = lines */
+	uint8_t family;  /* lines: 4 = the narrow ones */
 	bool half_open;
 	size_t key_size;
-} tables[] = {
-	{ "ms_half4", 4, true, sizeof(struct ms_key4) },
-	{ "ms_half6", 6, true, sizeof(struct ms_key6) },
-	{ "ms_sess4", 4, false, sizeof(struct ms_key4) },
-	{ "ms_sess6", 6, false, sizeof(struct ms_key6) },
+} tables[][4] = {
+	[MS_SESSION_TABLE_LRU_HASH] = {
+		{ "ms_half4", 4, true, sizeof(struct ms_key4) },
+		{ "ms_half6", 6, true, sizeof(struct ms_key6) },
+		{ "ms_sess4", 4, false, sizeof(struct ms_key4) },
+		{ "ms_sess6", 6, false, sizeof(struct ms_key6) },
+	},
+	[MS_SESSION_TABLE_SET] = {
+		{ "ms_half4", 4, true, sizeof(struct ms_key4) },
+		{ "ms_half6", 6, true, sizeof(struct ms_key6) },
+		{ NULL, 4, false, 0 },
+		{ NULL, 6, false, 0 },
+	},
 };
+#define TABLES ms_array_size(tables[0])
 
 void ms_dataplane_session_capacity(const struct ms_dataplane *dp, uint32_t *ret_sessions,
 				   uint32_t *ret_half_open)
@@ -46,13 +57,22 @@ static void make_raw(const struct table *table, const void *key, const struct ms
 	ret_raw->value = *value;
 }
 
-/* One batch from `fd`, whole buckets only. `*ret_last` = the table has been all round. */
-static int read_batch(int fd, struct ms_session_cursor *cursor, void *keys,
-		      struct ms_session *values, uint32_t max, uint32_t *ret_count, bool *ret_last)
+/* One batch from a hash, whole buckets only. `*ret_last` = the table has been all round. */
+static int read_hash(const struct ms_dataplane *dp, const struct table *table,
+		     struct ms_session_cursor *cursor, struct ms_session_raw *sessions,
+		     uint32_t max, size_t *ret_count, bool *ret_last)
 {
+	ms_cleanup(ms_free) uint8_t *keys = malloc(max * table->key_size);
+	ms_cleanup(ms_free) struct ms_session *values = malloc(max * sizeof(*values));
 	uint32_t count = max, next;
+	int fd = ms_dataplane_map(dp, table->map);
+	bool last = false;
 	void *in = NULL;
 
+	if (!keys || !values)
+		return -ENOMEM;
+	if (fd < 0)
+		return fd;
 	if (cursor->started) {
 		memcpy(&next, cursor->batch, sizeof(next));
 		in = &next;
@@ -60,13 +80,52 @@ static int read_batch(int fd, struct ms_session_cursor *cursor, void *keys,
 	if (bpf_map_lookup_batch(fd, in, &next, keys, values, &count, NULL) < 0) {
 		if (errno != ENOENT)
 			return -errno;
-		*ret_last = true;
-	} else {
-		*ret_last = false;
+		last = true;
 	}
-	cursor->started = true;
+	for (uint32_t i = 0; i < count; i++)
+		make_raw(table, keys + i * table->key_size, &values[i], &sessions[i]);
 	memcpy(cursor->batch, &next, sizeof(next));
 	*ret_count = count;
+	*ret_last = last;
+	return 0;
+}
+
+static void read_lines(const struct ms_dataplane *dp, const struct table *table,
+		       struct ms_session_cursor *cursor, struct ms_session_raw *sessions,
+		       uint32_t max, size_t *ret_count, bool *ret_last)
+{
+	uint32_t number = 0, end = dp->lines.sets * MS_SET_WAYS;
+	size_t count = 0;
+
+	if (cursor->started)
+		memcpy(&number, cursor->batch, sizeof(number));
+	/* Looking at what is empty takes time, too. */
+	if (end - number > LINES_PER_SLOT * max)
+		end = number + LINES_PER_SLOT * max;
+	for (; number < end && count < max; number++)
+		if (ms_dataplane_lines_read(&dp->lines, table->family == 6, number,
+					    &sessions[count]))
+			count++;
+	memcpy(cursor->batch, &number, sizeof(number));
+	*ret_count = count;
+	*ret_last = number == dp->lines.sets * MS_SET_WAYS;
+}
+
+/* Up to `max` sessions, dead ones as well, from where the cursor is in its table. */
+static int read_some(const struct ms_dataplane *dp, struct ms_session_cursor *cursor,
+		     struct ms_session_raw *sessions, uint32_t max, size_t *ret_count,
+		     bool *ret_last)
+{
+	const struct table *table = &tables[dp->session_table][cursor->table % TABLES];
+	int r = 0;
+
+	if (table->map)
+		r = read_hash(dp, table, cursor, sessions, max, ret_count, ret_last);
+	else
+		read_lines(dp, table, cursor, sessions, max, ret_count, ret_last);
+	if (r < 0)
+		return r;
+	cursor->started = true;
 	return 0;
 }
 
@@ -80,34 +139,26 @@ int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
 				 bool (*visit)(void *user, const struct ms_session_raw *session),
 				 void *user)
 {
-	ms_cleanup(ms_free) uint8_t *keys = malloc(BATCH * sizeof(struct ms_key6));
-	ms_cleanup(ms_free) struct ms_session *values = malloc(BATCH * sizeof(*values));
+	ms_cleanup(ms_free) struct ms_session_raw *sessions = malloc(BATCH * sizeof(*sessions));
+	struct ms_session_cursor cursor = { 0 };
 
-	if (!keys || !values)
+	if (!sessions)
 		return -ENOMEM;
-	for (size_t t = 0; t < ms_array_size(tables); t++) {
-		struct ms_session_cursor cursor = { 0 };
-		int fd = ms_dataplane_map(dp, tables[t].map);
-		bool last = false;
+	while (cursor.table < TABLES) {
+		size_t count;
+		bool last;
+		int r = read_some(dp, &cursor, sessions, BATCH, &count, &last);
 
-		if (fd < 0)
-			return fd;
-		while (!last) {
-			struct ms_session_raw raw;
-			uint32_t count;
-			int r = read_batch(fd, &cursor, keys, values, BATCH, &count, &last);
-
-			if (r < 0)
-				return r;
-			for (uint32_t i = 0; i < count; i++) {
-				/* Ended, or a denied flow's place. */
-				if (!ms_session_is_live(&values[i]))
-					continue;
-				make_raw(&tables[t], keys + i * tables[t].key_size, &values[i],
-					 &raw);
-				if (!visit(user, &raw))
-					return 0;
-			}
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < count; i++) {
+			/* Ended, or a denied flow's place. */
+			if (ms_session_is_live(&sessions[i].value) && !visit(user, &sessions[i]))
+				return 0;
+		}
+		if (last) {
+			cursor.table++;
+			cursor.started = false;
 		}
 	}
 	return 0;
@@ -218,34 +269,24 @@ int ms_dataplane_session_slice(struct ms_dataplane *dp, struct ms_session_cursor
 			       struct ms_session_raw *sessions, size_t max, size_t *ret_count,
 			       bool *ret_done)
 {
-	const struct table *table = &tables[cursor->table % ms_array_size(tables)];
-	ms_cleanup(ms_free) uint8_t *keys = malloc(max * table->key_size);
-	ms_cleanup(ms_free) struct ms_session *values = malloc(max * sizeof(*values));
-	int fd = ms_dataplane_map(dp, table->map);
-	size_t n = 0;
-	uint32_t count;
+	size_t n = 0, count;
 	bool last;
 	int r;
 
-	if (!keys || !values)
-		return -ENOMEM;
-	if (fd < 0)
-		return fd;
-	r = read_batch(fd, cursor, keys, values, (uint32_t)max, &count, &last);
+	r = read_some(dp, cursor, sessions, (uint32_t)max, &count, &last);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < count; i++) {
-		make_raw(table, keys + i * table->key_size, &values[i], &sessions[n]);
-		if (!is_dead(&values[i]))
-			n++;
+	for (size_t i = 0; i < count; i++) {
+		if (!is_dead(&sessions[i].value))
+			sessions[n++] = sessions[i];
 		else if (r == 0)
-			r = note_dead(dp, &sessions[n]);
+			r = note_dead(dp, &sessions[i]);
 	}
 	if (r == 0 && last) {
 		cursor->table++;
 		cursor->started = false;
 	}
-	*ret_done = last && cursor->table == ms_array_size(tables);
+	*ret_done = last && cursor->table == TABLES;
 	if (r == 0 && *ret_done)
 		r = delete_dead(dp);
 	if (r < 0)

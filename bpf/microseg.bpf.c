@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/lib/fast.h"
+#include "bpf/lib/lean.h"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/parse.h"
 #include "bpf/lib/reap.h"
@@ -34,6 +35,7 @@ static __always_inline int decide_incomplete(struct ms_pkt *pkt, struct ms_scene
 	return ms_verdict(pkt, scene, answer, 0);
 }
 
+#ifdef MS_HARDENED
 static __always_inline int enter(struct __sk_buff *skb, const int egress)
 {
 	struct ms_control *control = ms_scene_control();
@@ -62,6 +64,42 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 	ms_tailcall_clear(skb);
 	return decide_incomplete(&pkt, &scene, &answer);
 }
+#else
+/* Global, so that its stack is not the hit's. */
+__noinline int ms_incomplete(struct __sk_buff *skb, __u64 control_word, __u32 egress)
+{
+	union ms_control_word word = { .word = control_word };
+	struct ms_answer answer = {};
+	struct ms_scene scene = {};
+	struct ms_pkt pkt = {};
+
+	ms_scene_set(&scene, word, skb->ifindex, egress);
+	ms_scene_measure(&scene, skb);
+	if (scene.group != 0)
+		ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3);
+	return decide_incomplete(&pkt, &scene, &answer);
+}
+
+static __always_inline int enter(struct __sk_buff *skb, const int egress)
+{
+	struct ms_control *control = ms_scene_control();
+	const struct ms_iface *iface;
+	union ms_control_word word;
+
+	if (!control)
+		return TC_ACT_SHOT;
+	word.word = MS_READ_ONCE(*(__u64 *)control);
+	iface = ms_scene_iface(skb->ifindex);
+	/* Loopback shows every packet twice; ingress judges. */
+	if (egress && iface && (iface->flags & MS_IFACE_LOOPBACK))
+		return TC_ACT_UNSPEC;
+	if (iface && ms_lean_hit(skb, control, word, iface, egress))
+		return TC_ACT_UNSPEC;
+	ms_tailcall_slow(skb, word.word, egress);
+	ms_tailcall_clear(skb);
+	return ms_incomplete(skb, word.word, egress);
+}
+#endif
 
 SEC("tc")
 int ms_ingress(struct __sk_buff *skb)

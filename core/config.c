@@ -32,6 +32,7 @@ int ms_config_init(struct ms_config *config)
 		.rules_max = 100000,
 		.events_max = 10000,
 		.adopt_grace_ns = 60 * SECOND_NS,
+		.session_table = MS_SESSION_TABLE_LRU_HASH,
 		.log_level = MS_LOG_INFO,
 		.log_events = MS_LOG_EVENTS_DENY,
 	};
@@ -122,9 +123,24 @@ static int read_events(struct ms_document_reader *reader, void *into)
 	return r;
 }
 
+static int read_session_table(struct ms_document_reader *reader, void *into)
+{
+	static const char *const words[] = {
+		[MS_SESSION_TABLE_LRU_HASH] = "lru_hash", [MS_SESSION_TABLE_SET] = "set"
+	};
+	unsigned int word;
+	int r = ms_document_schema_word(reader, "set or lru_hash", words, ms_array_size(words),
+					&word);
+
+	if (r == 0)
+		((struct ms_config *)into)->session_table = (enum ms_session_table)word;
+	return r;
+}
+
 static const struct ms_document_key limit_keys[] = {
 	{ "sessions", read_sessions, false },
 	{ "half_open", read_half_open, false },
+	{ "session_table", read_session_table, false },
 	{ "rules", read_rules, false },
 	{ "events", read_events, false },
 };

@@ -232,6 +232,7 @@ static int open_dataplane(struct ms_manager *manager, struct ms_error *err)
 		.pin_dir = manager->config->bpffs,
 		.sessions = manager->config->sessions,
 		.half_open = manager->config->half_open,
+		.session_table = manager->config->session_table,
 	};
 	int r = ms_dataplane_open(&config, &manager->taken_over, &manager->dp, err);
 	uint32_t pinned;
@@ -559,7 +560,8 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	memcpy(status.last_error, manager->last_error, sizeof(status.last_error));
 	snprintf(status.engine, sizeof(status.engine), "%s",
 		 ms_committer_engine(manager->committer));
-	snprintf(status.session_table, sizeof(status.session_table), "lru_hash");
+	snprintf(status.session_table, sizeof(status.session_table), "%s",
+		 ms_dataplane_session_table_name(ms_dataplane_session_table(manager->dp)));
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));
 	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));

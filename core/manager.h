@@ -69,7 +69,7 @@ struct ms_manager_status {
 	enum ms_panic panic;
 	uint64_t events_lost, events_suppressed_in_log;
 	char engine[32];        /* classifier */
-	char session_table[16]; /* "lru_hash" */
+	char session_table[16]; /* "set" or "lru_hash", the one in use */
 	uint32_t repairs;
 	char unsaved[384];       /* in force but not on disk, and why; "" = all is */
 	char sweep_problem[192]; /* why sessions are not swept, "" = they are */

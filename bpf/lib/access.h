@@ -7,16 +7,20 @@
 #define MS_WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 /*
- * One of two values, both of them read. Left alone the compiler chooses between two addresses
- * instead, and arithmetic with a chosen offset is refused where the verifier hardens against
- * speculation (no CAP_PERFMON).
+ * One of two values, in the hardened object (docs/adr/0014) both of them read. Left alone the
+ * compiler chooses between two addresses instead, and arithmetic with a chosen offset is refused
+ * where the verifier hardens against speculation (no CAP_PERFMON).
  */
+#ifdef MS_HARDENED
 #define MS_CHOOSE(first, a, b)                                                                     \
 	({                                                                                         \
 		__typeof__(a) ms_a_ = MS_READ_ONCE(a);                                             \
 		__typeof__(b) ms_b_ = MS_READ_ONCE(b);                                             \
 		(first) ? ms_a_ : ms_b_;                                                           \
 	})
+#else
+#define MS_CHOOSE(first, a, b) ((first) ? (a) : (b))
+#endif
 
 /*
  * Loops are unrolled: a branch whose outcome the verifier knows, such as that of a counter, is

@@ -73,7 +73,7 @@ static __always_inline int ms_half_promote(const struct ms_session *half, struct
 		if (!dead || !ms_session_revive(dead, flow, &fresh))
 			return 0;
 	}
-	ms_session_credit(word & MS_SESS_SLOT_MASK, flow, packets, bytes, -1);
+	ms_session_credit(word & MS_SESS_SLOT_MASK, flow->zone, flow->flags, packets, bytes, -1);
 	ms_half_delete(flow);
 	return 1;
 }

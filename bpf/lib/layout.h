@@ -34,10 +34,12 @@ struct ms_control {
 	__u8 half;   /* which half of the policy tables is in force: 0 or 1 */
 	__u8 panic;  /* enum ms_panic, for every group (per group: struct ms_group) */
 	__u16 flags;
-	__u32 generation;  /* the policy document in force, shown */
-	__u32 timeouts[9]; /* ticks, by enum ms_timeout */
-	__u32 tick_us;     /* length of a tick in microseconds, for rate limits; never 0 */
-	__u32 pad[3];
+	__u32 generation;   /* the policy document in force, shown */
+	__u32 timeouts[9];  /* ticks, by enum ms_timeout */
+	__u32 tick_us;      /* length of a tick in microseconds, for rate limits; never 0 */
+	__u32 session_sets; /* of each table of lines (engine `set`), else 0 */
+	__u32 session_seed; /* of their hash: made once, goes with the tables */
+	__u32 pad;
 };
 _Static_assert(sizeof(struct ms_control) == 64, "one line");
 
@@ -164,7 +166,8 @@ struct ms_zone_count {
 _Static_assert(sizeof(struct ms_zone_count) == 64, "one line");
 
 /*
- * ---- sessions: ms_sess4/6 (two-way, HASH) and ms_half4/6 (one-way so far, LRU_HASH) ----
+ * ---- sessions: ms_half4/6 (one-way so far, LRU_HASH), and two-way by engine: ms_sess4/6 (HASH) of
+ * `lru_hash`, ms_lines4/6 (ARRAY) of `set` ----
  *
  * The lower endpoint comes first: addresses compared word by word as host integers of their wire
  * bytes, then ports likewise. Any total order would do; user space only ever reads keys back.
@@ -223,8 +226,9 @@ enum ms_tcp_state {
 
 /* ms_session.word: slot in the low bits, these above. Changed only by atomic and/or/cmpxchg. */
 #define MS_SESS_SLOT_MASK (MS_SLOTS_MAX - 1)
-#define MS_SESS_RST_LO (1u << 18) /* closing only because the lower endpoint sent a RST ... */
-#define MS_SESS_RST_HI (1u << 19) /* ... taken back if that endpoint goes on sending */
+#define MS_SESS_ACTIONS (1u << 17) /* its rule has actions: never answered by the lean hit */
+#define MS_SESS_RST_LO (1u << 18)  /* closing only because the lower endpoint sent a RST ... */
+#define MS_SESS_RST_HI (1u << 19)  /* ... taken back if that endpoint goes on sending */
 #define MS_SESS_TCP_SHIFT 20
 #define MS_SESS_TCP_MASK (3u << 20)
 #define MS_SESS_ESTABLISHED_SHIFT 22
@@ -245,6 +249,9 @@ enum ms_tcp_state {
  * skipped by listings, waits for the reaper, and is revived in place if its tuple comes back. */
 #define MS_EPOCH_DEAD 0
 #define MS_EPOCH_BUSY 0xffffffffu /* one CPU is changing what the session is */
+/* Engine `set`: a line that one CPU fills, revives or frees; it is nobody's session. (BUSY is one
+ * that was live and will be, and may be used as such.) */
+#define MS_EPOCH_HELD 0xfffffffeu
 
 struct ms_session {
 	__u32 epoch;      /* read before it was judged; differs from control's = judge again */
@@ -255,6 +262,37 @@ struct ms_session {
 	__u32 first_seen; /* tick */
 };
 _Static_assert(sizeof(struct ms_session) == 48, "design: value <= 48 B");
+
+/* Where two-way sessions lie: the engine (docs/adr/0023). */
+enum ms_session_table { MS_SESSION_TABLE_LRU_HASH, MS_SESSION_TABLE_SET };
+
+/* Lines of the engine `set` (lines.h); keys: flow_key.h. All zero = free. */
+#define MS_SET_WAYS 8
+#define MS_SET_OVER 2 /* more sets, for what its own has no room for */
+/* Sets for so many sessions: half full with them, so that hardly ever one finds no line. */
+#define MS_SET_COUNT(sessions) (((sessions)*2 + MS_SET_WAYS - 1) / MS_SET_WAYS)
+#define MS_LINE4_WORDS 2
+#define MS_LINE6_WORDS 6
+
+struct ms_line4 {
+	struct ms_session session;
+	__u64 key[MS_LINE4_WORDS];
+};
+_Static_assert(sizeof(struct ms_line4) == 64, "one line");
+
+struct ms_line6 {
+	struct ms_session session;
+	__u64 key[MS_LINE6_WORDS];
+};
+_Static_assert(sizeof(struct ms_line6) == 96, "two lines at most, wherever it begins");
+
+struct ms_lines4 {
+	struct ms_line4 way[MS_SET_WAYS];
+};
+
+struct ms_lines6 {
+	struct ms_line6 way[MS_SET_WAYS];
+};
 
 /* Does it let packets pass? */
 static inline int ms_session_is_live(const struct ms_session *session)

@@ -112,6 +112,32 @@ struct {
 
 /* Two-way sessions: never evicted, so nothing that only claims to be new can push one out, and the
  * counters they carry are never lost. Full = flows stay in the one-way table. */
+#ifdef MS_SET_TABLE
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 131072 / MS_SET_WAYS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_lines4);
+} ms_lines4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 131072 / MS_SET_WAYS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_lines6);
+} ms_lines6 SEC(".maps");
+
+/* A bit per set that has been full: its keys may lie in their second set. Never taken back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * 131072 / MS_SET_WAYS / 64);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} ms_over SEC(".maps");
+#else
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 131072);
@@ -125,6 +151,7 @@ struct {
 	__type(key, struct ms_key6);
 	__type(value, struct ms_session);
 } ms_sess6 SEC(".maps");
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

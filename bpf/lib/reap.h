@@ -43,6 +43,38 @@ static __always_inline __u32 ms_reap_end(struct ms_flow *flow, const struct ms_r
 	return MS_REAPED_ENDED;
 }
 
+#ifdef MS_SET_TABLE
+static __always_inline __u32 ms_reap_line(struct ms_flow *flow, int number, const int wide)
+{
+	void *set = ms_lines_set((number & ~MS_LINES_NUMBER_WIDE) / MS_SET_WAYS, wide);
+	struct ms_session *line;
+
+	if (!set)
+		return MS_REAPED_NOT;
+	line = ms_lines_at(set, number, wide);
+	if (__sync_val_compare_and_swap(&line->epoch, MS_EPOCH_DEAD, MS_EPOCH_HELD) !=
+	    MS_EPOCH_DEAD)
+		return MS_REAPED_NOT;
+	if (!ms_lines_is(line, flow->key.words, wide)) {
+		__sync_lock_test_and_set(&line->epoch, MS_EPOCH_DEAD);
+		return MS_REAPED_NOT;
+	}
+	ms_session_fold(line, flow->zone, flow->flags, MS_READ_ONCE(line->word));
+	ms_lines_clear(line, wide);
+	return MS_REAPED_DELETED;
+}
+
+static __always_inline __u32 ms_reap_delete(struct ms_flow *flow)
+{
+	int number = ms_lines_locate(flow, MS_LINES_DEAD, -1);
+
+	if (number < 0)
+		return MS_REAPED_NOT;
+	if (number & MS_LINES_NUMBER_WIDE)
+		return ms_reap_line(flow, number, 1);
+	return ms_reap_line(flow, number, 0);
+}
+#else
 /* The claim keeps a new session of the tuple from moving in while the entry goes. */
 static __always_inline __u32 ms_reap_delete(struct ms_flow *flow)
 {
@@ -51,13 +83,14 @@ static __always_inline __u32 ms_reap_delete(struct ms_flow *flow)
 	if (!session || __sync_val_compare_and_swap(&session->epoch, MS_EPOCH_DEAD,
 						    MS_EPOCH_BUSY) != MS_EPOCH_DEAD)
 		return MS_REAPED_NOT;
-	ms_session_fold(session, flow, MS_READ_ONCE(session->word));
+	ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
 	if (flow->family == 4)
 		bpf_map_delete_elem(&ms_sess4, &flow->key.k4);
 	else
 		bpf_map_delete_elem(&ms_sess6, &flow->key.k6);
 	return MS_REAPED_DELETED;
 }
+#endif
 
 __noinline int ms_reap_one(__u32 index)
 {
@@ -80,6 +113,7 @@ __noinline int ms_reap_one(__u32 index)
 		flow.flags = key->k6.flags;
 		flow.zone = key->k6.zone;
 	}
+	ms_flow_key_mark(&flow.key, io->family);
 	if (io->half_open)
 		key->result = io->step == MS_REAP_END ? ms_reap_half(&flow, key, io->force)
 						      : MS_REAPED_NOT;

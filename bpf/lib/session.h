@@ -17,28 +17,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/lib/flow_key.h"
 #include "bpf/lib/l4.h"
+#ifdef MS_SET_TABLE
+#include "bpf/lib/lines.h"
+#endif
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/scene.h"
 #include "bpf/lib/stats.h"
-
-union ms_key {
-	struct ms_key4 k4;
-	struct ms_key6 k6;
-};
-
-/* A packet's place in its flow. */
-struct ms_flow {
-	union ms_key key;
-	__u8 family;
-	__u8 index; /* 0 = sent by the lower endpoint, 1 = by the higher */
-	__u8 flags; /* the key's, as zone is */
-	__u8 pad0;
-	__u16 zone;
-	__u16 pad1;
-};
-_Static_assert(sizeof(struct ms_flow) == 52, "no padding");
 
 static __always_inline int ms_flow_src_is_lower(const struct ms_pkt *pkt, int ports)
 {
@@ -107,6 +94,7 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 		k6->vlan_outer = pkt->vlan_outer;
 		k6->vlan_inner = pkt->vlan_inner;
 	}
+	ms_flow_key_mark(&flow->key, pkt->family);
 }
 
 /* The same, out of line: for all but the hit. */
@@ -122,26 +110,30 @@ __noinline int ms_flow_place(struct ms_flow *flow, struct ms_scene *scene, struc
 
 /* ---- tables ---- */
 
+#ifdef MS_SET_TABLE
+/* A live one, or else a dead one of the key. */
+static __always_inline struct ms_session *ms_session_find(struct ms_flow *flow)
+{
+	int number = ms_lines_locate(flow, MS_LINES_LIVE, -1);
+
+	if (number < 0)
+		number = ms_lines_locate(flow, MS_LINES_DEAD, -1);
+	return ms_lines_by_number(number);
+}
+#else
 static __always_inline struct ms_session *ms_session_find(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		return bpf_map_lookup_elem(&ms_sess4, &flow->key.k4);
 	return bpf_map_lookup_elem(&ms_sess6, &flow->key.k6);
 }
+#endif
 
 static __always_inline struct ms_session *ms_half_find(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		return bpf_map_lookup_elem(&ms_half4, &flow->key.k4);
 	return bpf_map_lookup_elem(&ms_half6, &flow->key.k6);
-}
-
-static __always_inline long ms_session_insert(struct ms_flow *flow,
-					      const struct ms_session *session)
-{
-	if (flow->family == 4)
-		return bpf_map_update_elem(&ms_sess4, &flow->key.k4, session, BPF_NOEXIST);
-	return bpf_map_update_elem(&ms_sess6, &flow->key.k6, session, BPF_NOEXIST);
 }
 
 static __always_inline long ms_half_insert(struct ms_flow *flow, const struct ms_session *session)
@@ -218,34 +210,35 @@ static __always_inline void ms_session_tcp_step(struct ms_session *session, stru
 /* ---- counting ---- */
 
 /* Packets that a session carried become its slot's and zone's, `sign` -1 takes them back. */
-static __always_inline void ms_session_credit(__u32 slot, struct ms_flow *flow,
+static __always_inline void ms_session_credit(__u32 slot, __u32 zone, __u32 key_flags,
 					      const __u64 *packets, const __u64 *bytes, __s64 sign)
 {
 	ms_stats_slot(slot, sign * (packets[0] + packets[1]), sign * (bytes[0] + bytes[1]));
 	for (int i = 0; i < 2; i++)
 		if (packets[i])
-			ms_stats_zone(flow->zone, ms_session_dir(flow->flags, i), 0,
-				      sign * packets[i], sign * bytes[i]);
+			ms_stats_zone(zone, ms_session_dir(key_flags, i), 0, sign * packets[i],
+				      sign * bytes[i]);
 }
 
 /* Takes out what a dead session still carries. */
-__noinline int ms_session_fold(struct ms_session *session, struct ms_flow *flow, __u32 word)
+__noinline int ms_session_fold(struct ms_session *session, __u32 zone, __u32 key_flags, __u32 word)
 {
 	__u64 packets[2], bytes[2];
 
-	if (!session || !flow)
+	if (!session)
 		return 0;
 	packets[0] = __sync_lock_test_and_set(&session->packets[0], 0);
 	packets[1] = __sync_lock_test_and_set(&session->packets[1], 0);
 	bytes[0] = __sync_lock_test_and_set(&session->bytes[0], 0);
 	bytes[1] = __sync_lock_test_and_set(&session->bytes[1], 0);
-	ms_session_credit(word & MS_SESS_SLOT_MASK, flow, packets, bytes, 1);
+	ms_session_credit(word & MS_SESS_SLOT_MASK, zone, key_flags, packets, bytes, 1);
 	return 0;
 }
 
 static __always_inline void ms_session_add(struct ms_session *session, __u32 index,
 					   const struct ms_scene *scene)
 {
+#ifdef MS_HARDENED
 	if (index) {
 		/* Keeps the two ways apart: one address computed from a chosen offset is refused
 		 * where the verifier hardens against speculation (no CAP_PERFMON). */
@@ -256,6 +249,10 @@ static __always_inline void ms_session_add(struct ms_session *session, __u32 ind
 		__sync_fetch_and_add(&session->packets[0], scene->packets);
 		__sync_fetch_and_add(&session->bytes[0], scene->bytes);
 	}
+#else
+	__sync_fetch_and_add(&session->packets[index & 1], scene->packets);
+	__sync_fetch_and_add(&session->bytes[index & 1], scene->bytes);
+#endif
 	if (MS_READ_ONCE(session->last_seen) != scene->now)
 		MS_WRITE_ONCE(session->last_seen, scene->now);
 }
@@ -266,7 +263,7 @@ static __always_inline void ms_session_count(struct ms_session *session, struct 
 {
 	ms_session_add(session, flow->index, scene);
 	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
-		ms_session_fold(session, flow, MS_READ_ONCE(session->word));
+		ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
 }
 
 /* A packet of a one-way session. */
@@ -290,11 +287,28 @@ static __always_inline int ms_session_end(struct ms_session *session, struct ms_
 	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY ||
 	    __sync_val_compare_and_swap(&session->epoch, epoch, MS_EPOCH_DEAD) != epoch)
 		return 0;
-	ms_session_fold(session, flow, MS_READ_ONCE(session->word));
+	ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
 	return 1;
 }
 
 /* ---- beginnings ---- */
+
+/* The mark of a session that one CPU revives. */
+#ifdef MS_SET_TABLE
+#define MS_SESSION_HELD MS_EPOCH_HELD
+#else
+#define MS_SESSION_HELD MS_EPOCH_BUSY
+#endif
+
+/* Is a session that was dead when it was found, and is held by us now, still the flow's own? */
+static __always_inline int ms_session_is_of(const struct ms_session *session, struct ms_flow *flow)
+{
+#ifdef MS_SET_TABLE
+	return session == ms_lines_by_number(ms_lines_locate(flow, MS_LINES_HELD, -1));
+#else
+	return 1;
+#endif
+}
 
 /*
  * Makes a dead session of the same tuple live again as `fresh`, in place: its memory may still be
@@ -304,10 +318,14 @@ static __always_inline int ms_session_end(struct ms_session *session, struct ms_
 static __always_inline int ms_session_revive(struct ms_session *dead, struct ms_flow *flow,
 					     const struct ms_session *fresh)
 {
-	if (__sync_val_compare_and_swap(&dead->epoch, MS_EPOCH_DEAD, MS_EPOCH_BUSY) !=
+	if (__sync_val_compare_and_swap(&dead->epoch, MS_EPOCH_DEAD, MS_SESSION_HELD) !=
 	    MS_EPOCH_DEAD)
 		return 0;
-	ms_session_fold(dead, flow, MS_READ_ONCE(dead->word));
+	if (!ms_session_is_of(dead, flow)) {
+		__sync_lock_test_and_set(&dead->epoch, MS_EPOCH_DEAD);
+		return 0;
+	}
+	ms_session_fold(dead, flow->zone, flow->flags, MS_READ_ONCE(dead->word));
 	MS_WRITE_ONCE(dead->word, fresh->word);
 	MS_WRITE_ONCE(dead->first_seen, fresh->first_seen);
 	MS_WRITE_ONCE(dead->last_seen, fresh->last_seen);
@@ -318,5 +336,51 @@ static __always_inline int ms_session_revive(struct ms_session *dead, struct ms_
 	__sync_lock_test_and_set(&dead->epoch, fresh->epoch);
 	return 1;
 }
+
+#ifdef MS_SET_TABLE
+/*
+ * Stores a new session, unless one of the key is there, be it dead. Two CPUs that store the same
+ * flow at once find one another: storing is a full barrier before looking round, so the later one
+ * sees the earlier, and whoever sees another ends its own. The counts come last, as a packet's
+ * would: whoever takes the line back before takes nothing of them.
+ */
+static __always_inline long ms_session_insert(struct ms_flow *flow, struct ms_session *fresh)
+{
+	struct ms_session *line;
+	int number;
+
+	if (ms_lines_locate(flow, MS_LINES_LIVE, -1) >= 0 ||
+	    ms_lines_locate(flow, MS_LINES_DEAD, -1) >= 0 ||
+	    ms_lines_locate(flow, MS_LINES_HELD, -1) >= 0)
+		return MS_LINES_EXISTS;
+	number = ms_lines_store(flow, fresh, 0);
+	if (number < 0)
+		number = ms_lines_store(flow, fresh, 1);
+	if (number < 0)
+		number = ms_lines_store(flow, fresh, 2);
+	line = ms_lines_by_number(number);
+	if (!line)
+		return MS_LINES_FULL;
+	if (ms_lines_locate(flow, MS_LINES_LIVE, number) >= 0) {
+		ms_session_end(line, flow, fresh->epoch);
+		return MS_LINES_EXISTS;
+	}
+	__sync_fetch_and_add(&line->packets[0], fresh->packets[0]);
+	__sync_fetch_and_add(&line->packets[1], fresh->packets[1]);
+	__sync_fetch_and_add(&line->bytes[0], fresh->bytes[0]);
+	__sync_fetch_and_add(&line->bytes[1], fresh->bytes[1]);
+	if (MS_READ_ONCE(line->epoch) == MS_EPOCH_DEAD)
+		ms_session_fold(line, flow->zone, flow->flags, MS_READ_ONCE(line->word));
+	return 0;
+}
+#else
+static __always_inline long ms_session_insert(struct ms_flow *flow,
+					      const struct ms_session *session)
+{
+	if (flow->family == 4)
+		return bpf_map_update_elem(&ms_sess4, &flow->key.k4, session, BPF_NOEXIST);
+	return bpf_map_update_elem(&ms_sess6, &flow->key.k6, session, BPF_NOEXIST);
+}
+#endif
 
 #endif

@@ -151,25 +151,32 @@ static void warm(const struct ms_bench *bench)
 	};
 	uint32_t repeat = repeats(bench, 1000000);
 	struct ms_bench_world *world = ms_bench_world_open(MIN_TABLE, MIN_TABLE);
+	struct ms_bench_world *hash =
+		ms_bench_world_open_on(MS_SESSION_TABLE_LRU_HASH, MIN_TABLE, MIN_TABLE);
 	struct ms_bench_baseline baseline = ms_bench_baseline_open(bench, MIN_TABLE);
 
 	put_rules(world, 10);
+	put_rules(hash, 10);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct flow_case ours = hit_case(world, rows[i].family, rows[i].proto, repeat);
+		struct flow_case hashed = hit_case(hash, rows[i].family, rows[i].proto, repeat);
 		struct flow_case noop = like(&ours, ms_bench_drive()->noop);
 		struct flow_case theirs = like(&ours, baseline.program);
 		const struct ms_bench_variant variants[] = {
 			{ "no-op", measure, &noop },
 			{ "microseg", measure, &ours },
+			{ "lru_hash", measure, &hashed },
 			{ "baseline", measure, &theirs },
 		};
 
 		establish(world, rows[i].family, rows[i].proto);
+		establish(hash, rows[i].family, rows[i].proto);
 		/* The baseline has no IPv6: it lets it pass unread. */
 		ms_bench_compare(bench, "warm", rows[i].row, variants,
-				 baseline.program >= 0 && rows[i].family == 4 ? 3 : 2);
+				 baseline.program >= 0 && rows[i].family == 4 ? 4 : 3);
 	}
 	ms_bench_baseline_close(&baseline);
+	ms_bench_world_close(hash);
 	ms_bench_world_close(world);
 }
 
@@ -279,33 +286,41 @@ static void stream(const struct ms_bench *bench, uint32_t flows, int family)
 	uint32_t table = 2 * flows > MIN_TABLE ? 2 * flows : MIN_TABLE;
 	uint32_t repeat = repeats(bench, 400000);
 	struct ms_bench_world *world = ms_bench_world_open(table, MIN_TABLE);
+	struct ms_bench_world *hash =
+		ms_bench_world_open_on(MS_SESSION_TABLE_LRU_HASH, table, MIN_TABLE);
 	struct ms_bench_baseline baseline = ms_bench_baseline_open(bench, table);
 	struct flow_case ours = hit_case(world, family, IPPROTO_UDP, repeat);
+	struct flow_case hashed = hit_case(hash, family, IPPROTO_UDP, repeat);
 	struct flow_case noop = like(&ours, ms_bench_drive()->noop);
 	struct flow_case theirs = like(&ours, baseline.program);
 	const struct ms_bench_variant variants[] = {
 		{ "no-op", measure, &noop },
 		{ "microseg", measure, &ours },
+		{ "lru_hash", measure, &hashed },
 		{ "baseline", measure, &theirs },
 	};
 	int compared = baseline.program >= 0 && family == 4;
 	char row[64];
 
 	put_rules(world, 10);
+	put_rules(hash, 10);
 	establish_stream(world, family, flows);
+	establish_stream(hash, family, flows);
 	if (compared)
 		ms_bench_sequence(baseline.program, family, 0, 0, flows);
-	ours.mask = noop.mask = theirs.mask = flows - 1;
+	ours.mask = hashed.mask = noop.mask = theirs.mask = flows - 1;
 	if (flows == 1) {
 		/* The driver's way also for one flow, so that the rows compare. */
-		ours.mask = noop.mask = theirs.mask = 1;
+		ours.mask = hashed.mask = noop.mask = theirs.mask = 1;
 		establish_stream(world, family, 2);
+		establish_stream(hash, family, 2);
 		if (compared)
 			ms_bench_sequence(baseline.program, family, 0, 0, 2);
 	}
 	snprintf(row, sizeof(row), "IPv%d, %u", family, flows);
-	ms_bench_compare(bench, "stream", row, variants, compared ? 3 : 2);
+	ms_bench_compare(bench, "stream", row, variants, compared ? 4 : 3);
 	ms_bench_baseline_close(&baseline);
+	ms_bench_world_close(hash);
 	ms_bench_world_close(world);
 }
 

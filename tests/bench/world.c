@@ -32,6 +32,12 @@ void ms_bench_world_enter(void)
 
 struct ms_bench_world *ms_bench_world_open(uint32_t sessions, uint32_t half_open)
 {
+	return ms_bench_world_open_on(MS_SESSION_TABLE_SET, sessions, half_open);
+}
+
+struct ms_bench_world *ms_bench_world_open_on(enum ms_session_table table, uint32_t sessions,
+					      uint32_t half_open)
+{
 	static unsigned int worlds;
 	struct ms_bench_world *world = calloc(1, sizeof(*world));
 	const struct ms_iface device = {
@@ -40,7 +46,11 @@ struct ms_bench_world *ms_bench_world_open(uint32_t sessions, uint32_t half_open
 		.group = { GROUP, GROUP },
 		.side = 3,
 	};
-	struct ms_dataplane_config config = { .sessions = sessions, .half_open = half_open };
+	struct ms_dataplane_config config = {
+		.sessions = sessions,
+		.half_open = half_open,
+		.session_table = table,
+	};
 	struct ms_error error = MS_ERROR_INIT;
 	uint64_t timeouts[MS_TIMEOUT__COUNT];
 	bool taken_over;

@@ -2,18 +2,23 @@
 #include "tests/bpf/rig.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "bpf/lib/rules.h"
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
+#include "microseg_hardened_test.skel.h"
+#include "microseg_set_test.skel.h"
+#include "microseg_test.skel.h"
 #include "tests/bpf/private_bpffs.h"
 #include "tests/bpf/rig_private.h"
 #include "tests/harness/ms_check.h"
@@ -31,12 +36,23 @@ struct ms_rig ms_rig;
 
 /* ---- maps ---- */
 
-int ms_rig_fd(const struct bpf_map *map)
+int ms_rig_fd(const char *map)
 {
-	return bpf_map__fd(map);
+	int fd = bpf_object__find_map_fd_by_name(ms_rig.object, map);
+
+	ck_assert_msg(fd >= 0, "no map %s", map);
+	return fd;
 }
 
-void ms_rig_put(const struct bpf_map *map, const void *key, const void *value)
+int ms_rig_program_fd(const char *name)
+{
+	const struct bpf_program *program = bpf_object__find_program_by_name(ms_rig.object, name);
+
+	ck_assert_msg(program, "no program %s", name);
+	return bpf_program__fd(program);
+}
+
+void ms_rig_put(const char *map, const void *key, const void *value)
 {
 	ck_assert_int_eq(bpf_map_update_elem(ms_rig_fd(map), key, value, BPF_ANY), 0);
 }
@@ -46,9 +62,7 @@ static struct ms_control read_control(void)
 	struct ms_control control;
 	uint32_t zero = 0;
 
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_control), &zero, &control),
-		0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_control"), &zero, &control), 0);
 	return control;
 }
 
@@ -56,7 +70,7 @@ static void write_control(const struct ms_control *control)
 {
 	uint32_t zero = 0;
 
-	ms_rig_put(ms_rig.skeleton->maps.ms_control, &zero, control);
+	ms_rig_put("ms_control", &zero, control);
 }
 
 static int on_event(void *user, void *data, size_t size)
@@ -84,6 +98,78 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	return vfprintf(stderr, format, args);
 }
 
+/* Which of the shipped shapes of the datapath: the environment says, so that every test runs on
+ * each of them. */
+static void open_object(void)
+{
+	static const struct {
+		const char *map;
+		uint32_t entries;
+	} tables[] = {
+		{ "ms_sess4", MS_RIG_SESSIONS },
+		{ "ms_sess6", MS_RIG_SESSIONS },
+		{ "ms_half4", MS_RIG_SESSIONS },
+		{ "ms_half6", MS_RIG_SESSIONS },
+		{ "ms_lines4", MS_SET_COUNT(MS_RIG_SESSIONS) },
+		{ "ms_lines6", MS_SET_COUNT(MS_RIG_SESSIONS) },
+	};
+	const char *shape = getenv("MS_RIG_SHAPE");
+	struct bpf_map *map;
+	const void *bytes;
+	size_t size;
+
+	if (shape && strcmp(shape, "hardened") == 0) {
+		bytes = microseg_hardened_test_bpf__elf_bytes(&size);
+	} else if (shape && strcmp(shape, "set") == 0) {
+		bytes = microseg_set_test_bpf__elf_bytes(&size);
+	} else {
+		ck_assert_msg(!shape, "no shape is called %s", shape);
+		bytes = microseg_test_bpf__elf_bytes(&size);
+	}
+	ms_rig.object = bpf_object__open_mem(bytes, size, NULL);
+	ck_assert_ptr_nonnull(ms_rig.object);
+	for (size_t i = 0; i < ms_array_size(tables); i++) {
+		map = bpf_object__find_map_by_name(ms_rig.object, tables[i].map);
+		if (map)
+			bpf_map__set_max_entries(map, tables[i].entries);
+	}
+	ck_assert_int_eq(bpf_object__load(ms_rig.object), 0);
+	if (bpf_object__find_map_by_name(ms_rig.object, "ms_lines4"))
+		ck_assert_int_eq(ms_dataplane_lines_open(ms_rig_fd("ms_lines4"),
+							 ms_rig_fd("ms_lines6"),
+							 ms_rig_fd("ms_over"), 1, &ms_rig.lines),
+				 0);
+	bpf_object__for_each_map(map, ms_rig.object)
+	{
+		if (!bpf_map__is_internal(map) || !strstr(bpf_map__name(map), ".bss"))
+			continue;
+		ms_rig.variables = mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE,
+					MAP_SHARED, bpf_map__fd(map), 0);
+	}
+	ck_assert(ms_rig.variables && ms_rig.variables != MAP_FAILED);
+	ms_rig.clock = ms_rig_variable("ms_clock_injected");
+}
+
+volatile uint32_t *ms_rig_variable(const char *name)
+{
+	const struct btf *btf = bpf_object__btf(ms_rig.object);
+	int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
+	const struct btf_var_secinfo *places;
+	const struct btf_type *section;
+
+	ck_assert_int_gt(id, 0);
+	section = btf__type_by_id(btf, (uint32_t)id);
+	places = btf_var_secinfos(section);
+	for (unsigned int i = 0; i < btf_vlen(section); i++) {
+		const struct btf_type *variable = btf__type_by_id(btf, places[i].type);
+
+		if (strcmp(btf__name_by_offset(btf, variable->name_off), name) == 0)
+			return (uint32_t *)(ms_rig.variables + places[i].offset);
+	}
+	ck_abort_msg("no variable %s", name);
+	return NULL;
+}
+
 void ms_rig_setup(void)
 {
 	struct ms_control control = {
@@ -99,27 +185,21 @@ void ms_rig_setup(void)
 			[MS_TIMEOUT_OTHER] = 60 * MS_RIG_TICKS_PER_SECOND,
 		},
 	};
-	struct microseg_test_bpf *skeleton;
 	uint32_t slow = MS_PROG_SLOW;
 	int program;
 
 	ms_private_bpffs_setup();
 	libbpf_set_print(silent);
-	skeleton = microseg_test_bpf__open();
-	ck_assert_ptr_nonnull(skeleton);
-	bpf_map__set_max_entries(skeleton->maps.ms_sess4, MS_RIG_SESSIONS);
-	bpf_map__set_max_entries(skeleton->maps.ms_sess6, MS_RIG_SESSIONS);
-	bpf_map__set_max_entries(skeleton->maps.ms_half4, MS_RIG_SESSIONS);
-	bpf_map__set_max_entries(skeleton->maps.ms_half6, MS_RIG_SESSIONS);
-	ck_assert_int_eq(microseg_test_bpf__load(skeleton), 0);
-	ms_rig.skeleton = skeleton;
+	open_object();
 	ms_rig.cpus = (unsigned int)libbpf_num_possible_cpus();
 	ms_rig.n_authors = 1;
-	ms_rig.events = ring_buffer__new(ms_rig_fd(skeleton->maps.ms_events), on_event, NULL, NULL);
+	ms_rig.events = ring_buffer__new(ms_rig_fd("ms_events"), on_event, NULL, NULL);
 	ck_assert_ptr_nonnull(ms_rig.events);
-	program = bpf_program__fd(skeleton->progs.ms_slow);
-	ms_rig_put(skeleton->maps.ms_progs, &slow, &program);
-	skeleton->bss->ms_clock_injected = 1000;
+	program = ms_rig_program_fd("ms_slow");
+	ms_rig_put("ms_progs", &slow, &program);
+	*ms_rig.clock = 1000;
+	control.session_sets = ms_rig.lines.sets;
+	control.session_seed = ms_rig.lines.seed;
 	write_control(&control);
 }
 
@@ -158,9 +238,8 @@ static uint32_t set_of(void *user, const char *name)
 static void load_rows(const char *map, uint32_t first, size_t row_size, uint32_t count,
 		      const void *rows)
 {
-	int fd = bpf_object__find_map_fd_by_name(ms_rig.skeleton->obj, map);
+	int fd = ms_rig_fd(map);
 
-	ck_assert_msg(fd >= 0, "no map %s", map);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t key = first + i;
 
@@ -181,12 +260,12 @@ static int put_entry(void *user, const struct ms_member *member)
 		struct ms_set_key4 key = { .prefixlen = 32 + cidr->len, .set = set };
 
 		memcpy(&key.addr, cidr->addr.bytes, sizeof(key.addr));
-		ms_rig_put(ms_rig.skeleton->maps.ms_set4, &key, &entry);
+		ms_rig_put("ms_set4", &key, &entry);
 	} else {
 		struct ms_set_key6 key = { .prefixlen = 32 + cidr->len, .set = set };
 
 		memcpy(key.addr, cidr->addr.bytes, sizeof(key.addr));
-		ms_rig_put(ms_rig.skeleton->maps.ms_set6, &key, &entry);
+		ms_rig_put("ms_set6", &key, &entry);
 	}
 	return 0;
 }
@@ -216,7 +295,7 @@ static void put_line(void)
 	uint16_t group = ms_rig.group[0] ? group_of(NULL, ms_rig.group) : 0;
 
 	ms_rig.line.group[0] = ms_rig.line.group[1] = group;
-	ms_rig_put(ms_rig.skeleton->maps.ms_ifaces, &ifindex, &ms_rig.line);
+	ms_rig_put("ms_ifaces", &ifindex, &ms_rig.line);
 }
 
 void ms_rig_policy(const char *yaml)
@@ -283,10 +362,9 @@ void ms_rig_set_group_panic(const char *group, enum ms_panic panic)
 	uint32_t key = read_control().half * MS_GROUPS_MAX + group_of(NULL, group);
 	struct ms_group line;
 
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_groups), &key, &line), 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_groups"), &key, &line), 0);
 	line.panic = panic;
-	ms_rig_put(ms_rig.skeleton->maps.ms_groups, &key, &line);
+	ms_rig_put("ms_groups", &key, &line);
 	ms_rig_bump_epoch();
 }
 
@@ -308,32 +386,31 @@ void ms_rig_remove_iface(void)
 	const struct ms_iface none = { 0 };
 	uint32_t ifindex = MS_RIG_IFINDEX;
 
-	ms_rig_put(ms_rig.skeleton->maps.ms_ifaces, &ifindex, &none);
+	ms_rig_put("ms_ifaces", &ifindex, &none);
 }
 
 uint32_t ms_rig_now(void)
 {
-	return ms_rig.skeleton->bss->ms_clock_injected;
+	return *ms_rig.clock;
 }
 
 void ms_rig_advance(uint32_t ticks)
 {
-	ms_rig.skeleton->bss->ms_clock_injected += ticks;
+	*ms_rig.clock += ticks;
 }
 
 void ms_rig_remove_slow(void)
 {
 	uint32_t slow = MS_PROG_SLOW;
 
-	ck_assert_int_eq(bpf_map_delete_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_progs), &slow), 0);
+	ck_assert_int_eq(bpf_map_delete_elem(ms_rig_fd("ms_progs"), &slow), 0);
 }
 
 /* ---- packets ---- */
 
 int ms_rig_program(enum ms_rig_hook hook)
 {
-	return bpf_program__fd(hook == MS_RIG_INGRESS ? ms_rig.skeleton->progs.ms_ingress
-						      : ms_rig.skeleton->progs.ms_egress);
+	return ms_rig_program_fd(hook == MS_RIG_INGRESS ? "ms_ingress" : "ms_egress");
 }
 
 static int run(int program, const struct ms_pkt *pkt, uint32_t segments, uint32_t wire_len)
@@ -439,10 +516,9 @@ const char *ms_rig_trace(enum ms_rig_hook hook, const struct ms_pkt *pkt, bool *
 	};
 	uint32_t zero = 0;
 
-	ms_rig_put(ms_rig.skeleton->maps.ms_trace_io, &zero, &io);
-	run(bpf_program__fd(ms_rig.skeleton->progs.ms_trace), pkt, 0, 0);
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_trace_io), &zero, &io), 0);
+	ms_rig_put("ms_trace_io", &zero, &io);
+	run(ms_rig_program_fd("ms_trace"), pkt, 0, 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_trace_io"), &zero, &io), 0);
 	ck_assert_uint_eq(io.generation, ms_rig.generation);
 	if (ret_session)
 		*ret_session = io.session;
@@ -453,7 +529,7 @@ const char *ms_rig_trace(enum ms_rig_hook hook, const struct ms_pkt *pkt, bool *
 
 uint32_t ms_rig_verified_insns(const char *program)
 {
-	struct bpf_program *found = bpf_object__find_program_by_name(ms_rig.skeleton->obj, program);
+	struct bpf_program *found = bpf_object__find_program_by_name(ms_rig.object, program);
 	struct bpf_prog_info info = { 0 };
 	uint32_t length = sizeof(info);
 

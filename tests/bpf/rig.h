@@ -86,6 +86,8 @@ struct ms_rig_session {
 };
 size_t ms_rig_sessions(struct ms_rig_session *ret_sessions, size_t max);
 size_t ms_rig_dead_sessions(void);
+/* Places for two-way sessions of a family. Of lines the last ones may not be filled. */
+size_t ms_rig_places(bool *ret_are_lines);
 /* Runs the reaper over these: both steps, with no grace. Returns how many were deleted. */
 size_t ms_rig_reap(const struct ms_rig_session *sessions, size_t count, bool force);
 /* One step only; the results are in the order of the sessions. */

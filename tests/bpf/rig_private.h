@@ -5,9 +5,9 @@
 
 #include <bpf/libbpf.h>
 
+#include "bpf/dataplane_private.h"
 #include "core/membership.h"
 #include "core/policy/model.h"
-#include "microseg_test.skel.h"
 #include "tests/bpf/rig.h"
 
 #define MS_RIG_AUTHORS_MAX 128
@@ -15,7 +15,10 @@
 #define MS_RIG_SESSIONS 1024
 
 struct ms_rig {
-	struct microseg_test_bpf *skeleton;
+	struct bpf_object *object;
+	char *variables; /* mapped */
+	volatile uint32_t *clock;
+	struct ms_dataplane_lines lines; /* of the shape `set`, else no sets */
 	struct ring_buffer *events;
 	struct ms_event event;
 	bool has_event;
@@ -33,8 +36,12 @@ struct ms_rig {
 
 extern struct ms_rig ms_rig;
 
-int ms_rig_fd(const struct bpf_map *map);
-void ms_rig_put(const struct bpf_map *map, const void *key, const void *value);
+/* Of a map by name. */
+int ms_rig_fd(const char *map);
+void ms_rig_put(const char *map, const void *key, const void *value);
+int ms_rig_program_fd(const char *name);
+/* One of the programs' variables. */
+volatile uint32_t *ms_rig_variable(const char *name);
 
 /* Everything counted for each author, live two-way sessions included. */
 void ms_rig_take_totals(struct ms_slot_count *ret_totals, int *ret_half, int *ret_sess);

@@ -11,7 +11,7 @@
 
 /* ---- sessions ---- */
 
-static size_t walk(const struct bpf_map *map, int family, bool is_half, bool dead,
+static size_t walk(const char *map, int family, bool is_half, bool dead,
 		   struct ms_rig_session *sessions, size_t max, size_t count)
 {
 	struct ms_rig_session session = { .family = family, .is_half = is_half };
@@ -33,20 +33,55 @@ static size_t walk(const struct bpf_map *map, int family, bool is_half, bool dea
 	return count;
 }
 
+/* The same over lines. */
+static size_t walk_lines(bool wide, bool dead, struct ms_rig_session *sessions, size_t max,
+			 size_t count)
+{
+	for (uint32_t i = 0; i < ms_rig.lines.sets * MS_SET_WAYS; i++) {
+		struct ms_rig_session session = { .is_half = false };
+		struct ms_session_raw raw;
+
+		if (!ms_dataplane_lines_read(&ms_rig.lines, wide, i, &raw) ||
+		    (dead ? raw.value.epoch != MS_EPOCH_DEAD : !ms_session_is_live(&raw.value)))
+			continue;
+		session.family = raw.family;
+		session.value = raw.value;
+		memcpy(&session.key, &raw.key, sizeof(session.key));
+		if (sessions && count < max)
+			sessions[count] = session;
+		count++;
+	}
+	return count;
+}
+
+static size_t walk_two_way(bool dead, struct ms_rig_session *sessions, size_t max, size_t count)
+{
+	if (ms_rig.lines.sets) {
+		count = walk_lines(false, dead, sessions, max, count);
+		return walk_lines(true, dead, sessions, max, count);
+	}
+	count = walk("ms_sess4", 4, false, dead, sessions, max, count);
+	return walk("ms_sess6", 6, false, dead, sessions, max, count);
+}
+
 size_t ms_rig_sessions(struct ms_rig_session *ret_sessions, size_t max)
 {
 	size_t count = 0;
 
-	count = walk(ms_rig.skeleton->maps.ms_half4, 4, true, false, ret_sessions, max, count);
-	count = walk(ms_rig.skeleton->maps.ms_half6, 6, true, false, ret_sessions, max, count);
-	count = walk(ms_rig.skeleton->maps.ms_sess4, 4, false, false, ret_sessions, max, count);
-	return walk(ms_rig.skeleton->maps.ms_sess6, 6, false, false, ret_sessions, max, count);
+	count = walk("ms_half4", 4, true, false, ret_sessions, max, count);
+	count = walk("ms_half6", 6, true, false, ret_sessions, max, count);
+	return walk_two_way(false, ret_sessions, max, count);
 }
 
 size_t ms_rig_dead_sessions(void)
 {
-	return walk(ms_rig.skeleton->maps.ms_sess6, 6, false, true, NULL, 0,
-		    walk(ms_rig.skeleton->maps.ms_sess4, 4, false, true, NULL, 0, 0));
+	return walk_two_way(true, NULL, 0, 0);
+}
+
+size_t ms_rig_places(bool *ret_are_lines)
+{
+	*ret_are_lines = ms_rig.lines.sets > 0;
+	return *ret_are_lines ? (size_t)ms_rig.lines.sets * MS_SET_WAYS : MS_RIG_SESSIONS;
 }
 
 static void run_reaper(struct ms_reap_io *io)
@@ -55,11 +90,9 @@ static void run_reaper(struct ms_reap_io *io)
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame));
 	uint32_t zero = 0;
 
-	ms_rig_put(ms_rig.skeleton->maps.ms_reap_io, &zero, io);
-	ck_assert_int_eq(
-		bpf_prog_test_run_opts(bpf_program__fd(ms_rig.skeleton->progs.ms_reap), &opts), 0);
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_reap_io), &zero, io), 0);
+	ms_rig_put("ms_reap_io", &zero, io);
+	ck_assert_int_eq(bpf_prog_test_run_opts(ms_rig_program_fd("ms_reap"), &opts), 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_reap_io"), &zero, io), 0);
 }
 
 void ms_rig_reap_step(const struct ms_rig_session *sessions, size_t count, bool force, int step,
@@ -103,8 +136,7 @@ static struct ms_slot_count slot_count(uint32_t slot)
 	struct ms_slot_count *values = calloc(ms_rig.cpus, sizeof(*values)), sum = { 0 };
 
 	ck_assert_ptr_nonnull(values);
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_slotcnt), &slot, values), 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_slotcnt"), &slot, values), 0);
 	for (unsigned int i = 0; i < ms_rig.cpus; i++) {
 		sum.packets += values[i].packets;
 		sum.bytes += values[i].bytes;
@@ -164,8 +196,7 @@ uint64_t ms_rig_hits(const char *author)
 	uint32_t slot = author_slot(author);
 	struct ms_slot_meta meta;
 
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_slotmeta), &slot, &meta), 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_slotmeta"), &slot, &meta), 0);
 	return meta.hits;
 }
 
@@ -177,8 +208,7 @@ uint64_t ms_rig_zone_packets(uint16_t zone, enum ms_dir dir, bool dropped)
 	uint32_t key = zone;
 	uint64_t sum;
 
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_zonecnt), &key, &value), 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_zonecnt"), &key, &value), 0);
 	sum = value.packets[dir][dropped];
 	for (size_t i = 0; i < count && !dropped; i++) {
 		const struct ms_key4 *k4 = (const struct ms_key4 *)&sessions[i].key;
@@ -201,8 +231,7 @@ void ms_rig_take_stats(struct ms_stats *ret_stats)
 	uint32_t zero = 0;
 
 	ck_assert_ptr_nonnull(values);
-	ck_assert_int_eq(
-		bpf_map_lookup_elem(ms_rig_fd(ms_rig.skeleton->maps.ms_stats), &zero, values), 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_stats"), &zero, values), 0);
 	memset(ret_stats, 0, sizeof(*ret_stats));
 	for (unsigned int i = 0; i < ms_rig.cpus; i++)
 		for (size_t j = 0; j < sizeof(*ret_stats) / sizeof(*sum); j++)

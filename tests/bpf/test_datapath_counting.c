@@ -106,21 +106,27 @@ START_TEST(a_full_table_turns_nobody_away)
 {
 	static struct ms_rig_session sessions[4096];
 	struct ms_pkt ack;
+	bool are_lines;
+	size_t places = ms_rig_places(&are_lines), flows = places + places / 4, count;
 
-	for (unsigned int i = 0; i < 1400; i++)
+	for (unsigned int i = 0; i < flows; i++)
 		establish(i);
-	ck_assert_uint_eq(two_way_sessions(sessions, 4096), 1024);
+	count = two_way_sessions(sessions, 4096);
+	if (are_lines)
+		ck_assert_uint_ge(count, places - places / 20);
+	else
+		ck_assert_uint_eq(count, places);
 	ck_assert_uint_gt(ms_rig_stat(MS_STAT_INSERT_FAILED), 0);
 	/* Those that found no place go on as one-way entries, in both directions. */
-	ack = back(1399, MS_PKT_ACK);
+	ack = back((unsigned int)flows - 1, MS_PKT_ACK);
 	ms_rig_expect(MS_RIG_EGRESS, &ack, "allow session web");
-	ck_assert_uint_eq(ms_rig_total("web"), 1400 * 3 + 1);
+	ck_assert_uint_eq(ms_rig_total("web"), flows * 3 + 1);
 	/* And take their place when there is one. */
-	ck_assert_uint_eq(ms_rig_reap(sessions, 10, true), 10);
+	ck_assert_uint_eq(ms_rig_reap(sessions, count, true), count);
 	ms_rig_advance(1);
 	ms_rig_expect(MS_RIG_EGRESS, &ack, "allow session web");
-	ck_assert_uint_eq(two_way_sessions(sessions, 4096), 1015);
-	ck_assert_uint_eq(ms_rig_total("web"), 1400 * 3 + 2);
+	ck_assert_uint_eq(two_way_sessions(sessions, 4096), 1);
+	ck_assert_uint_eq(ms_rig_total("web"), flows * 3 + 2);
 }
 END_TEST
 

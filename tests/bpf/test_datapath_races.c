@@ -33,20 +33,20 @@ static void *run(void *user)
 static bool is_held(void *user)
 {
 	(void)user;
-	return ms_rig.skeleton->bss->ms_race_stage == MS_RACE_HELD;
+	return *ms_rig_variable("ms_race_stage") == MS_RACE_HELD;
 }
 
 static void hold(struct runner *runner, uint32_t place)
 {
-	ms_rig.skeleton->bss->ms_race_place = place;
-	ms_rig.skeleton->bss->ms_race_stage = MS_RACE_ARMED;
+	*ms_rig_variable("ms_race_place") = place;
+	*ms_rig_variable("ms_race_stage") = MS_RACE_ARMED;
 	ck_assert_int_eq(pthread_create(&runner->thread, NULL, run, runner), 0);
 	ck_assert_msg(ms_netns_wait(is_held, NULL, PATIENCE_SECONDS), "the packet never came");
 }
 
 static void let_go(struct runner *runner)
 {
-	ms_rig.skeleton->bss->ms_race_stage = MS_RACE_GO;
+	*ms_rig_variable("ms_race_stage") = MS_RACE_GO;
 	pthread_join(runner->thread, NULL);
 }
 

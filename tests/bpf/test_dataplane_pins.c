@@ -193,16 +193,19 @@ END_TEST
 START_TEST(without_perfmon_it_loads_hardened_or_says_why_not)
 {
 	struct ms_dataplane *dp = open_as(&config, MS_LAYOUT_VERSION, false);
+	struct ms_dataplane_config wishes = config;
 
 	ck_assert(!ms_dataplane_is_hardened(dp));
 	ms_dataplane_close(dp);
+	wishes.session_table = MS_SESSION_TABLE_SET;
 	ms_private_bpffs_drop_perfmon();
 	if (!ms_private_bpffs_loads_hardened()) {
 		refuse(-EACCES, "CAP_PERFMON is missing");
 		return;
 	}
-	dp = open_as(&config, MS_LAYOUT_VERSION, true);
+	dp = open_as(&wishes, MS_LAYOUT_VERSION, true);
 	ck_assert(ms_dataplane_is_hardened(dp));
+	ck_assert_int_eq(ms_dataplane_session_table(dp), MS_SESSION_TABLE_LRU_HASH);
 	ms_dataplane_close(dp);
 }
 END_TEST
@@ -214,26 +217,58 @@ static void put_session(struct ms_dataplane *dp, const char *map, uint16_t port,
 		.epoch = 1, .packets = { packets }, .word = 7, .first_seen = 9
 	};
 
+	struct ms_session_raw raw = { .family = 4, .key.k4 = key, .value = value };
+
+	if (strcmp(map, "ms_sess4") == 0 && dp->session_table == MS_SESSION_TABLE_SET) {
+		ms_dataplane_lines_put(&dp->lines, &raw);
+		return;
+	}
 	ck_assert_int_eq(bpf_map_update_elem(ms_dataplane_map(dp, map), &key, &value, BPF_ANY), 0);
+}
+
+struct wanted {
+	struct ms_key4 key;
+	uint64_t packets;
+};
+
+static bool look_for(void *user, const struct ms_session_raw *session)
+{
+	struct wanted *wanted = user;
+
+	if (!session->half_open && memcmp(&session->key.k4, &wanted->key, sizeof(wanted->key)) == 0)
+		wanted->packets = session->value.packets[0];
+	return true;
 }
 
 static uint64_t session_packets(struct ms_dataplane *dp, const char *map, uint16_t port)
 {
 	struct ms_key4 key = { .lo = 1, .hi = 2, .lo_port = port, .zone = 3, .proto = 6 };
+	struct wanted wanted = { .key = key };
 	struct ms_session value = { 0 };
 
+	if (strcmp(map, "ms_sess4") == 0) {
+		ck_assert_int_eq(ms_dataplane_session_foreach(dp, look_for, &wanted), 0);
+		return wanted.packets;
+	}
 	bpf_map_lookup_elem(ms_dataplane_map(dp, map), &key, &value);
 	return value.packets[0];
 }
 
+#define HASH MS_SESSION_TABLE_LRU_HASH
+#define SET MS_SESSION_TABLE_SET
+
 static const struct {
 	unsigned int layout;
 	uint32_t sessions, half_open;
+	enum ms_session_table from, to;
 	const char *moving, *settled;
 } moves[] = {
-	{ 2, 1024, 512, "new-v2-1024-512 v1-1024-512 ", "v2-1024-512 " },
-	{ 1, 4096, 512, "new-v1-4096-512 v1-1024-512 ", "v1-4096-512 " },
-	{ 1, 1024, 2048, "new-v1-1024-2048 v1-1024-512 ", "v1-1024-2048 " },
+	{ 2, 1024, 512, HASH, HASH, "new-v2-1024-512 v1-1024-512 ", "v2-1024-512 " },
+	{ 1, 4096, 512, HASH, HASH, "new-v1-4096-512 v1-1024-512 ", "v1-4096-512 " },
+	{ 1, 1024, 2048, HASH, HASH, "new-v1-1024-2048 v1-1024-512 ", "v1-1024-2048 " },
+	{ 1, 1024, 512, HASH, SET, "new-v1-1024-512-set v1-1024-512 ", "v1-1024-512-set " },
+	{ 1, 1024, 512, SET, HASH, "new-v1-1024-512 v1-1024-512-set ", "v1-1024-512 " },
+	{ 1, 4096, 512, SET, SET, "new-v1-4096-512-set v1-1024-512-set ", "v1-4096-512-set " },
 };
 
 START_TEST(another_layout_or_size_takes_the_sessions_along)
@@ -241,9 +276,13 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 	struct ms_dataplane_config other = config;
 	struct ms_iface line = { .ifindex = 9, .zone = 3 }, far = { .ifindex = 100000, .zone = 4 };
 	struct ms_slot_name name = { .rule = "web/http", .origin = "a.yaml:3", .source = "file" };
-	struct ms_dataplane *old = open_as(&config, 1, false), *dp;
+	struct ms_dataplane_config first = config;
+	struct ms_dataplane *old, *dp;
 	uint32_t epoch;
 
+	first.session_table = moves[_i].from;
+	old = open_as(&first, 1, false);
+	other.session_table = moves[_i].to;
 	other.sessions = moves[_i].sessions;
 	other.half_open = moves[_i].half_open;
 	ms_dataplane_publish(old, 1, 41);

@@ -37,7 +37,7 @@ put() {
 }
 
 pack() {
-  local test file tests number=100
+  local test file environment tests number=100
   mkdir -p "$work/root"/{bin,sbin,dev,proc,sys,tmp,tests,etc}
   cp /bin/busybox "$work/root/bin/busybox"
   ln -s busybox "$work/root/bin/sh"
@@ -47,13 +47,18 @@ pack() {
   # Label guest first: it wants to see the kernel before anything of ours ran.
   mapfile -t tests < <(for label in guest bpf; do
     ctest --test-dir "$build" -L "^$label\$" -LE '^host_only$' -R "$only" --show-only=json-v1 |
-      jq -r '.tests[].command[0]'
+      jq -r '.tests[] | .command[0] + " " +
+        ([.properties[] | select(.name == "ENVIRONMENT") | .value[]] | join(" "))'
   done)
   [ ${#tests[@]} -gt 0 ] || fail "there is no test to run"
   for test in "${tests[@]}"; do
-    put "$test"
+    read -r file environment <<<"$test"
+    put "$file"
     number=$((number + 1))
-    ln -s "$test" "$work/root/tests/$number-$(basename "$test")"
+    # Some are the same program in another environment.
+    printf '#!/bin/sh\n%s exec %s "$@"\n' "$environment" "$file" \
+      >"$work/root/tests/$number-$(basename "$file")${environment:+-$environment}"
+    chmod 755 "$work/root/tests/$number-"*
   done
   modprobe -d "$kernel" -S "$version" -a --show-depends "${modules[@]}" |
     awk '$1 == "insmod" {print $2}' | sort -u | while read -r file; do

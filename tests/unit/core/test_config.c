@@ -48,7 +48,8 @@ START_TEST(every_key_is_read)
 	ck_assert_int_eq(ms_config_init(&config), 0);
 	r = read_config(
 		"policy: /srv/policy\n"
-		"limits: { sessions: 4096, half_open: auto, rules: 500, events: 20 }\n"
+		"limits: { sessions: 4096, half_open: auto, session_table: set, rules: 500, "
+		"events: 20 }\n"
 		"timeouts: { tcp_syn: 1s, tcp_established: 2h, tcp_fin: 3s, udp_oneway: 4s, "
 		"udp_twoway: 5m, icmp: 6s, other: 7s }\n"
 		"adopt_grace: 0s\n"
@@ -59,6 +60,7 @@ START_TEST(every_key_is_read)
 	ck_assert_str_eq(config.policy, "/srv/policy");
 	ck_assert_uint_eq(config.sessions, 4096);
 	ck_assert_uint_eq(config.half_open, 0);
+	ck_assert_int_eq(config.session_table, MS_SESSION_TABLE_SET);
 	ck_assert_uint_eq(config.rules_max, 500);
 	ck_assert_uint_eq(config.events_max, 20);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_SYN], SECOND_NS);
@@ -107,6 +109,7 @@ static const struct {
 	{ "policy: 5\n", "5", 1, 9 },
 	{ "limits: { session: 5 }\n", "session", 1, 11 },
 	{ "limits: { sessions: 5 }\n", "5", 1, 21 },
+	{ "limits: { session_table: hash }\n", "hash", 1, 26 },
 	{ "limits: { sessions: \"4096\" }\n", "4096", 1, 21 },
 	{ "limits: { rules: 0 }\n", "0", 1, 18 },
 	{ "limits: { rules: 100001 }\n", "100001", 1, 18 },

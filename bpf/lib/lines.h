@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of two-way sessions of the engine `set`: sets of eight lines, one element of an array
+ * each, so that a set is found by one look-up and user space sees all of them by mmap. A session
+ * lies in the first set of its key, or, once that has been full, in one of two others.
+ *
+ * A line is
+ *	free   epoch DEAD and no key: taken by a swap of the epoch for HELD
+ *	held   one CPU fills, revives or frees it
+ *	live   any other epoch, BUSY (judged again) among them: the session's words change as
+ *session.h says, the key does not dead   epoch DEAD and a key: waits for the reaper, or for its own
+ *flow to come back Only the reaper makes a dead line free, and a grace period after it died. So
+ *whoever has seen a line live may use it as that flow's to the end of its program, whatever becomes
+ *of it meanwhile. Who has seen it dead may not: it looks at the key again when the line is in its
+ *hands.
+ *
+ * Loads are taken to be in order (the epoch before the key), which holds on x86; elsewhere this
+ * engine is not used (docs/adr/0023).
+ */
+#ifndef MS_BPF_LIB_LINES_H
+#define MS_BPF_LIB_LINES_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/lib/access.h"
+#include "bpf/lib/flow_key.h"
+#include "bpf/lib/layout.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/scene.h"
+
+/* Errors, as a full hash and one that has the key say it. */
+#define MS_LINES_FULL (-7)
+#define MS_LINES_EXISTS (-17)
+
+enum ms_lines_state { MS_LINES_LIVE, MS_LINES_DEAD, MS_LINES_HELD };
+
+/* A line's number: global functions return no pointers. */
+#define MS_LINES_NUMBER_WIDE (1 << 30)
+
+static __always_inline int ms_lines_has_over(__u32 bit)
+{
+	__u32 index = bit / 64;
+	const __u64 *word = bpf_map_lookup_elem(&ms_over, &index);
+
+	return word && (MS_READ_ONCE(*word) >> (bit % 64) & 1);
+}
+
+static __always_inline void ms_lines_set_over(__u32 bit)
+{
+	__u32 index = bit / 64;
+	__u64 *word = bpf_map_lookup_elem(&ms_over, &index);
+
+	if (word)
+		__sync_fetch_and_or(word, 1ull << (bit % 64));
+}
+
+static __always_inline void *ms_lines_set(__u32 set, const int wide)
+{
+	return wide ? (void *)bpf_map_lookup_elem(&ms_lines6, &set)
+		    : (void *)bpf_map_lookup_elem(&ms_lines4, &set);
+}
+
+static __always_inline struct ms_session *ms_lines_at(void *set, __u32 way, const int wide)
+{
+	way &= MS_SET_WAYS - 1;
+	return set + way * (wide ? sizeof(struct ms_line6) : sizeof(struct ms_line4));
+}
+
+static __always_inline __u64 *ms_lines_key(struct ms_session *session)
+{
+	return (__u64 *)(session + 1);
+}
+
+/* The word of a key that is never 0: zone and protocol, or the mark. */
+static __always_inline __u64 ms_lines_used(struct ms_session *session, const int wide)
+{
+	return MS_READ_ONCE(ms_lines_key(session)[wide ? MS_LINE6_WORDS - 1 : MS_LINE4_WORDS - 1]);
+}
+
+static __always_inline int ms_lines_is(struct ms_session *session, const __u64 *key, const int wide)
+{
+	const __u64 *own = ms_lines_key(session);
+
+	if (MS_READ_ONCE(own[0]) != key[0] || MS_READ_ONCE(own[1]) != key[1])
+		return 0;
+	return !wide || (MS_READ_ONCE(own[2]) == key[2] && MS_READ_ONCE(own[3]) == key[3] &&
+			 MS_READ_ONCE(own[4]) == key[4] && MS_READ_ONCE(own[5]) == key[5]);
+}
+
+static __always_inline int ms_lines_is_in(__u32 epoch, enum ms_lines_state state)
+{
+	if (state == MS_LINES_DEAD)
+		return epoch == MS_EPOCH_DEAD;
+	if (state == MS_LINES_HELD)
+		return epoch == MS_EPOCH_HELD;
+	return epoch != MS_EPOCH_DEAD && epoch != MS_EPOCH_HELD;
+}
+
+/* ---- the hit ---- */
+
+static __always_inline struct ms_session *ms_lines_live_in(void *set, __u32 way, const __u64 *key,
+							   const int wide)
+{
+	MS_UNROLL
+	for (int i = 0; i < MS_SET_WAYS; i++) {
+		struct ms_session *session = ms_lines_at(set, way + i, wide);
+
+		if (ms_lines_is_in(MS_READ_ONCE(session->epoch), MS_LINES_LIVE) &&
+		    ms_lines_is(session, key, wide))
+			return session;
+	}
+	return NULL;
+}
+
+/* The live session of the key, or NULL. */
+static __always_inline struct ms_session *ms_lines_find(const struct ms_control *control,
+							const __u64 *key, const int wide)
+{
+	struct ms_lines_place place = ms_lines_place(key, wide, control->session_seed);
+	__u32 sets = control->session_sets, index = ms_lines_index(place.first, sets);
+	void *set = ms_lines_set(index, wide);
+	struct ms_session *session;
+
+	session = set ? ms_lines_live_in(set, place.way, key, wide) : NULL;
+	if (session || !ms_lines_has_over(ms_lines_over_bit(index, sets, wide)))
+		return session;
+	index = ms_lines_index(place.second, sets);
+	MS_UNROLL
+	for (int i = 0; i < MS_SET_OVER; i++) {
+		set = ms_lines_set(index, wide);
+		session = set ? ms_lines_live_in(set, place.way, key, wide) : NULL;
+		if (session)
+			return session;
+		index = ms_lines_next(index, sets);
+	}
+	return NULL;
+}
+
+/* Out of line, as wide keys are the rarer ones. */
+static __noinline struct ms_session *ms_lines_find_wide(const __u64 *key)
+{
+	const struct ms_control *control = ms_scene_control();
+
+	return control ? ms_lines_find(control, key, 1) : NULL;
+}
+
+/* ---- the slow program's ---- */
+
+/* Way of the key's line in that state, other than way `but`, -1 = none. */
+static __always_inline int ms_lines_way_of(void *set, const __u64 *key, __u32 state, int but,
+					   const int wide)
+{
+	int found = -1;
+
+	MS_UNROLL
+	for (int i = 0; i < MS_SET_WAYS; i++) {
+		struct ms_session *session = ms_lines_at(set, i, wide);
+
+		if (i != but && ms_lines_is_in(MS_READ_ONCE(session->epoch), state) &&
+		    ms_lines_is(session, key, wide))
+			found = i;
+	}
+	return found;
+}
+
+static __always_inline int ms_lines_number(const struct ms_control *control, const __u64 *key,
+					   __u32 state, int but, const int wide)
+{
+	struct ms_lines_place place = ms_lines_place(key, wide, control->session_seed);
+	__u32 sets = control->session_sets, index = ms_lines_index(place.first, sets);
+	int is_over = ms_lines_has_over(ms_lines_over_bit(index, sets, wide));
+
+	MS_UNROLL
+	for (int i = 0; i <= MS_SET_OVER; i++) {
+		void *set = ms_lines_set(index, wide);
+		int own = (but & ~MS_LINES_NUMBER_WIDE) - (int)(index * MS_SET_WAYS);
+		int way = set ? ms_lines_way_of(set, key, state, own, wide) : -1;
+
+		if (way >= 0)
+			return index * MS_SET_WAYS + way + (wide ? MS_LINES_NUMBER_WIDE : 0);
+		if (!is_over)
+			break;
+		index = i ? ms_lines_next(index, sets) : ms_lines_index(place.second, sets);
+	}
+	return -1;
+}
+
+/* Number of the flow's line in a state (enum ms_lines_state) that is not `but`, -1 = none. */
+__noinline int ms_lines_locate(struct ms_flow *flow, __u32 state, int but)
+{
+	const struct ms_control *control = ms_scene_control();
+
+	if (!flow || !control)
+		return -1;
+	if (flow->key.mark == MS_KEY_NARROW)
+		return ms_lines_number(control, flow->key.words, state, but, 0);
+	return ms_lines_number(control, flow->key.words, state, but, 1);
+}
+
+static __always_inline struct ms_session *ms_lines_by_number(int number)
+{
+	__u32 index = (__u32)(number & ~MS_LINES_NUMBER_WIDE) / MS_SET_WAYS;
+	void *set;
+
+	if (number < 0)
+		return NULL;
+	if (number & MS_LINES_NUMBER_WIDE) {
+		set = ms_lines_set(index, 1);
+		return set ? ms_lines_at(set, number, 1) : NULL;
+	}
+	set = ms_lines_set(index, 0);
+	return set ? ms_lines_at(set, number, 0) : NULL;
+}
+
+/* Way of a free line of the set that is HELD now, in the caller's hands; -1 = none. */
+static __always_inline int ms_lines_claim(void *set, __u32 start, const int wide)
+{
+	MS_UNROLL
+	for (int i = 0; i < MS_SET_WAYS; i++) {
+		int way = (start + i) & (MS_SET_WAYS - 1);
+		struct ms_session *session = ms_lines_at(set, way, wide);
+
+		if (MS_READ_ONCE(session->epoch) != MS_EPOCH_DEAD || ms_lines_used(session, wide) ||
+		    __sync_val_compare_and_swap(&session->epoch, MS_EPOCH_DEAD, MS_EPOCH_HELD) !=
+			    MS_EPOCH_DEAD)
+			continue;
+		/* It may have lived and died since it was seen free. */
+		if (!ms_lines_used(session, wide))
+			return way;
+		__sync_lock_test_and_set(&session->epoch, MS_EPOCH_DEAD);
+	}
+	return -1;
+}
+
+static __always_inline void ms_lines_fill(struct ms_session *line, const __u64 *key,
+					  const struct ms_session *fresh, const int wide)
+{
+	__u64 *own = ms_lines_key(line);
+
+	for (int i = 0; i < (wide ? MS_LINE6_WORDS : MS_LINE4_WORDS); i++)
+		MS_WRITE_ONCE(own[i], key[i]);
+	MS_WRITE_ONCE(line->word, fresh->word);
+	MS_WRITE_ONCE(line->first_seen, fresh->first_seen);
+	MS_WRITE_ONCE(line->last_seen, fresh->last_seen);
+	__sync_lock_test_and_set(&line->epoch, fresh->epoch);
+}
+
+static __always_inline int ms_lines_store_in(const struct ms_control *control, const __u64 *key,
+					     const struct ms_session *fresh, __u32 choice,
+					     const int wide)
+{
+	struct ms_lines_place place = ms_lines_place(key, wide, control->session_seed);
+	__u32 sets = control->session_sets, index = ms_lines_index(place.first, sets);
+	void *set;
+	int way;
+
+	if (choice) {
+		ms_lines_set_over(ms_lines_over_bit(index, sets, wide));
+		index = ms_lines_index(place.second, sets);
+		if (choice > 1)
+			index = ms_lines_next(index, sets);
+	}
+	set = ms_lines_set(index, wide);
+	way = set ? ms_lines_claim(set, place.way, wide) : -1;
+	if (way < 0)
+		return MS_LINES_FULL;
+	ms_lines_fill(ms_lines_at(set, way, wide), key, fresh, wide);
+	return index * MS_SET_WAYS + way + (wide ? MS_LINES_NUMBER_WIDE : 0);
+}
+
+/* Stores `fresh`'s words, no counts, under the flow's key, in one of the sets where it may lie: 0
+ * is its own. The line's number, or MS_LINES_FULL. A set each: the stack is short. */
+__noinline int ms_lines_store(struct ms_flow *flow, struct ms_session *fresh, __u32 choice)
+{
+	const struct ms_control *control = ms_scene_control();
+
+	if (!flow || !fresh || !control)
+		return MS_LINES_FULL;
+	if (flow->key.mark == MS_KEY_NARROW)
+		return ms_lines_store_in(control, flow->key.words, fresh, choice, 0);
+	return ms_lines_store_in(control, flow->key.words, fresh, choice, 1);
+}
+
+/* Makes a line free that the caller holds, a grace period after it died, its counts taken. */
+static __always_inline void ms_lines_clear(struct ms_session *line, const int wide)
+{
+	__u64 *own = ms_lines_key(line);
+
+	MS_WRITE_ONCE(line->word, 0);
+	for (int i = 0; i < (wide ? MS_LINE6_WORDS : MS_LINE4_WORDS); i++)
+		MS_WRITE_ONCE(own[i], 0);
+	__sync_lock_test_and_set(&line->epoch, MS_EPOCH_DEAD);
+}
+
+#endif

@@ -54,7 +54,8 @@ def files(root):
         )
         for name in sorted(names):
             path = os.path.normpath(os.path.join(relative, name))
-            if not os.path.islink(os.path.join(folder, name)):
+            # .git is a file in a worktree.
+            if name != ".git" and not os.path.islink(os.path.join(folder, name)):
                 yield path
 
 
@@ -92,7 +93,14 @@ def check(path, data):
 def main():
     root = sys.argv[1]
     complaints = 0
+    decisions = {}
     for path in files(root):
+        decision = re.match(r"docs/adr/(\d{4})-", path)
+        if decision:
+            first = decisions.setdefault(decision.group(1), path)
+            if first != path:
+                print(f"{path}:1: {first} has this number already")
+                complaints += 1
         with open(os.path.join(root, path), "rb") as file:
             data = file.read()
         for number, complaint in check(path, data):

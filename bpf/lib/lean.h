@@ -23,6 +23,7 @@
 #include "bpf/lib/eth.h"
 #include "bpf/lib/ip4.h"
 #include "bpf/lib/packet.h"
+#include "bpf/lib/scene.h"
 #include "bpf/lib/session.h"
 
 /* What a session must not have for a packet of it to be plain, beside another TCP state than
@@ -129,8 +130,8 @@ static __always_inline int ms_lean_take(struct __sk_buff *skb, struct ms_session
 	stats = bpf_map_lookup_elem(&ms_stats, &zero);
 	if (!stats)
 		return 0;
-	packets = skb->gso_segs ?: 1;
-	bytes = skb->wire_len;
+	packets = ms_scene_packets(skb);
+	bytes = ms_scene_bytes(skb);
 	__sync_fetch_and_add(&session->packets[index], packets);
 	__sync_fetch_and_add(&session->bytes[index], bytes);
 	stats->packets[MS_REASON_SESSION][MS_VERDICT_ALLOW] += packets;

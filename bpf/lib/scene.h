@@ -78,16 +78,25 @@ static __always_inline void ms_scene_set(struct ms_scene *scene, union ms_contro
 	}
 }
 
-/*
- * An offloaded frame is as many packets as it will be segments. Its bytes are those of the device's
- * own counters: wire_len has the headers of all segments, but on the way in no link layer header.
- */
-static __always_inline void ms_scene_measure(struct ms_scene *scene, const struct __sk_buff *skb)
+/* An offloaded frame is as many packets as it will be segments. */
+static __always_inline __u32 ms_scene_packets(const struct __sk_buff *skb)
+{
+	return skb->gso_segs ?: 1;
+}
+
+/* Bytes are those of the device's own counters: wire_len has the headers of all segments, but on
+ * the way in no link layer header. */
+static __always_inline __u32 ms_scene_bytes(const struct __sk_buff *skb)
 {
 	__u32 wire_len = skb->wire_len, len = skb->len;
 
-	scene->packets = skb->gso_segs ?: 1;
-	scene->bytes = wire_len > len ? wire_len : len;
+	return wire_len > len ? wire_len : len;
+}
+
+static __always_inline void ms_scene_measure(struct ms_scene *scene, const struct __sk_buff *skb)
+{
+	scene->packets = ms_scene_packets(skb);
+	scene->bytes = ms_scene_bytes(skb);
 }
 
 static __always_inline const struct ms_group *ms_scene_group(const struct ms_scene *scene)

@@ -145,6 +145,8 @@ int ms_dataplane_slot_count(const struct ms_dataplane *dp, uint32_t slot,
 int ms_dataplane_zone_count(const struct ms_dataplane *dp, uint16_t zone,
 			    struct ms_zone_count *ret_count);
 int ms_dataplane_clear_zone(struct ms_dataplane *dp, uint16_t zone);
+int ms_dataplane_zone_gap(const struct ms_dataplane *dp, uint16_t zone,
+			  struct ms_zone_gap *ret_gap);
 
 /* ---- sessions: raw access for core/session ---- */
 

@@ -395,7 +395,16 @@ int ms_dataplane_zone_count(const struct ms_dataplane *dp, uint16_t zone,
 int ms_dataplane_clear_zone(struct ms_dataplane *dp, uint16_t zone)
 {
 	static const struct ms_zone_count none;
+	static const struct ms_zone_gap no_gap;
+	uint32_t key = zone;
+	int r = put(dp, "ms_zonecnt", &key, &none);
+
+	return r < 0 ? r : put(dp, "ms_zonegap", &key, &no_gap);
+}
+
+int ms_dataplane_zone_gap(const struct ms_dataplane *dp, uint16_t zone, struct ms_zone_gap *ret_gap)
+{
 	uint32_t key = zone;
 
-	return put(dp, "ms_zonecnt", &key, &none);
+	return get(dp, "ms_zonegap", &key, ret_gap);
 }

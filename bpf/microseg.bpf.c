@@ -52,6 +52,8 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 	/* Loopback shows every packet twice; ingress judges. */
 	if (egress && (scene.iface_flags & MS_IFACE_LOOPBACK))
 		return TC_ACT_UNSPEC;
+	if (scene.iface_flags & MS_IFACE_YOUNG)
+		ms_stats_gap(scene.zone, egress, 1);
 	ms_scene_measure(&scene, skb);
 	if (scene.group != 0 &&
 	    ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3) == MS_PARSED_IP &&
@@ -93,6 +95,8 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 	/* Loopback shows every packet twice; ingress judges. */
 	if (egress && iface && (iface->flags & MS_IFACE_LOOPBACK))
 		return TC_ACT_UNSPEC;
+	if (iface && (iface->flags & MS_IFACE_YOUNG))
+		ms_stats_gap(iface->zone, egress, 1);
 	if (iface && ms_lean_hit(skb, control, word, iface, egress))
 		return TC_ACT_UNSPEC;
 	ms_tailcall_slow(skb, word.word, egress);

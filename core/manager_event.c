@@ -126,7 +126,7 @@ static void say_protected(const struct ms_iface_entry *entry)
 	else
 		ms_log_info("iface", "+ %s  %s  %s  %.1f ms after it appeared, %llu packets before",
 			    entry->link.name, entry->group, ms_attach_how_name(entry->have), ms,
-			    (unsigned long long)entry->unfiltered_packets);
+			    (unsigned long long)entry->gap.packets);
 }
 
 void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry)
@@ -171,6 +171,7 @@ void ms_manager_on_second(void *user)
 	struct ms_manager_churn churn = manager->churn;
 
 	manager->logged_this_second = 0;
+	ms_keeper_close_gaps(manager->keeper);
 	if (++manager->seconds % CLEAR_EVERY_S == 0) {
 		ms_manager_save_rest(manager);
 		ms_manager_clear_members(manager);

@@ -78,6 +78,7 @@ enum ms_side { MS_SIDE_HOST = 0, MS_SIDE_WORKLOAD = 1 };
 enum {
 	MS_IFACE_L3 = 1 << 0,       /* no Ethernet header (tun, wireguard, ipip) */
 	MS_IFACE_LOOPBACK = 1 << 1, /* judged at ingress only, in and out rules both */
+	MS_IFACE_YOUNG = 1 << 2,    /* its frames are counted in ms_zonegap */
 };
 
 struct ms_iface {
@@ -164,6 +165,17 @@ struct ms_zone_count {
 	__u64 bytes[MS_DIR__COUNT][2];
 };
 _Static_assert(sizeof(struct ms_zone_count) == 64, "one line");
+
+/*
+ * ---- the gap: ms_zonegap ARRAY by zone, atomic ----
+ *
+ * Frames of a young interface that met our programs, each one however many packets it stands for:
+ * at ingress all of them, at egress those that passed. The device counts the same, so the
+ * difference is what passed before the programs were there.
+ */
+struct ms_zone_gap {
+	__u64 frames[2]; /* ingress, egress */
+};
 
 /*
  * ---- sessions: ms_half4/6 (one-way so far, LRU_HASH), and two-way by engine: ms_sess4/6 (HASH) of

@@ -212,6 +212,13 @@ struct {
 } ms_zonecnt SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_ZONES_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_zone_gap);
+} ms_zonegap SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);

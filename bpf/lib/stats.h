@@ -65,6 +65,18 @@ __noinline int ms_stats_zone(__u32 zone, __u64 dir, __u64 dropped, __u64 packets
 	return 0;
 }
 
+/* A frame of a young interface; taking back is adding the negative. */
+__noinline int ms_stats_gap(__u32 zone, __u64 egress, __u64 frames)
+{
+	struct ms_zone_gap *gap = bpf_map_lookup_elem(&ms_zonegap, &zone);
+
+	if (!gap)
+		return 0;
+	asm volatile("%0 &= 1" : "+r"(egress));
+	__sync_fetch_and_add(&gap->frames[egress], frames);
+	return 0;
+}
+
 /* A rule was the answer of a classification. */
 __noinline int ms_stats_answer(__u32 slot, __u32 now)
 {

@@ -37,6 +37,10 @@ static __always_inline int ms_verdict(struct ms_pkt *pkt, struct ms_scene *scene
 		ms_stats_slot(answer->slot, scene->packets, scene->bytes);
 		ms_stats_zone(scene->zone, scene->dir, dropped, scene->packets, scene->bytes);
 	}
+	/* The device never gets to count it. Egress is where what goes in leaves to a workload. */
+	if (dropped && (scene->iface_flags & MS_IFACE_YOUNG) &&
+	    (scene->dir == MS_DIR_IN) == (scene->side == MS_SIDE_WORKLOAD))
+		ms_stats_gap(scene->zone, 1, -1ull);
 	if (answer->verdict != MS_VERDICT_ALLOW || (answer->flags & MS_DECISION_LOG))
 		ms_event_send(pkt, scene, answer);
 	return dropped ? TC_ACT_SHOT : TC_ACT_UNSPEC;

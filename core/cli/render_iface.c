@@ -156,7 +156,8 @@ void ms_cli_render_iface_show(const struct ms_cli_style *style, const json_t *re
 		line(style, "warning", "our program is on a hook more than once");
 	render_traffic(style, iface, "in");
 	render_traffic(style, iface, "out");
-	snprintf(text, sizeof(text), "%lld packets before it was attached, put back %lld times",
+	snprintf(text, sizeof(text), "%s%lld packets before it was attached, put back %lld times",
+		 ms_cli_value_is(iface, "unfiltered_exact") ? "" : "at most ",
 		 (long long)int_of(iface, "unfiltered_packets"),
 		 (long long)int_of(iface, "repairs"));
 	line(style, "gaps", text);

@@ -76,15 +76,15 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 	sum_counts(manager, live, entry->zone, &count);
 	counts = shape_counts(&count);
 	shape = json_pack(
-		"{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:s}",
+		"{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:I, s:s, s:s}",
 		"name", entry->link.name, "ifindex", (json_int_t)entry->link.ifindex, "kind",
 		entry->link.kind, "master", entry->link.master_name, "state",
 		ms_iface_state_name(entry->state), "group", entry->group, "mode", mode_name(group),
 		"panic", ms_control_shape_panic(panic), "side",
 		entry->group[0] ? side_name(entry->side) : "", "attach",
 		ms_attach_how_name(entry->have), "zone", (int)entry->zone, "unfiltered_packets",
-		(json_int_t)entry->unfiltered_packets, "repairs", (json_int_t)entry->repairs,
-		"reason", entry->reason, "error",
+		(json_int_t)entry->gap.packets, "unfiltered_exact", ms_gap_is_exact(&entry->gap),
+		"repairs", (json_int_t)entry->repairs, "reason", entry->reason, "error",
 		entry->error ? ms_attach_explain(entry->error) : "");
 	if (shape && entry->attached_ns)
 		ms_control_shape_put(shape, "attached_ms",

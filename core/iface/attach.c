@@ -197,6 +197,12 @@ int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, si
 	return r;
 }
 
+int ms_attacher_read_packets(struct ms_attacher *attacher, uint32_t ifindex, uint64_t *ret_received,
+			     uint64_t *ret_sent)
+{
+	return ms_tc_read_packets(attacher->tc, ifindex, ret_received, ret_sent);
+}
+
 /* ---- what is there ---- */
 
 int ms_attacher_query(struct ms_attacher *attacher, uint32_t ifindex,

@@ -43,6 +43,10 @@ struct ms_attach_job {
  * the hooks then is for ms_attacher_query() to say. */
 int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, size_t count);
 
+/* The device's own counters. */
+int ms_attacher_read_packets(struct ms_attacher *attacher, uint32_t ifindex, uint64_t *ret_received,
+			     uint64_t *ret_sent);
+
 /* Why an interface could not be attached, for a person: what a job's result means here. */
 const char *ms_attach_explain(int result);
 

@@ -13,6 +13,7 @@
 #define NS_PER_S 1000000000ULL
 /* An interface older than this when it is first attached may have carried flows before. */
 #define SETTLED_NS (2 * NS_PER_S)
+#define ASKED_MAX 512 /* young interfaces looked at in a second: a look costs some microseconds */
 
 struct ms_keeper {
 	struct ms_keeper_config config;
@@ -21,6 +22,7 @@ struct ms_keeper {
 	const struct ms_policy *policy; /* in force; NULL before the first commit */
 	uint32_t *checks;               /* ifindexes whose hooks are to be looked at */
 	size_t n_checks;
+	size_t n_asked; /* see ASKED_MAX */
 	struct ms_keeper_counts counts;
 };
 
@@ -102,10 +104,11 @@ static void aim(struct ms_iface *line, const struct ms_policy *policy, const str
 		line->side |= (uint8_t)(1u << half);
 }
 
-static uint8_t line_flags(const struct ms_link *link)
+static uint8_t line_flags(const struct ms_iface_entry *entry)
 {
-	return (uint8_t)((link->is_l3 ? MS_IFACE_L3 : 0) |
-			 (link->is_loopback ? MS_IFACE_LOOPBACK : 0));
+	return (uint8_t)((entry->link.is_l3 ? MS_IFACE_L3 : 0) |
+			 (entry->link.is_loopback ? MS_IFACE_LOOPBACK : 0) |
+			 (entry->gap.open ? MS_IFACE_YOUNG : 0));
 }
 
 /*
@@ -151,6 +154,8 @@ static int take_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry, str
 		return -ENOSPC;
 	line->zone = entry->zone;
 	ms_dataplane_clear_zone(keeper->config.dp, entry->zone);
+	/* What was there before us was never meant to be filtered. */
+	entry->gap.open = !entry->link.from_walk && entry->attached_ns == 0;
 	entry->adopt = entry->link.from_walk || now_ns() - entry->link.seen_ns > SETTLED_NS;
 	if (entry->adopt && keeper->config.adopt_grace_ns)
 		line->grace_until =
@@ -172,7 +177,7 @@ static int write_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 		r = ms_dataplane_get_iface(keeper->config.dp, entry->link.ifindex, &line);
 	if (r < 0)
 		return r;
-	line.flags = line_flags(&entry->link);
+	line.flags = line_flags(entry);
 	if (keeper->policy)
 		aim(&line, keeper->policy, &entry->link, half);
 	r = ms_dataplane_put_iface(keeper->config.dp, &line);
@@ -275,6 +280,36 @@ void ms_keeper_on_link(struct ms_keeper *keeper, enum ms_link_change change,
 
 /* ---- attaching ---- */
 
+/* The first look: the device's counters came with the attach. */
+static void look_at_gap(struct ms_keeper *keeper, struct ms_iface_entry *entry,
+			const struct ms_attach_job *job)
+{
+	struct ms_zone_gap seen;
+
+	if (ms_dataplane_zone_gap(keeper->config.dp, entry->zone, &seen) == 0)
+		ms_gap_look(&entry->gap, job->received + job->sent,
+			    seen.frames[0] + seen.frames[1]);
+}
+
+static void close_gap(void *user, struct ms_iface_entry *entry)
+{
+	struct ms_keeper *keeper = user;
+
+	if (!entry->gap.open || entry->state != MS_IFACE_PROTECTED || keeper->n_asked >= ASKED_MAX)
+		return;
+	keeper->n_asked++;
+	ms_gap_ask(&entry->gap, keeper->config.attacher, keeper->config.dp, entry->link.ifindex,
+		   entry->zone);
+	if (!entry->gap.open)
+		write_line(keeper, entry);
+}
+
+void ms_keeper_close_gaps(struct ms_keeper *keeper)
+{
+	keeper->n_asked = 0;
+	ms_iface_set_foreach(keeper->ifaces, close_gap, keeper);
+}
+
 static void on_attached(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 			const struct ms_attach_job *job)
 {
@@ -291,8 +326,8 @@ static void on_attached(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 	entry->state = MS_IFACE_PROTECTED;
 	if (entry->attached_ns == 0) {
 		entry->attached_ns = now_ns();
-		if (!entry->link.from_walk)
-			entry->unfiltered_packets = job->received + job->sent;
+		if (entry->gap.open)
+			look_at_gap(keeper, entry, job);
 	}
 	if (news)
 		tell(keeper, MS_KEEPER_PROTECTED, entry);
@@ -493,7 +528,7 @@ static void count_one(void *user, struct ms_iface_entry *entry)
 	struct ms_keeper_counts *counts = user;
 
 	counts->by_state[entry->state]++;
-	counts->unfiltered_packets += entry->unfiltered_packets;
+	counts->unfiltered_packets += entry->gap.packets;
 }
 
 struct ms_keeper_counts ms_keeper_counts(const struct ms_keeper *keeper)

@@ -7,6 +7,7 @@
 #define MS_CORE_IFACE_SET_H
 
 #include "core/iface/attach.h"
+#include "core/iface/gap.h"
 #include "core/iface/match.h"
 
 enum ms_iface_state {
@@ -25,13 +26,13 @@ struct ms_iface_entry {
 	char reason[256]; /* which selector, or why excluded */
 	enum ms_side side;
 	enum ms_attach_how want, have;
-	uint16_t zone;               /* 0 = none yet */
-	bool adopt;                  /* had traffic before us: adoption grace applies */
-	int error;                   /* -errno of the last attach, 0 = none */
-	uint64_t attached_ns;        /* CLOCK_MONOTONIC, 0 = never */
-	uint64_t unfiltered_packets; /* passed between appearing and attach, from its counters */
-	uint32_t repairs;            /* times somebody removed ours and we put it back */
-	void *user;                  /* the owner's */
+	uint16_t zone;        /* 0 = none yet */
+	bool adopt;           /* had traffic before us: adoption grace applies */
+	int error;            /* -errno of the last attach, 0 = none */
+	uint64_t attached_ns; /* CLOCK_MONOTONIC, 0 = never */
+	struct ms_gap gap;    /* what passed between appearing and attach */
+	uint32_t repairs;     /* times somebody removed ours and we put it back */
+	void *user;           /* the owner's */
 };
 
 struct ms_iface_set;

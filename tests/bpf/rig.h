@@ -74,6 +74,7 @@ const char *ms_rig_trace(enum ms_rig_hook hook, const struct ms_pkt *pkt, bool *
 uint64_t ms_rig_total(const char *author);
 uint64_t ms_rig_folded(const char *author);
 uint64_t ms_rig_hits(const char *author);
+void ms_rig_gap(uint16_t zone, uint64_t ret_frames[2]); /* ingress, egress */
 uint64_t ms_rig_zone_packets(uint16_t zone, enum ms_dir dir, bool dropped);
 uint64_t ms_rig_stat(enum ms_stat stat);
 

@@ -200,6 +200,16 @@ uint64_t ms_rig_hits(const char *author)
 	return meta.hits;
 }
 
+void ms_rig_gap(uint16_t zone, uint64_t ret_frames[2])
+{
+	struct ms_zone_gap gap;
+	uint32_t key = zone;
+
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_zonegap"), &key, &gap), 0);
+	ret_frames[0] = gap.frames[0];
+	ret_frames[1] = gap.frames[1];
+}
+
 uint64_t ms_rig_zone_packets(uint16_t zone, enum ms_dir dir, bool dropped)
 {
 	static struct ms_rig_session sessions[4 * MS_RIG_SESSIONS];

@@ -285,6 +285,48 @@ START_TEST(nothing_is_lost_while_sessions_end_and_change)
 }
 END_TEST
 
+static void expect_gap(uint64_t ingress, uint64_t egress)
+{
+	uint64_t frames[2];
+
+	ms_rig_gap(1, frames);
+	ck_assert_uint_eq(frames[0], ingress);
+	ck_assert_uint_eq(frames[1], egress);
+}
+
+static void pass(enum ms_rig_hook hook, struct ms_pkt pkt, const char *text)
+{
+	ms_rig_expect(hook, &pkt, text);
+}
+
+START_TEST(frames_of_a_young_interface_are_counted_where_the_device_counts_them)
+{
+	struct ms_rig_iface iface = { .group = "g", .zone = 1, .flags = MS_IFACE_YOUNG };
+	struct ms_pkt denied = ms_pkt_tcp(A, 1000, B, 81, MS_PKT_SYN);
+
+	ms_rig_policy(HEAD WEB "  - { id: shut, dir: in, proto: tcp, dport: 81, action: deny }\n");
+	ms_rig_iface(&iface);
+	pass(MS_RIG_INGRESS, there(0, MS_PKT_SYN), "allow rule web");
+	pass(MS_RIG_EGRESS, back(0, MS_PKT_SYN | MS_PKT_ACK), "allow session web");
+	pass(MS_RIG_INGRESS, there(0, MS_PKT_ACK), "allow session web");
+	pass(MS_RIG_INGRESS, there(0, MS_PKT_ACK), "allow session web");
+	expect_gap(3, 1);
+	/* What is dropped has been received, and will not have been sent. */
+	pass(MS_RIG_INGRESS, denied, "deny rule shut");
+	pass(MS_RIG_EGRESS, back(1, MS_PKT_SYN), "deny default default/g/out");
+	expect_gap(4, 1);
+	iface.side = MS_SIDE_WORKLOAD;
+	ms_rig_iface(&iface);
+	pass(MS_RIG_EGRESS, there(2, MS_PKT_SYN), "allow rule web");
+	pass(MS_RIG_EGRESS, denied, "deny rule shut");
+	expect_gap(4, 2);
+	iface.flags = 0;
+	ms_rig_iface(&iface);
+	pass(MS_RIG_EGRESS, there(3, MS_PKT_SYN), "allow rule web");
+	expect_gap(4, 2);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("datapath_counting");
@@ -296,6 +338,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_full_table_turns_nobody_away);
 	tcase_add_test(tcase, the_reaper_takes_what_is_unchanged_and_folds_it);
 	tcase_add_test(tcase, one_way_entries_are_reaped_at_once);
+	tcase_add_test(tcase, frames_of_a_young_interface_are_counted_where_the_device_counts_them);
 	tcase_add_test(tcase, two_processors_on_one_flow_lose_nothing);
 	tcase_add_test(tcase, nothing_is_lost_while_sessions_end_and_change);
 	suite_add_tcase(suite, tcase);

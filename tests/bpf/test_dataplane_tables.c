@@ -81,9 +81,9 @@ END_TEST
 START_TEST(epochs_skip_the_numbers_that_mean_something)
 {
 	ck_assert_uint_eq(ms_dataplane_next_epoch(1), 2);
-	ck_assert_uint_eq(ms_dataplane_next_epoch(MS_EPOCH_BUSY - 2), MS_EPOCH_BUSY - 1);
-	ck_assert_uint_eq(ms_dataplane_next_epoch(MS_EPOCH_BUSY - 1), 1);
-	dp->control->epoch = MS_EPOCH_BUSY - 1;
+	ck_assert_uint_eq(ms_dataplane_next_epoch(MS_EPOCH_HELD - 2), MS_EPOCH_HELD - 1);
+	ck_assert_uint_eq(ms_dataplane_next_epoch(MS_EPOCH_HELD - 1), 1);
+	dp->control->epoch = MS_EPOCH_HELD - 1;
 	ms_dataplane_bump_epoch(dp);
 	ck_assert_uint_eq(ms_dataplane_control(dp).epoch, 1);
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/iface/gap.h"
+
+void ms_gap_look(struct ms_gap *gap, uint64_t counted, uint64_t judged)
+{
+	bool quiet = gap->looks > 0 && counted == gap->counted && judged == gap->judged;
+	uint64_t packets = counted > judged ? counted - judged : 0;
+
+	if (quiet || gap->looks == 0 || packets < gap->packets)
+		gap->packets = packets;
+	gap->counted = counted;
+	gap->judged = judged;
+	gap->looks++;
+	gap->quiet = quiet;
+	if (quiet || gap->looks >= MS_GAP_LOOKS)
+		gap->open = false;
+}
+
+bool ms_gap_is_exact(const struct ms_gap *gap)
+{
+	return !gap->open && (gap->quiet || gap->looks == 0);
+}
+
+void ms_gap_ask(struct ms_gap *gap, struct ms_attacher *attacher, const struct ms_dataplane *dp,
+		uint32_t ifindex, uint16_t zone)
+{
+	uint64_t received, sent;
+	struct ms_zone_gap seen;
+
+	if (ms_dataplane_zone_gap(dp, zone, &seen) == 0 &&
+	    ms_attacher_read_packets(attacher, ifindex, &received, &sent) == 0)
+		ms_gap_look(gap, received + sent, seen.frames[0] + seen.frames[1]);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How many packets passed an interface before our programs were on it. The device counts all of
+ * them, the datapath those of an interface whose line says young (MS_IFACE_YOUNG): the difference
+ * is the answer. Some packets are counted here and not yet there while traffic flows, so it is an
+ * upper bound until the interface has been quiet between two looks; then it is exact.
+ */
+#ifndef MS_CORE_IFACE_GAP_H
+#define MS_CORE_IFACE_GAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/iface/attach.h"
+
+/* Looks, a second apart, after which an interface that is never quiet keeps its upper bound. */
+#define MS_GAP_LOOKS 60
+
+struct ms_gap {
+	bool open;  /* still being looked at: the line says young */
+	bool quiet; /* it was closed because nothing came any more */
+	unsigned int looks;
+	uint64_t counted, judged; /* at the last look: by the device, by the datapath */
+	uint64_t packets;         /* the answer so far */
+};
+
+/* A look without the kernel: what the two say now. Closes the gap when nothing has come since the
+ * last look, or when there were enough of them. */
+void ms_gap_look(struct ms_gap *gap, uint64_t counted, uint64_t judged);
+/* Else `packets` is an upper bound. True also where there never was a gap to count. */
+bool ms_gap_is_exact(const struct ms_gap *gap);
+
+/* A look that asks both; an interface that cannot be asked is left as it is. */
+void ms_gap_ask(struct ms_gap *gap, struct ms_attacher *attacher, const struct ms_dataplane *dp,
+		uint32_t ifindex, uint16_t zone);
+
+#endif

@@ -71,15 +71,15 @@ static __always_inline int ms_row6_asks(struct ms_query *query, __u32 index)
 }
 
 /* A function of 16 steps of `width` rows each: the first answer that is not "no match". */
-#define MS_SCAN(name, step, width)                                                                 \
+#define MS_SCAN(name, loop, step, width)                                                           \
 	__noinline int name(struct ms_query *query, __u32 first)                                   \
 	{                                                                                          \
 		int found;                                                                         \
                                                                                                    \
 		if (!query)                                                                        \
 			return -2;                                                                 \
-		MS_UNROLL                                                                          \
-		for (__u32 i = 0; i < MS_SCAN_FAN; i++) {                                          \
+		loop for (__u32 i = 0; i < MS_SCAN_FAN; i++)                                       \
+		{                                                                                  \
 			found = step(query, first + i * (width));                                  \
 			if (found != -1)                                                           \
 				return found;                                                      \
@@ -87,12 +87,12 @@ static __always_inline int ms_row6_asks(struct ms_query *query, __u32 index)
 		return -1;                                                                         \
 	}
 
-MS_SCAN(ms_scan4_rows, ms_row4_asks, 1)
-MS_SCAN(ms_scan4_block, ms_scan4_rows, MS_SCAN_FAN)
-MS_SCAN(ms_scan4, ms_scan4_block, MS_SCAN_FAN *MS_SCAN_FAN)
-MS_SCAN(ms_scan6_rows, ms_row6_asks, 1)
-MS_SCAN(ms_scan6_block, ms_scan6_rows, MS_SCAN_FAN)
-MS_SCAN(ms_scan6, ms_scan6_block, MS_SCAN_FAN *MS_SCAN_FAN)
+MS_SCAN(ms_scan4_rows, MS_UNROLL, ms_row4_asks, 1)
+MS_SCAN(ms_scan4_block, MS_LOOP_OF_CALLS, ms_scan4_rows, MS_SCAN_FAN)
+MS_SCAN(ms_scan4, MS_LOOP_OF_CALLS, ms_scan4_block, MS_SCAN_FAN *MS_SCAN_FAN)
+MS_SCAN(ms_scan6_rows, MS_UNROLL, ms_row6_asks, 1)
+MS_SCAN(ms_scan6_block, MS_LOOP_OF_CALLS, ms_scan6_rows, MS_SCAN_FAN)
+MS_SCAN(ms_scan6, MS_LOOP_OF_CALLS, ms_scan6_block, MS_SCAN_FAN *MS_SCAN_FAN)
 
 #define MS_SCAN_ROWS (MS_SCAN_FAN * MS_SCAN_FAN * MS_SCAN_FAN)
 _Static_assert(MS_RULES_ROWS % MS_SCAN_ROWS == 0, "whole scans");
@@ -103,7 +103,7 @@ static __always_inline int ms_linear_find(struct ms_query *query)
 	__u32 base = query->half * MS_RULES_ROWS;
 	int found = -1;
 
-	MS_UNROLL
+	MS_LOOP_OF_CALLS
 	for (__u32 i = 0; i < MS_RULES_ROWS / MS_SCAN_ROWS; i++) {
 		if (query->family == 4)
 			found = ms_scan4(query, base + i * MS_SCAN_ROWS);

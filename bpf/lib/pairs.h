@@ -299,7 +299,7 @@ __noinline int ms_pairs_walk(struct ms_query *query)
 {
 	if (!query)
 		return -1;
-	MS_UNROLL
+	MS_LOOP_OF_CALLS
 	for (int i = 0; i < MS_PAIRS_FAN; i++)
 		if (ms_pairs_step(query) < 0)
 			return -1;
@@ -350,7 +350,7 @@ __noinline int ms_pairs_begin(struct ms_query *query)
 /* The index of the deciding rule in ms_decisions, negative = no rule matches. */
 static __always_inline int ms_pairs_find(struct ms_query *query)
 {
-	MS_UNROLL
+	MS_LOOP_OF_CALLS
 	for (int i = 0; i < MS_PAIRS_STEPS / MS_PAIRS_FAN; i++)
 		if (ms_pairs_walk(query) < 0)
 			break;

@@ -73,7 +73,7 @@ pack() {
 
 boot() {
   : >"$work/results"
-  timeout --foreground 1100 qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp "$cpus" \
+  timeout --foreground 2000 qemu-system-x86_64 -accel tcg -cpu max -m 2048 -smp "$cpus" \
     -kernel "$kernel/boot/vmlinuz-$version" -initrd "$work/initrd" \
     -append 'console=ttyS0 loglevel=5 panic=-1 oops=panic' \
     -nic none -display none -monitor none -no-reboot \

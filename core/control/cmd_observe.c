@@ -175,6 +175,18 @@ static int read_history(struct observing *observing, size_t last, json_int_t sin
 	return 0;
 }
 
+static int refuse_reason(const char *reason, struct ms_error *err)
+{
+	char known[256] = "";
+	size_t length = 0;
+
+	for (int i = MS_REASON_NONE + 1; i < MS_REASON__COUNT && length < sizeof(known); i++)
+		length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
+					   length ? ", " : "", ms_reason_name((enum ms_reason)i));
+	return ms_error_set_at(err, -EINVAL, NULL, 0, 0, reason, "no reason '%s': there are %s",
+			       reason, known);
+}
+
 static int parse_names(struct observing *observing, const char *verdict, const char *reason,
 		       struct ms_error *err)
 {
@@ -189,7 +201,7 @@ static int parse_names(struct observing *observing, const char *verdict, const c
 		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, verdict,
 				       "a verdict is allow, deny or audit, not '%s'", verdict);
 	if (reason && !ms_reason_parse(reason, &parsed))
-		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, reason, "no reason '%s'", reason);
+		return refuse_reason(reason, err);
 	if (reason)
 		observing->reason = parsed;
 	return 0;

@@ -51,7 +51,7 @@ static json_t *shape_event(const struct ms_event_record *record)
 
 	return json_pack(
 		"{s:I, s:o, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:i, s:o, s:i, s:o, s:i, s:i, s:i, "
-		"s:i, s:I, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:b, s:s}",
+		"s:i, s:I, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:b, s:s, s:i, s:o, s:o}",
 		"number", (json_int_t)record->number, "time",
 		ms_control_shape_time_ms(record->time_ns), "verdict",
 		ms_verdict_name((enum ms_verdict)event->verdict), "reason",
@@ -67,7 +67,10 @@ static json_t *shape_event(const struct ms_event_record *record)
 		record->source, "generation", (json_int_t)event->generation, "suppressed",
 		(json_int_t)event->suppressed, "vlan", (int)event->vlan_outer, "dscp",
 		(int)event->dscp, "log", (event->flags & MS_EVENT_LOG) != 0, "text",
-		ms_event_format(record, text, sizeof(text)));
+		ms_event_format(record, text, sizeof(text)), "vlan_inner", (int)event->vlan_inner,
+		"proto_number", event->family ? json_integer(event->proto) : json_null(), "icmp",
+		event->family ? ms_control_shape_icmp(event->proto, event->icmp_type)
+			      : json_null());
 }
 
 static bool is_wanted(const struct observing *observing, const struct ms_event_record *record)

@@ -159,10 +159,7 @@ static int may_use_builtin(const struct ms_sources *sources, bool is_there, stru
 				    "or move that file away if nothing shall be blocked",
 				    config->policy, damage.message);
 	ms_documents_fini(&before);
-	return ms_error_set(err, -ENOENT,
-			    "no policy in %s, where there was one: the last good one stays in "
-			    "force",
-			    config->policy);
+	return ms_error_set(err, -ENOENT, "no policy in %s, where there was one", config->policy);
 }
 
 int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,

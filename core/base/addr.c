@@ -35,7 +35,7 @@ static bool has_host_bits(const struct ms_cidr *cidr)
 	return false;
 }
 
-bool ms_cidr_parse(const char *text, struct ms_cidr *ret_cidr)
+static bool parse(const char *text, struct ms_cidr *ret_cidr)
 {
 	char host[MS_ADDR_TEXT];
 	const char *slash = strchr(text, '/');
@@ -55,8 +55,28 @@ bool ms_cidr_parse(const char *text, struct ms_cidr *ret_cidr)
 			return false;
 		cidr.len = (uint8_t)len;
 	}
-	if (has_host_bits(&cidr))
+	*ret_cidr = cidr;
+	return true;
+}
+
+bool ms_cidr_parse(const char *text, struct ms_cidr *ret_cidr)
+{
+	struct ms_cidr cidr;
+
+	if (!parse(text, &cidr) || has_host_bits(&cidr))
 		return false;
+	*ret_cidr = cidr;
+	return true;
+}
+
+bool ms_cidr_parse_meant(const char *text, struct ms_cidr *ret_cidr)
+{
+	struct ms_cidr cidr;
+
+	if (!parse(text, &cidr))
+		return false;
+	for (unsigned int bit = cidr.len; bit < width(cidr.addr.family); bit++)
+		cidr.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> (bit % 8));
 	*ret_cidr = cidr;
 	return true;
 }

@@ -27,6 +27,8 @@ struct ms_cidr {
 bool ms_addr_parse(const char *text, struct ms_addr *ret_addr);
 /* A bare address is its own /32 or /128. "10.0.0.1/24" (host bits set) is refused. */
 bool ms_cidr_parse(const char *text, struct ms_cidr *ret_cidr);
+/* What a prefix with host bits means: 10.0.0.1/24 is 10.0.0.0/24. False = more is wrong with it. */
+bool ms_cidr_parse_meant(const char *text, struct ms_cidr *ret_cidr);
 /* Both return `buf`; a CIDR that is a single address is printed without its length. */
 char *ms_addr_format(const struct ms_addr *addr, char *buf, size_t size);
 char *ms_cidr_format(const struct ms_cidr *cidr, char *buf, size_t size);

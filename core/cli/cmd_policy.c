@@ -61,9 +61,9 @@ static json_t *shape_checked(const struct ms_policy *policy, const struct ms_war
 		json_array_append_new(list, shape_warning(&warnings[i]));
 	for (size_t i = 0; i < policy->n_rules; i++)
 		written += policy->rules[i].origin.source != MS_SOURCE_BUILTIN;
-	return json_pack("{s:b, s:i, s:i, s:i, s:o}", "valid", true, "groups",
+	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:o}", "valid", true, "groups",
 			 (int)policy->n_groups, "rules", (int)written, "sets", (int)policy->n_sets,
-			 "warnings", list);
+			 "warnings_total", (json_int_t)n_warnings, "warnings", list);
 }
 
 static int check(const struct ms_documents *documents, json_t **ret_reply, size_t *ret_warnings,

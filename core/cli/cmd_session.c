@@ -45,9 +45,12 @@ int ms_cli_cmd_session_flush_check(struct ms_cli_options *options)
 {
 	bool is_narrowed = json_object_size(options->match) > 0;
 
-	if (options->all == is_narrowed)
+	if (options->all && is_narrowed)
 		return ms_error_set(&options->error, -EINVAL,
-				    "say which sessions to flush, or --all, not both");
+				    "--all is every session: say --all or which ones, not both");
+	if (!options->all && !is_narrowed)
+		return ms_error_set(&options->error, -EINVAL,
+				    "say which sessions to flush, e.g. --to 10.0.0.9, or --all");
 	return 0;
 }
 

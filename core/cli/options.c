@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include "core/cli/options.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,11 +189,21 @@ static error_t take_uint(struct ms_cli_options *options, const char *name, const
 static error_t take_ms(struct ms_cli_options *options, const char *name, const char *arg,
 		       uint64_t min_ms, uint64_t *ret_ms)
 {
+	const char *unit = arg + strspn(arg, "0123456789");
+	char one[8];
 	uint64_t ns;
 
-	if (!ms_parse_duration(arg, &ns) || ns / NS_PER_MS < min_ms)
-		return complain(options, arg, "--%s: '%s' is not a time such as 30s, 5m or 24h",
+	if (!ms_parse_duration(arg, &ns)) {
+		/* With a smaller number it would be one? */
+		snprintf(one, sizeof(one), "1%s", unit);
+		return complain(options, arg,
+				unit != arg && *arg != '0' && ms_parse_duration(one, &ns)
+					? "--%s: '%s' is too long a time"
+					: "--%s: '%s' is not a time such as 30s, 5m or 24h",
 				name, arg);
+	}
+	if (ns / NS_PER_MS < min_ms)
+		return complain(options, arg, "--%s: '%s' is too short a time", name, arg);
 	*ret_ms = ns / NS_PER_MS;
 	return 0;
 }
@@ -255,6 +267,12 @@ static error_t add_words(struct ms_cli_options *options, const char *name, const
 static error_t set_word(struct ms_cli_options *options, json_t *object, const char *name,
 			const char *arg)
 {
+	for (const char *p = arg; *p; p++) {
+		if (iscntrl((unsigned char)*p))
+			return complain(options, arg,
+					"--%s: a line break or control character cannot be in it",
+					name);
+	}
 	if (json_object_set_new(object, name, json_string(arg)) < 0)
 		return complain(options, NULL, "--%s: not UTF-8 text", name);
 	return 0;

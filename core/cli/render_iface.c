@@ -71,8 +71,8 @@ void ms_cli_render_iface_list(const struct ms_cli_style *style, const json_t *re
 {
 	static const struct ms_cli_column columns[] = {
 		{ "INTERFACE", false, 0, 0 }, { "STATE", false, 0, 0 },  { "GROUP", false, 8, 0 },
-		{ "MODE", false, 0, 0 },      { "SIDE", false, 0, 1 },   { "HOOK", false, 0, 2 },
-		{ "PASSED", true, 0, 0 },     { "DROPPED", true, 0, 0 }, { "WHY", false, 16, 0 },
+		{ "MODE", false, 0, -2 },     { "SIDE", false, 0, 1 },   { "HOOK", false, 0, 2 },
+		{ "PASSED", true, 0, 0 },     { "DROPPED", true, 0, 0 }, { "WHY", false, 16, -3 },
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *iface;
@@ -186,7 +186,7 @@ void ms_cli_render_group_list(const struct ms_cli_style *style, const json_t *re
 	static const struct ms_cli_column columns[] = {
 		{ "GROUP", false, 8, 0 }, { "MODE", false, 0, 0 },      { "IN", false, 0, 0 },
 		{ "OUT", false, 0, 0 },   { "INTERFACES", true, 0, 0 }, { "RULES", true, 0, 0 },
-		{ "SIDE", false, 0, 0 },  { "HOOK", false, 0, 0 },      { "FROM", false, 8, 0 },
+		{ "SIDE", false, 0, -2 }, { "HOOK", false, 0, -3 },     { "FROM", false, 8, 0 },
 	};
 	static const char *const keys[] = { "default_in", "default_out" };
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));

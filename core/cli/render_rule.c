@@ -164,7 +164,7 @@ void ms_cli_render_rule_list(const struct ms_cli_style *style, const json_t *rep
 {
 	static const struct ms_cli_column columns[] = {
 		{ "RULE", false, 10, 0 },  { "ACTION", false, 0, 0 }, { "WHAT", false, 16, 0 },
-		{ "DIR", false, 0, 0 },    { "GROUP", false, 5, 0 },  { "HITS", true, 0, 0 },
+		{ "DIR", false, 0, 0 },    { "GROUP", false, 5, 0 },  { "HITS", true, 0, -1 },
 		{ "PACKETS", true, 0, 2 }, { "LAST", true, 0, 1 },    { "FROM", false, 7, 0 },
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));

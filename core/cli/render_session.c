@@ -66,9 +66,9 @@ static void add_session(struct ms_cli_table *table, const struct ms_cli_style *s
 struct ms_cli_table *ms_cli_render_session_table(void)
 {
 	static const struct ms_cli_column columns[] = {
-		{ "IFACE", false, 6, 0 },    { "DIR", false, 0, 0 }, { "PROTO", false, 0, 0 },
-		{ "FROM", false, 12, 0 },    { "TO", false, 12, 0 }, { "STATE", false, 0, 1 },
-		{ "BYTES >/<", true, 0, 0 }, { "AGE", true, 0, 2 },  { "IDLE", true, 0, 0 },
+		{ "IFACE", false, 6, 0 },     { "DIR", false, 0, 0 }, { "PROTO", false, 0, 0 },
+		{ "FROM", false, 12, 0 },     { "TO", false, 12, 0 }, { "STATE", false, 0, 1 },
+		{ "BYTES >/<", true, 0, -2 }, { "AGE", true, 0, 2 },  { "IDLE", true, 0, -1 },
 		{ "RULE", false, 6, 0 },
 	};
 

@@ -21,7 +21,8 @@ struct ms_cli_table {
 	size_t n_columns;
 	struct cell *cells;
 	size_t n_cells, allocated;
-	size_t *widths; /* LEFT_OUT = not shown */
+	size_t *wanted; /* what the longest text takes */
+	size_t *widths; /* what is given; LEFT_OUT = not shown */
 	bool is_begun;
 };
 
@@ -33,8 +34,9 @@ struct ms_cli_table *ms_cli_table_new(const struct ms_cli_column *columns, size_
 		return NULL;
 	table->columns = columns;
 	table->n_columns = count;
+	table->wanted = calloc(count, sizeof(*table->wanted));
 	table->widths = calloc(count, sizeof(*table->widths));
-	return table->widths ? table : ms_cli_table_free(table);
+	return table->wanted && table->widths ? table : ms_cli_table_free(table);
 }
 
 static void empty(struct ms_cli_table *table)
@@ -50,6 +52,7 @@ struct ms_cli_table *ms_cli_table_free(struct ms_cli_table *table)
 		return NULL;
 	empty(table);
 	free(table->cells);
+	free(table->wanted);
 	free(table->widths);
 	free(table);
 	return NULL;
@@ -80,13 +83,13 @@ void ms_cli_table_add(struct ms_cli_table *table, enum ms_cli_tint tint, const c
 	table->cells[table->n_cells++] = (struct cell) { text, tint };
 }
 
-static size_t total_width(const struct ms_cli_table *table)
+static size_t total_width(const size_t *widths, size_t count)
 {
 	size_t total = 0;
 
-	for (size_t i = 0; i < table->n_columns; i++) {
-		if (table->widths[i] != LEFT_OUT)
-			total += table->widths[i] + (total ? GAP : 0);
+	for (size_t i = 0; i < count; i++) {
+		if (widths[i] != LEFT_OUT)
+			total += widths[i] + (total ? GAP : 0);
 	}
 	return total;
 }
@@ -95,64 +98,97 @@ static void measure(struct ms_cli_table *table)
 {
 	size_t column = 0;
 
-	for (size_t i = 0; i < table->n_columns; i++)
-		table->widths[i] = ms_cli_style_measure(table->columns[i].title);
+	for (size_t i = 0; !table->is_begun && i < table->n_columns; i++)
+		table->wanted[i] = ms_cli_style_measure(table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++) {
 		size_t places = ms_cli_style_measure(table->cells[i].text);
 
-		if (places > table->widths[column])
-			table->widths[column] = places;
+		if (places > table->wanted[column])
+			table->wanted[column] = places;
 		if (++column == table->n_columns)
 			column = 0;
 	}
 }
 
 /* The widest column that may still give way, or n_columns. */
-static size_t find_elastic(const struct ms_cli_table *table)
+static size_t find_elastic(const struct ms_cli_table *table, const size_t *widths)
 {
 	size_t found = table->n_columns;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
 		unsigned int narrow = table->columns[i].narrow;
 
-		if (narrow && table->widths[i] != LEFT_OUT && table->widths[i] > narrow &&
-		    (found == table->n_columns || table->widths[i] > table->widths[found]))
+		if (narrow && widths[i] != LEFT_OUT && widths[i] > narrow &&
+		    (found == table->n_columns || widths[i] > widths[found]))
 			found = i;
 	}
 	return found;
 }
 
-/* The column that is missed least, or n_columns. */
-static size_t find_missable(const struct ms_cli_table *table)
+/* The column that is missed least among those before squeezing (sign 1) or after (-1), or
+ * n_columns. */
+static size_t find_missable(const struct ms_cli_table *table, const size_t *widths, int sign)
 {
 	size_t found = table->n_columns;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
-		unsigned int missed = table->columns[i].missed;
+		int missed = table->columns[i].missed * sign;
 
-		if (missed && table->widths[i] != LEFT_OUT &&
-		    (found == table->n_columns || missed > table->columns[found].missed))
+		if (missed > 0 && widths[i] != LEFT_OUT &&
+		    (found == table->n_columns || missed > table->columns[found].missed * sign))
 			found = i;
 	}
 	return found;
 }
 
-static void squeeze(struct ms_cli_table *table, size_t width)
+/* Gives what is wanted to the columns that are shown, less what there is no room for. */
+static bool squeeze(const struct ms_cli_table *table, size_t *widths, size_t width)
+{
+	for (size_t i = 0; i < table->n_columns; i++) {
+		if (widths[i] != LEFT_OUT)
+			widths[i] = table->wanted[i];
+	}
+	while (width && total_width(widths, table->n_columns) > width) {
+		size_t column = find_elastic(table, widths);
+
+		if (column == table->n_columns)
+			return false;
+		widths[column]--;
+	}
+	return true;
+}
+
+/* The first print chooses the columns. */
+static void fit(struct ms_cli_table *table, size_t width)
 {
 	size_t column;
 
-	while (total_width(table) > width) {
-		column = find_missable(table);
+	memcpy(table->widths, table->wanted, table->n_columns * sizeof(*table->widths));
+	while (width && total_width(table->widths, table->n_columns) > width) {
+		column = find_missable(table, table->widths, 1);
 		if (column == table->n_columns)
 			break;
 		table->widths[column] = LEFT_OUT;
 	}
-	while (total_width(table) > width) {
-		column = find_elastic(table);
+	while (!squeeze(table, table->widths, width)) {
+		column = find_missable(table, table->widths, -1);
 		if (column == table->n_columns)
 			return;
-		table->widths[column]--;
+		table->widths[column] = LEFT_OUT;
 	}
+}
+
+/* A later one has them as they are, wider where they may be. */
+static void refit(struct ms_cli_table *table, size_t width)
+{
+	size_t *widths = calloc(table->n_columns, sizeof(*widths));
+
+	if (!widths)
+		return;
+	memcpy(widths, table->widths, table->n_columns * sizeof(*widths));
+	if (squeeze(table, widths, width))
+		memcpy(table->widths, widths, table->n_columns * sizeof(*widths));
+	free(widths);
 }
 
 static void print_text(const struct ms_cli_style *style, const char *text, size_t width)
@@ -171,12 +207,20 @@ static void print_text(const struct ms_cli_style *style, const char *text, size_
 	fputs(ms_cli_style_skip(text, places - tail), style->out);
 }
 
+static size_t last_shown(const struct ms_cli_table *table)
+{
+	size_t last = table->n_columns - 1;
+
+	while (last > 0 && table->widths[last] == LEFT_OUT)
+		last--;
+	return last;
+}
+
 static void print_cell(const struct ms_cli_table *table, const struct ms_cli_style *style,
 		       size_t column, const char *text, enum ms_cli_tint tint)
 {
 	size_t width = table->widths[column], places = ms_cli_style_measure(text);
 	size_t pad = places < width ? width - places : 0;
-	bool is_last = column == table->n_columns - 1;
 
 	if (width == LEFT_OUT)
 		return;
@@ -185,7 +229,7 @@ static void print_cell(const struct ms_cli_table *table, const struct ms_cli_sty
 	ms_cli_style_begin(style, tint);
 	print_text(style, text, width);
 	ms_cli_style_end(style, tint);
-	if (is_last)
+	if (column == last_shown(table))
 		fputc('\n', style->out);
 	else
 		fprintf(style->out, "%*s", (int)(table->columns[column].is_right ? 0 : pad) + GAP,
@@ -196,10 +240,11 @@ void ms_cli_table_print(struct ms_cli_table *table, const struct ms_cli_style *s
 {
 	if (!table)
 		return;
-	if (!table->is_begun) {
-		measure(table);
-		if (style->width)
-			squeeze(table, style->width);
+	measure(table);
+	if (table->is_begun) {
+		refit(table, style->width);
+	} else {
+		fit(table, style->width);
 		for (size_t i = 0; i < table->n_columns; i++)
 			print_cell(table, style, i, table->columns[i].title, MS_CLI_BOLD);
 		table->is_begun = true;

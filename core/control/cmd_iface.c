@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* iface list, show, explain. */
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/control/command.h"
+#include "core/control/live.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/iface/attach.h"
@@ -46,7 +48,7 @@ static json_t *shape_counts(const struct ms_zone_count *count)
 			 (json_int_t)count->bytes[MS_DIR_OUT][1]);
 }
 
-/* Folded counts plus what live sessions still hold (`live`, by zone; may be NULL). */
+/* Folded counts plus what live sessions still hold (`live`, by zone). */
 static void sum_counts(struct ms_manager *manager, const struct ms_zone_count *live, uint16_t zone,
 		       struct ms_zone_count *ret_count)
 {
@@ -54,7 +56,7 @@ static void sum_counts(struct ms_manager *manager, const struct ms_zone_count *l
 
 	if (zone)
 		ms_dataplane_zone_count(ms_manager_dataplane(manager), zone, &folded);
-	for (int dir = 0; live && zone && dir < MS_DIR__COUNT; dir++) {
+	for (int dir = 0; zone && dir < MS_DIR__COUNT; dir++) {
 		for (int i = 0; i < 2; i++) {
 			folded.packets[dir][i] += live[zone].packets[dir][i];
 			folded.bytes[dir][i] += live[zone].bytes[dir][i];
@@ -100,10 +102,7 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 /* ---- list ---- */
 
 struct listing {
-	struct ms_control_stream stream;
-	struct ms_manager *manager;
-	struct ms_session_live live; /* counted first, a slice a step */
-	bool counted;
+	struct ms_control_live live;
 	json_t *ifaces;    /* of this slice */
 	json_t *warnings;  /* of all, told with the last slice */
 	uint32_t ifindex;  /* the last one told */
@@ -125,13 +124,13 @@ static bool denies_by_default(struct ms_manager *manager, const struct ms_iface_
 /* The same packet is judged on both, so it needs two allow rules: rarely what was meant. */
 static void warn_about_stack(struct listing *listing, const struct ms_iface_entry *entry)
 {
-	struct ms_iface_set *set = ms_manager_ifaces(listing->manager);
+	struct ms_iface_set *set = ms_manager_ifaces(listing->live.manager);
 	uint32_t below = entry->link.master ? entry->link.master : entry->link.parent;
 	const struct ms_iface_entry *other = below ? ms_iface_set_find(set, below) : NULL;
 	char text[256];
 
-	if (!other || !denies_by_default(listing->manager, entry) ||
-	    !denies_by_default(listing->manager, other))
+	if (!other || !denies_by_default(listing->live.manager, entry) ||
+	    !denies_by_default(listing->live.manager, other))
 		return;
 	snprintf(text, sizeof(text),
 		 "%s and %s both deny by default: a packet that crosses both needs a rule for each",
@@ -153,24 +152,18 @@ static void list_one(void *user, struct ms_iface_entry *entry)
 	warn_about_stack(listing, entry);
 	if (listing->state && strcmp(listing->state, ms_iface_state_name(entry->state)) != 0)
 		return;
-	json_array_append_new(listing->ifaces,
-			      shape_iface(listing->manager, entry, listing->live.by_zone));
+	json_array_append_new(listing->ifaces, shape_iface(listing->live.manager, entry,
+							   listing->live.counts.by_zone));
 }
 
-static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
+static int list_step(struct ms_control_live *live, json_t **ret_reply, struct ms_error *err)
 {
-	struct listing *listing = (struct listing *)stream;
-	int r = 0;
+	struct listing *listing = (struct listing *)live;
 
 	(void)err;
-	if (!listing->counted)
-		r = ms_session_live_step(ms_manager_dataplane(listing->manager), &listing->live);
-	if (r != 0)
-		return r;
-	listing->counted = true;
 	listing->more = false;
 	listing->ifaces = json_array();
-	ms_iface_set_foreach(ms_manager_ifaces(listing->manager), list_one, listing);
+	ms_iface_set_foreach(ms_manager_ifaces(live->manager), list_one, listing);
 	*ret_reply = json_pack("{s:o}", "interfaces", ms_take_ptr(listing->ifaces));
 	if (!*ret_reply)
 		return -ENOMEM;
@@ -179,13 +172,9 @@ static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struc
 	return listing->more ? 1 : 0;
 }
 
-static void list_end(struct ms_control_stream *stream)
+static void list_end(struct ms_control_live *live)
 {
-	struct listing *listing = (struct listing *)stream;
-
-	json_decref(listing->warnings);
-	free(listing->live.by_zone);
-	free(listing);
+	json_decref(((struct listing *)live)->warnings);
 }
 
 int ms_control_cmd_iface_list(struct ms_manager *manager, struct ms_control_call *call,
@@ -198,38 +187,26 @@ int ms_control_cmd_iface_list(struct ms_manager *manager, struct ms_control_call
 	(void)ret_reply;
 	if (r < 0)
 		return r;
-	listing = calloc(1, sizeof(*listing));
+	listing = ms_control_live_new(sizeof(*listing), manager, list_step);
 	if (!listing)
 		return -ENOMEM;
-	listing->manager = manager;
-	listing->stream.on_step = list_step;
-	listing->stream.on_end = list_end;
+	listing->live.on_end = list_end;
 	listing->warnings = json_array();
 	if (state) {
 		snprintf(listing->state_text, sizeof(listing->state_text), "%s", state);
 		listing->state = listing->state_text;
 	}
-	listing->live.by_zone = calloc(MS_ZONES_MAX, sizeof(*listing->live.by_zone));
-	if (!listing->live.by_zone) {
-		list_end(&listing->stream);
-		return -ENOMEM;
-	}
-	call->stream = &listing->stream;
+	call->stream = &listing->live.stream;
 	return 0;
 }
 
 /* ---- show, explain ---- */
 
-static int find_iface(struct ms_manager *manager, struct ms_control_call *call,
+static int find_iface(struct ms_manager *manager, const char *name,
 		      struct ms_iface_entry **ret_entry, struct ms_error *err)
 {
-	const char *name;
-	struct ms_iface_entry *entry;
-	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+	struct ms_iface_entry *entry = ms_iface_set_find_name(ms_manager_ifaces(manager), name);
 
-	if (r < 0)
-		return r;
-	entry = ms_iface_set_find_name(ms_manager_ifaces(manager), name);
 	if (!entry)
 		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name,
 				       "no interface '%s' in this network namespace", name);
@@ -250,23 +227,24 @@ static json_t *shape_hooks(const struct ms_attach_state *state)
 			 shape_hook("egress", state, MS_HOOK_EGRESS));
 }
 
-int ms_control_cmd_iface_show(struct ms_manager *manager, struct ms_control_call *call,
-			      json_t **ret_reply, struct ms_error *err)
+struct showing {
+	struct ms_control_live live;
+	char name[IFNAMSIZ];
+};
+
+static int show_step(struct ms_control_live *live, json_t **ret_reply, struct ms_error *err)
 {
-	ms_cleanup(ms_free) struct ms_zone_count *live = calloc(MS_ZONES_MAX, sizeof(*live));
-	struct ms_iface_entry *entry;
+	struct ms_iface_entry *entry = NULL;
 	struct ms_attach_state state = { 0 };
 	json_auto_t *shape = NULL;
-	int r = live ? find_iface(manager, call, &entry, err) : -ENOMEM;
+	int r = find_iface(live->manager, ((struct showing *)live)->name, &entry, err);
 
-	if (r < 0)
-		return r;
-	r = ms_session_add_live_counts(ms_manager_dataplane(manager), NULL, 0, live);
 	if (r == 0)
-		r = ms_attacher_query(ms_manager_attacher(manager), entry->link.ifindex, &state);
+		r = ms_attacher_query(ms_manager_attacher(live->manager), entry->link.ifindex,
+				      &state);
 	if (r < 0)
 		return r;
-	shape = shape_iface(manager, entry, live);
+	shape = shape_iface(live->manager, entry, live->counts.by_zone);
 	if (!shape || ms_control_shape_put(shape, "hooks", shape_hooks(&state)) < 0 ||
 	    ms_control_shape_put(shape, "duplicate", json_boolean(state.duplicate)) < 0)
 		return -ENOMEM;
@@ -274,14 +252,38 @@ int ms_control_cmd_iface_show(struct ms_manager *manager, struct ms_control_call
 	return *ret_reply ? 0 : -ENOMEM;
 }
 
+int ms_control_cmd_iface_show(struct ms_manager *manager, struct ms_control_call *call,
+			      json_t **ret_reply, struct ms_error *err)
+{
+	struct showing *showing;
+	struct ms_iface_entry *entry = NULL;
+	const char *name;
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+
+	(void)ret_reply;
+	if (r == 0)
+		r = find_iface(manager, name, &entry, err);
+	if (r < 0)
+		return r;
+	showing = ms_control_live_new(sizeof(*showing), manager, show_step);
+	if (!showing)
+		return -ENOMEM;
+	snprintf(showing->name, sizeof(showing->name), "%s", name);
+	call->stream = &showing->live.stream;
+	return 0;
+}
+
 int ms_control_cmd_iface_explain(struct ms_manager *manager, struct ms_control_call *call,
 				 json_t **ret_reply, struct ms_error *err)
 {
 	const struct ms_group_def *group;
-	struct ms_iface_entry *entry;
+	struct ms_iface_entry *entry = NULL;
+	const char *name;
 	char why[400] = "";
-	int r = find_iface(manager, call, &entry, err);
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
 
+	if (r == 0)
+		r = find_iface(manager, name, &entry, err);
 	if (r < 0)
 		return r;
 	group = ms_iface_match_group(ms_manager_policy(manager), &entry->link, why, sizeof(why));

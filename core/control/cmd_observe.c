@@ -51,7 +51,7 @@ static json_t *shape_event(const struct ms_event_record *record)
 
 	return json_pack(
 		"{s:I, s:o, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:i, s:o, s:i, s:o, s:i, s:i, s:i, "
-		"s:i, s:I, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:b, s:s}",
+		"s:i, s:I, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:b, s:s, s:i, s:o, s:o}",
 		"number", (json_int_t)record->number, "time",
 		ms_control_shape_time_ms(record->time_ns), "verdict",
 		ms_verdict_name((enum ms_verdict)event->verdict), "reason",
@@ -67,7 +67,10 @@ static json_t *shape_event(const struct ms_event_record *record)
 		record->source, "generation", (json_int_t)event->generation, "suppressed",
 		(json_int_t)event->suppressed, "vlan", (int)event->vlan_outer, "dscp",
 		(int)event->dscp, "log", (event->flags & MS_EVENT_LOG) != 0, "text",
-		ms_event_format(record, text, sizeof(text)));
+		ms_event_format(record, text, sizeof(text)), "vlan_inner", (int)event->vlan_inner,
+		"proto_number", event->family ? json_integer(event->proto) : json_null(), "icmp",
+		event->family ? ms_control_shape_icmp(event->proto, event->icmp_type)
+			      : json_null());
 }
 
 static bool is_wanted(const struct observing *observing, const struct ms_event_record *record)
@@ -175,6 +178,18 @@ static int read_history(struct observing *observing, size_t last, json_int_t sin
 	return 0;
 }
 
+static int refuse_reason(const char *reason, struct ms_error *err)
+{
+	char known[256] = "";
+	size_t length = 0;
+
+	for (int i = MS_REASON_NONE + 1; i < MS_REASON__COUNT && length < sizeof(known); i++)
+		length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
+					   length ? ", " : "", ms_reason_name((enum ms_reason)i));
+	return ms_error_set_at(err, -EINVAL, NULL, 0, 0, reason, "no reason '%s': there are %s",
+			       reason, known);
+}
+
 static int parse_names(struct observing *observing, const char *verdict, const char *reason,
 		       struct ms_error *err)
 {
@@ -189,7 +204,7 @@ static int parse_names(struct observing *observing, const char *verdict, const c
 		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, verdict,
 				       "a verdict is allow, deny or audit, not '%s'", verdict);
 	if (reason && !ms_reason_parse(reason, &parsed))
-		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, reason, "no reason '%s'", reason);
+		return refuse_reason(reason, err);
 	if (reason)
 		observing->reason = parsed;
 	return 0;

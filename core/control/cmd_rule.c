@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
 #include "core/control/command.h"
+#include "core/control/live.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/policy/check.h"
@@ -67,32 +68,12 @@ static json_t *shape_rule(struct ms_manager *manager, const struct ms_rule *rule
 	return shape;
 }
 
-static int count_live(struct ms_manager *manager, struct ms_slot_count **ret_live)
-{
-	struct ms_slot_count *live = calloc(MS_SLOTS_MAX, sizeof(*live));
-	int r;
-
-	if (!live)
-		return -ENOMEM;
-	r = ms_session_add_live_counts(ms_manager_dataplane(manager), live, MS_SLOTS_MAX, NULL);
-	if (r < 0) {
-		free(live);
-		return r;
-	}
-	live[MS_SLOT_NONE] = (struct ms_slot_count) { 0 };
-	*ret_live = live;
-	return 0;
-}
-
 /* ---- list ---- */
 
 struct listing {
-	struct ms_control_stream stream;
-	struct ms_manager *manager;
+	struct ms_control_live live;
 	const struct ms_policy *policy; /* compared only: it may be gone by the next slice */
 	uint32_t generation;
-	struct ms_session_live live; /* counted first, a slice a step */
-	bool counted;
 	char source[16]; /* "" = all */
 	size_t next;
 };
@@ -105,22 +86,14 @@ static uint32_t generation_now(struct ms_manager *manager)
 	return status.generation_applied;
 }
 
-static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
+static int list_step(struct ms_control_live *live, json_t **ret_reply, struct ms_error *err)
 {
-	struct listing *listing = (struct listing *)stream;
-	const struct ms_policy *policy = ms_manager_policy(listing->manager);
-	json_auto_t *rules = NULL;
+	struct listing *listing = (struct listing *)live;
+	const struct ms_policy *policy = ms_manager_policy(live->manager);
+	json_auto_t *rules = json_array();
 	size_t end;
-	int r = 0;
 
-	if (!listing->counted)
-		r = ms_session_live_step(ms_manager_dataplane(listing->manager), &listing->live);
-	if (r != 0)
-		return r;
-	listing->counted = true;
-	listing->live.by_slot[MS_SLOT_NONE] = (struct ms_slot_count) { 0 };
-	rules = json_array();
-	if (policy != listing->policy || generation_now(listing->manager) != listing->generation)
+	if (policy != listing->policy || generation_now(live->manager) != listing->generation)
 		return ms_error_set(err, -EBUSY, "the policy changed while it was listed");
 	end = listing->next + SLICE < policy->n_rules ? listing->next + SLICE : policy->n_rules;
 	for (; listing->next < end; listing->next++) {
@@ -130,7 +103,7 @@ static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struc
 		    strcmp(listing->source, ms_source_name(rule->origin.source)) != 0)
 			continue;
 		if (json_array_append_new(
-			    rules, shape_rule(listing->manager, rule, listing->live.by_slot)) < 0)
+			    rules, shape_rule(live->manager, rule, live->counts.by_slot)) < 0)
 			return -ENOMEM;
 	}
 	*ret_reply = json_pack("{s:O, s:I}", "rules", rules, "generation",
@@ -138,14 +111,6 @@ static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struc
 	if (!*ret_reply)
 		return -ENOMEM;
 	return listing->next < policy->n_rules ? 1 : 0;
-}
-
-static void list_end(struct ms_control_stream *stream)
-{
-	struct listing *listing = (struct listing *)stream;
-
-	free(listing->live.by_slot);
-	free(listing);
 }
 
 int ms_control_cmd_rule_list(struct ms_manager *manager, struct ms_control_call *call,
@@ -158,43 +123,66 @@ int ms_control_cmd_rule_list(struct ms_manager *manager, struct ms_control_call 
 	(void)ret_reply;
 	if (r < 0)
 		return r;
-	listing = calloc(1, sizeof(*listing));
+	listing = ms_control_live_new(sizeof(*listing), manager, list_step);
 	if (!listing)
 		return -ENOMEM;
-	listing->stream.on_step = list_step;
-	listing->stream.on_end = list_end;
-	listing->manager = manager;
 	listing->policy = ms_manager_policy(manager);
 	listing->generation = generation_now(manager);
 	snprintf(listing->source, sizeof(listing->source), "%s", source ? source : "");
-	listing->live.n_slots = MS_SLOTS_MAX;
-	listing->live.by_slot = calloc(MS_SLOTS_MAX, sizeof(*listing->live.by_slot));
-	if (!listing->live.by_slot) {
-		list_end(&listing->stream);
-		return -ENOMEM;
-	}
-	call->stream = &listing->stream;
+	call->stream = &listing->live.stream;
 	return 0;
+}
+
+/* ---- show ---- */
+
+struct showing {
+	struct ms_control_live live;
+	char id[MS_RULE_ID_MAX];
+};
+
+static int find_rule(struct ms_manager *manager, const char *id, const struct ms_rule **ret_rule,
+		     struct ms_error *err)
+{
+	const struct ms_rule *rule = ms_policy_find_rule(ms_manager_policy(manager), id);
+
+	if (!rule)
+		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, id, "no rule '%s'", id);
+	*ret_rule = rule;
+	return 0;
+}
+
+static int show_step(struct ms_control_live *live, json_t **ret_reply, struct ms_error *err)
+{
+	const struct ms_rule *rule = NULL;
+	/* Again: it may have gone while sessions were counted. */
+	int r = find_rule(live->manager, ((struct showing *)live)->id, &rule, err);
+
+	if (r < 0)
+		return r;
+	*ret_reply =
+		json_pack("{s:o}", "rule", shape_rule(live->manager, rule, live->counts.by_slot));
+	return *ret_reply ? 0 : -ENOMEM;
 }
 
 int ms_control_cmd_rule_show(struct ms_manager *manager, struct ms_control_call *call,
 			     json_t **ret_reply, struct ms_error *err)
 {
-	ms_cleanup(ms_free) struct ms_slot_count *live = NULL;
-	const struct ms_rule *rule;
+	struct showing *showing;
+	const struct ms_rule *rule = NULL;
 	const char *id;
 	int r = ms_control_unpack(call->parameters, err, "{s:s}", "id", &id);
 
+	(void)ret_reply;
+	if (r == 0)
+		r = find_rule(manager, id, &rule, err);
 	if (r < 0)
 		return r;
-	rule = ms_policy_find_rule(ms_manager_policy(manager), id);
-	if (!rule)
-		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, id, "no rule '%s'", id);
-	r = count_live(manager, &live);
-	if (r < 0)
-		return r;
-	*ret_reply = json_pack("{s:o}", "rule", shape_rule(manager, rule, live));
-	return *ret_reply ? 0 : -ENOMEM;
+	showing = ms_control_live_new(sizeof(*showing), manager, show_step);
+	if (!showing)
+		return -ENOMEM;
+	snprintf(showing->id, sizeof(showing->id), "%s", id);
+	call->stream = &showing->live.stream;
+	return 0;
 }
 
 /* ---- add ---- */

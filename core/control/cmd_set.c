@@ -159,6 +159,20 @@ int ms_control_cmd_set_show(struct ms_manager *manager, struct ms_control_call *
 
 /* ---- add, del ---- */
 
+static int refuse_member(const char *text, struct ms_error *err)
+{
+	char hint[MS_CIDR_TEXT];
+	struct ms_cidr meant;
+
+	if (!ms_cidr_parse_meant(text, &meant))
+		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, text,
+				       "'%s' is neither an address nor a prefix", text);
+	return ms_error_set_at(
+		err, -EINVAL, NULL, 0, 0, text,
+		"'%s' is not a prefix: bits are set behind its length, did you mean %s?", text,
+		ms_cidr_format(&meant, hint, sizeof(hint)));
+}
+
 static int parse_members(json_t *list, struct ms_cidr **ret_members, size_t *ret_count,
 			 struct ms_error *err)
 {
@@ -174,8 +188,7 @@ static int parse_members(json_t *list, struct ms_cidr **ret_members, size_t *ret
 		const char *text = json_is_string(item) ? json_string_value(item) : "";
 
 		if (!ms_cidr_parse(text, &members[i]))
-			return ms_error_set_at(err, -EINVAL, NULL, 0, 0, text,
-					       "'%s' is neither an address nor a prefix", text);
+			return refuse_member(text, err);
 	}
 	*ret_members = ms_take_ptr(members);
 	*ret_count = count;

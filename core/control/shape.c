@@ -3,12 +3,14 @@
 #include "core/control/shape.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
+#include "core/base/proto.h"
 #include "core/policy/check.h"
 #include "core/policy/document.h"
 
@@ -45,6 +47,16 @@ json_t *ms_control_shape_addr(const struct ms_addr *addr)
 	char text[MS_ADDR_TEXT];
 
 	return json_string(ms_addr_format(addr, text, sizeof(text)));
+}
+
+json_t *ms_control_shape_icmp(uint8_t proto, uint8_t type)
+{
+	const char *name;
+
+	if (proto != IPPROTO_ICMP && proto != IPPROTO_ICMPV6)
+		return json_null();
+	name = ms_proto_icmp_name(proto, type);
+	return name ? json_string(name) : json_integer(type);
 }
 
 json_t *ms_control_shape_rule(const struct ms_rule *rule)

@@ -16,7 +16,8 @@ json_t *ms_control_shape_time(int64_t seconds); /* null for 0 */
 json_t *ms_control_shape_time_ms(int64_t ns);   /* with milliseconds */
 json_t *ms_control_shape_ms(uint64_t ns);
 json_t *ms_control_shape_addr(const struct ms_addr *addr);
-json_t *ms_control_shape_rule(const struct ms_rule *rule); /* the language's own mapping */
+json_t *ms_control_shape_icmp(uint8_t proto, uint8_t type); /* name or number; null: not ICMP */
+json_t *ms_control_shape_rule(const struct ms_rule *rule);  /* the language's own mapping */
 const char *ms_control_shape_panic(enum ms_panic panic);
 const char *ms_control_shape_mode(enum ms_mode mode); /* "policy" for MS_MODE_INHERIT */
 /* {"generation","sessions_end","sessions_end_is_minimum","changes","dry_run"} */

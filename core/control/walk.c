@@ -2,7 +2,6 @@
 #include "core/control/walk.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "core/base/cleanup.h"
@@ -84,16 +83,6 @@ int ms_control_walk_step(struct ms_control_walk *walk,
 	return done ? 0 : 1;
 }
 
-static json_t *shape_icmp(const struct ms_session_view *session)
-{
-	const char *name;
-
-	if (session->proto != IPPROTO_ICMP && session->proto != IPPROTO_ICMPV6)
-		return json_null();
-	name = ms_proto_icmp_name(session->proto, session->icmp_type);
-	return name ? json_string(name) : json_integer(session->icmp_type);
-}
-
 json_t *ms_control_walk_shape(const struct ms_control_walked *walked)
 {
 	const struct ms_session_view *session = walked->session;
@@ -106,12 +95,14 @@ json_t *ms_control_walk_shape(const struct ms_control_walked *walked)
 		"proto", ms_proto_format(session->proto, proto, sizeof(proto)), "proto_number",
 		(int)session->proto, "from", ms_control_shape_addr(&session->from), "sport",
 		(int)session->sport, "to", ms_control_shape_addr(&session->to), "dport",
-		(int)session->dport, "icmp", shape_icmp(session), "vlan", (int)session->vlan_outer,
-		"vlan_inner", (int)session->vlan_inner, "state", session->state, "sent_packets",
-		(json_int_t)session->packets[0], "sent_bytes", (json_int_t)session->bytes[0],
-		"received_packets", (json_int_t)session->packets[1], "received_bytes",
-		(json_int_t)session->bytes[1], "age_ms", ms_control_shape_ms(session->age_ns),
-		"idle_ms", ms_control_shape_ms(session->idle_ns), "expires_in_ms",
+		(int)session->dport, "icmp",
+		ms_control_shape_icmp(session->proto, session->icmp_type), "vlan",
+		(int)session->vlan_outer, "vlan_inner", (int)session->vlan_inner, "state",
+		session->state, "sent_packets", (json_int_t)session->packets[0], "sent_bytes",
+		(json_int_t)session->bytes[0], "received_packets", (json_int_t)session->packets[1],
+		"received_bytes", (json_int_t)session->bytes[1], "age_ms",
+		ms_control_shape_ms(session->age_ns), "idle_ms",
+		ms_control_shape_ms(session->idle_ns), "expires_in_ms",
 		ms_control_shape_ms(session->expires_in_ns), "rule", walked->rule, "origin",
 		walked->origin, "source", walked->source, "generation",
 		(json_int_t)session->generation, "half_open", session->half_open, "audit",

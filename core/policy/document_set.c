@@ -12,26 +12,6 @@
 #define SECOND_NS 1000000000ULL
 #define TIMEOUT_MAX_NS (3650ULL * 86400 * SECOND_NS)
 
-/* 10.0.0.1/24 with its host bits cleared, for the hint. False = there is more wrong with it. */
-static bool clear_host_bits(const char *text, struct ms_cidr *ret_cidr)
-{
-	char buf[MS_CIDR_TEXT];
-	const char *slash = strchr(text, '/');
-	struct ms_cidr cidr;
-	unsigned int len;
-
-	if (!slash || (size_t)(slash - text) >= sizeof(buf))
-		return false;
-	snprintf(buf, sizeof(buf), "%.*s", (int)(slash - text), text);
-	if (!ms_cidr_parse(buf, &cidr) || sscanf(slash + 1, "%3u", &len) != 1 || len > cidr.len)
-		return false;
-	for (unsigned int bit = len; bit < cidr.len; bit++)
-		cidr.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> (bit % 8));
-	cidr.len = (uint8_t)len;
-	*ret_cidr = cidr;
-	return true;
-}
-
 int ms_document_cidr(struct ms_document_reader *reader, struct ms_cidr *ret_cidr)
 {
 	char hint[MS_CIDR_TEXT];
@@ -42,7 +22,7 @@ int ms_document_cidr(struct ms_document_reader *reader, struct ms_cidr *ret_cidr
 		return r;
 	if (ms_cidr_parse(reader->value, ret_cidr))
 		return 0;
-	if (clear_host_bits(reader->value, &meant))
+	if (ms_cidr_parse_meant(reader->value, &meant))
 		return ms_document_reader_refuse(
 			reader, reader->place, reader->value,
 			"'%s' is not a prefix: bits are set behind its length, did you mean %s?",

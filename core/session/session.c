@@ -145,22 +145,21 @@ void ms_session_decode(const struct ms_dataplane *dp, const struct ms_session_ra
 	*ret_view = view;
 }
 
-static bool add_live(void *user, const struct ms_session_raw *raw)
+static void add_live(struct ms_session_live *live, const struct ms_session_raw *raw)
 {
 	const struct ms_session *value = &raw->value;
-	struct ms_session_live *live = user;
 	uint32_t slot = value->word & MS_SESS_SLOT_MASK;
 	struct endpoints ends;
 
 	/* One-way flows are counted as they come, since nobody is told when one is evicted. */
 	if (raw->half_open)
-		return true;
+		return;
 	if (live->by_slot && slot < live->n_slots) {
 		live->by_slot[slot].packets += value->packets[0] + value->packets[1];
 		live->by_slot[slot].bytes += value->bytes[0] + value->bytes[1];
 	}
 	if (!live->by_zone)
-		return true;
+		return;
 	ends = read_key(raw);
 	for (unsigned int i = 0; i < 2; i++) {
 		enum ms_dir dir = ms_session_dir(ends.flags, i);
@@ -168,15 +167,6 @@ static bool add_live(void *user, const struct ms_session_raw *raw)
 		live->by_zone[ends.zone].packets[dir][0] += value->packets[i];
 		live->by_zone[ends.zone].bytes[dir][0] += value->bytes[i];
 	}
-	return true;
-}
-
-int ms_session_add_live_counts(const struct ms_dataplane *dp, struct ms_slot_count *by_slot,
-			       size_t n_slots, struct ms_zone_count *by_zone)
-{
-	struct ms_session_live live = { by_slot, n_slots, by_zone, .cursor = { 0 } };
-
-	return ms_dataplane_session_foreach(dp, add_live, &live);
 }
 
 int ms_session_live_step(struct ms_dataplane *dp, struct ms_session_live *live)

@@ -30,18 +30,14 @@ struct ms_session_view {
 void ms_session_decode(const struct ms_dataplane *dp, const struct ms_session_raw *raw,
 		       struct ms_session_view *ret_view);
 
-/* What live sessions hold that has not been folded: by slot (n_slots long) and by zone
- * (MS_ZONES_MAX long), added to what the arrays already hold. Either may be NULL. */
-int ms_session_add_live_counts(const struct ms_dataplane *dp, struct ms_slot_count *by_slot,
-			       size_t n_slots, struct ms_zone_count *by_zone);
-
-/* The same a slice at a time, for who must not block. What ends meanwhile may be in both this sum
- * and the folded counters. */
+/* What live sessions hold that has not been folded, a slice at a time: nobody may block the loop
+ * for all of them. What ends meanwhile may be in both this sum and the folded counters. */
 struct ms_session_live {
-	struct ms_slot_count *by_slot; /* as above, the caller's; all else zeroed at first */
+	/* The caller's, added to what they hold; either may be NULL. */
+	struct ms_slot_count *by_slot; /* n_slots long */
 	size_t n_slots;
-	struct ms_zone_count *by_zone;
-	struct ms_session_cursor cursor;
+	struct ms_zone_count *by_zone;   /* MS_ZONES_MAX long */
+	struct ms_session_cursor cursor; /* zeroed at first */
 };
 /* 1 = there is more, 0 = that was all, or -errno. */
 int ms_session_live_step(struct ms_dataplane *dp, struct ms_session_live *live);

@@ -105,7 +105,8 @@ static int read_one(int dir_fd, const char *path, const char *name, struct ms_do
 	int r = ms_state_file_read(dir_fd, path, MS_DOCUMENT_SIZE_MAX, &text, &length);
 
 	if (r < 0)
-		return ms_error_set(err, r, "cannot read %s: %s", path, strerror(-r));
+		return ms_error_set(err, r, "cannot read %s: %s", path,
+				    r == -EINVAL ? "it is not a regular file" : strerror(-r));
 	r = append(documents, name, text, length);
 	if (r < 0)
 		return r;

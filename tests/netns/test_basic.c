@@ -288,6 +288,22 @@ START_TEST(a_set_is_named_as_a_file_could_name_it)
 			 1);
 	ck_assert_ptr_nonnull(strstr(text, "'Not so' is not a set's name"));
 	ms_ctl_do(microsegd, "set", "add", "so", "10.9.0.1", NULL);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "set", "add", "so",
+				       "10.9.0.1/8", NULL),
+			 1);
+	ck_assert_ptr_nonnull(strstr(text, "did you mean 10.0.0.0/8?"));
+}
+END_TEST
+
+START_TEST(a_reason_that_is_none_is_answered_with_those_there_are)
+{
+	char text[1024];
+
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, text, sizeof(text), "observe", "--reason", "nope", NULL),
+		1);
+	ck_assert_ptr_nonnull(strstr(text, "no reason 'nope': there are session, rule, "));
+	ck_assert_ptr_nonnull(strstr(text, "excluded, incomplete"));
 }
 END_TEST
 
@@ -392,6 +408,7 @@ int main(void)
 	tcase_add_loop_test(tcase, http_hits_the_session_table, 0, 2);
 	tcase_add_loop_test(tcase, panic_everywhere_ends_that_of_a_group, 0, 2);
 	tcase_add_test(tcase, a_set_is_named_as_a_file_could_name_it);
+	tcase_add_test(tcase, a_reason_that_is_none_is_answered_with_those_there_are);
 	tcase_add_test(tcase, a_members_end_does_not_take_the_files_member_along);
 	tcase_add_test(tcase, an_emptied_set_goes_when_no_rule_names_it);
 	tcase_add_test(tcase, a_dry_run_of_apply_warns_like_apply);

@@ -302,6 +302,7 @@ START_TEST(an_absent_policy_directory_opens_nothing)
 	ms_proc_start(microsegd, NULL);
 	expect_enforced();
 	ck_assert(error_is_shown((void *)"no policy in"));
+	ck_assert(!error_is_shown((void *)"the last good one"));
 	ms_proc_stop(microsegd);
 }
 END_TEST

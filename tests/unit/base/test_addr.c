@@ -52,6 +52,21 @@ static const struct {
 	{ "::1", "::1", true },
 };
 
+START_TEST(host_bits_do_not_hide_what_is_meant)
+{
+	struct ms_cidr cidr;
+	char text[MS_CIDR_TEXT];
+
+	ck_assert(ms_cidr_parse_meant("10.9.255.1/15", &cidr));
+	ck_assert_str_eq(ms_cidr_format(&cidr, text, sizeof(text)), "10.8.0.0/15");
+	ck_assert(ms_cidr_parse_meant("2001:db8::1/33", &cidr));
+	ck_assert_str_eq(ms_cidr_format(&cidr, text, sizeof(text)), "2001:db8::/33");
+	ck_assert(!ms_cidr_parse_meant("10.9.255.1/33", &cidr));
+	ck_assert(!ms_cidr_parse_meant("10.9.255/24", &cidr));
+	ck_assert(!ms_cidr_parse_meant("10.9.255.1/8x", &cidr));
+}
+END_TEST
+
 START_TEST(cidr_contains_by_prefix_and_family)
 {
 	struct ms_cidr outer;
@@ -70,6 +85,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, cidr_is_read_strictly_and_shown_short, 0,
 			    sizeof(cidrs) / sizeof(cidrs[0]));
+	tcase_add_test(tcase, host_bits_do_not_hide_what_is_meant);
 	tcase_add_loop_test(tcase, cidr_contains_by_prefix_and_family, 0,
 			    sizeof(pairs) / sizeof(pairs[0]));
 	suite_add_tcase(suite, tcase);

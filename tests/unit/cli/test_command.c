@@ -155,6 +155,28 @@ START_TEST(wrong_words_are_refused_with_a_sentence)
 }
 END_TEST
 
+/* What is wrong with it, and nothing else. */
+static const struct {
+	const char *line, *message;
+} sentences[] = {
+	{ "session flush", "say which sessions to flush, e.g. --to 10.0.0.9, or --all" },
+	{ "session flush --all --proto tcp",
+	  "--all is every session: say --all or which ones, not both" },
+	{ "rule add deny --for 99999999d", "--for: '99999999d' is too long a time" },
+	{ "rule add deny --for 99999999",
+	  "--for: '99999999' is not a time such as 30s, 5m or 24h" },
+	{ "rule add deny --for 0s", "--for: '0s' is too short a time" },
+	{ "rule add deny --comment 'a\nb'",
+	  "--comment: a line break or control character cannot be in it" },
+};
+
+START_TEST(the_sentence_says_what_is_wrong)
+{
+	ck_assert_int_eq(parse(sentences[_i].line), -EINVAL);
+	ck_assert_str_eq(options.error.message, sentences[_i].message);
+}
+END_TEST
+
 /* An option that argp cannot read is named, wherever it stands. */
 static const struct {
 	const char *line, *word, *message;
@@ -306,6 +328,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, every_example_parses_as_its_command);
 	tcase_add_test(tcase, every_command_has_help);
+	tcase_add_loop_test(tcase, the_sentence_says_what_is_wrong, 0, ms_array_size(sentences));
 	tcase_add_loop_test(tcase, wrong_words_are_refused_with_a_sentence, 0,
 			    ms_array_size(wrong));
 	tcase_add_loop_test(tcase, an_unreadable_option_is_named, 0, ms_array_size(unread));

@@ -204,7 +204,10 @@ START_TEST(check_needs_no_daemon)
 	tear_down();
 	ck_assert_int_eq(run("policy check " MS_SOURCE_FILE), 0);
 	ck_assert_ptr_nonnull(strstr(output, "valid: 3 groups"));
+	ck_assert_int_eq(run("policy check -o json " MS_SOURCE_FILE), 0);
+	ck_assert_ptr_nonnull(strstr(output, "\"warnings_total\":0,\"warnings\":[]"));
 	ck_assert_int_eq(run("policy check /dev/null"), 1);
+	ck_assert_ptr_nonnull(strstr(errors, "cannot read /dev/null: it is not a regular file"));
 	daemon_pid = fork();
 	if (daemon_pid == 0)
 		_exit(0);

@@ -137,6 +137,45 @@ START_TEST(sessions_fit_eighty_columns)
 }
 END_TEST
 
+START_TEST(sessions_fit_sixty_columns)
+{
+	ck_assert_str_eq(render_as((struct ms_cli_style) { .width = 60 },
+				   ms_cli_render_session_list, sessions),
+			 "IFACE      DIR  PROTO  FROM          TO            RULE\n"
+			 "veth~3c4d  in   tcp    10.0.0~41234  [2001:~:5432  db/a~tion\n"
+			 "lo         in   icmp   127.0.0.1     127.0.0.1     x wo~deny\n");
+}
+END_TEST
+
+static struct ms_cli_table *begun;
+
+static void render_piece(const struct ms_cli_style *style, const json_t *reply)
+{
+	ms_cli_render_session_rows(begun, style, reply);
+}
+
+/* A list that comes in pieces: what is longer than all before is whole nevertheless. */
+START_TEST(a_later_piece_is_whole_too)
+{
+	static const char later[] = "{'sessions': [" SESSION "]}";
+	static const char first[] =
+		"{'sessions': [{'iface': 'lo', 'dir': 'in', 'proto': 'udp', 'from': '127.0.0.1', "
+		"'sport': 7, 'to': '127.0.0.1', 'dport': 8, 'state': 'two_way', 'rule': 'x'}]}";
+	const struct ms_cli_style widths[] = { { .width = 0 }, { .width = 160 } };
+
+	for (size_t i = 0; i < ms_array_size(widths); i++) {
+		begun = ms_cli_render_session_table();
+		render_as(widths[i], render_piece, first);
+		ck_assert_ptr_nonnull(strstr(text, "IFACE"));
+		render_as(widths[i], render_piece, later);
+		ck_assert_str_eq(text, "veth1a2b3c4d  in   tcp    10.0.0.5:41234  "
+				       "[2001:db8:1:2::9]:5432  established  1.46K/2.38M  "
+				       "3m12s  80ms  db/allow-from-the-application\n");
+		begun = ms_cli_table_free(begun);
+	}
+}
+END_TEST
+
 START_TEST(sessions_are_whole_where_there_is_room)
 {
 	ck_assert_str_eq(
@@ -202,6 +241,39 @@ START_TEST(ifaces_say_why)
 		"eth0       protected  uplinks  enforce       3        0  group uplin~ selector 1\n"
 		"br-9f      excluded                          0        0  no group\n"
 		"warning: a and b\n");
+}
+END_TEST
+
+static const char groups[] =
+	"{'groups': [{'name': 'containers', 'mode': 'enforce', 'panic': 'off', 'default_in': "
+	"'allow', 'default_out': 'allow', 'side': 'workload', 'attach': 'auto', 'interfaces': 12, "
+	"'rules': 8, 'origin': 'default-policy.yaml:11'}]}";
+
+static const char long_names[] =
+	"{'interfaces': [{'name': 'vethlongname001', 'state': 'protected', 'group': 'containers', "
+	"'mode': 'enforce', 'side': 'workload', 'attach': 'tc', 'in_passed_packets': 1, "
+	"'reason': 'group containers (10-a.yaml:3), selector 1, kind veth', 'error': ''}], "
+	"'warnings': []}";
+
+static const struct {
+	ms_cli_renderer renderer;
+	const char *reply;
+} lists[] = {
+	{ ms_cli_render_session_list, sessions },
+	{ ms_cli_render_rule_list, rules },
+	{ ms_cli_render_iface_list, long_names },
+	{ ms_cli_render_group_list, groups },
+};
+
+START_TEST(lists_fit_sixty_columns)
+{
+	for (unsigned int width = 60; width < 130; width++) {
+		const char *line = render_as((struct ms_cli_style) { .width = width },
+					     lists[_i].renderer, lists[_i].reply);
+
+		for (; *line; line += strcspn(line, "\n") + 1)
+			ck_assert_msg(strcspn(line, "\n") <= width, "%u: %s", width, line);
+	}
 }
 END_TEST
 
@@ -301,7 +373,10 @@ int main(void)
 	tcase_add_test(tcase, warnings_say_where);
 	tcase_add_test(tcase, diff_counts_what_ends);
 	tcase_add_test(tcase, sessions_fit_eighty_columns);
+	tcase_add_test(tcase, sessions_fit_sixty_columns);
+	tcase_add_test(tcase, a_later_piece_is_whole_too);
 	tcase_add_test(tcase, sessions_are_whole_where_there_is_room);
+	tcase_add_loop_test(tcase, lists_fit_sixty_columns, 0, ms_array_size(lists));
 	tcase_add_test(tcase, numeric_gives_exact_numbers);
 	tcase_add_test(tcase, rules_are_told_in_words);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/cli/options_table.h"
 
 #define ANY_NUMBER SIZE_MAX
 

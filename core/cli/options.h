@@ -76,8 +76,6 @@ void ms_cli_options_fini(struct ms_cli_options *options);
 /* `words[0]` is skipped. -EINVAL with options->error. */
 int ms_cli_options_parse(struct ms_cli_options *options, unsigned int takes, int n_words,
 			 char **words);
-/* The options of such a command, ending with an empty one; caller frees. NULL = out of memory. */
-struct argp_option *ms_cli_options_table(unsigned int takes);
 /* The help page of a command: usage line, `doc` (argp's two parts), options. */
 int ms_cli_options_help(unsigned int takes, const char *name, const char *args, const char *doc,
 			FILE *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
 #include "core/cli/command.h"
+#include "core/cli/options_table.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
@@ -20,14 +19,6 @@
 #define TOUCH_MS 5
 /* A rule's end that could not be made (a full disk) is tried again after this. */
 #define EXPIRY_RETRY_MS 5000
-
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void ms_manager_touch(struct ms_manager *manager)
 {
@@ -134,7 +125,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	}
 	ms_committer_publish(manager->committer);
 	manager->generation++;
-	manager->applied_at = wall_ms() / 1000;
+	manager->applied_at = ms_sources_wall_ms() / 1000;
 	ms_sources_take(manager->sources, next, &old);
 	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 	ms_policy_free(old);
@@ -520,7 +511,7 @@ void ms_manager_plan_expiry(struct ms_manager *manager)
 	uint64_t due_ms = member_ns == UINT64_MAX ? UINT64_MAX : member_ns / NS_PER_MS + 1;
 
 	if (rule) {
-		int64_t left = rule * 1000 - wall_ms();
+		int64_t left = rule * 1000 - ms_sources_wall_ms();
 		uint64_t rule_ms = left > 0 ? (uint64_t)left : 0;
 
 		if (rule_ms < due_ms)
@@ -544,9 +535,10 @@ void ms_manager_on_expiry(void *user)
 
 	/* Members end in the datapath by their own tick; their sessions must be asked again. */
 	ms_manager_touch(manager);
-	if (rule && rule * 1000 <= wall_ms() && ms_sources_begin(manager->sources, &next) == 0) {
-		ms_runtime_expire_rules(&next.runtime, wall_ms() / 1000);
-		ms_runtime_expire_members(&next.runtime, wall_ms());
+	if (rule && rule * 1000 <= ms_sources_wall_ms() &&
+	    ms_sources_begin(manager->sources, &next) == 0) {
+		ms_runtime_expire_rules(&next.runtime, ms_sources_wall_ms() / 1000);
+		ms_runtime_expire_members(&next.runtime, ms_sources_wall_ms());
 		next.runtime_changed = true;
 		failed = ms_manager_commit(manager, &next, false, NULL, &err) < 0;
 		if (failed)

@@ -4,21 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/log.h"
 #include "core/manager_internal.h"
 #include "core/policy/document.h"
 
 #define NS_PER_MS 1000000ULL
-
-static int64_t wall_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int refuse_set_name(const char *set, struct ms_error *err)
 {
@@ -130,7 +121,7 @@ static int add_members(struct ms_manager *manager, struct ms_runtime *runtime, c
 int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
 		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err)
 {
-	int64_t expires = timeout_ns ? wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
+	int64_t expires = timeout_ns ? ms_sources_wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
 	struct ms_runtime runtime = { 0 };
 	int r = refuse_set_name(set, err);
 
@@ -227,7 +218,7 @@ static void forget_ended(struct ms_manager *manager, const struct ms_runtime *ru
  * ever. */
 void ms_manager_clear_members(struct ms_manager *manager)
 {
-	int64_t now = wall_ms(), next;
+	int64_t now = ms_sources_wall_ms(), next;
 	struct ms_runtime before = { 0 }, after = { 0 };
 
 	ms_set_table_clear_ended(ms_committer_sets(manager->committer));

@@ -20,7 +20,7 @@ struct ms_sources {
 	bool staged;                /* last-good.json waits for its rename */
 };
 
-static int64_t wall_ms(void)
+int64_t ms_sources_wall_ms(void)
 {
 	struct timespec now;
 
@@ -51,8 +51,8 @@ int ms_sources_new(const struct ms_config *config, struct ms_state *state,
 		ms_sources_free(sources);
 		return r;
 	}
-	ms_runtime_expire_members(&sources->now.runtime, wall_ms());
-	ms_runtime_expire_rules(&sources->now.runtime, wall_ms() / 1000);
+	ms_runtime_expire_members(&sources->now.runtime, ms_sources_wall_ms());
+	ms_runtime_expire_rules(&sources->now.runtime, ms_sources_wall_ms() / 1000);
 	*ret_sources = sources;
 	return 0;
 }
@@ -222,7 +222,7 @@ static void override_modes(struct ms_policy *merged, const struct ms_runtime *ru
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err)
 {
-	struct ms_merge_inputs inputs = { .now = wall_ms() / 1000 };
+	struct ms_merge_inputs inputs = { .now = ms_sources_wall_ms() / 1000 };
 	int r = 0;
 
 	ms_policy_free(next->files);
@@ -237,7 +237,7 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 		r = ms_documents_parse(&next->documents, MS_SOURCE_FILE, &next->files, err);
 	}
 	if (r == 0)
-		r = ms_runtime_policy(&next->runtime, wall_ms(), &next->runtime_policy);
+		r = ms_runtime_policy(&next->runtime, ms_sources_wall_ms(), &next->runtime_policy);
 	if (r < 0)
 		return r;
 	inputs.files = next->files;
@@ -472,7 +472,7 @@ static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtim
 			   int *ret_saved)
 {
 	struct ms_policy *policy;
-	int saved, r = ms_runtime_policy(runtime, wall_ms(), &policy);
+	int saved, r = ms_runtime_policy(runtime, ms_sources_wall_ms(), &policy);
 
 	if (r < 0)
 		return r;

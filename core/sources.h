@@ -89,6 +89,9 @@ int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *ru
 int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 				 int *ret_saved);
 
+/* The clock that ends members and rules: milliseconds since 1970. */
+int64_t ms_sources_wall_ms(void);
+
 /* Reads the policy of `config` and merges it, for --check-config. Needs no daemon, no state. */
 int ms_sources_check(const struct ms_config *config, struct ms_error *err);
 

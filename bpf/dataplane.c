@@ -160,6 +160,12 @@ static int open_object(struct ms_dataplane *dp)
 	return dp->object ? 0 : -errno;
 }
 
+/* What the verifier says to a program it does not take. */
+static bool is_refusal(int r)
+{
+	return r == -EACCES || r == -E2BIG || r == -EFAULT;
+}
+
 static int load(struct ms_dataplane *dp, struct ms_error *err)
 {
 	int r;
@@ -179,10 +185,14 @@ static int load(struct ms_dataplane *dp, struct ms_error *err)
 			err, r,
 			"the datapath cannot be loaded: its programs were refused, or a pinned map in %s has another shape (--cleanup removes them)",
 			dp->pin_dir);
-	if (r < 0)
+	/* In what words, depends on where its patience ended. */
+	if (is_refusal(r) && dp->hardened)
 		return ms_error_set(
-			err, r, "the kernel refused the datapath's programs: %s%s", strerror(-r),
-			dp->hardened ? " (CAP_PERFMON is missing: this kernel needs it)" : "");
+			err, -EACCES,
+			"the kernel refused the datapath's programs: CAP_PERFMON is missing, and this kernel needs it");
+	if (r < 0)
+		return ms_error_set(err, r, "the kernel refused the datapath's programs: %s",
+				    strerror(-r));
 	return 0;
 }
 
@@ -394,12 +404,6 @@ static int open_with(const struct ms_dataplane_config *config, unsigned int layo
 	*ret_taken_over = taken_over;
 	*ret_dp = dp;
 	return 0;
-}
-
-/* What the verifier says to a program it does not take. */
-static bool is_refusal(int r)
-{
-	return r == -EACCES || r == -E2BIG || r == -EFAULT;
 }
 
 int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,

@@ -14,6 +14,7 @@
 
 #define SOON 3000
 #define GONE 400
+#define TOO_MANY 1025 /* sources times destinations: more than 2^20 rows */
 #define PINS MS_NETNS_BPFFS "/microseg"
 
 static const char policy[] =
@@ -350,11 +351,11 @@ static void write_too_large_a_policy(const char *name)
 
 	ck_assert_ptr_nonnull(out);
 	fprintf(out, "version: 1\nrules:\n  - { id: large, action: deny, from: [192.0.2.1");
-	for (int i = 0; i < 199; i++)
-		fprintf(out, ", 198.18.0.%d", i);
+	for (int i = 1; i < TOO_MANY; i++)
+		fprintf(out, ", 198.18.%d.%d", i / 256, i % 256);
 	fprintf(out, "], to: [192.0.2.1");
-	for (int i = 0; i < 199; i++)
-		fprintf(out, ", 198.19.0.%d", i);
+	for (int i = 1; i < TOO_MANY; i++)
+		fprintf(out, ", 198.19.%d.%d", i / 256, i % 256);
 	fprintf(out, "] }\n");
 	ck_assert_int_eq(fclose(out), 0);
 	ms_proc_write_policy(microsegd, name, text);

@@ -353,9 +353,10 @@ START_TEST(the_sweep_ends_idle_sessions_and_no_others)
 	struct ms_sweeper *sweeper;
 	struct ms_session_usage usage;
 	bool done = false;
-	uint32_t then = ms_dataplane_tick_now(dp);
+	uint32_t then;
 
 	make_flows();
+	then = ms_dataplane_tick_now(dp);
 	/* One-way flows may rest for less than a tick. */
 	ms_dataplane_set_timeouts(dp, timeouts_ns);
 	while (ms_dataplane_tick_now(dp) < then + 3)

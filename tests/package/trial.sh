@@ -52,12 +52,15 @@ readme_commands() {
 }
 
 # Runs one of them. What runs until Ctrl-C gets one, when it has had time to show something. A person's
-# terminal has a type, whoever starts this test may have none.
+# terminal has a type and the command in its foreground; whoever starts this test may have no type to hand
+# on, and a shell between that timeout would move the command into the background of, where a live view
+# is stopped as soon as it touches the terminal.
 try() {
   case $1 in
   *' observe -f'* | *' session watch'*)
     # shellcheck disable=SC2016  # the inner shell's own words
-    TERM=xterm timeout --signal=KILL 20 script -qec "timeout --preserve-status -s INT 2 $1" /dev/null
+    TERM=xterm SHELL=/bin/sh timeout --signal=KILL 20 \
+      script -qec "timeout --foreground --preserve-status -s INT 2 $1" /dev/null
     ;;
   *) timeout 60 bash -c "$1" ;;
   esac

@@ -190,6 +190,13 @@ int ms_traffic_connect(const char *ns, const char *address, uint16_t port, unsig
 	return ms_take_fd(&fd);
 }
 
+int ms_traffic_reach(const char *ns, const char *address, uint16_t port, unsigned int ms)
+{
+	ms_cleanup(ms_close_fd) int fd = ms_traffic_connect(ns, address, port, ms);
+
+	return fd < 0 ? fd : 0;
+}
+
 int ms_traffic_get(const char *ns, const char *address, uint16_t port, unsigned int ms)
 {
 	static const char request[] = "GET / HTTP/1.0\r\n\r\n";

@@ -20,6 +20,8 @@ pid_t ms_traffic_server(const char *ns, uint16_t port);
 
 /* A connected TCP socket, or -ETIMEDOUT, -ECONNREFUSED ... after at most `ms`. */
 int ms_traffic_connect(const char *ns, const char *address, uint16_t port, unsigned int ms);
+/* Whether such a connection comes about: 0 or -errno. */
+int ms_traffic_reach(const char *ns, const char *address, uint16_t port, unsigned int ms);
 /* One whole HTTP request on its own connection: bytes of the answer's body, or -errno. */
 int ms_traffic_get(const char *ns, const char *address, uint16_t port, unsigned int ms);
 /* Sends `byte` on a connected socket and waits for its echo. 0 or -errno. */

@@ -58,16 +58,6 @@ static void teardown(void)
 	ms_proc_stop(microsegd);
 }
 
-static int reach(const char *ns, const char *address, uint16_t port, unsigned int ms)
-{
-	int fd = ms_traffic_connect(ns, address, port, ms);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
 struct wanted {
 	const char *rule, *iface, *dir, *reason;
 };
@@ -93,12 +83,12 @@ static void expect_event(const char *rule, const char *iface, const char *dir, c
 
 START_TEST(the_default_verdict_is_per_direction)
 {
-	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
 	expect_event("default/work/in", "veth-a", "in", "default");
 	/* The same interface, begun from the other side. */
-	ck_assert_int_eq(reach("a", at[_i].host_a, 22, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach("a", at[_i].host_a, 22, SOON), 0);
 	/* Another group, whose default allows. */
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, SOON), 0);
 }
 END_TEST
 
@@ -106,15 +96,15 @@ START_TEST(an_allow_rule_opens_what_it_names_and_no_more)
 {
 	char rule[MS_CTL_ID];
 
-	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
 	ms_ctl_rule_add(microsegd, rule, "--group", "work", "--dir", "in", "--proto", "tcp",
 			"--dport", "80", "allow", NULL);
-	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].guarded, 80, SOON), 0);
 	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, rule), 0);
 	/* Nobody listens there: without the firewall this would be refused, not time out. */
-	ck_assert_int_eq(reach(NULL, at[_i].guarded, 81, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].guarded, 81, GONE), -ETIMEDOUT);
 	ms_ctl_rule_del(microsegd, rule);
-	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].guarded, 80, GONE), -ETIMEDOUT);
 }
 END_TEST
 
@@ -122,14 +112,14 @@ START_TEST(a_deny_rule_bites_until_it_is_deleted)
 {
 	char rule[MS_CTL_ID];
 
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, SOON), 0);
 	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].open, "--dport", "80", "--proto", "tcp",
 			"deny", NULL);
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, GONE), -ETIMEDOUT);
 	expect_event(rule, "open-c", "in", "rule");
-	ck_assert_int_eq(reach(NULL, at[_i].open, 81, SOON), -ECONNREFUSED);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 81, SOON), -ECONNREFUSED);
 	ms_ctl_rule_del(microsegd, rule);
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, SOON), 0);
 }
 END_TEST
 
@@ -157,14 +147,14 @@ START_TEST(ssh_to_this_host_over_loopback_can_be_denied)
 	char rule[MS_CTL_ID];
 
 	ms_traffic_server(NULL, 23);
-	ck_assert_int_eq(reach(NULL, at[_i].loopback, 22, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].loopback, 22, SOON), 0);
 	ms_ctl_rule_add(microsegd, rule, "--to", at[_i].loopback, "--dport", "22", "--proto", "tcp",
 			"deny", NULL);
-	ck_assert_int_eq(reach(NULL, at[_i].loopback, 22, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].loopback, 22, GONE), -ETIMEDOUT);
 	expect_event(rule, "lo", "in", "rule");
-	ck_assert_int_eq(reach(NULL, at[_i].loopback, 23, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].loopback, 23, SOON), 0);
 	ms_ctl_rule_del(microsegd, rule);
-	ck_assert_int_eq(reach(NULL, at[_i].loopback, 22, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].loopback, 22, SOON), 0);
 }
 END_TEST
 
@@ -266,16 +256,16 @@ START_TEST(panic_everywhere_ends_that_of_a_group)
 {
 	ms_ctl_do(microsegd, "panic", "closed", "--group", "open", NULL);
 	expect_panic("panic closed is in force for group open");
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, GONE), -ETIMEDOUT);
 	ms_ctl_do(microsegd, "panic", "open", NULL);
 	expect_panic("panic open is in force");
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
-	ck_assert_int_eq(reach(NULL, at[_i].guarded, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].guarded, 80, SOON), 0);
 
 	ms_ctl_do(microsegd, "panic", "closed", "--group", "open", NULL);
 	ms_ctl_do(microsegd, "panic", "off", NULL);
 	expect_panic(NULL);
-	ck_assert_int_eq(reach(NULL, at[_i].open, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[_i].open, 80, SOON), 0);
 }
 END_TEST
 
@@ -330,11 +320,11 @@ START_TEST(a_members_end_does_not_take_the_files_member_along)
 			     "rules:\n"
 			     "  - { id: blocked, to: \"set:blocked\", action: deny }\n");
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
-	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
 	ms_ctl_do(microsegd, "set", "add", "blocked", "10.3.0.2", "192.0.2.77", "--for", "1s",
 		  NULL);
 	ck_assert_msg(ms_netns_wait(is_cleared, NULL, 20), "192.0.2.77 stays on disk");
-	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
 	ms_netns_read_command(shown, sizeof(shown),
 			      "bpftool -j map dump pinned $(find " MS_NETNS_BPFFS
 			      " -name 'ms_set4*')");
@@ -355,10 +345,10 @@ START_TEST(an_emptied_set_goes_when_no_rule_names_it)
 
 	ms_ctl_do(microsegd, "set", "add", "some", "10.3.0.2", NULL);
 	ms_ctl_rule_add(microsegd, rule, "--to", "set:some", "deny", NULL);
-	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
 	ms_ctl_do(microsegd, "set", "del", "some", "10.3.0.2", NULL);
 	/* The rule stays and matches nothing; what is shown can be read again but for that. */
-	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, SOON), 0);
 	ck_assert_uint_eq(count_sets("some"), 1);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "show", "--source",
 				       "runtime", "-o", "yaml", NULL),
@@ -366,7 +356,7 @@ START_TEST(an_emptied_set_goes_when_no_rule_names_it)
 	ck_assert_ptr_nonnull(strstr(text, "# set some is empty now\n"));
 	ck_assert_ptr_null(strstr(text, "[]"));
 	ms_ctl_do(microsegd, "set", "add", "some", "10.3.0.2", NULL);
-	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
 	ms_ctl_rule_del(microsegd, rule);
 	ms_ctl_do(microsegd, "set", "del", "some", "10.3.0.2", "--dry-run", NULL);
 	ck_assert_uint_eq(count_sets("some"), 1);

@@ -8,31 +8,14 @@
 
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 
-#define SOON 3000
-#define GONE 400
 #define NO_BUFFERS MS_NETNS_DIR "/no-buffers"
 #define EXIT_NOT_AS_DESIRED 4
 
-static const char policy[] =
-	"version: 1\n"
-	"groups:\n"
-	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
-	"rules:\n"
-	"  - { id: shut, dir: in, proto: tcp, dport: 81, action: deny }\n";
-
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
-
-static int reach(const char *address)
-{
-	int fd = ms_traffic_connect(NULL, address, 81, GONE);
-
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 ? fd : 0;
-}
 
 static unsigned int filters_on(const char *ifname)
 {
@@ -53,7 +36,7 @@ START_TEST(what_could_not_be_attached_is_shown_and_tried_again)
 	ms_netns_setup();
 	ms_netns_add("a");
 	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_write_policy(microsegd, "10-test.yaml", ms_site_policy);
 	setenv("MS_TEST_NO_BUFFERS", NO_BUFFERS, 1);
 	ms_proc_start_program(microsegd, MS_TEST_FAILING_ATTACH, NULL);
 	close(open(NO_BUFFERS, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
@@ -62,7 +45,7 @@ START_TEST(what_could_not_be_attached_is_shown_and_tried_again)
 	ms_traffic_server("a", 81);
 	ms_ctl_wait_iface(microsegd, "veth-a", "failed");
 	ck_assert_uint_eq(filters_on("veth-a"), 0);
-	ck_assert_int_eq(reach("10.1.0.2"), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_GONE), 0);
 	ck_assert_int_eq(ms_ctl_status(microsegd, shown, sizeof(shown), "status", "--check", NULL),
 			 EXIT_NOT_AS_DESIRED);
 	ck_assert_msg(strstr(shown, "veth-a"), "%s", shown);
@@ -70,7 +53,7 @@ START_TEST(what_could_not_be_attached_is_shown_and_tried_again)
 	unlink(NO_BUFFERS);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 	ck_assert_uint_eq(filters_on("veth-a"), 2);
-	ck_assert_int_eq(reach("10.1.0.2"), -ETIMEDOUT);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_GONE), -ETIMEDOUT);
 	json_decref(ms_ctl_event(microsegd, "shut", "deny"));
 	ms_ctl_do(microsegd, "status", "--check", NULL);
 	ms_proc_stop(microsegd);

@@ -10,55 +10,25 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 
-#define SOON 3000
-#define GONE 400
 #define TOO_MANY 1025 /* sources times destinations: more than 2^20 rows */
 #define PINS MS_NETNS_BPFFS "/microseg"
-
-static const char policy[] =
-	"version: 1\n"
-	"groups:\n"
-	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
-	"rules:\n"
-	"  - { id: shut, dir: in, proto: tcp, dport: 81, action: deny }\n";
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
-	ms_netns_setup();
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_traffic_server("a", 81);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-}
-
-static int reach(uint16_t port, unsigned int ms)
-{
-	int fd = ms_traffic_connect(NULL, "10.1.0.2", port, ms);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
-static void expect_enforced(void)
-{
-	ck_assert_int_eq(reach(81, GONE), -ETIMEDOUT);
-	ck_assert_int_eq(reach(80, SOON), 0);
+	ms_site_setup(microsegd);
 }
 
 static void expect_no_trace(void)
 {
 	char shown[512];
 
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 	ck_assert_int_ne(access(PINS, F_OK), 0);
 	ms_netns_read_command(
 		shown, sizeof(shown),
@@ -95,7 +65,7 @@ START_TEST(a_killed_cli_changes_nothing)
 			     microsegd->dir, microsegd->dir);
 	after = ms_ctl(microsegd, "status", NULL);
 	ck_assert_int_eq(ms_ctl_int(after, "0.generation_applied"), generation);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -108,18 +78,18 @@ START_TEST(a_restart_takes_over_and_leaves_one_program_per_hook)
 
 	ms_proc_start(microsegd, NULL);
 	ms_ctl_rule_add(microsegd, rule, "--to", "10.1.0.2", "--proto", "icmp", "deny", NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	denied = ms_ctl_rule_packets(microsegd, "shut");
 	ck_assert_int_gt(denied, 0);
 	for (int i = 0; i < 3; i++) {
 		ms_proc_stop(microsegd);
-		expect_enforced(); /* stop leaves protection in place */
+		ms_site_expect_enforced(); /* stop leaves protection in place */
 		ms_proc_start(microsegd, NULL);
 		ck_assert_uint_eq(programs_on("ingress"), 1);
 		ck_assert_uint_eq(programs_on("egress"), 1);
 	}
-	expect_enforced();
-	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", GONE), -ETIMEDOUT);
+	ms_site_expect_enforced();
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_GONE), -ETIMEDOUT);
 	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "shut"), denied);
 	status = ms_ctl(microsegd, "status", NULL);
 	ck_assert(json_is_false(ms_ctl_at(status, "0.degraded")));
@@ -132,14 +102,14 @@ START_TEST(stop_says_how_to_remove_it)
 	ms_proc_start(microsegd, NULL);
 	ms_proc_stop(microsegd);
 	ck_assert(ms_proc_logged(microsegd, "To remove it: microsegd --cleanup"));
-	expect_enforced();
+	ms_site_expect_enforced();
 }
 END_TEST
 
 START_TEST(cleanup_of_the_cli_removes_every_trace_of_a_dead_daemon)
 {
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_kill(microsegd);
 	ms_netns_run_command(MS_TEST_BIN_DIR "/microsegctl cleanup --bpffs " PINS);
 	expect_no_trace();
@@ -153,7 +123,7 @@ START_TEST(cleanup_says_as_json_what_it_removes)
 	ms_proc_start(microsegd, NULL);
 	ms_proc_stop(microsegd);
 	would = ms_ctl(microsegd, "cleanup", "--bpffs", PINS, "--dry-run", NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	did = ms_ctl(microsegd, "cleanup", "--bpffs", PINS, NULL);
 	expect_no_trace();
 	ck_assert_ptr_nonnull(ms_ctl_find(did, "removed", "from", "veth-a"));
@@ -177,7 +147,7 @@ START_TEST(a_dry_cleanup_lists_what_a_living_daemon_has)
 			      strstr(shown, "would remove the pinned programs and maps"),
 		      "%s", shown);
 	/* Nothing has gone, and the real one is still refused. */
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert_uint_eq(programs_on("ingress"), 1);
 	ck_assert_int_ne(ms_netns_try_command(MS_TEST_BIN_DIR "/microsegctl --socket "
 							      "%s/run/control.sock cleanup "
@@ -186,7 +156,7 @@ START_TEST(a_dry_cleanup_lists_what_a_living_daemon_has)
 			 0);
 	ck_assert_int_ne(ms_netns_try_command(MS_TEST_BIN_DIR "/microsegd --cleanup --bpffs " PINS),
 			 0);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -195,7 +165,7 @@ START_TEST(cleanup_of_the_daemon_removes_every_trace)
 {
 	ms_proc_start(microsegd, NULL);
 	ms_proc_stop(microsegd);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, "--cleanup", NULL), 0);
 	expect_no_trace();
 }
@@ -204,7 +174,7 @@ END_TEST
 START_TEST(a_trial_cleans_up_when_it_ends)
 {
 	ms_proc_start(microsegd, "--cleanup-on-exit", NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 	expect_no_trace();
 }
@@ -214,11 +184,11 @@ START_TEST(cleanup_leaves_what_is_not_ours)
 {
 	ms_netns_run_command("tc qdisc add dev veth-a clsact");
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 	ms_netns_run_command(MS_TEST_BIN_DIR "/microsegctl cleanup --bpffs " PINS);
 	ms_netns_run_command("tc qdisc show dev veth-a clsact | grep -q clsact");
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 }
 END_TEST
 
@@ -227,7 +197,7 @@ START_TEST(a_pin_folder_that_is_a_symlink_is_never_followed)
 	ms_netns_run_command("mkdir " MS_NETNS_BPFFS "/elsewhere && ln -s elsewhere " PINS);
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
 	ms_netns_run_command("test -z \"$(ls " MS_NETNS_BPFFS "/elsewhere)\"");
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 }
 END_TEST
 
@@ -236,11 +206,11 @@ START_TEST(a_pin_folder_of_another_owner_is_refused)
 	ms_netns_run_command("mkdir -m 700 " PINS " && chown 1000 " PINS);
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
 	ck_assert(ms_proc_logged(microsegd, PINS));
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 	/* The same folder in our hands. */
 	ms_netns_run_command("chown 0 " PINS);
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -256,7 +226,7 @@ static bool has_problem(const char *part)
 START_TEST(a_bpffs_mounted_over_ours_makes_no_second_enforcement)
 {
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(!has_problem("mounted over"));
 	ms_proc_stop(microsegd);
 	/* The pins are out of sight; the programs still judge. */
@@ -264,13 +234,13 @@ START_TEST(a_bpffs_mounted_over_ours_makes_no_second_enforcement)
 	ms_proc_start(microsegd, NULL);
 	ck_assert_uint_eq(programs_on("ingress"), 1);
 	ck_assert_uint_eq(programs_on("egress"), 1);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(ms_proc_logged(microsegd, "was a bpffs mounted over it"));
 	ck_assert(has_problem("mounted over"));
 	ms_proc_stop(microsegd);
 	ms_netns_run_command("umount " MS_NETNS_BPFFS);
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert_uint_eq(programs_on("ingress"), 1);
 	ms_proc_stop(microsegd);
 }
@@ -298,10 +268,10 @@ START_TEST(an_absent_policy_directory_opens_nothing)
 	ms_proc_hangup(microsegd);
 	ck_assert_msg(ms_netns_wait(error_is_shown, (void *)"no policy in", 10),
 		      "status does not say that the policy is gone");
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(error_is_shown((void *)"no policy in"));
 	ck_assert(!error_is_shown((void *)"the last good one"));
 	ms_proc_stop(microsegd);
@@ -323,21 +293,21 @@ START_TEST(a_bad_policy_file_is_refused_and_the_last_good_one_stays)
 	ck_assert_int_eq(ms_ctl_int(after, "0.generation_applied"),
 			 ms_ctl_int(before, "0.generation_applied"));
 	ck_assert(ms_proc_logged(microsegd, "20-bad.yaml:3:22"));
-	expect_enforced();
+	ms_site_expect_enforced();
 	/* Over a restart, and over a kill. */
 	ms_proc_stop(microsegd);
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_kill(microsegd);
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(error_is_shown((void *)"20-bad.yaml:3:22"));
 	/* Mended, it is taken. */
 	ms_proc_write_policy(microsegd, "20-bad.yaml",
 			     "version: 1\nrules:\n"
 			     "  - { id: x, dir: in, proto: tcp, dport: 80, action: deny }\n");
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
-	ck_assert_int_eq(reach(80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -365,11 +335,11 @@ static void write_too_large_a_policy(const char *name)
 START_TEST(a_policy_too_large_for_the_datapath_does_not_keep_the_daemon_from_starting)
 {
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 	write_too_large_a_policy("20-large.yaml");
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(error_is_shown((void *)"rows"));
 	ms_proc_stop(microsegd);
 }

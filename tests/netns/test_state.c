@@ -8,47 +8,17 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 
-#define SOON 3000
-#define GONE 400
 #define PINS MS_NETNS_BPFFS "/microseg"
-
-static const char policy[] =
-	"version: 1\n"
-	"groups:\n"
-	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
-	"rules:\n"
-	"  - { id: shut, dir: in, proto: tcp, dport: 81, action: deny }\n";
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
-	ms_netns_setup();
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_traffic_server("a", 81);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-}
-
-static int reach(uint16_t port, unsigned int ms)
-{
-	int fd = ms_traffic_connect(NULL, "10.1.0.2", port, ms);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
-static void expect_enforced(void)
-{
-	ck_assert_int_eq(reach(81, GONE), -ETIMEDOUT);
-	ck_assert_int_eq(reach(80, SOON), 0);
+	ms_site_setup(microsegd);
 }
 
 static void damage(const char *file, const char *with)
@@ -77,14 +47,14 @@ START_TEST(a_damaged_last_good_policy_is_not_none)
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
 	ck_assert(ms_proc_logged(microsegd, "last-good.json in the state directory is damaged"));
 	/* What is pinned judges on. */
-	expect_enforced();
+	ms_site_expect_enforced();
 	/* And where nothing is pinned, a start does not claim to protect. */
 	ms_netns_run_command(MS_TEST_BIN_DIR "/microsegctl cleanup --bpffs " PINS);
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
 	/* The way out that the sentence names. */
 	ms_netns_run_command("mv %s/state/last-good.json %s/away", microsegd->dir, microsegd->dir);
 	ms_proc_start(microsegd, NULL);
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -95,12 +65,12 @@ START_TEST(a_damaged_last_good_policy_is_renewed_from_the_directory)
 	ms_proc_stop(microsegd);
 	damage("last-good.json", "garbage");
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(!has_problem("damaged"));
 	ms_proc_stop(microsegd);
 	ms_netns_run_command("rm %s/policy.d/*", microsegd->dir);
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -115,7 +85,7 @@ START_TEST(with_a_bad_policy_both_are_named)
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
 	ck_assert(ms_proc_logged(microsegd, "20-bad.yaml:2:"));
 	ck_assert(ms_proc_logged(microsegd, "last-good.json in the state directory is damaged"));
-	expect_enforced();
+	ms_site_expect_enforced();
 }
 END_TEST
 
@@ -135,11 +105,11 @@ START_TEST(damaged_applied_documents_leave_the_last_good_ones)
 			     "groups: [{ name: work, match: { name: \"veth-*\" }, "
 			     "default: { in: allow, out: allow } }]\n");
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ck_assert(has_problem("applied.json in the state directory is damaged"));
 	/* As the sentence in docs/operations.md says. */
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 	ck_assert(!has_problem("damaged"));
 	ms_proc_stop(microsegd);
 }
@@ -155,8 +125,8 @@ START_TEST(damaged_runtime_changes_stop_the_start)
 	damage("runtime.json", "garbage");
 	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
 	ck_assert(ms_proc_logged(microsegd, "runtime.json"));
-	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", GONE), -ETIMEDOUT);
-	expect_enforced();
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_GONE), -ETIMEDOUT);
+	ms_site_expect_enforced();
 }
 END_TEST
 
@@ -181,7 +151,7 @@ START_TEST(refused_documents_are_not_what_a_start_falls_back_to)
 	ck_assert_int_eq(
 		ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", path, NULL), 1);
 	ck_assert_msg(strstr(text, "nothing was changed") != NULL, "%s", text);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_netns_run_command("rmdir %s/state/.applied.json.new %s/state/applied.json 2>/dev/null; "
 			     "test ! -e %s/state/.last-good.json.new",
 			     microsegd->dir, microsegd->dir, microsegd->dir);
@@ -189,13 +159,13 @@ START_TEST(refused_documents_are_not_what_a_start_falls_back_to)
 	ms_proc_write_policy(microsegd, "20-bad.yaml",
 			     "version: 1\nrules: [{ id: x, action: drop }]\n");
 	ms_proc_start(microsegd, NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	/* The twin: what was not refused is. */
 	ms_ctl_do(microsegd, "policy", "apply", path, NULL);
 	ms_proc_stop(microsegd);
 	ms_netns_run_command("rm %s/state/applied.json", microsegd->dir);
 	ms_proc_start(microsegd, NULL);
-	ck_assert_int_eq(reach(81, SOON), 0);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -235,7 +205,7 @@ START_TEST(a_full_disk_does_not_keep_the_daemon_from_starting)
 	/* With what is pinned, and as after a reboot. */
 	for (int i = 0; i < 2; i++) {
 		ms_proc_start(microsegd, NULL);
-		expect_enforced();
+		ms_site_expect_enforced();
 		ck_assert(has_problem("cannot save"));
 		ck_assert(has_problem("No space left on device"));
 		ck_assert(ms_proc_logged(microsegd, "cannot save"));
@@ -274,7 +244,7 @@ START_TEST(panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last)
 
 	fill();
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "panic", "closed", NULL), 4);
-	ck_assert_int_eq(reach(80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
 	ck_assert(has_problem("cannot save"));
 	ck_assert(has_problem("panic closed is in force"));
 	/* Any other change is refused. */
@@ -286,9 +256,9 @@ START_TEST(panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last)
 	ck_assert_msg(ms_netns_wait(all_is_saved, NULL, 30), "it is never saved");
 	ms_proc_kill(microsegd);
 	ms_proc_start(microsegd, NULL);
-	ck_assert_int_eq(reach(80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
 	ms_ctl_do(microsegd, "panic", "off", NULL);
-	expect_enforced();
+	ms_site_expect_enforced();
 	ms_proc_stop(microsegd);
 }
 END_TEST

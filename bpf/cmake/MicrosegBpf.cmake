@@ -2,7 +2,7 @@
 #
 # ms_add_bpf_object(NAME SOURCE [DEFINES...]): compiles SOURCE for the BPF target and generates
 # NAME.skel.h. Link the INTERFACE target NAME_skel to include it; header edits rebuild exactly the
-# objects that read them (depfile).
+# objects that read them (depfile). MS_BPF_INCLUDES = where its headers are.
 
 find_program(MS_CLANG NAMES clang-14 clang REQUIRED)
 if(NOT MS_BPFTOOL)
@@ -24,12 +24,13 @@ function(ms_add_bpf_object name source)
   set(skeleton ${skeleton_dir}/${name}.skel.h)
   file(MAKE_DIRECTORY ${skeleton_dir})
   list(TRANSFORM BPF_DEFINES PREPEND -D)
+  list(TRANSFORM MS_BPF_INCLUDES PREPEND -I OUTPUT_VARIABLE includes)
   add_custom_command(
     OUTPUT ${object}
     COMMAND
       ${MS_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter
       ${ms_bpf_werror}
-      -I${CMAKE_SOURCE_DIR} -I${CMAKE_SOURCE_DIR}/bpf/include
+      ${includes}
       -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} ${BPF_DEFINES} -MD -MF ${object}.d -MT
       ${object} -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
     DEPENDS ${source}

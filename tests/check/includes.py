@@ -15,6 +15,7 @@ import sys
 ROOMS = {
     "base": ("core/base/", ""),
     "abi": ("bpf/include/microseg/", ""),
+    "sdk": ("core/include/microseg/", "abi"),
     "layout": ("bpf/lib/layout.h", "abi"),
     "blocks": ("bpf/lib/blocks.h", "abi"),
     "rows": ("bpf/lib/rules.h", "abi layout blocks"),
@@ -69,7 +70,7 @@ LIBRARIES = [
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]"),
     (r"jansson\.h", r"core/(control|cli|state)/.*|core/policy/document[a-z_]*\.c"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"bpf/.*"),
-    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*"),
+    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/include/microseg/action\.h"),
     (r"netlink/.*", r"netlink/.*"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
     (r"argp\.h", r"core/(cli/.*|options\.c)"),

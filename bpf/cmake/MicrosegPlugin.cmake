@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ms_add_plugin(NAME SOURCES... [BPF FILE] [LINK LIBS...]): builds NAME.so, a plugin of microseg, and
+# installs it in MS_PLUGIN_DIR. The folder's own headers and the SDK's are found. BPF compiles FILE
+# and makes NAME.skel.h, which holds the functions NAME_bpf__open() and so on; libbpf is linked.
+#
+# The plugin exports ms_plugin_descriptor alone, needs no symbol of the host, has no RUNPATH and no
+# executable stack: the host refuses a file where that is not so.
+
+function(ms_add_plugin name)
+  cmake_parse_arguments(PLUGIN "" "BPF" "LINK" ${ARGN})
+  if(NOT name MATCHES "^[a-z0-9_]+$")
+    message(FATAL_ERROR "${name} is no name of a plugin: only a-z, 0-9 and _")
+  endif()
+  add_library(${name} MODULE ${PLUGIN_UNPARSED_ARGUMENTS})
+  set_target_properties(
+    ${name}
+    PROPERTIES PREFIX ""
+               SUFFIX ".so"
+               C_VISIBILITY_PRESET hidden
+               CXX_VISIBILITY_PRESET hidden
+               SKIP_RPATH ON
+               INSTALL_RPATH ""
+               INSTALL_RPATH_USE_LINK_PATH OFF
+               LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+  target_include_directories(${name} PRIVATE ${MS_SDK_INCLUDES} ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE -Wall -Wextra -fstack-protector-strong)
+  target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack,-z,text
+                      -Wl,--exclude-libs,ALL)
+  if(PLUGIN_BPF)
+    ms_add_bpf_object(${name} ${PLUGIN_BPF})
+    target_link_libraries(${name} PRIVATE ${name}_skel PkgConfig::LIBBPF)
+  endif()
+  target_link_libraries(${name} PRIVATE ${PLUGIN_LINK})
+  install(TARGETS ${name} LIBRARY DESTINATION ${MS_PLUGIN_DIR})
+endfunction()

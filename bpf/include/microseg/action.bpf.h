@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * For the BPF program of an action. It is of type sched_cls (SEC("tc")), sees packets of both
+ * hooks, and has this shape:
+ *
+ *	SEC("tc") int name(struct __sk_buff *skb)
+ *	{
+ *		struct ms_action_ctx ctx;
+ *
+ *		if (ms_action_begin(skb, &ctx) < 0)
+ *			return ms_action_next(skb);
+ *		...
+ *		return ms_action_next(skb);
+ *	}
+ *
+ * It returns what one of next, end and taken returned, at once, and never a TC code of its own.
+ * Of skb->cb[] it owns cb[4]; cb[0] to cb[3] are the host's and must be as they were. It runs for
+ * every packet of every rule that names the action, those of known sessions too, and for the rule's
+ * place in the order that the rule gives. Under a verdict of `deny` as well: `[reject, deny]`.
+ *
+ * A list in audit mode whose end would be deny is not run at all.
+ *
+ * The maps below are the datapath's own. Declared here, they are in the action's object under the
+ * same names, and load() puts the host's in their place (<microseg/action.h>). A program only uses
+ * them through the functions of this header.
+ */
+#ifndef MICROSEG_ACTION_BPF_H
+#define MICROSEG_ACTION_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stddef.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "microseg/abi.h"
+
+/* ms_action_ctx.flags */
+#define MS_ACTION_AUDIT (1u << 0)    /* a deny of this action would be let through: do no harm */
+#define MS_ACTION_SESSION (1u << 1)  /* the packet is of a session that is known */
+#define MS_ACTION_FRAGMENT (1u << 2) /* a later fragment: there is no transport header */
+#define MS_ACTION_DENIED (1u << 3)   /* the list ends in deny */
+#define MS_ACTION_EGRESS (1u << 4)   /* the hook, which is not the direction */
+
+struct ms_action_ctx {
+	__u8 dir;        /* enum ms_dir */
+	__u8 ip_version; /* 4 or 6 */
+	__u8 l4_proto;   /* after extension headers */
+	__u8 flags;      /* MS_ACTION_* */
+	__u16 l3_off;    /* of the IP header, from the start of the frame */
+	__u16 l4_off;    /* of the transport header */
+	__u32 rule;      /* a number that stays the rule's while its id exists */
+	__u32 ifindex;
+	const void *args; /* MS_ACTION_ARGS_SIZE bytes that encode_args() made */
+};
+
+#define MS_ACTION_ARGS_SIZE 32
+#define MS_ACTION_SLOTS 64   /* actions a host can have */
+#define MS_ACTION_LIST_MAX 8 /* actions of one rule, its verdict not counted */
+#define MS_ACTION_LISTS 4096 /* rules with actions, per half of the tables */
+
+/* ---- what host and action share; for the functions below, part of the ABI all the same ---- */
+
+struct ms_action_list {
+	__u64 slots; /* of the actions, a byte each, the first in the lowest */
+	__u8 count;
+	__u8 verdict;  /* at the end of the list: ALLOW or DENY */
+	__u8 fallback; /* if one of the actions is not there: ALLOW or DENY */
+	__u8 pad[5];
+};
+
+struct ms_action_args {
+	__u8 bytes[MS_ACTION_ARGS_SIZE];
+};
+
+/*
+ * cb[0]  the rule's number, its place in the list, how the list ended, and what is known
+ * cb[1]  index of the list, reason of the judgement, verdict or TC code of the end
+ * cb[2]  l3_off | l4_off << 16
+ * cb[3]  protocol
+ */
+enum {
+	MS_CHAIN_RULE = 0,
+	MS_CHAIN_LIST = 1,
+	MS_CHAIN_OFFSETS = 2,
+	MS_CHAIN_REST = 3,
+};
+
+#define MS_CHAIN_RULE_MASK 0x1ffffu
+#define MS_CHAIN_STEP_SHIFT 17
+#define MS_CHAIN_STEP_MASK (0xfu << 17)
+#define MS_CHAIN_END_SHIFT 21
+#define MS_CHAIN_END_MASK (7u << 21)
+#define MS_CHAIN_EGRESS (1u << 24)
+#define MS_CHAIN_OUT (1u << 25)
+#define MS_CHAIN_IP6 (1u << 26)
+#define MS_CHAIN_COUNTED (1u << 27) /* a session carries the packet's count */
+#define MS_CHAIN_LOG (1u << 28)
+#define MS_CHAIN_AUDIT (1u << 29)
+#define MS_CHAIN_FRAGMENT (1u << 30)
+#define MS_CHAIN_SESSION (1u << 31)
+
+#define MS_CHAIN_INDEX_MASK 0x1fffu
+#define MS_CHAIN_REASON_SHIFT 13
+#define MS_CHAIN_REASON_MASK (0x3fu << 13)
+#define MS_CHAIN_CODE_SHIFT 19
+#define MS_CHAIN_CODE_MASK (0xffu << 19)
+
+enum ms_chain_end {
+	MS_CHAIN_RUNS = 0, /* through the list: its verdict holds */
+	MS_CHAIN_ENDED,    /* an action gave a verdict, in CODE */
+	MS_CHAIN_TAKEN,    /* an action took the packet, TC code in CODE */
+	MS_CHAIN_MISSING,  /* a slot was empty: the fallback holds */
+};
+
+/* Slots of ms_progs that an action knows. */
+enum { MS_CHAIN_RESUME = 1 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u32);
+} ms_progs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, MS_ACTION_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} ms_actions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_ACTION_LISTS);
+	__type(key, __u32);
+	__type(value, struct ms_action_list);
+} ms_action_lists SEC(".maps");
+
+/* By list * MS_ACTION_LIST_MAX + place. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_ACTION_LISTS * MS_ACTION_LIST_MAX);
+	__type(key, __u32);
+	__type(value, struct ms_action_args);
+} ms_action_args SEC(".maps");
+
+/*
+ * Loads and stores of cb[] as single instructions at a fixed offset: left to itself the compiler
+ * takes the array's address once, and the verifier refuses a context pointer that was moved.
+ */
+#define MS_CB_STORE(skb, index, value)                                                             \
+	asm volatile("*(u32 *)(%0 + %1) = %2"                                                      \
+		     :                                                                             \
+		     : "r"(skb), "i"(offsetof(struct __sk_buff, cb) + 4 * (index)),                \
+		       "r"((__u32)(value))                                                         \
+		     : "memory")
+
+#define MS_CB_LOAD(skb, index)                                                                     \
+	({                                                                                         \
+		__u32 ms_loaded_;                                                                  \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                              \
+			     : "=r"(ms_loaded_)                                                    \
+			     : "r"(skb), "i"(offsetof(struct __sk_buff, cb) + 4 * (index)));       \
+		ms_loaded_;                                                                        \
+	})
+
+/* ---- what an action calls ---- */
+
+/* Fills `ctx`. -1 = the host's state is not there (ctx is not filled): return ms_action_next(). */
+static __always_inline int ms_action_begin(struct __sk_buff *skb, struct ms_action_ctx *ctx)
+{
+	__u32 rule = MS_CB_LOAD(skb, MS_CHAIN_RULE), list = MS_CB_LOAD(skb, MS_CHAIN_LIST);
+	__u32 offsets = MS_CB_LOAD(skb, MS_CHAIN_OFFSETS), rest = MS_CB_LOAD(skb, MS_CHAIN_REST);
+	__u32 place = (rule & MS_CHAIN_STEP_MASK) >> MS_CHAIN_STEP_SHIFT;
+	__u32 index = (list & MS_CHAIN_INDEX_MASK) * MS_ACTION_LIST_MAX + place;
+	const struct ms_action_list *entry;
+
+	list &= MS_CHAIN_INDEX_MASK;
+	entry = bpf_map_lookup_elem(&ms_action_lists, &list);
+	ctx->args = bpf_map_lookup_elem(&ms_action_args, &index);
+	if (!entry || !ctx->args)
+		return -1;
+	ctx->dir = rule & MS_CHAIN_OUT ? MS_DIR_OUT : MS_DIR_IN;
+	ctx->ip_version = rule & MS_CHAIN_IP6 ? 6 : 4;
+	ctx->l4_proto = rest;
+	ctx->flags = (rule & MS_CHAIN_AUDIT ? MS_ACTION_AUDIT : 0) |
+		     (rule & MS_CHAIN_SESSION ? MS_ACTION_SESSION : 0) |
+		     (rule & MS_CHAIN_FRAGMENT ? MS_ACTION_FRAGMENT : 0) |
+		     (entry->verdict == MS_VERDICT_DENY ? MS_ACTION_DENIED : 0) |
+		     (rule & MS_CHAIN_EGRESS ? MS_ACTION_EGRESS : 0);
+	ctx->l3_off = offsets;
+	ctx->l4_off = offsets >> 16;
+	ctx->rule = rule & MS_CHAIN_RULE_MASK;
+	ctx->ifindex = skb->ifindex;
+	return 0;
+}
+
+/* Not for actions: hands the packet back to the host. */
+static __always_inline int ms_action_finish(struct __sk_buff *skb, __u32 how, __u32 code)
+{
+	__u32 rule = MS_CB_LOAD(skb, MS_CHAIN_RULE) & ~MS_CHAIN_END_MASK;
+	__u32 list = MS_CB_LOAD(skb, MS_CHAIN_LIST) & ~MS_CHAIN_CODE_MASK;
+
+	MS_CB_STORE(skb, MS_CHAIN_RULE, rule | how << MS_CHAIN_END_SHIFT);
+	MS_CB_STORE(skb, MS_CHAIN_LIST, list | (code << MS_CHAIN_CODE_SHIFT & MS_CHAIN_CODE_MASK));
+	bpf_tail_call(skb, &ms_progs, MS_CHAIN_RESUME);
+	return TC_ACT_SHOT; /* the datapath is not there: nobody may let it pass */
+}
+
+/* Goes on with the rule's list: the next action, or at its end the rule's verdict. */
+static __always_inline int ms_action_next(struct __sk_buff *skb)
+{
+	__u32 rule = MS_CB_LOAD(skb, MS_CHAIN_RULE), list = MS_CB_LOAD(skb, MS_CHAIN_LIST);
+	__u32 index = list & MS_CHAIN_INDEX_MASK, place;
+	const struct ms_action_list *entry = bpf_map_lookup_elem(&ms_action_lists, &index);
+
+	place = ((rule & MS_CHAIN_STEP_MASK) >> MS_CHAIN_STEP_SHIFT) + 1;
+	if (!entry)
+		return ms_action_finish(skb, MS_CHAIN_MISSING, 0);
+	if (place >= entry->count || place >= MS_ACTION_LIST_MAX)
+		return ms_action_finish(skb, MS_CHAIN_RUNS, 0);
+	MS_CB_STORE(skb, MS_CHAIN_RULE,
+		    (rule & ~MS_CHAIN_STEP_MASK) | place << MS_CHAIN_STEP_SHIFT);
+	bpf_tail_call(skb, &ms_actions, entry->slots >> 8 * place & 0xff);
+	return ms_action_finish(skb, MS_CHAIN_MISSING, 0);
+}
+
+/*
+ * Stops: `verdict` (ALLOW or DENY) is counted under the rule, reason `action`. The session stays as
+ * it is; its next packet comes to the action again. In audit mode a DENY is let through.
+ */
+static __always_inline int ms_action_end(struct __sk_buff *skb, enum ms_verdict verdict)
+{
+	return ms_action_finish(skb, MS_CHAIN_ENDED, verdict);
+}
+
+/*
+ * Stops: the action has dealt with the packet itself. It is counted under the rule with the verdict
+ * at the end of its list, reason `action`, and `tc_act` (TC_ACT_REDIRECT, TC_ACT_STOLEN or
+ * TC_ACT_SHOT) is returned to the kernel.
+ */
+static __always_inline int ms_action_taken(struct __sk_buff *skb, int tc_act)
+{
+	return ms_action_finish(skb, MS_CHAIN_TAKEN, tc_act);
+}
+
+#endif

@@ -70,16 +70,17 @@ struct ms_plugin_emit;       /* where statistics go */
  * What the operator may write, and through which function of the host table it is read. The host
  * refuses everything else with file, line and column before any code of the plugin runs.
  *
- *	type      written as                               read by
- *	BOOL      true, false                              value_uint: 0 or 1
- *	UINT      a decimal number                         value_uint
- *	DURATION  500us, 20ms, 10s, 5m, 2h, 1d             value_uint, nanoseconds
- *	RATE      100, 10k, 2M (1000s)                     value_uint, per second
- *	BYTES     1500, 64KiB, 10MiB, 1GiB (1024s)         value_uint, bytes
- *	STRING    any scalar                               value_string
- *	ENUM      one of `words`                           value_uint: its index, value_string:
- *itself CIDR      an address or prefix, host bits zero     value_cidr IFNAME    a name of an
- *interface, 1 to 15 bytes    value_string SET       the name of a set of the policy value_string
+ *	type      written as                           read by
+ *	BOOL      true, false                          value_uint: 0 or 1
+ *	UINT      a decimal number                     value_uint
+ *	DURATION  500us, 20ms, 10s, 5m, 2h, 1d         value_uint, nanoseconds
+ *	RATE      100, 10k, 2M (1000s)                 value_uint, per second
+ *	BYTES     1500, 64KiB, 10MiB, 1GiB (1024s)     value_uint, bytes
+ *	STRING    any scalar                           value_string
+ *	ENUM      one of `words`                       value_uint: index, value_string: word
+ *	CIDR      an address or prefix, host bits zero value_cidr
+ *	IFNAME    an interface's name, 1 to 15 bytes   value_string
+ *	SET       the name of a set of the policy      value_string
  */
 enum ms_plugin_type {
 	MS_PLUGIN_BOOL = 1,

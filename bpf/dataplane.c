@@ -279,17 +279,25 @@ static void start_control(struct ms_dataplane *dp)
 	ms_dataplane_bump_epoch(dp); /* to 1: from now on the tables count as taken over */
 }
 
+static int put_program(int array, uint32_t slot, int program)
+{
+	return bpf_map_update_elem(array, &slot, &program, BPF_ANY) < 0 ? -errno : 0;
+}
+
 /* Programs that are attached already find the new slow path in the array they share; callers put
  * the new entry programs on the hooks. */
 static int install_programs(struct ms_dataplane *dp)
 {
-	static const char *const names[] = { "ms_ingress", "ms_egress", "ms_slow" };
-	uint32_t slot = MS_PROG_SLOW;
-	int slow = ms_dataplane_find_program(dp, "ms_slow");
+	static const char *const names[] = { "ms_ingress", "ms_egress", "ms_slow", "ms_resume" };
+	int progs = ms_dataplane_map(dp, "ms_progs");
 	int r;
 
-	if (bpf_map_update_elem(ms_dataplane_map(dp, "ms_progs"), &slot, &slow, BPF_ANY) < 0)
-		return -errno;
+	/* What comes last first: a program never finds the one it hands over to missing. */
+	r = put_program(progs, MS_PROG_RESUME, ms_dataplane_find_program(dp, "ms_resume"));
+	if (r == 0)
+		r = put_program(progs, MS_PROG_SLOW, ms_dataplane_find_program(dp, "ms_slow"));
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < ms_array_size(names); i++) {
 		r = ms_dataplane_pins_replace(dp->pins.tables_fd, names[i],
 					      ms_dataplane_find_program(dp, names[i]));

@@ -21,7 +21,7 @@
 /* What outlives a policy. The rest the daemon writes anew before anything is attached. */
 static const char *const state[] = {
 	"ms_ifaces",  "ms_ifaces_far", "ms_slotname", "ms_slotmeta",
-	"ms_slotcnt", "ms_zonecnt",    "ms_stats",    "ms_epochs",
+	"ms_slotcnt", "ms_zonecnt",    "ms_epochs",
 };
 
 /* Sessions; the first two are the same in both engines. */
@@ -93,6 +93,72 @@ static int copy_table(const struct ms_dataplane *dp, const char *name, uint64_t 
 		return to;
 	r = same_shape(from, to, &info);
 	return r < 0 ? r : copy(dp, from, to, &info, flags);
+}
+
+/*
+ * The counters. New reasons come at the end of the list, so an older layout has the same cells, in
+ * shorter tables: packets, bytes, and the rest. `*ret_reasons` = how many it knew; -ENOTSUP.
+ */
+static int stats_reasons(const struct bpf_map_info *info, unsigned int *ret_reasons)
+{
+	const size_t row = 2 * MS_VERDICT__COUNT;
+	size_t cells = info->value_size / sizeof(uint64_t);
+
+	if (info->type != BPF_MAP_TYPE_PERCPU_ARRAY || info->value_size % sizeof(uint64_t) ||
+	    cells <= MS_STAT__COUNT || (cells - MS_STAT__COUNT) % row ||
+	    (cells - MS_STAT__COUNT) / row > MS_REASON__COUNT)
+		return -ENOTSUP;
+	*ret_reasons = (unsigned int)((cells - MS_STAT__COUNT) / row);
+	return 0;
+}
+
+static int read_stats_info(const struct ms_dataplane *dp, int *ret_fd, unsigned int *ret_reasons)
+{
+	ms_cleanup(ms_close_fd) int fd = open_old(dp, "ms_stats");
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0)
+		return -errno;
+	r = stats_reasons(&info, ret_reasons);
+	if (r == 0)
+		*ret_fd = ms_take_fd(&fd);
+	return r;
+}
+
+static int copy_stats(const struct ms_dataplane *dp)
+{
+	ms_cleanup(ms_close_fd) int from = -1;
+	ms_cleanup(ms_free) struct ms_stats *stats = NULL;
+	ms_cleanup(ms_free) uint64_t *cells = NULL;
+	unsigned int reasons;
+	size_t table, size;
+	uint32_t zero = 0;
+	int r = read_stats_info(dp, &from, &reasons);
+
+	if (r < 0)
+		return r;
+	table = (size_t)reasons * MS_VERDICT__COUNT;
+	size = 2 * table + MS_STAT__COUNT;
+	cells = calloc(dp->n_cpus, size * sizeof(*cells));
+	stats = calloc(dp->n_cpus, sizeof(*stats));
+	if (!cells || !stats)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(from, &zero, cells) < 0)
+		return -errno;
+	for (unsigned int cpu = 0; cpu < dp->n_cpus; cpu++) {
+		const uint64_t *old = cells + cpu * size;
+
+		memcpy(stats[cpu].packets, old, table * sizeof(*old));
+		memcpy(stats[cpu].bytes, old + table, table * sizeof(*old));
+		memcpy(stats[cpu].other, old + 2 * table, sizeof(stats[cpu].other));
+	}
+	return bpf_map_update_elem(ms_dataplane_map(dp, "ms_stats"), &zero, stats, BPF_ANY) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* ---- sessions, from either engine to either ---- */
@@ -218,6 +284,9 @@ static int copy_control(struct ms_dataplane *dp)
 
 static int check_readable(const struct ms_dataplane *dp)
 {
+	ms_cleanup(ms_close_fd) int stats = -1;
+	unsigned int reasons;
+
 	if (dp->pins.old_layout < STATE_SINCE || dp->pins.old_layout > MS_LAYOUT_VERSION)
 		return -ENOTSUP;
 	for (size_t i = 0; i < ms_array_size(state); i++) {
@@ -234,7 +303,7 @@ static int check_readable(const struct ms_dataplane *dp)
 			return -ENOTSUP;
 		ms_dataplane_lines_close(&lines);
 	}
-	return 0;
+	return read_stats_info(dp, &stats, &reasons) < 0 ? -ENOTSUP : 0;
 }
 
 int ms_dataplane_migrate(struct ms_dataplane *dp)
@@ -251,6 +320,8 @@ int ms_dataplane_migrate(struct ms_dataplane *dp)
 	r = copy_control(dp);
 	for (size_t i = 0; r == 0 && i < ms_array_size(state); i++)
 		r = copy_table(dp, state[i], BPF_ANY);
+	if (r == 0)
+		r = copy_stats(dp);
 	if (r == 0)
 		r = copy_sessions(dp, BPF_ANY);
 	/* Old verdicts are the old policy's: nothing is taken from a session unasked. */

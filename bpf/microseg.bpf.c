@@ -4,6 +4,7 @@
  *
  *	ms_ingress, ms_egress   parse, find the session, count; anything else goes to
  *	ms_slow                 the judgement, by tail call
+ *	ms_resume               what follows a rule's actions, by tail call of the last one
  *	ms_trace                the judgement without a write, for a frame nobody sent
  *	ms_reap                 ends sessions for user space
  *	ms_clock                reads both clocks, so that user space can find HZ
@@ -13,6 +14,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/lib/chain.h"
 #include "bpf/lib/fast.h"
 #include "bpf/lib/lean.h"
 #include "bpf/lib/maps.h"
@@ -59,8 +61,14 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 	    ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3) == MS_PARSED_IP &&
 	    pkt.fragment == MS_FRAGMENT_NOT) {
 		ms_flow_set(&flow, &scene, &pkt, scene.dir);
-		if (ms_fast_hit(&scene, &pkt, &flow, &answer))
+		if (ms_fast_hit(&scene, &pkt, &flow, &answer)) {
+			if (answer.flags & MS_DECISION_ACTIONS)
+				ms_chain_run(skb, &pkt, &scene, &answer,
+					     MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
+						     (egress ? MS_CHAIN_EGRESS : 0),
+					     &flow);
 			return ms_verdict(&pkt, &scene, &answer, 1);
+		}
 	}
 	ms_tailcall_slow(skb, word.word, egress);
 	ms_tailcall_clear(skb);
@@ -126,14 +134,42 @@ int ms_slow(struct __sk_buff *skb)
 	union ms_control_word word;
 	struct ms_flow flow = {};
 	struct ms_pkt pkt = {};
+	__u32 egress, known;
 	int result;
 
 	word.word = MS_CB_LOAD(skb, MS_CB_WORD_LO) | (__u64)MS_CB_LOAD(skb, MS_CB_WORD_HI) << 32;
-	ms_scene_set(&scene, word, MS_CB_LOAD(skb, MS_CB_IFINDEX), MS_CB_LOAD(skb, MS_CB_EGRESS));
+	egress = MS_CB_LOAD(skb, MS_CB_EGRESS);
+	ms_scene_set(&scene, word, MS_CB_LOAD(skb, MS_CB_IFINDEX), egress);
 	ms_tailcall_clear(skb);
 	ms_scene_measure(&scene, skb);
 	result = ms_slow_consider(skb, &scene, &pkt, &flow, &query, &answer, 0);
+	if (answer.flags & MS_DECISION_ACTIONS) {
+		known = (result & MS_SLOW_COUNTED) * MS_CHAIN_COUNTED |
+			(result & MS_SLOW_SESSION) / MS_SLOW_SESSION * MS_CHAIN_SESSION |
+			(egress & 1) * MS_CHAIN_EGRESS;
+		ms_chain_run(skb, &pkt, &scene, &answer, known, &flow);
+	}
 	return ms_verdict(&pkt, &scene, &answer, result & MS_SLOW_COUNTED);
+}
+
+SEC("tc")
+int ms_resume(struct __sk_buff *skb)
+{
+	struct ms_answer answer = {};
+	struct ms_chain chain = {};
+	struct ms_scene scene = {};
+	struct ms_pkt pkt = {};
+	int code;
+
+	ms_chain_load(skb, &chain);
+	ms_tailcall_clear(skb);
+	ms_chain_scene(skb, &scene, &chain);
+	ms_chain_answer(&chain, &scene, &answer);
+	/* Only an event looks at the packet again. */
+	if (answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG))
+		ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3);
+	code = ms_verdict(&pkt, &scene, &answer, chain.rule & MS_CHAIN_COUNTED);
+	return ms_chain_is_taken(&chain) ? ms_chain_code(&chain) : code;
 }
 
 SEC("tc")

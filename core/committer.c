@@ -200,7 +200,9 @@ static uint32_t set_of(void *user, const char *name)
 
 static int compile(struct ms_committer *committer, uint32_t generation, struct ms_error *err)
 {
-	const struct ms_numbering numbering = { slot_of, group_of, set_of, committer };
+	const struct ms_numbering numbering = {
+		.slot = slot_of, .group = group_of, .set = set_of, .user = committer
+	};
 	const struct ms_policy *policy = committer->pending_policy;
 	struct ms_image *image;
 	int r = ms_compile(policy, generation, &numbering, MS_ENGINE_FASTEST, &image, err);

@@ -36,6 +36,8 @@ static __always_inline void ms_fast_answer(struct ms_answer *answer, __u32 word)
 		answer->verdict = MS_VERDICT_DENY;
 	answer->reason = MS_REASON_SESSION;
 	answer->flags = word & MS_SESS_LOG ? MS_DECISION_LOG : 0;
+	if (word & MS_SESS_ACTIONS)
+		answer->flags |= MS_DECISION_ACTIONS;
 }
 
 /* 1 = answered and counted. */

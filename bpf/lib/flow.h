@@ -81,7 +81,7 @@ static __always_inline int ms_half_promote(const struct ms_session *half, struct
 /* The bits of the word that say what was decided. */
 #define MS_FLOW_DECIDED                                                                            \
 	(MS_SESS_SLOT_MASK | MS_SESS_ESTABLISHED_MASK | MS_SESS_LOG | MS_SESS_AUDIT |              \
-	 MS_SESS_DENIED)
+	 MS_SESS_DENIED | MS_SESS_ACTIONS)
 
 static __always_inline __u32 ms_flow_decided(const struct ms_answer *answer)
 {
@@ -90,6 +90,8 @@ static __always_inline __u32 ms_flow_decided(const struct ms_answer *answer)
 	word |= (__u32)answer->established << MS_SESS_ESTABLISHED_SHIFT & MS_SESS_ESTABLISHED_MASK;
 	if (answer->flags & MS_DECISION_LOG)
 		word |= MS_SESS_LOG;
+	if (answer->flags & MS_DECISION_ACTIONS)
+		word |= MS_SESS_ACTIONS;
 	if (answer->verdict == MS_VERDICT_AUDIT)
 		word |= MS_SESS_AUDIT;
 	if (answer->verdict == MS_VERDICT_DENY)

@@ -51,6 +51,7 @@ __noinline int ms_frag_remember(struct ms_scene *scene, struct ms_pkt *pkt,
 	frag.slot = answer->slot;
 	frag.header_end = ms_frag_header_end(pkt);
 	frag.verdict = answer->verdict;
+	frag.flags = answer->flags & MS_DECISION_ACTIONS;
 	ms_frag_key_set(&key, scene, pkt);
 	bpf_map_update_elem(&ms_frags, &key, &frag, BPF_ANY);
 	return 0;
@@ -87,6 +88,7 @@ __noinline int ms_frag_follow(struct ms_scene *scene, struct ms_pkt *pkt, struct
 	__builtin_memset(answer, 0, sizeof(*answer));
 	answer->slot = first->slot;
 	answer->verdict = first->verdict;
+	answer->flags = first->flags;
 	answer->reason = MS_REASON_FRAGMENT;
 	answer->mode = MS_MODE_ENFORCE; /* the first one's verdict is tempered already */
 	return 1;

@@ -15,7 +15,7 @@
 
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 3
+#define MS_LAYOUT_VERSION 4
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -384,13 +384,13 @@ struct ms_frag {
 	__u32 slot;
 	__u16 header_end; /* bytes of the datagram's payload that later ones must not rewrite */
 	__u8 verdict;
-	__u8 pad;
+	__u8 flags; /* MS_DECISION_ACTIONS or 0 */
 };
 _Static_assert(sizeof(struct ms_frag) == 16, "packed by hand");
 
 /* ---- ms_progs, PROG_ARRAY ---- */
 
-enum { MS_PROG_SLOW = 0, MS_PROG__MAX = 64 };
+enum { MS_PROG_SLOW = 0, MS_PROG_RESUME = 1 /* MS_CHAIN_RESUME */, MS_PROG__MAX = 64 };
 
 /* ---- statistics: ms_stats, PERCPU_ARRAY of one ---- */
 

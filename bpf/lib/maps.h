@@ -12,6 +12,7 @@
 
 #include "bpf/lib/layout.h"
 #include "bpf/lib/rules.h"
+#include "microseg/action.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -230,12 +231,15 @@ struct {
 	__uint(max_entries, 1 << 20);
 } ms_events SEC(".maps");
 
+/* ms_progs, ms_actions, ms_action_lists and ms_action_args are actions' too: action.bpf.h. */
+
+/* Index of a rule's list within its half, by slot; struct ms_policy_head.action_slots are valid. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MS_PROG__MAX);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MS_SLOTS_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
-} ms_progs SEC(".maps");
+} ms_action_index SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

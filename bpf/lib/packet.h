@@ -34,7 +34,8 @@ struct ms_pkt {
 	__u8 icmp_type, icmp_code;
 	__u8 fragment; /* enum ms_fragment */
 	__u8 dscp;     /* upper six bits of the DS field */
-	__u8 pad[3];
+	__u8 l3_off;   /* of the IP header, from the start of the frame */
+	__u8 pad[2];
 };
 _Static_assert(sizeof(struct ms_pkt) == 68, "no padding");
 

@@ -29,6 +29,7 @@ __noinline int ms_parse(struct __sk_buff *skb, struct ms_pkt *pkt, __u32 is_l3)
 		if (r != MS_PARSED_IP)
 			return r;
 	}
+	pkt->l3_off = off;
 	if (pkt->ethertype == ETH_P_IP)
 		r = ms_ip4_parse(skb, off, pkt);
 	else if (pkt->ethertype == ETH_P_IPV6)

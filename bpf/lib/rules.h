@@ -70,6 +70,7 @@ enum {
 	MS_DECISION_LOG = 1 << 0,
 	MS_DECISION_STATELESS = 1 << 1, /* makes no session */
 	MS_DECISION_BUILTIN = 1 << 2,
+	MS_DECISION_ACTIONS = 1 << 3, /* a list of actions runs before the verdict */
 };
 
 struct ms_decision { /* ms_decisions */
@@ -93,7 +94,9 @@ struct ms_policy_head {
 	__u32 slot_icmp_error;
 	__u32 slot_panic;
 	struct ms_pairs_root pairs[2]; /* IPv4, IPv6 */
+	__u32 action_slots; /* below this, a slot's line in ms_action_index is of this generation */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct ms_policy_head) == 80, "packed by hand");
+_Static_assert(sizeof(struct ms_policy_head) == 88, "packed by hand");
 
 #endif

@@ -250,7 +250,7 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 {
 	int parsed = ms_parse(skb, pkt, scene->iface_flags & MS_IFACE_L3), result = 0;
 	struct ms_session *session, *old = NULL;
-	__u32 is_half = 0, classified = 1;
+	__u32 is_half = 0;
 
 	if (ms_slow_settled(scene, pkt, parsed, answer)) {
 		ms_verdict_temper(scene, answer);
@@ -269,7 +269,6 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 		/* Another CPU may have begun the session since: look once more before a deny. */
 		if (!dry && answer->verdict == MS_VERDICT_DENY &&
 		    ms_fast_hit(scene, pkt, flow, answer)) {
-			classified = 0;
 			result = MS_SLOW_COUNTED | MS_SLOW_SESSION;
 		} else if (!dry && answer->verdict != MS_VERDICT_DENY &&
 			   ms_slow_begins(pkt, answer)) {
@@ -278,7 +277,6 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 			ms_flow_begin(flow, scene, pkt, answer);
 		}
 	} else if (MS_READ_ONCE(session->epoch) == scene->epoch) {
-		classified = 0;
 		ms_fast_answer(answer, MS_READ_ONCE(session->word));
 		result = MS_SLOW_SESSION;
 		if (answer->verdict == MS_VERDICT_DENY) {
@@ -289,7 +287,6 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 			result |= MS_SLOW_COUNTED;
 		}
 	} else if (ms_slow_rejudge(session, scene, pkt, flow, is_half, query, answer, dry)) {
-		classified = answer->reason != MS_REASON_SESSION;
 		result = MS_SLOW_SESSION;
 		/* A session that another CPU has in hand is not touched; the packet is counted
 		 * as it goes. */
@@ -298,7 +295,7 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 			result |= MS_SLOW_COUNTED;
 		}
 	}
-	if (!dry && classified) {
+	if (!dry && answer->reason != MS_REASON_SESSION) {
 		ms_stats_answer(answer->slot, scene->now);
 		ms_event_set_limit(answer->slot, answer->log_every_ms);
 	}

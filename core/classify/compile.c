@@ -8,6 +8,7 @@
 
 #include "bpf/lib/rules.h"
 #include "core/base/cleanup.h"
+#include "core/classify/chains.h"
 #include "core/classify/pairs.h"
 #include "core/classify/rows.h"
 #include "core/policy/builtin.h"
@@ -19,6 +20,11 @@ static void free_image(struct ms_image **image)
 
 /* Fewer rows are walked as fast as they are looked up. */
 #define LINEAR_ENOUGH 32
+
+static void free_chains(struct ms_chains **chains)
+{
+	ms_chains_free(*chains);
+}
 
 /* Attribution must never be lost silently: a name without a slot stops the compile. */
 static int find_slot(const struct ms_numbering *numbering, const char *id, uint32_t *ret_slot,
@@ -117,6 +123,8 @@ static int add_decision(struct ms_image_table *table, const struct ms_rule *rule
 	};
 	int r;
 
+	if (rule->n_actions)
+		decision.flags |= MS_DECISION_ACTIONS;
 	if (rule->log)
 		decision.flags |= MS_DECISION_LOG;
 	if (rule->stateless)
@@ -143,9 +151,10 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy, str
 {
 	struct ms_image_table *decisions =
 		ms_image_add_table(image, "ms_decisions", MS_DECISIONS, sizeof(struct ms_decision));
+	ms_cleanup(free_chains) struct ms_chains *chains = ms_chains_new(image, rows->numbering);
 	int r = 0;
 
-	if (!decisions)
+	if (!decisions || !chains)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
@@ -161,7 +170,11 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy, str
 			r = add_decision(decisions, rule, slot, err);
 		if (r == 0)
 			r = ms_rows_add_rule(rows, rule, decisions->n_rows - 1, err);
+		if (r == 0 && rule->n_actions)
+			r = ms_chains_add(chains, rule, slot, err);
 	}
+	if (r == 0)
+		r = ms_chains_finish(chains, &head->action_slots);
 	return r;
 }
 

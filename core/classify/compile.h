@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/classify/image.h"
 #include "core/policy/model.h"
+#include "microseg/chain.h"
 
 /* The numbers that must stay the same over generations, handed in. Each returns 0 = unknown. */
 struct ms_numbering {
@@ -21,6 +22,11 @@ struct ms_numbering {
 	uint16_t (*group)(void *user, const char *name); /* 1..MS_GROUPS_MAX-1 */
 	uint32_t (*set)(void *user, const char *name);
 	void *user;
+	/* Slot of an action's program below MS_ACTION_SLOTS, and what it finds as its arguments in
+	 * this place; `ret_args` comes zeroed. -ENOENT = it is not there, which is no failure: the
+	 * rule is compiled to its fallback. NULL = there is none at all. */
+	int (*action)(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		      struct ms_action_args *ret_args, struct ms_error *err);
 };
 
 /* Which engine: the one that is fastest for each family, or one and no other. */

@@ -210,6 +210,25 @@ static int check_groups(struct ms_check *check, struct ms_name_index *idle)
 	return r;
 }
 
+/* No plugin brings these yet: nothing of the list runs, the fallback is the verdict. */
+static int check_actions(struct ms_check *check)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < check->policy->n_rules; i++) {
+		const struct ms_rule *rule = &check->policy->rules[i];
+
+		if (rule->n_actions == 0)
+			continue;
+		r = ms_check_warn(check, "missing_action", &rule->origin, rule,
+				  "%s: this host has no action '%s': every packet of the rule gets "
+				  "its fallback, %s",
+				  rule->id ? rule->id : "the rule", rule->actions[0].name,
+				  rule->fallback == MS_VERDICT_DENY ? "deny" : "allow");
+	}
+	return r;
+}
+
 static int check_rules(struct ms_check *check, const struct ms_name_index *idle)
 {
 	const struct ms_policy *policy = check->policy;
@@ -257,6 +276,8 @@ int ms_policy_check(const struct ms_policy *policy, struct ms_warning **ret_warn
 		r = check_bridges(&check);
 	if (r == 0)
 		r = check_rules(&check, &idle);
+	if (r == 0)
+		r = check_actions(&check);
 	if (r == 0)
 		r = ms_check_cover(&check);
 	if (r == 0)

@@ -11,6 +11,7 @@
 #include "core/policy/array.h"
 #include "core/policy/document.h"
 #include "core/policy/name_index.h"
+#include "core/policy/rule_action.h"
 
 struct diff {
 	const struct ms_policy *old, *new;
@@ -171,7 +172,8 @@ static int index_rules(const struct ms_policy *policy, struct ms_name_index *ind
 
 static const char *first_difference(const struct ms_rule *old, const struct ms_rule *new)
 {
-	if (old->verdict != new->verdict)
+	if (old->verdict != new->verdict ||
+	    !ms_rule_action_equal(old->actions, old->n_actions, new->actions, new->n_actions))
 		return "action: ";
 	if (!ms_rule_equal_match(old, new))
 		return "match: ";

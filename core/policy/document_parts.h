@@ -51,6 +51,12 @@ int ms_document_match_icmps(struct ms_document_reader *reader, void *into);
 int ms_document_match_vlans(struct ms_document_reader *reader, void *into);
 int ms_document_match_dscps(struct ms_document_reader *reader, void *into);
 
+/* What is done with them; `into` is a struct ms_document_rule_draft. */
+int ms_document_action_read(struct ms_document_reader *reader, void *into);
+/* What only the whole rule shows: whether it says what holds without its plugins. */
+int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule,
+			     bool has_fallback);
+
 /* Where the keys stand that only the whole rule can judge; line 0 = absent. */
 struct ms_document_match_places {
 	struct ms_place sport, dport, icmp;

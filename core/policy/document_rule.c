@@ -36,107 +36,6 @@ static int read_id(struct ms_document_reader *reader, void *into)
 	return rule->id ? 0 : -ENOMEM;
 }
 
-static const char *const action_words[] = { "allow", "deny", "log" };
-enum { ACTION_ALLOW, ACTION_DENY, ACTION_LOG };
-
-/* An action by its name, the scalar the reader is at. What is none of ours is a plugin's, and is
- * unknown unless one brings it. */
-static int read_action_name(struct ms_document_reader *reader, unsigned int *ret_action)
-{
-	const char *value = reader->value;
-	int r = ms_document_schema_scalar(reader, "an action");
-
-	for (unsigned int i = 0; r == 0 && i < ms_array_size(action_words); i++) {
-		if (strcmp(value, action_words[i]) == 0) {
-			*ret_action = i;
-			return 0;
-		}
-	}
-	return r < 0 ? r
-		     : ms_document_schema_refuse_word(reader, "an action", action_words,
-						      ms_array_size(action_words));
-}
-
-/* { NAME: { arguments } }: allow, deny and log have no arguments. */
-static int read_action_mapping(struct ms_document_reader *reader)
-{
-	struct ms_place start = reader->place;
-	unsigned int action;
-	int r = ms_document_reader_next(reader);
-
-	if (r < 0)
-		return r;
-	if (reader->event == MS_DOCUMENT_MAPPING_END)
-		return ms_document_reader_refuse(reader, start, "{}", "an action without a name");
-	r = read_action_name(reader, &action);
-	if (r < 0)
-		return r;
-	if (action == ACTION_LOG)
-		return refuse(reader,
-			      "takes no arguments; write log: { every: 10s } beside action");
-	return refuse(reader, "takes no arguments");
-}
-
-static void set_verdict(struct ms_document_rule_draft *draft, unsigned int action)
-{
-	draft->rule.verdict = action == ACTION_DENY ? MS_VERDICT_DENY : MS_VERDICT_ALLOW;
-	if (action == ACTION_LOG)
-		draft->rule.log = true;
-}
-
-/* [log, deny]: actions first, one verdict last. */
-static int read_action_list(struct ms_document_reader *reader, struct ms_document_rule_draft *draft)
-{
-	struct ms_place start = reader->place, last = start;
-	unsigned int action = ACTION_LOG;
-	bool has_verdict = false, is_empty = true;
-	int r = ms_document_reader_next(reader);
-
-	while (r == 0 && reader->event != MS_DOCUMENT_SEQUENCE_END) {
-		if (reader->event == MS_DOCUMENT_SCALAR && reader->is_null)
-			return ms_document_reader_refuse(
-				reader, reader->place, reader->value[0] ? reader->value : "-",
-				"nothing stands here in the list of actions");
-		if (has_verdict)
-			return ms_document_reader_refuse(
-				reader, reader->place, reader->value,
-				"nothing can come behind %s, the rule's verdict",
-				action_words[action]);
-		last = reader->place;
-		r = reader->event == MS_DOCUMENT_MAPPING ? read_action_mapping(reader)
-							 : read_action_name(reader, &action);
-		if (r < 0)
-			return r;
-		set_verdict(draft, action);
-		has_verdict = action != ACTION_LOG;
-		is_empty = false;
-		r = ms_document_reader_next(reader);
-	}
-	if (r == 0 && is_empty)
-		return ms_document_reader_refuse(reader, start, "[]",
-						 "the list of actions is empty");
-	if (r == 0 && !has_verdict)
-		return ms_document_reader_refuse(reader, last, action_words[action],
-						 "a list of actions ends in allow or deny");
-	return r;
-}
-
-static int read_action(struct ms_document_reader *reader, void *into)
-{
-	struct ms_document_rule_draft *draft = into;
-	unsigned int action;
-	int r;
-
-	if (reader->event == MS_DOCUMENT_SEQUENCE)
-		return read_action_list(reader, draft);
-	if (reader->event == MS_DOCUMENT_MAPPING)
-		return read_action_mapping(reader);
-	r = read_action_name(reader, &action);
-	if (r == 0)
-		set_verdict(draft, action);
-	return r;
-}
-
 static int read_every(struct ms_document_reader *reader, void *into)
 {
 	return ms_document_schema_duration(
@@ -254,7 +153,7 @@ static const struct ms_document_key rule_keys[] = {
 	{ "icmp", ms_document_match_icmps, false },
 	{ "vlan", ms_document_match_vlans, false },
 	{ "dscp", ms_document_match_dscps, false },
-	{ "action", read_action, true },
+	{ "action", ms_document_action_read, true },
 	{ "log", read_log, false },
 	{ "established", read_established, false },
 	{ "mode", read_mode, false },
@@ -263,7 +162,7 @@ static const struct ms_document_key rule_keys[] = {
 	{ "expires", read_expires, false },
 	{ "comment", read_comment, false },
 };
-enum { KEY_SPORT = 6, KEY_DPORT = 7, KEY_ICMP = 8, KEY__COUNT = 19 };
+enum { KEY_SPORT = 6, KEY_DPORT = 7, KEY_ICMP = 8, KEY_FALLBACK = 16, KEY__COUNT = 19 };
 _Static_assert(ms_array_size(rule_keys) == KEY__COUNT, "one place a key");
 
 int ms_document_rule_read_one(struct ms_document_reader *reader, bool needs_id,
@@ -294,6 +193,8 @@ int ms_document_rule_read_one(struct ms_document_reader *reader, bool needs_id,
 					    .dport = places[KEY_DPORT],
 					    .icmp = places[KEY_ICMP],
 				    });
+	if (r == 0)
+		r = ms_document_action_check(reader, &draft.rule, places[KEY_FALLBACK].line != 0);
 	if (r < 0)
 		return r;
 	*ret_rule = draft.rule;

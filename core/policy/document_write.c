@@ -11,174 +11,95 @@
 #include "core/base/parse.h"
 #include "core/base/proto.h"
 #include "core/policy/document.h"
-#include "core/policy/document_schema.h"
-
-struct writer {
-	FILE *out;
-	bool json;
-};
-
-/* ---- words ---- */
-
-/* What YAML reads as the same text without quotes, in a flow mapping too. */
-static bool is_plain(const char *text)
-{
-	static const char letters[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
-
-	return strchr(letters, text[0]) && text[0] != '-' && text[0] != '\0' &&
-	       text[strspn(text, letters)] == '\0' && !ms_document_schema_is_typed(text);
-}
-
-static void put_quoted(const struct writer *writer, const char *text)
-{
-	fputc('"', writer->out);
-	for (const char *p = text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			fputc('\\', writer->out);
-		fputc(*p, writer->out);
-	}
-	fputc('"', writer->out);
-}
-
-static void put_text(const struct writer *writer, const char *text)
-{
-	if (!writer->json && is_plain(text))
-		fputs(text, writer->out);
-	else
-		put_quoted(writer, text);
-}
-
-/* A number, boolean or one of our own words. */
-static void put_word(const struct writer *writer, const char *word)
-{
-	if (writer->json && !ms_document_schema_is_typed(word))
-		put_quoted(writer, word);
-	else
-		fputs(word, writer->out);
-}
-
-static void put_key(const struct writer *writer, const char *key)
-{
-	if (writer->json)
-		fprintf(writer->out, "\"%s\": ", key);
-	else
-		fprintf(writer->out, "%s: ", key);
-}
-
-/* The comma in front of all but the first of a mapping's keys. */
-static void put_next_key(const struct writer *writer, bool *is_first, const char *key)
-{
-	if (!*is_first)
-		fputs(", ", writer->out);
-	*is_first = false;
-	put_key(writer, key);
-}
-
-/* One stands for itself, several are a list. */
-static void open_list(const struct writer *writer, size_t count)
-{
-	if (count != 1)
-		fputc('[', writer->out);
-}
-
-static void put_comma(const struct writer *writer, size_t i)
-{
-	if (i > 0)
-		fputs(", ", writer->out);
-}
-
-static void close_list(const struct writer *writer, size_t count)
-{
-	if (count != 1)
-		fputc(']', writer->out);
-}
+#include "core/policy/document_words.h"
 
 static const char *verdict_word(enum ms_verdict verdict)
 {
 	return verdict == MS_VERDICT_DENY ? "deny" : "allow";
 }
 
-static void put_cidr(const struct writer *writer, const struct ms_cidr *cidr)
+static void put_cidr(const struct ms_document_words *writer, const struct ms_cidr *cidr)
 {
 	char text[MS_CIDR_TEXT];
 
-	put_text(writer, ms_cidr_format(cidr, text, sizeof(text)));
+	ms_document_words_text(writer, ms_cidr_format(cidr, text, sizeof(text)));
 }
 
-static void put_duration(const struct writer *writer, uint64_t ns)
+static void put_duration(const struct ms_document_words *writer, uint64_t ns)
 {
 	char text[32];
 
-	put_text(writer, ms_format_duration(ns, text, sizeof(text)));
+	ms_document_words_text(writer, ms_format_duration(ns, text, sizeof(text)));
 }
 
 /* ---- rules ---- */
 
-static void put_groups(const struct writer *writer, const struct ms_rule *rule)
+static void put_groups(const struct ms_document_words *writer, const struct ms_rule *rule)
 {
-	open_list(writer, rule->n_groups);
+	ms_document_words_open_list(writer, rule->n_groups);
 	for (size_t i = 0; i < rule->n_groups; i++) {
-		put_comma(writer, i);
-		put_text(writer, rule->groups[i]);
+		ms_document_words_comma(writer, i);
+		ms_document_words_text(writer, rule->groups[i]);
 	}
-	close_list(writer, rule->n_groups);
+	ms_document_words_close_list(writer, rule->n_groups);
 }
 
-static void put_addresses(const struct writer *writer, const struct ms_address *addresses,
-			  size_t count)
+static void put_addresses(const struct ms_document_words *writer,
+			  const struct ms_address *addresses, size_t count)
 {
-	open_list(writer, count);
+	ms_document_words_open_list(writer, count);
 	for (size_t i = 0; i < count; i++) {
-		put_comma(writer, i);
+		ms_document_words_comma(writer, i);
 		if (addresses[i].kind == MS_ADDRESS_SET)
 			fprintf(writer->out, "\"set:%s\"", addresses[i].set);
 		else
 			put_cidr(writer, &addresses[i].cidr);
 	}
-	close_list(writer, count);
+	ms_document_words_close_list(writer, count);
 }
 
-static void put_protos(const struct writer *writer, const struct ms_rule *rule)
+static void put_protos(const struct ms_document_words *writer, const struct ms_rule *rule)
 {
 	char text[16];
 
-	open_list(writer, rule->n_protos);
+	ms_document_words_open_list(writer, rule->n_protos);
 	for (size_t i = 0; i < rule->n_protos; i++) {
-		put_comma(writer, i);
-		put_word(writer, ms_proto_format(rule->protos[i], text, sizeof(text)));
+		ms_document_words_comma(writer, i);
+		ms_document_words_word(writer,
+				       ms_proto_format(rule->protos[i], text, sizeof(text)));
 	}
-	close_list(writer, rule->n_protos);
+	ms_document_words_close_list(writer, rule->n_protos);
 }
 
-static void put_ports(const struct writer *writer, const struct ms_port_range *ranges, size_t count)
+static void put_ports(const struct ms_document_words *writer, const struct ms_port_range *ranges,
+		      size_t count)
 {
-	open_list(writer, count);
+	ms_document_words_open_list(writer, count);
 	for (size_t i = 0; i < count; i++) {
 		char text[16];
 
-		put_comma(writer, i);
+		ms_document_words_comma(writer, i);
 		if (ranges[i].first == ranges[i].last) {
 			fprintf(writer->out, "%u", ranges[i].first);
 			continue;
 		}
 		snprintf(text, sizeof(text), "%u-%u", ranges[i].first, ranges[i].last);
-		put_text(writer, text);
+		ms_document_words_text(writer, text);
 	}
-	close_list(writer, count);
+	ms_document_words_close_list(writer, count);
 }
 
-static void put_icmps(const struct writer *writer, const struct ms_rule *rule)
+static void put_icmps(const struct ms_document_words *writer, const struct ms_rule *rule)
 {
 	uint8_t proto = rule->n_protos ? rule->protos[0] : IPPROTO_ICMP;
 
-	open_list(writer, rule->n_icmps);
+	ms_document_words_open_list(writer, rule->n_icmps);
 	for (size_t i = 0; i < rule->n_icmps; i++) {
 		const struct ms_icmp_match *icmp = &rule->icmps[i];
 		const char *name = ms_proto_icmp_name(proto, icmp->type);
 		char text[64];
 
-		put_comma(writer, i);
+		ms_document_words_comma(writer, i);
 		if (name)
 			snprintf(text, sizeof(text), "%s", name);
 		else
@@ -189,185 +110,249 @@ static void put_icmps(const struct writer *writer, const struct ms_rule *rule)
 		if (strspn(text, "0123456789") == strlen(text))
 			fputs(text, writer->out);
 		else
-			put_text(writer, text);
+			ms_document_words_text(writer, text);
 	}
-	close_list(writer, rule->n_icmps);
+	ms_document_words_close_list(writer, rule->n_icmps);
 }
 
-static void put_vlans(const struct writer *writer, const struct ms_rule *rule)
+static void put_vlans(const struct ms_document_words *writer, const struct ms_rule *rule)
 {
-	open_list(writer, rule->n_vlans);
+	ms_document_words_open_list(writer, rule->n_vlans);
 	for (size_t i = 0; i < rule->n_vlans; i++) {
-		put_comma(writer, i);
+		ms_document_words_comma(writer, i);
 		fprintf(writer->out, "%u", rule->vlans[i]);
 	}
-	close_list(writer, rule->n_vlans);
+	ms_document_words_close_list(writer, rule->n_vlans);
 }
 
-static void put_dscps(const struct writer *writer, const struct ms_rule *rule)
+static void put_dscps(const struct ms_document_words *writer, const struct ms_rule *rule)
 {
 	char text[8];
 
-	open_list(writer, rule->n_dscps);
+	ms_document_words_open_list(writer, rule->n_dscps);
 	for (size_t i = 0; i < rule->n_dscps; i++) {
-		put_comma(writer, i);
-		put_word(writer, ms_proto_dscp_format(rule->dscps[i], text, sizeof(text)));
+		ms_document_words_comma(writer, i);
+		ms_document_words_word(writer,
+				       ms_proto_dscp_format(rule->dscps[i], text, sizeof(text)));
 	}
-	close_list(writer, rule->n_dscps);
+	ms_document_words_close_list(writer, rule->n_dscps);
 }
 
-static void put_match(const struct writer *writer, const struct ms_rule *rule, bool *is_first)
+static void put_match(const struct ms_document_words *writer, const struct ms_rule *rule,
+		      bool *is_first)
 {
 	if (rule->n_groups) {
-		put_next_key(writer, is_first, "group");
+		ms_document_words_next_key(writer, is_first, "group");
 		put_groups(writer, rule);
 	}
 	if (rule->dirs == 1 << MS_DIR_IN || rule->dirs == 1 << MS_DIR_OUT) {
-		put_next_key(writer, is_first, "dir");
-		put_word(writer, rule->dirs == 1 << MS_DIR_IN ? "in" : "out");
+		ms_document_words_next_key(writer, is_first, "dir");
+		ms_document_words_word(writer, rule->dirs == 1 << MS_DIR_IN ? "in" : "out");
 	}
 	if (rule->n_from) {
-		put_next_key(writer, is_first, "from");
+		ms_document_words_next_key(writer, is_first, "from");
 		put_addresses(writer, rule->from, rule->n_from);
 	}
 	if (rule->n_to) {
-		put_next_key(writer, is_first, "to");
+		ms_document_words_next_key(writer, is_first, "to");
 		put_addresses(writer, rule->to, rule->n_to);
 	}
 	if (rule->n_protos) {
-		put_next_key(writer, is_first, "proto");
+		ms_document_words_next_key(writer, is_first, "proto");
 		put_protos(writer, rule);
 	}
 	if (rule->n_sports) {
-		put_next_key(writer, is_first, "sport");
+		ms_document_words_next_key(writer, is_first, "sport");
 		put_ports(writer, rule->sports, rule->n_sports);
 	}
 	if (rule->n_dports) {
-		put_next_key(writer, is_first, "dport");
+		ms_document_words_next_key(writer, is_first, "dport");
 		put_ports(writer, rule->dports, rule->n_dports);
 	}
 	if (rule->n_icmps) {
-		put_next_key(writer, is_first, "icmp");
+		ms_document_words_next_key(writer, is_first, "icmp");
 		put_icmps(writer, rule);
 	}
 	if (rule->n_vlans) {
-		put_next_key(writer, is_first, "vlan");
+		ms_document_words_next_key(writer, is_first, "vlan");
 		put_vlans(writer, rule);
 	}
 	if (rule->n_dscps) {
-		put_next_key(writer, is_first, "dscp");
+		ms_document_words_next_key(writer, is_first, "dscp");
 		put_dscps(writer, rule);
 	}
 }
 
-static void put_attributes(const struct writer *writer, const struct ms_rule *rule, bool *is_first)
+/* A number or a boolean stays one, whether it was written in quotes or not. */
+static void put_value(const struct ms_document_words *writer, const char *text)
+{
+	bool is_number = text[0] && text[strspn(text, "0123456789")] == '\0' &&
+			 (text[0] != '0' || text[1] == '\0');
+
+	if (is_number || strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+		ms_document_words_word(writer, text);
+	else
+		ms_document_words_text(writer, text);
+}
+
+static void put_values(const struct ms_document_words *writer, const struct ms_rule_action_arg *arg)
+{
+	ms_document_words_open_list(writer, arg->n_values);
+	for (size_t i = 0; i < arg->n_values; i++) {
+		ms_document_words_comma(writer, i);
+		put_value(writer, arg->values[i].text);
+	}
+	ms_document_words_close_list(writer, arg->n_values);
+}
+
+static void put_action(const struct ms_document_words *writer, const struct ms_rule_action *action)
+{
+	bool is_first = true;
+
+	if (action->n_args == 0) {
+		ms_document_words_text(writer, action->name);
+		return;
+	}
+	fputs("{ ", writer->out);
+	ms_document_words_key(writer, action->name);
+	if (!action->args[0].name) {
+		put_values(writer, &action->args[0]);
+	} else {
+		fputs("{ ", writer->out);
+		for (size_t i = 0; i < action->n_args; i++) {
+			ms_document_words_next_key(writer, &is_first, action->args[i].name);
+			put_values(writer, &action->args[i]);
+		}
+		fputs(" }", writer->out);
+	}
+	fputs(" }", writer->out);
+}
+
+static void put_actions(const struct ms_document_words *writer, const struct ms_rule *rule)
+{
+	if (rule->n_actions == 0) {
+		ms_document_words_word(writer, verdict_word(rule->verdict));
+		return;
+	}
+	fputc('[', writer->out);
+	for (size_t i = 0; i < rule->n_actions; i++) {
+		put_action(writer, &rule->actions[i]);
+		fputs(", ", writer->out);
+	}
+	ms_document_words_word(writer, verdict_word(rule->verdict));
+	fputc(']', writer->out);
+}
+
+static void put_attributes(const struct ms_document_words *writer, const struct ms_rule *rule,
+			   bool *is_first)
 {
 	char text[32];
 
 	if (rule->log) {
-		put_next_key(writer, is_first, "log");
+		ms_document_words_next_key(writer, is_first, "log");
 		if (rule->log_every_ns) {
 			fputs("{ ", writer->out);
-			put_key(writer, "every");
+			ms_document_words_key(writer, "every");
 			put_duration(writer, rule->log_every_ns);
 			fputs(" }", writer->out);
 		} else {
-			put_word(writer, "true");
+			ms_document_words_word(writer, "true");
 		}
 	}
 	if (rule->established != MS_ESTABLISHED_RECHECK) {
-		put_next_key(writer, is_first, "established");
-		put_word(writer, rule->established == MS_ESTABLISHED_KEEP ? "keep" : "reset");
+		ms_document_words_next_key(writer, is_first, "established");
+		ms_document_words_word(writer,
+				       rule->established == MS_ESTABLISHED_KEEP ? "keep" : "reset");
 	}
 	if (rule->mode == MS_MODE_AUDIT || rule->mode == MS_MODE_ENFORCE) {
-		put_next_key(writer, is_first, "mode");
-		put_word(writer, rule->mode == MS_MODE_AUDIT ? "audit" : "enforce");
+		ms_document_words_next_key(writer, is_first, "mode");
+		ms_document_words_word(writer, rule->mode == MS_MODE_AUDIT ? "audit" : "enforce");
 	}
 	if (rule->priority != MS_RULE_PRIORITY_DEFAULT) {
-		put_next_key(writer, is_first, "priority");
+		ms_document_words_next_key(writer, is_first, "priority");
 		fprintf(writer->out, "%u", rule->priority);
 	}
-	if (rule->fallback != MS_VERDICT_DENY) {
-		put_next_key(writer, is_first, "fallback");
-		put_word(writer, verdict_word(rule->fallback));
+	if (rule->fallback != MS_VERDICT_DENY || rule->n_actions > 0) {
+		ms_document_words_next_key(writer, is_first, "fallback");
+		ms_document_words_word(writer, verdict_word(rule->fallback));
 	}
 	if (rule->expires) {
-		put_next_key(writer, is_first, "expires");
-		put_quoted(writer, ms_format_time(rule->expires, text, sizeof(text)));
+		ms_document_words_next_key(writer, is_first, "expires");
+		ms_document_words_quoted(writer, ms_format_time(rule->expires, text, sizeof(text)));
 	}
 	if (rule->comment) {
-		put_next_key(writer, is_first, "comment");
-		put_text(writer, rule->comment);
+		ms_document_words_next_key(writer, is_first, "comment");
+		ms_document_words_text(writer, rule->comment);
 	}
 }
 
-static void put_rule(const struct writer *writer, const struct ms_rule *rule)
+static void put_rule(const struct ms_document_words *writer, const struct ms_rule *rule)
 {
 	bool is_first = true;
 
 	fputs("{ ", writer->out);
 	if (rule->id) {
-		put_next_key(writer, &is_first, "id");
-		put_text(writer, rule->id);
+		ms_document_words_next_key(writer, &is_first, "id");
+		ms_document_words_text(writer, rule->id);
 	}
 	put_match(writer, rule, &is_first);
-	put_next_key(writer, &is_first, "action");
-	put_word(writer, verdict_word(rule->verdict));
+	ms_document_words_next_key(writer, &is_first, "action");
+	put_actions(writer, rule);
 	put_attributes(writer, rule, &is_first);
 	fputs(" }", writer->out);
 }
 
 /* ---- groups, sets, failsafe ---- */
 
-static void put_patterns(const struct writer *writer, const struct ms_pattern *patterns,
+static void put_patterns(const struct ms_document_words *writer, const struct ms_pattern *patterns,
 			 size_t count)
 {
-	open_list(writer, count);
+	ms_document_words_open_list(writer, count);
 	for (size_t i = 0; i < count; i++) {
-		put_comma(writer, i);
-		put_text(writer, patterns[i].text);
+		ms_document_words_comma(writer, i);
+		ms_document_words_text(writer, patterns[i].text);
 	}
-	close_list(writer, count);
+	ms_document_words_close_list(writer, count);
 }
 
-static void put_selector(const struct writer *writer, const struct ms_selector *selector)
+static void put_selector(const struct ms_document_words *writer, const struct ms_selector *selector)
 {
 	bool is_first = true;
 
 	fputs("{ ", writer->out);
 	if (selector->n_names) {
-		put_next_key(writer, &is_first, "name");
+		ms_document_words_next_key(writer, &is_first, "name");
 		put_patterns(writer, selector->names, selector->n_names);
 	}
 	if (selector->n_kinds) {
-		put_next_key(writer, &is_first, "kind");
-		open_list(writer, selector->n_kinds);
+		ms_document_words_next_key(writer, &is_first, "kind");
+		ms_document_words_open_list(writer, selector->n_kinds);
 		for (size_t i = 0; i < selector->n_kinds; i++) {
-			put_comma(writer, i);
-			put_word(writer, selector->kinds[i]);
+			ms_document_words_comma(writer, i);
+			ms_document_words_word(writer, selector->kinds[i]);
 		}
-		close_list(writer, selector->n_kinds);
+		ms_document_words_close_list(writer, selector->n_kinds);
 	}
 	if (selector->n_masters) {
-		put_next_key(writer, &is_first, "master");
+		ms_document_words_next_key(writer, &is_first, "master");
 		put_patterns(writer, selector->masters, selector->n_masters);
 	}
 	fputs(" }", writer->out);
 }
 
-static void put_selectors(const struct writer *writer, const struct ms_selector *selectors,
-			  size_t count)
+static void put_selectors(const struct ms_document_words *writer,
+			  const struct ms_selector *selectors, size_t count)
 {
-	open_list(writer, count);
+	ms_document_words_open_list(writer, count);
 	for (size_t i = 0; i < count; i++) {
-		put_comma(writer, i);
+		ms_document_words_comma(writer, i);
 		put_selector(writer, &selectors[i]);
 	}
-	close_list(writer, count);
+	ms_document_words_close_list(writer, count);
 }
 
 /* A group's keys are a line each in YAML; `separator` stands between them. */
-static void put_group(const struct writer *writer, const struct ms_group_def *group,
+static void put_group(const struct ms_document_words *writer, const struct ms_group_def *group,
 		      const char *separator)
 {
 	static const char *const sides[] = { "auto", "host", "workload" };
@@ -384,51 +369,51 @@ static void put_group(const struct writer *writer, const struct ms_group_def *gr
 		{ "unready", "guard", group->unready == MS_UNREADY_OPEN },
 	};
 
-	put_key(writer, "name");
-	put_text(writer, group->name);
+	ms_document_words_key(writer, "name");
+	ms_document_words_text(writer, group->name);
 	fputs(separator, writer->out);
-	put_key(writer, "match");
+	ms_document_words_key(writer, "match");
 	put_selectors(writer, group->match, group->n_match);
 	if (group->n_exclude) {
 		fputs(separator, writer->out);
-		put_key(writer, "exclude");
+		ms_document_words_key(writer, "exclude");
 		put_selectors(writer, group->exclude, group->n_exclude);
 	}
 	fputs(separator, writer->out);
-	put_key(writer, "default");
+	ms_document_words_key(writer, "default");
 	fputs("{ ", writer->out);
-	put_key(writer, "in");
-	put_word(writer, verdict_word(group->default_verdict[MS_DIR_IN]));
+	ms_document_words_key(writer, "in");
+	ms_document_words_word(writer, verdict_word(group->default_verdict[MS_DIR_IN]));
 	fputs(", ", writer->out);
-	put_key(writer, "out");
-	put_word(writer, verdict_word(group->default_verdict[MS_DIR_OUT]));
+	ms_document_words_key(writer, "out");
+	ms_document_words_word(writer, verdict_word(group->default_verdict[MS_DIR_OUT]));
 	fputs(" }", writer->out);
 	for (size_t i = 0; i < ms_array_size(rest); i++) {
 		if (rest[i].is_default)
 			continue;
 		fputs(separator, writer->out);
-		put_key(writer, rest[i].key);
-		put_word(writer, rest[i].word);
+		ms_document_words_key(writer, rest[i].key);
+		ms_document_words_word(writer, rest[i].word);
 	}
 }
 
-static void put_member(const struct writer *writer, const struct ms_set_member *member)
+static void put_member(const struct ms_document_words *writer, const struct ms_set_member *member)
 {
 	if (!member->timeout_ns) {
 		put_cidr(writer, &member->cidr);
 		return;
 	}
 	fputs("{ ", writer->out);
-	put_key(writer, "addr");
+	ms_document_words_key(writer, "addr");
 	put_cidr(writer, &member->cidr);
 	fputs(", ", writer->out);
-	put_key(writer, "timeout");
+	ms_document_words_key(writer, "timeout");
 	put_duration(writer, ms_set_def_timeout(member));
 	fputs(" }", writer->out);
 }
 
 /* Few on one line; many on lines of eight, which no reader has to hold in memory. */
-static void put_members(const struct writer *writer, const struct ms_set_def *set)
+static void put_members(const struct ms_document_words *writer, const struct ms_set_def *set)
 {
 	fputc('[', writer->out);
 	for (size_t i = 0; i < set->n_members; i++) {
@@ -439,7 +424,7 @@ static void put_members(const struct writer *writer, const struct ms_set_def *se
 	fputc(']', writer->out);
 }
 
-static void put_entry(const struct writer *writer, const struct ms_failsafe_entry *entry)
+static void put_entry(const struct ms_document_words *writer, const struct ms_failsafe_entry *entry)
 {
 	char text[16 + MS_CIDR_TEXT + 16], proto[16], peer[MS_CIDR_TEXT];
 
@@ -451,20 +436,21 @@ static void put_entry(const struct writer *writer, const struct ms_failsafe_entr
 		snprintf(text, sizeof(text), "%s:[%s]:%u", proto, peer, entry->port);
 	else
 		snprintf(text, sizeof(text), "%s:%s:%u", proto, peer, entry->port);
-	put_quoted(writer, text);
+	ms_document_words_quoted(writer, text);
 }
 
-static void put_failsafe(const struct writer *writer, const struct ms_failsafe_def *failsafe)
+static void put_failsafe(const struct ms_document_words *writer,
+			 const struct ms_failsafe_def *failsafe)
 {
 	static const char *const keys[] = { [MS_DIR_IN] = "in", [MS_DIR_OUT] = "out" };
 	bool is_first = true;
 
 	fputs("{ ", writer->out);
 	for (int dir = 0; dir < MS_DIR__COUNT; dir++) {
-		put_next_key(writer, &is_first, keys[dir]);
+		ms_document_words_next_key(writer, &is_first, keys[dir]);
 		fputc('[', writer->out);
 		for (size_t i = 0; i < failsafe->n_entries[dir]; i++) {
-			put_comma(writer, i);
+			ms_document_words_comma(writer, i);
 			put_entry(writer, &failsafe->entries[dir][i]);
 		}
 		fputc(']', writer->out);
@@ -490,7 +476,7 @@ static size_t count_written(const struct ms_policy *policy)
 }
 
 /* An emptied set has no form in a document: an empty list there is an error. */
-static void write_sets(const struct writer *writer, const struct ms_policy *policy)
+static void write_sets(const struct ms_document_words *writer, const struct ms_policy *policy)
 {
 	const char *before = writer->json ? ",\n  \"sets\": {\n    " : "sets:\n  ";
 	bool any = false;
@@ -504,7 +490,7 @@ static void write_sets(const struct writer *writer, const struct ms_policy *poli
 			continue;
 		}
 		fputs(before, writer->out);
-		put_text(writer, set->name);
+		ms_document_words_text(writer, set->name);
 		fputs(": ", writer->out);
 		put_members(writer, set);
 		if (!writer->json)
@@ -516,7 +502,7 @@ static void write_sets(const struct writer *writer, const struct ms_policy *poli
 		fputs("\n  }", writer->out);
 }
 
-static void write_yaml(const struct writer *writer, const struct ms_policy *policy)
+static void write_yaml(const struct ms_document_words *writer, const struct ms_policy *policy)
 {
 	FILE *out = writer->out;
 
@@ -545,7 +531,7 @@ static void write_yaml(const struct writer *writer, const struct ms_policy *poli
 	}
 }
 
-static void write_json(const struct writer *writer, const struct ms_policy *policy)
+static void write_json(const struct ms_document_words *writer, const struct ms_policy *policy)
 {
 	FILE *out = writer->out;
 	bool is_first = true;
@@ -581,7 +567,7 @@ static void write_json(const struct writer *writer, const struct ms_policy *poli
 
 int ms_document_write(const struct ms_policy *policy, bool json, FILE *out)
 {
-	const struct writer writer = { out, json };
+	const struct ms_document_words writer = { out, json };
 
 	if (json)
 		write_json(&writer, policy);
@@ -592,7 +578,7 @@ int ms_document_write(const struct ms_policy *policy, bool json, FILE *out)
 
 int ms_document_write_rule(const struct ms_rule *rule, bool json, FILE *out)
 {
-	const struct writer writer = { out, json };
+	const struct ms_document_words writer = { out, json };
 
 	put_rule(&writer, rule);
 	return ferror(out) ? -EIO : 0;

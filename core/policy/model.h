@@ -109,6 +109,29 @@ struct ms_icmp_match {
 	int16_t code; /* -1 = any */
 };
 
+/* One value of an action's argument, as it was written. */
+struct ms_rule_action_value {
+	char *text;
+	struct ms_place place;
+};
+
+struct ms_rule_action_arg {
+	char *name; /* NULL: the one value that stands for itself, { mirror: eth1 } */
+	struct ms_place place;
+	struct ms_rule_action_value *values; /* at least one */
+	size_t n_values;
+};
+
+/* What a plugin does to the rule's packets before its verdict. */
+struct ms_rule_action {
+	char *name;
+	struct ms_place place;
+	struct ms_rule_action_arg *args;
+	size_t n_args;
+};
+
+#define MS_RULE_ACTIONS_MAX 8
+
 struct ms_rule {
 	struct ms_origin origin;
 	char *id; /* NULL only in a rule that has not been named yet: ms_document_parse_rule() */
@@ -129,17 +152,19 @@ struct ms_rule {
 	size_t n_vlans;
 	uint8_t *dscps; /* empty = any */
 	size_t n_dscps;
+	struct ms_rule_action *actions; /* in their order; the verdict follows */
+	size_t n_actions;
 	enum ms_verdict verdict; /* allow or deny */
 	bool log;
 	uint64_t log_every_ns; /* 0 = the default limit */
 	enum ms_established established;
-	enum ms_mode mode; /* audit, enforce, or MS_MODE_INHERIT */
-	uint16_t priority; /* default 1000, lower first */
-	enum ms_verdict fallback;
-	int64_t expires;    /* seconds since 1970, 0 = never */
-	char *comment;      /* NULL = none */
-	bool workload_only; /* built-in dhcp: on interfaces of side workload */
-	bool stateless;     /* built-in nd: makes no session */
+	enum ms_mode mode;        /* audit, enforce, or MS_MODE_INHERIT */
+	uint16_t priority;        /* default 1000, lower first */
+	enum ms_verdict fallback; /* of the whole rule, if one of its actions is not there */
+	int64_t expires;          /* seconds since 1970, 0 = never */
+	char *comment;            /* NULL = none */
+	bool workload_only;       /* built-in dhcp: on interfaces of side workload */
+	bool stateless;           /* built-in nd: makes no session */
 };
 
 #define MS_RULE_PRIORITY_DEFAULT 1000

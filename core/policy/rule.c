@@ -5,6 +5,7 @@
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
 #include "core/policy/model.h"
+#include "core/policy/rule_action.h"
 
 static void free_names(char **names, size_t count)
 {
@@ -34,6 +35,7 @@ void ms_rule_fini(struct ms_rule *rule)
 	free(rule->icmps);
 	free(rule->vlans);
 	free(rule->dscps);
+	ms_rule_action_free(rule->actions, rule->n_actions);
 	free(rule->comment);
 	*rule = (struct ms_rule) { 0 };
 }
@@ -102,7 +104,8 @@ int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy)
 	copy.icmps = NULL;
 	copy.vlans = NULL;
 	copy.dscps = NULL;
-	copy.n_groups = copy.n_from = copy.n_to = 0;
+	copy.actions = NULL;
+	copy.n_groups = copy.n_from = copy.n_to = copy.n_actions = 0;
 
 	if (!copy_text(rule->origin.file, &copy.origin.file) || !copy_text(rule->id, &copy.id) ||
 	    !copy_text(rule->comment, &copy.comment) ||
@@ -116,7 +119,8 @@ int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy)
 	    !copy_array(rule->dports, rule->n_dports, sizeof(*rule->dports), &copy.dports) ||
 	    !copy_array(rule->icmps, rule->n_icmps, sizeof(*rule->icmps), &copy.icmps) ||
 	    !copy_array(rule->vlans, rule->n_vlans, sizeof(*rule->vlans), &copy.vlans) ||
-	    !copy_array(rule->dscps, rule->n_dscps, sizeof(*rule->dscps), &copy.dscps))
+	    !copy_array(rule->dscps, rule->n_dscps, sizeof(*rule->dscps), &copy.dscps) ||
+	    ms_rule_action_copy(rule->actions, rule->n_actions, &copy.actions, &copy.n_actions) < 0)
 		return -ENOMEM;
 	*ret_copy = copy;
 	copy = (struct ms_rule) { 0 };
@@ -194,6 +198,7 @@ bool ms_rule_equal_match(const struct ms_rule *a, const struct ms_rule *b)
 bool ms_rule_equal(const struct ms_rule *a, const struct ms_rule *b)
 {
 	return ms_rule_equal_match(a, b) && a->verdict == b->verdict && a->log == b->log &&
+	       ms_rule_action_equal(a->actions, a->n_actions, b->actions, b->n_actions) &&
 	       a->log_every_ns == b->log_every_ns && a->established == b->established &&
 	       a->mode == b->mode && a->priority == b->priority && a->fallback == b->fallback &&
 	       a->expires == b->expires && a->stateless == b->stateless;

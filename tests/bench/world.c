@@ -119,7 +119,9 @@ static uint32_t set_number(void *user, const char *name)
 
 const struct ms_numbering *ms_bench_world_numbering(void)
 {
-	static const struct ms_numbering numbering = { slot_of, group_number, set_number, NULL };
+	static const struct ms_numbering numbering = {
+		.slot = slot_of, .group = group_number, .set = set_number, .user = NULL
+	};
 
 	return &numbering;
 }

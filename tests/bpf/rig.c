@@ -185,7 +185,7 @@ void ms_rig_setup(void)
 			[MS_TIMEOUT_OTHER] = 60 * MS_RIG_TICKS_PER_SECOND,
 		},
 	};
-	uint32_t slow = MS_PROG_SLOW;
+	uint32_t slow = MS_PROG_SLOW, resume = MS_PROG_RESUME;
 	int program;
 
 	ms_private_bpffs_setup();
@@ -197,6 +197,8 @@ void ms_rig_setup(void)
 	ck_assert_ptr_nonnull(ms_rig.events);
 	program = ms_rig_program_fd("ms_slow");
 	ms_rig_put("ms_progs", &slow, &program);
+	program = ms_rig_program_fd("ms_resume");
+	ms_rig_put("ms_progs", &resume, &program);
 	*ms_rig.clock = 1000;
 	control.session_sets = ms_rig.lines.sets;
 	control.session_seed = ms_rig.lines.seed;
@@ -303,7 +305,9 @@ void ms_rig_policy(const char *yaml)
 	struct ms_control control = read_control();
 	struct ms_policy *document = ms_policy_new(), *merged = NULL;
 	struct ms_merge_inputs inputs = { .files = document };
-	struct ms_numbering numbering = { slot_of, group_of, set_of, NULL };
+	struct ms_numbering numbering = {
+		.slot = slot_of, .group = group_of, .set = set_of, .action = ms_rig_action
+	};
 	struct ms_error err = MS_ERROR_INIT;
 	struct ms_image *image = NULL;
 	uint32_t half = !control.half;

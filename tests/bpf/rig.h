@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "bpf/lib/layout.h"
+#include "tests/bpf/actions.h"
 #include "tests/harness/pkt.h"
 
 #define MS_RIG_IFINDEX 1 /* lo of the test's own namespace */
@@ -47,6 +48,14 @@ void ms_rig_remove_iface(void);
 uint32_t ms_rig_now(void);
 void ms_rig_advance(uint32_t ticks);
 void ms_rig_remove_slow(void); /* empties the slow program's slot */
+
+/*
+ * The bench's actions (actions.bpf.c): pass_on, end_deny, end_allow, take, tell. A policy may name
+ * them; `tell` takes a number below 256. Their programs are put in and taken out of their slots.
+ */
+void ms_rig_add_actions(void);
+void ms_rig_remove_action(const char *name);
+struct test_action_seen ms_rig_seen(void); /* by `tell`; forgotten when it has been asked */
 
 enum ms_rig_hook { MS_RIG_INGRESS, MS_RIG_EGRESS };
 

@@ -32,7 +32,15 @@ struct ms_rig {
 	struct ms_iface line;
 	char group[64];
 	uint32_t generation;
+	struct actions_bpf *actions;
 };
+
+struct ms_rule_action;
+struct ms_action_args;
+struct ms_error;
+/* struct ms_numbering.action */
+int ms_rig_action(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		  struct ms_action_args *ret_args, struct ms_error *err);
 
 extern struct ms_rig ms_rig;
 

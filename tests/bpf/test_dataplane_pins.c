@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "bpf/dataplane_private.h"
 #include "core/base/cleanup.h"
@@ -100,7 +101,7 @@ START_TEST(tables_outlive_their_daemon)
 	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_INGRESS), ids[0]);
 	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_EGRESS), ids[1]);
 	ck_assert_int_eq(ms_dataplane_settle(dp), 0);
-	ck_assert_str_eq(list(PIN_DIR), "v3-1024-512 ");
+	ck_assert_str_eq(list(PIN_DIR), "v4-1024-512 ");
 	ms_dataplane_close(dp);
 }
 END_TEST
@@ -140,8 +141,8 @@ END_TEST
 START_TEST(a_foreign_table_folder_is_refused_too)
 {
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
-	ck_assert_int_eq(mkdir(PIN_DIR "/v3-1024-512", 0700), 0);
-	ck_assert_int_eq(chown(PIN_DIR "/v3-1024-512", 12345, 0), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v4-1024-512", 0700), 0);
+	ck_assert_int_eq(chown(PIN_DIR "/v4-1024-512", 12345, 0), 0);
 	refuse(-EPERM, "belongs to user 12345");
 }
 END_TEST
@@ -327,6 +328,44 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 }
 END_TEST
 
+/* A layout that knew two reasons less: the same counters in shorter tables. */
+START_TEST(counters_of_fewer_reasons_are_taken_along)
+{
+	enum { REASONS = MS_REASON__COUNT - 2, TABLE = REASONS * MS_VERDICT__COUNT };
+	const size_t cells = 2 * TABLE + MS_STAT__COUNT;
+	const unsigned int cpus = (unsigned int)libbpf_num_possible_cpus();
+	const char *pin = PIN_DIR "/v1-1024-512/ms_stats";
+	uint64_t *old = calloc(cpus, cells * sizeof(*old));
+	struct ms_dataplane *dp = open_as(&config, 1, false);
+	struct ms_stats sum;
+	uint32_t zero = 0;
+	int fd;
+
+	ms_dataplane_close(dp);
+	for (unsigned int cpu = 0; cpu < cpus; cpu++) {
+		old[cpu * cells + MS_REASON_RULE * MS_VERDICT__COUNT + MS_VERDICT_DENY] = 3;
+		old[cpu * cells + TABLE + MS_REASON_INCOMPLETE * MS_VERDICT__COUNT] = 50;
+		old[cpu * cells + 2 * TABLE + MS_STAT_INSERT_FAILED] = 7;
+	}
+	fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ms_stats", 4,
+			    (uint32_t)(cells * sizeof(*old)), 1, NULL);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_map_update_elem(fd, &zero, old, BPF_ANY), 0);
+	ck_assert_int_eq(unlink(pin), 0);
+	ck_assert_int_eq(bpf_obj_pin(fd, pin), 0);
+	close(fd);
+	free(old);
+
+	dp = open_as(&config, 2, true);
+	ck_assert_int_eq(ms_dataplane_stats(dp, &sum), 0);
+	ck_assert_uint_eq(sum.packets[MS_REASON_RULE][MS_VERDICT_DENY], 3 * cpus);
+	ck_assert_uint_eq(sum.bytes[MS_REASON_INCOMPLETE][MS_VERDICT_ALLOW], 50 * cpus);
+	ck_assert_uint_eq(sum.other[MS_STAT_INSERT_FAILED], 7 * cpus);
+	ck_assert_uint_eq(sum.packets[MS_REASON_MISSING_ACTION][MS_VERDICT_DENY], 0);
+	ms_dataplane_close(dp);
+}
+END_TEST
+
 START_TEST(a_move_that_crashed_begins_anew)
 {
 	struct ms_dataplane_config other = config;
@@ -375,13 +414,13 @@ START_TEST(a_pin_of_another_shape_is_refused_not_emptied)
 	int fd;
 
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
-	ck_assert_int_eq(mkdir(PIN_DIR "/v3-1024-512", 0700), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v4-1024-512", 0700), 0);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ms_sess4", 4, 4, 1, NULL);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v3-1024-512/ms_sess4"), 0);
+	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v4-1024-512/ms_sess4"), 0);
 	close(fd);
 	refuse(-EINVAL, "another shape");
-	ck_assert_int_eq(access(PIN_DIR "/v3-1024-512/ms_sess4", F_OK), 0);
+	ck_assert_int_eq(access(PIN_DIR "/v4-1024-512/ms_sess4", F_OK), 0);
 }
 END_TEST
 
@@ -426,6 +465,7 @@ int main(void)
 	tcase_add_loop_test(tcase, another_layout_or_size_takes_the_sessions_along, 0,
 			    ms_private_bpffs_loads_lines() ? ms_array_size(moves) : HASH_MOVES);
 	tcase_add_test(tcase, a_move_that_crashed_begins_anew);
+	tcase_add_test(tcase, counters_of_fewer_reasons_are_taken_along);
 	tcase_add_test(tcase, a_layout_nobody_can_read_is_said_and_replaced);
 	tcase_add_test(tcase, a_pin_of_another_shape_is_refused_not_emptied);
 	tcase_add_test(tcase, unpin_leaves_nothing_and_needs_no_daemon);

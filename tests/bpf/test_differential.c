@@ -127,7 +127,9 @@ static void put_device(struct world *w, unsigned int iface)
 
 static void new_policy(struct world *w)
 {
-	const struct ms_numbering numbering = { slot_of, group_number, set_number, w };
+	const struct ms_numbering numbering = {
+		.slot = slot_of, .group = group_number, .set = set_number, .user = w
+	};
 	struct ms_merge_inputs inputs = { .now = 1 };
 	struct ms_random_policy *policy = w->previous;
 	struct ms_policy *files = ms_policy_new(), *merged = NULL;

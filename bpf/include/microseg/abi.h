@@ -49,7 +49,11 @@ enum ms_verdict {
 	X(MALFORMED, "malformed", UNPARSED, "not the IP its ethertype says")                       \
 	X(NON_IP, "non_ip", NON_IP, "neither IPv4 nor IPv6: the group's non_ip")                   \
 	X(EXCLUDED, "excluded", POLICY_HIT, "interface of no group in this generation")            \
-	X(INCOMPLETE, "incomplete", POLICY_HIT, "a program or table the datapath needs is missing")
+	X(INCOMPLETE, "incomplete", POLICY_HIT,                                                    \
+	  "a program or table the datapath needs is missing")                                      \
+	X(ACTION, "action", POLICY_HIT, "an action of the rule decided")                           \
+	X(MISSING_ACTION, "missing_action", POLICY_HIT,                                            \
+	  "an action of the rule is not there: the rule's fallback")
 
 enum ms_reason {
 #define MS_REASON_ENUM(name, text, class, doc) MS_REASON_##name,

@@ -34,6 +34,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "microseg/abi.h"
+#include "microseg/chain.h"
 
 /* ms_action_ctx.flags */
 #define MS_ACTION_AUDIT (1u << 0)    /* a deny of this action would be let through: do no harm */
@@ -53,68 +54,6 @@ struct ms_action_ctx {
 	__u32 ifindex;
 	const void *args; /* MS_ACTION_ARGS_SIZE bytes that encode_args() made */
 };
-
-#define MS_ACTION_ARGS_SIZE 32
-#define MS_ACTION_SLOTS 64   /* actions a host can have */
-#define MS_ACTION_LIST_MAX 8 /* actions of one rule, its verdict not counted */
-#define MS_ACTION_LISTS 4096 /* rules with actions, per half of the tables */
-
-/* ---- what host and action share; for the functions below, part of the ABI all the same ---- */
-
-struct ms_action_list {
-	__u64 slots; /* of the actions, a byte each, the first in the lowest */
-	__u8 count;
-	__u8 verdict;  /* at the end of the list: ALLOW or DENY */
-	__u8 fallback; /* if one of the actions is not there: ALLOW or DENY */
-	__u8 pad[5];
-};
-
-struct ms_action_args {
-	__u8 bytes[MS_ACTION_ARGS_SIZE];
-};
-
-/*
- * cb[0]  the rule's number, its place in the list, how the list ended, and what is known
- * cb[1]  index of the list, reason of the judgement, verdict or TC code of the end
- * cb[2]  l3_off | l4_off << 16
- * cb[3]  protocol
- */
-enum {
-	MS_CHAIN_RULE = 0,
-	MS_CHAIN_LIST = 1,
-	MS_CHAIN_OFFSETS = 2,
-	MS_CHAIN_REST = 3,
-};
-
-#define MS_CHAIN_RULE_MASK 0x1ffffu
-#define MS_CHAIN_STEP_SHIFT 17
-#define MS_CHAIN_STEP_MASK (0xfu << 17)
-#define MS_CHAIN_END_SHIFT 21
-#define MS_CHAIN_END_MASK (7u << 21)
-#define MS_CHAIN_EGRESS (1u << 24)
-#define MS_CHAIN_OUT (1u << 25)
-#define MS_CHAIN_IP6 (1u << 26)
-#define MS_CHAIN_COUNTED (1u << 27) /* a session carries the packet's count */
-#define MS_CHAIN_LOG (1u << 28)
-#define MS_CHAIN_AUDIT (1u << 29)
-#define MS_CHAIN_FRAGMENT (1u << 30)
-#define MS_CHAIN_SESSION (1u << 31)
-
-#define MS_CHAIN_INDEX_MASK 0x1fffu
-#define MS_CHAIN_REASON_SHIFT 13
-#define MS_CHAIN_REASON_MASK (0x3fu << 13)
-#define MS_CHAIN_CODE_SHIFT 19
-#define MS_CHAIN_CODE_MASK (0xffu << 19)
-
-enum ms_chain_end {
-	MS_CHAIN_RUNS = 0, /* through the list: its verdict holds */
-	MS_CHAIN_ENDED,    /* an action gave a verdict, in CODE */
-	MS_CHAIN_TAKEN,    /* an action took the packet, TC code in CODE */
-	MS_CHAIN_MISSING,  /* a slot was empty: the fallback holds */
-};
-
-/* Slots of ms_progs that an action knows. */
-enum { MS_CHAIN_RESUME = 1 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -174,20 +113,17 @@ static __always_inline int ms_action_begin(struct __sk_buff *skb, struct ms_acti
 	__u32 offsets = MS_CB_LOAD(skb, MS_CHAIN_OFFSETS), rest = MS_CB_LOAD(skb, MS_CHAIN_REST);
 	__u32 place = (rule & MS_CHAIN_STEP_MASK) >> MS_CHAIN_STEP_SHIFT;
 	__u32 index = (list & MS_CHAIN_INDEX_MASK) * MS_ACTION_LIST_MAX + place;
-	const struct ms_action_list *entry;
 
-	list &= MS_CHAIN_INDEX_MASK;
-	entry = bpf_map_lookup_elem(&ms_action_lists, &list);
 	ctx->args = bpf_map_lookup_elem(&ms_action_args, &index);
-	if (!entry || !ctx->args)
+	if (!ctx->args)
 		return -1;
 	ctx->dir = rule & MS_CHAIN_OUT ? MS_DIR_OUT : MS_DIR_IN;
 	ctx->ip_version = rule & MS_CHAIN_IP6 ? 6 : 4;
-	ctx->l4_proto = rest;
+	ctx->l4_proto = rest & MS_CHAIN_PROTO_MASK;
 	ctx->flags = (rule & MS_CHAIN_AUDIT ? MS_ACTION_AUDIT : 0) |
 		     (rule & MS_CHAIN_SESSION ? MS_ACTION_SESSION : 0) |
 		     (rule & MS_CHAIN_FRAGMENT ? MS_ACTION_FRAGMENT : 0) |
-		     (entry->verdict == MS_VERDICT_DENY ? MS_ACTION_DENIED : 0) |
+		     (rest & MS_CHAIN_DENIED ? MS_ACTION_DENIED : 0) |
 		     (rule & MS_CHAIN_EGRESS ? MS_ACTION_EGRESS : 0);
 	ctx->l3_off = offsets;
 	ctx->l4_off = offsets >> 16;

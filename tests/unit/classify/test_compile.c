@@ -43,7 +43,9 @@ static uint32_t set_of(void *user, const char *name)
 	return 0;
 }
 
-static const struct ms_numbering numbering = { slot_of, group_of, set_of, NULL };
+static const struct ms_numbering numbering = {
+	.slot = slot_of, .group = group_of, .set = set_of, .user = NULL
+};
 
 static const char *const yaml =
 	"version: 1\n"

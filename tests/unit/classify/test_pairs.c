@@ -146,7 +146,7 @@ static uint32_t slot_of(void *user, const char *id)
 	return 1;
 }
 
-static const struct ms_numbering numbering = { slot_of, group_of, set_of, NULL };
+static const struct ms_numbering numbering = { .slot = slot_of, .group = group_of, .set = set_of };
 
 /* How a random rule set looks. */
 struct shape {

@@ -30,7 +30,7 @@ static uint32_t set_of(void *user, const char *name)
 	return strcmp(name, "office") == 0 ? 77 : 0;
 }
 
-static const struct ms_numbering numbering = { slot_of, group_of, set_of, NULL };
+static const struct ms_numbering numbering = { .slot = slot_of, .group = group_of, .set = set_of };
 static struct ms_rows rows;
 static struct ms_rule rule;
 

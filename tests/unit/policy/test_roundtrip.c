@@ -167,6 +167,36 @@ static void add_match(struct ms_rule *rule)
 		ck_append(&rule->dscps, &rule->n_dscps, (uint8_t)below(64));
 }
 
+static void add_arg(struct ms_rule_action *action, char *name)
+{
+	static const char *const texts[] = { "100",  "eth1", "10ms",     "true",   "0x10", "",
+					     "null", "007",  "a b: [c]", "set\"x", "-1",   "yes" };
+	struct ms_rule_action_arg arg = { .name = name };
+
+	for (size_t n = 1 + below(3); n > 0; n--) {
+		struct ms_rule_action_value value = { .text = strdup(
+							      texts[below(ms_array_size(texts))]) };
+
+		ck_append(&arg.values, &arg.n_values, value);
+	}
+	ck_append(&action->args, &action->n_args, arg);
+}
+
+static void add_actions(struct ms_rule *rule)
+{
+	for (size_t i = below(MS_RULE_ACTIONS_MAX + 1); i > 0; i--) {
+		struct ms_rule_action action = { .name = strdup(i % 2 ? "mirror" : "set_mark_2") };
+
+		if (below(3) == 0) {
+			add_arg(&action, NULL);
+		} else {
+			for (size_t n = below(3); n > 0; n--)
+				add_arg(&action, strdup(n % 2 ? "pps" : "burst_2"));
+		}
+		ck_append(&rule->actions, &rule->n_actions, action);
+	}
+}
+
 static void add_rule(struct ms_policy *policy, size_t i)
 {
 	struct ms_rule rule = {
@@ -191,6 +221,8 @@ static void add_rule(struct ms_policy *policy, size_t i)
 	for (size_t n = below(3); n > 0; n--)
 		ck_append(&rule.groups, &rule.n_groups, random_name("web", n));
 	add_match(&rule);
+	if (below(3) == 0)
+		add_actions(&rule);
 	ck_append(&policy->rules, &policy->n_rules, rule);
 }
 

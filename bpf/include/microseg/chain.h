@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * What the datapath and an action's program hand to one another. Used by the functions of
+ * action.bpf.h, not by authors of actions; part of the ABI all the same, as it is compiled into
+ * their programs.
+ */
+#ifndef MICROSEG_CHAIN_H
+#define MICROSEG_CHAIN_H
+
+#include <linux/types.h>
+
+#define MS_ACTION_ARGS_SIZE 32
+#define MS_ACTION_SLOTS 64   /* actions a host can have */
+#define MS_ACTION_LIST_MAX 8 /* actions of one rule, its verdict not counted */
+#define MS_ACTION_LISTS 4096 /* rules with actions, per half of the tables */
+
+struct ms_action_list {
+	__u64 slots; /* of the actions, a byte each, the first in the lowest */
+	__u32 rule;
+	__u8 count;
+	__u8 fallback; /* if one of the actions is not there: ALLOW or DENY */
+	__u8 mode;     /* the rule's, in the host's own numbers */
+	__u8 pad;
+};
+
+struct ms_action_args {
+	__u8 bytes[MS_ACTION_ARGS_SIZE];
+};
+
+/*
+ * cb[0]  the rule's number, its place in the list, how the list ended, and what is known
+ * cb[1]  index of the list, reason of the judgement, verdict or TC code of the end
+ * cb[2]  l3_off | l4_off << 16
+ * cb[3]  protocol, and more of what is known
+ */
+enum {
+	MS_CHAIN_RULE = 0,
+	MS_CHAIN_LIST = 1,
+	MS_CHAIN_OFFSETS = 2,
+	MS_CHAIN_REST = 3,
+};
+
+#define MS_CHAIN_RULE_MASK 0x1ffffu
+#define MS_CHAIN_STEP_SHIFT 17
+#define MS_CHAIN_STEP_MASK (0xfu << 17)
+#define MS_CHAIN_END_SHIFT 21
+#define MS_CHAIN_END_MASK (7u << 21)
+#define MS_CHAIN_EGRESS (1u << 24)
+#define MS_CHAIN_OUT (1u << 25)
+#define MS_CHAIN_IP6 (1u << 26)
+#define MS_CHAIN_COUNTED (1u << 27) /* a session carries the packet's count */
+#define MS_CHAIN_LOG (1u << 28)
+#define MS_CHAIN_AUDIT (1u << 29)
+#define MS_CHAIN_FRAGMENT (1u << 30)
+#define MS_CHAIN_SESSION (1u << 31)
+
+#define MS_CHAIN_PROTO_MASK 0xffu
+#define MS_CHAIN_COUNTED_OUT (1u << 8) /* ... as one that goes `out` */
+#define MS_CHAIN_DENIED (1u << 9)      /* what was judged: the list ends in deny */
+
+#define MS_CHAIN_INDEX_MASK 0x1fffu
+#define MS_CHAIN_REASON_SHIFT 13
+#define MS_CHAIN_REASON_MASK (0x3fu << 13)
+#define MS_CHAIN_CODE_SHIFT 19
+#define MS_CHAIN_CODE_MASK (0xffu << 19)
+
+enum ms_chain_end {
+	MS_CHAIN_RUNS = 0, /* through the list: its verdict holds */
+	MS_CHAIN_ENDED,    /* an action gave a verdict, in CODE */
+	MS_CHAIN_TAKEN,    /* an action took the packet, TC code in CODE */
+	MS_CHAIN_MISSING,  /* a slot was empty: the fallback holds */
+};
+
+/* Slots of ms_progs that an action knows. */
+enum { MS_CHAIN_RESUME = 1 };
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Actions of the bench: one for each way a program can go on, and one that tells what it was told.
+ */
+#include "microseg/action.bpf.h"
+
+#include "tests/bpf/actions.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct test_action_seen);
+} test_seen SEC(".maps");
+
+SEC("tc")
+int pass_on(struct __sk_buff *skb)
+{
+	struct ms_action_ctx ctx;
+
+	if (ms_action_begin(skb, &ctx) < 0)
+		return ms_action_next(skb);
+	return ms_action_next(skb);
+}
+
+SEC("tc")
+int end_deny(struct __sk_buff *skb)
+{
+	return ms_action_end(skb, MS_VERDICT_DENY);
+}
+
+SEC("tc")
+int end_allow(struct __sk_buff *skb)
+{
+	return ms_action_end(skb, MS_VERDICT_ALLOW);
+}
+
+SEC("tc")
+int take(struct __sk_buff *skb)
+{
+	return ms_action_taken(skb, TC_ACT_STOLEN);
+}
+
+SEC("tc")
+int tell(struct __sk_buff *skb)
+{
+	struct test_action_seen *seen;
+	struct ms_action_ctx ctx;
+	__u32 zero = 0;
+
+	seen = bpf_map_lookup_elem(&test_seen, &zero);
+	if (!seen || ms_action_begin(skb, &ctx) < 0)
+		return ms_action_next(skb);
+	seen->runs++;
+	seen->dir = ctx.dir;
+	seen->ip_version = ctx.ip_version;
+	seen->l4_proto = ctx.l4_proto;
+	seen->flags = ctx.flags;
+	seen->l3_off = ctx.l3_off;
+	seen->l4_off = ctx.l4_off;
+	seen->rule = ctx.rule;
+	seen->ifindex = ctx.ifindex;
+	seen->arg = *(const __u8 *)ctx.args;
+	seen->sum = seen->sum * 10 + seen->arg;
+	return ms_action_next(skb);
+}
+
+char test_license[] SEC("license") = "GPL";

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The actions of a rule: run for every packet, in order, and whatever they do is counted once. */
+#include <stdio.h>
+#include <string.h>
+
+#include "microseg/abi.h"
+#include "tests/bpf/rig.h"
+#include "tests/harness/ms_check.h"
+
+#define A "10.0.0.5"
+#define B "10.0.0.9"
+#define A6 "2001:db8::5"
+#define B6 "2001:db8::9"
+#define ZONE 7
+#define STOLEN 4
+#define SESSION_FLAG (1 << 1) /* MS_ACTION_SESSION, in a header for the BPF target only */
+#define EGRESS_FLAG (1 << 4)
+#define DENIED_FLAG (1 << 3)
+
+#define HEAD                                                                                       \
+	"version: 1\n"                                                                             \
+	"groups:\n"                                                                                \
+	"  - { name: g, match: { name: [\"*\"] }, default: { in: deny, out: deny } }\n"            \
+	"failsafe: { in: [], out: [] }\n"                                                          \
+	"rules:\n"
+
+/* One rule r for everything, with this action and these keys behind it. */
+static void rule(const char *action, const char *rest)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), HEAD "  - { id: r, action: %s, fallback: deny%s }\n", action,
+		 rest);
+	ms_rig_policy(text);
+}
+
+static void setup(void)
+{
+	ms_rig_setup();
+	ms_rig_add_actions();
+	rule("deny", "");
+	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = ZONE });
+}
+
+static void expect(enum ms_rig_hook hook, const struct ms_pkt *pkt, int code, const char *text)
+{
+	struct ms_rig_result result = ms_rig_run(hook, pkt);
+	char got[128];
+
+	snprintf(got, sizeof(got), "%s %s %s", result.verdict, result.reason, result.author);
+	ck_assert_str_eq(got, text);
+	ck_assert_int_eq(result.code, code);
+}
+
+/* First packet, answer, and one more of a TCP flow from A. */
+static void flow(const char *a, const char *b, int code, const char *first, const char *next)
+{
+	static uint16_t sport = 1000;
+	struct ms_pkt syn = ms_pkt_tcp(a, ++sport, b, 80, MS_PKT_SYN);
+	struct ms_pkt back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_SYN | MS_PKT_ACK);
+	struct ms_pkt ack = ms_pkt_tcp(a, sport, b, 80, MS_PKT_ACK);
+
+	expect(MS_RIG_INGRESS, &syn, code, first);
+	expect(MS_RIG_EGRESS, &back, code, next);
+	expect(MS_RIG_INGRESS, &ack, code, next);
+}
+
+START_TEST(a_list_runs_to_its_verdict_for_every_packet)
+{
+	struct ms_pkt udp = ms_pkt_udp(A, 1, B, 2);
+
+	rule("[{ tell: 1 }, pass_on, { tell: 2 }, allow]", "");
+	flow(A, B, -1, "allow rule r", "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 121212);
+	flow(A6, B6, -1, "allow rule r", "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 121212);
+	rule("[{ tell: 3 }, deny]", "");
+	expect(MS_RIG_INGRESS, &udp, 2, "deny rule r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 3);
+}
+END_TEST
+
+START_TEST(eight_actions_run_and_no_ninth_is_written)
+{
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
+
+	rule("[{ tell: 1 }, { tell: 2 }, { tell: 3 }, { tell: 4 }, { tell: 5 }, { tell: 6 }, "
+	     "{ tell: 7 }, { tell: 8 }, allow]",
+	     "");
+	expect(MS_RIG_EGRESS, &pkt, -1, "allow rule r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 12345678);
+	expect(MS_RIG_EGRESS, &pkt, -1, "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 12345678);
+}
+END_TEST
+
+START_TEST(an_action_may_end_the_list)
+{
+	rule("[end_deny, { tell: 1 }, allow]", "");
+	flow(A, B, 2, "deny action r", "deny action r");
+	flow(A6, B6, 2, "deny action r", "deny action r");
+	rule("[end_allow, { tell: 1 }, allow]", "");
+	flow(A, B, -1, "allow action r", "allow action r");
+	rule("[end_allow, { tell: 1 }, deny]", "");
+	flow(A, B, -1, "allow action r", "allow action r");
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+	/* The twin without the action. */
+	rule("allow", "");
+	flow(A, B, -1, "allow rule r", "allow session r");
+}
+END_TEST
+
+START_TEST(a_packet_that_an_action_took_counts_as_the_list_says)
+{
+	rule("[take, { tell: 1 }, allow]", "");
+	flow(A, B, STOLEN, "allow action r", "allow action r");
+	rule("[take, deny]", "");
+	flow(A, B, STOLEN, "deny action r", "deny action r");
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+}
+END_TEST
+
+START_TEST(a_missing_action_is_the_rules_fallback)
+{
+	/* Known, but its program is not there: first of the list, and behind another. */
+	ms_rig_remove_action("pass_on");
+	rule("[pass_on, allow]", "");
+	flow(A, B, 2, "deny missing_action r", "deny missing_action r");
+	rule("[{ tell: 1 }, pass_on, { tell: 2 }, allow]", "");
+	flow(A, B, 2, "deny missing_action r", "deny missing_action r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 111);
+	/* Not even known. */
+	rule("[nobody, allow]", "");
+	flow(A, B, 2, "deny missing_action r", "deny missing_action r");
+	ms_rig_policy(HEAD "  - { id: r, action: [nobody, deny], fallback: allow }\n");
+	flow(A, B, -1, "allow missing_action r", "allow missing_action r");
+}
+END_TEST
+
+START_TEST(what_an_action_is_told)
+{
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2), v6 = ms_pkt_tcp(A6, 1, B6, 2, MS_PKT_SYN);
+	struct test_action_seen seen;
+
+	rule("[{ tell: 200 }, allow]", "");
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	seen = ms_rig_seen();
+	ck_assert_uint_eq(seen.dir, MS_DIR_IN);
+	ck_assert_uint_eq(seen.ip_version, 4);
+	ck_assert_uint_eq(seen.l4_proto, 17);
+	ck_assert_uint_eq(seen.flags, 0);
+	ck_assert_uint_eq(seen.l3_off, 14);
+	ck_assert_uint_eq(seen.l4_off, 34);
+	ck_assert_uint_eq(seen.ifindex, MS_RIG_IFINDEX);
+	ck_assert_uint_eq(seen.arg, 200);
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().flags, SESSION_FLAG);
+	expect(MS_RIG_EGRESS, &v6, -1, "allow rule r");
+	seen = ms_rig_seen();
+	ck_assert_uint_eq(seen.dir, MS_DIR_OUT);
+	ck_assert_uint_eq(seen.ip_version, 6);
+	ck_assert_uint_eq(seen.l4_proto, 6);
+	ck_assert_uint_eq(seen.l4_off, 54);
+	ck_assert_uint_eq(seen.flags, EGRESS_FLAG);
+	rule("[tell, deny]", "");
+	expect(MS_RIG_INGRESS, &pkt, 2, "deny rule r");
+	seen = ms_rig_seen();
+	ck_assert_uint_eq(seen.flags, DENIED_FLAG);
+	ck_assert_uint_eq(seen.arg, 0);
+}
+END_TEST
+
+START_TEST(audit_lets_an_actions_deny_through)
+{
+	rule("[end_deny, allow]", ", mode: audit");
+	flow(A, B, -1, "audit action r", "audit action r");
+	/* What would be denied anyway is left alone. */
+	rule("[{ tell: 1 }, deny]", ", mode: audit");
+	flow(A, B, -1, "audit rule r", "audit session r");
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+}
+END_TEST
+
+START_TEST(a_session_runs_what_the_policy_in_force_says)
+{
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
+
+	rule("[{ tell: 1 }, allow]", "");
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	rule("[{ tell: 2 }, allow]", "");
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().sum, 122);
+	rule("allow", "");
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+}
+END_TEST
+
+START_TEST(a_kept_session_runs_no_list_of_an_older_policy)
+{
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
+
+	rule("[{ tell: 1 }, allow]", ", established: keep");
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	/* Twice, so that the half that holds the list is in force again. */
+	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
+	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
+	ck_assert_uint_eq(ms_rig_seen().runs, 1);
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+}
+END_TEST
+
+START_TEST(an_interface_counts_what_an_action_drops_as_dropped)
+{
+	rule("[end_deny, allow]", "");
+	flow(A, B, 2, "deny action r", "deny action r");
+	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, true), 2);
+	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_OUT, true), 1);
+	ck_assert_uint_eq(ms_rig_total("r"), 3);
+}
+END_TEST
+
+START_TEST(an_event_tells_of_the_action)
+{
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
+	struct ms_event event;
+
+	rule("[end_deny, allow]", "");
+	expect(MS_RIG_INGRESS, &pkt, 2, "deny action r");
+	ck_assert(ms_rig_event(&event));
+	ck_assert_uint_eq(event.reason, MS_REASON_ACTION);
+	ck_assert_uint_eq(event.verdict, MS_VERDICT_DENY);
+	ck_assert_uint_eq(event.family, 4);
+	ck_assert_uint_eq(event.proto, 17);
+	ck_assert(!ms_rig_event(&event));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("datapath_actions");
+	TCase *tcase = tcase_create("actions");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, a_list_runs_to_its_verdict_for_every_packet);
+	tcase_add_test(tcase, eight_actions_run_and_no_ninth_is_written);
+	tcase_add_test(tcase, an_action_may_end_the_list);
+	tcase_add_test(tcase, a_packet_that_an_action_took_counts_as_the_list_says);
+	tcase_add_test(tcase, a_missing_action_is_the_rules_fallback);
+	tcase_add_test(tcase, what_an_action_is_told);
+	tcase_add_test(tcase, audit_lets_an_actions_deny_through);
+	tcase_add_test(tcase, a_session_runs_what_the_policy_in_force_says);
+	tcase_add_test(tcase, a_kept_session_runs_no_list_of_an_older_policy);
+	tcase_add_test(tcase, an_interface_counts_what_an_action_drops_as_dropped);
+	tcase_add_test(tcase, an_event_tells_of_the_action);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	return ms_check_run(make_suite());
+}

@@ -440,6 +440,21 @@ int ms_rig_run_plain(int program, const struct ms_pkt *pkt)
 	return run(program, pkt, 0, 0);
 }
 
+int ms_rig_run_changed(enum ms_rig_hook hook, const struct ms_pkt *pkt, struct ms_pkt *ret_pkt,
+		       struct __sk_buff *ret_context)
+{
+	struct __sk_buff context = { .ifindex = MS_RIG_IFINDEX };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = pkt->frame,
+		    .data_size_in = (uint32_t)pkt->len, .data_out = ret_pkt->frame,
+		    .data_size_out = sizeof(ret_pkt->frame), .ctx_in = &context,
+		    .ctx_size_in = sizeof(context), .ctx_out = ret_context,
+		    .ctx_size_out = sizeof(*ret_context));
+
+	ck_assert_int_eq(bpf_prog_test_run_opts(ms_rig_program(hook), &opts), 0);
+	ret_pkt->len = opts.data_size_out;
+	return (int)opts.retval;
+}
+
 struct ms_rig_result ms_rig_run_segments(enum ms_rig_hook hook, const struct ms_pkt *pkt,
 					 uint32_t segments, uint32_t wire_len)
 {

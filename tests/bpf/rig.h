@@ -57,6 +57,10 @@ void ms_rig_add_actions(void);
 void ms_rig_remove_action(const char *name);
 struct test_action_seen ms_rig_seen(void); /* by `tell`; forgotten when it has been asked */
 
+/* The program of a plugin of ours, by the action's name, with these arguments wherever a rule names
+ * it. Its own maps are new and go with the rig. The object is the rig's. */
+struct bpf_object *ms_rig_add_plugin(const char *name, const void *args, size_t size);
+
 enum ms_rig_hook { MS_RIG_INGRESS, MS_RIG_EGRESS };
 
 struct ms_rig_result {
@@ -70,6 +74,11 @@ struct ms_rig_result ms_rig_run(enum ms_rig_hook hook, const struct ms_pkt *pkt)
 /* The same with `segments` of an offloaded frame. */
 struct ms_rig_result ms_rig_run_segments(enum ms_rig_hook hook, const struct ms_pkt *pkt,
 					 uint32_t segments, uint32_t wire_len);
+
+/* The TC code only, and what became of the packet: its bytes, mark and priority. */
+struct __sk_buff;
+int ms_rig_run_changed(enum ms_rig_hook hook, const struct ms_pkt *pkt, struct ms_pkt *ret_pkt,
+		       struct __sk_buff *ret_context);
 
 /* Asks trace, then runs the packet, and holds both answers to "verdict reason author". */
 #define ms_rig_expect(hook, pkt, text) ms_rig_expect_at(__FILE__, __LINE__, hook, pkt, text)

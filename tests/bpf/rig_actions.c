@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,13 @@ int ms_rig_action(void *user, const struct ms_rule_action *action, uint8_t *ret_
 
 	(void)user;
 	(void)err;
+	for (size_t i = 0; i < ms_rig.n_plugins; i++) {
+		if (strcmp(action->name, ms_rig.plugins[i].name) != 0)
+			continue;
+		*ret_args = ms_rig.plugins[i].args;
+		*ret_slot = (uint8_t)(MS_RIG_PLUGIN_SLOT + i);
+		return 0;
+	}
 	if (slot < 0)
 		return slot;
 	if (action->n_args)
@@ -36,18 +44,46 @@ int ms_rig_action(void *user, const struct ms_rule_action *action, uint8_t *ret_
 	return 0;
 }
 
-void ms_rig_add_actions(void)
+static void share_maps(struct bpf_object *object)
 {
 	static const char *const shared[] = { "ms_progs", "ms_actions", "ms_action_lists",
 					      "ms_action_args" };
+
+	for (size_t i = 0; i < ms_array_size(shared); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, shared[i]);
+
+		ck_assert_int_eq(bpf_map__reuse_fd(map, ms_rig_fd(shared[i])), 0);
+	}
+}
+
+struct bpf_object *ms_rig_add_plugin(const char *name, const void *args, size_t size)
+{
+	struct ms_rig_plugin *plugin = &ms_rig.plugins[ms_rig.n_plugins];
+	uint32_t slot = (uint32_t)(MS_RIG_PLUGIN_SLOT + ms_rig.n_plugins++);
+	struct bpf_object *object;
+	char path[512];
+	int program;
+
+	ck_assert_uint_le(ms_rig.n_plugins, MS_RIG_PLUGINS_MAX);
+	ck_assert_uint_le(size, sizeof(plugin->args));
+	snprintf(plugin->name, sizeof(plugin->name), "%s", name);
+	memcpy(&plugin->args, args, size);
+	snprintf(path, sizeof(path), MS_TEST_PLUGINS "/%s/%s.bpf.o", name, name);
+	object = bpf_object__open_file(path, NULL);
+	ck_assert_msg(object != NULL, "%s: %s", path, strerror(errno));
+	share_maps(object);
+	ck_assert_int_eq(bpf_object__load(object), 0);
+	program = bpf_program__fd(bpf_object__find_program_by_name(object, name));
+	ms_rig_put("ms_actions", &slot, &program);
+	return object;
+}
+
+void ms_rig_add_actions(void)
+{
 	struct actions_bpf *actions = actions_bpf__open();
 
 	ck_assert_ptr_nonnull(actions);
-	for (size_t i = 0; i < ms_array_size(shared); i++)
-		ck_assert_int_eq(
-			bpf_map__reuse_fd(bpf_object__find_map_by_name(actions->obj, shared[i]),
-					  ms_rig_fd(shared[i])),
-			0);
+	share_maps(actions->obj);
 	ck_assert_int_eq(actions_bpf__load(actions), 0);
 	for (size_t i = 0; i < ms_array_size(names); i++) {
 		uint32_t slot = (uint32_t)slot_of(names[i]);

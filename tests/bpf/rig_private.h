@@ -8,11 +8,14 @@
 #include "bpf/dataplane_private.h"
 #include "core/membership.h"
 #include "core/policy/model.h"
+#include "microseg/chain.h"
 #include "tests/bpf/rig.h"
 
 #define MS_RIG_AUTHORS_MAX 128
 #define MS_RIG_SETS_MAX 16
 #define MS_RIG_SESSIONS 1024
+#define MS_RIG_PLUGINS_MAX 4
+#define MS_RIG_PLUGIN_SLOT 32
 
 struct ms_rig {
 	struct bpf_object *object;
@@ -33,6 +36,11 @@ struct ms_rig {
 	char group[64];
 	uint32_t generation;
 	struct actions_bpf *actions;
+	struct ms_rig_plugin {
+		char name[32];
+		struct ms_action_args args;
+	} plugins[MS_RIG_PLUGINS_MAX]; /* in the slots from MS_RIG_PLUGIN_SLOT on */
+	size_t n_plugins;
 };
 
 struct ms_rule_action;

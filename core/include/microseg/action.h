@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * For load() of an action that uses libbpf. Apart from plugin.h, which needs no library.
+ * For load() of an action that uses libbpf. Apart from plugin.h, which needs no library but the C
+ * one.
  */
 #ifndef MICROSEG_ACTION_H
 #define MICROSEG_ACTION_H
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "microseg/plugin.h"
 
@@ -27,6 +34,53 @@ static inline int ms_action_share_maps(struct bpf_object *object, const struct m
 			return r;
 	}
 	return 0;
+}
+
+/*
+ * Between open and load: has a map of the action's own outlive the daemon. It is pinned in the
+ * plugin's directory under its name when the object is loaded, and found there by the next load,
+ * with what it holds. A pinned map of another shape (an older version's) is let go and made anew.
+ * In a trial, which has no directory, nothing happens. 0 or -errno.
+ */
+static inline int ms_action_keep_map(struct bpf_map *map, const struct ms_plugin_env *env)
+{
+	struct bpf_map_info info;
+	__u32 size = sizeof(info);
+	char path[96];
+	int fd;
+
+	if (env->pin_dir_fd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", env->pin_dir_fd, bpf_map__name(map));
+	fd = bpf_obj_get(path);
+	if (fd >= 0) {
+		memset(&info, 0, sizeof(info));
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0 ||
+		    info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+		    info.value_size != bpf_map__value_size(map) ||
+		    info.max_entries != bpf_map__max_entries(map) ||
+		    info.map_flags != bpf_map__map_flags(map))
+			unlink(path);
+		close(fd);
+	} else if (errno != ENOENT) {
+		return -errno;
+	}
+	return bpf_map__set_pin_path(map, path);
+}
+
+/* The sum over all CPUs of one 64-bit counter of a per-CPU array, for stats(). 0 if it cannot be
+ * read. */
+static inline uint64_t ms_action_count(const struct bpf_map *map, uint32_t index)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = cpus > 0 ? (uint64_t *)calloc((size_t)cpus, sizeof(*values)) : NULL;
+	uint64_t sum = 0;
+
+	if (values && bpf_map_lookup_elem(bpf_map__fd(map), &index, values) == 0)
+		for (int i = 0; i < cpus; i++)
+			sum += values[i];
+	free(values);
+	return sum;
 }
 
 #ifdef __cplusplus

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sends a copy of the packet out of another interface. The rule names that interface; the plugin
+ * keeps the number that it has now in `taps`. A copy that is to be shorter is cut by `mirror_cut`
+ * on the interface's own egress, since cutting before copying would cut the packet itself.
+ */
+#include "microseg/action.bpf.h"
+
+#include "mirror.h"
+
+/* Sets what is cut in cb[4], which is the action's and travels with the copy. The upper bits tell
+ * it from what somebody else may have left there. */
+#define CUT_MARK 0x6d730000u
+#define CUT_MASK 0xffff0000u
+
+struct mirror_name {
+	char name[MIRROR_NAME_SIZE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MIRROR_TAPS);
+	__type(key, struct mirror_name);
+	__type(value, __u32); /* ifindex */
+} taps SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MIRROR_COUNTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+static __always_inline void count(__u32 what)
+{
+	__u64 *value = bpf_map_lookup_elem(&counts, &what);
+
+	if (value)
+		*value += 1;
+}
+
+SEC("tc")
+int mirror(struct __sk_buff *skb)
+{
+	const struct mirror_args *args;
+	struct mirror_name name;
+	struct ms_action_ctx ctx;
+	const __u32 *ifindex;
+	__u32 cut;
+
+	if (ms_action_begin(skb, &ctx) < 0)
+		return ms_action_next(skb);
+	args = ctx.args;
+	if (args->one_in > 1 && bpf_get_prandom_u32() % args->one_in)
+		return ms_action_next(skb);
+	__builtin_memcpy(&name, args->to, sizeof(name));
+	cut = args->snap ? CUT_MARK | (args->snap & ~CUT_MASK) : 0;
+	ifindex = bpf_map_lookup_elem(&taps, &name);
+	/* A copy that comes back the same way would be copied without end. */
+	if (!ifindex || *ifindex == skb->ifindex) {
+		count(MIRROR_FAILED);
+		return ms_action_next(skb);
+	}
+	MS_CB_STORE(skb, 4, cut);
+	count(bpf_clone_redirect(skb, *ifindex, 0) ? MIRROR_FAILED : MIRROR_COPIED);
+	return ms_action_next(skb);
+}
+
+SEC("tc")
+int mirror_cut(struct __sk_buff *skb)
+{
+	__u32 cut = MS_CB_LOAD(skb, 4);
+
+	if ((cut & CUT_MASK) == CUT_MARK && skb->len > (cut & ~CUT_MASK))
+		bpf_skb_change_tail(skb, cut & ~CUT_MASK, 0);
+	return TC_ACT_UNSPEC;
+}
+
+char mirror_license[] SEC("license") = "GPL";

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mirror: a copy of the rule's packets out of another interface, a monitoring tap. */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cut.h"
+#include "microseg/action.h"
+#include "microseg/plugin.h"
+#include "mirror.h"
+#include "mirror.skel.h"
+
+/* Where some rule wants its copies. */
+struct tap {
+	char name[MIRROR_NAME_SIZE];
+	bool cuts;        /* some rule wants them shortened */
+	bool is_cut;      /* and they are */
+	bool is_told;     /* that it cannot be used */
+	uint32_t ifindex; /* as the program knows it, 0 = it does not */
+};
+
+struct mirror {
+	const struct ms_plugin_host *host;
+	struct mirror_bpf *object; /* of the last load, NULL before */
+	struct ms_plugin_watch *watch;
+	int pin_dir_fd; /* the host's; -1 while tried */
+	int links_fd;   /* tells that some interface came, went or was renamed; -1 = not started */
+	struct tap taps[MIRROR_TAPS];
+	size_t n_taps;
+};
+
+_Static_assert(sizeof(struct mirror_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fit");
+_Static_assert(MIRROR_NAME_SIZE == IFNAMSIZ, "names fit");
+
+static const struct ms_plugin_item arguments[] = {
+	{ .name = "to",
+	  .type = MS_PLUGIN_IFNAME,
+	  .help = "the interface that gets the copies; must be in no group",
+	  .flags = MS_PLUGIN_REQUIRED },
+	{ .name = "one_in",
+	  .type = MS_PLUGIN_UINT,
+	  .help = "copy one packet in so many, by chance",
+	  .min = 1,
+	  .max = 1000000,
+	  .def = "1" },
+	{ .name = "snap",
+	  .type = MS_PLUGIN_BYTES,
+	  .help = "bytes of a copy, link header included; default: all (needs kernel 6.6)",
+	  .min = 14,
+	  .max = 65535 },
+};
+
+/* ---- taps ---- */
+
+struct question {
+	uint32_t ifindex;
+};
+
+static int compare_iface(void *user, const struct ms_plugin_iface *iface)
+{
+	const struct question *asked = user;
+
+	return iface->ifindex == asked->ifindex;
+}
+
+/* A copy on a protected interface would be judged, and perhaps copied, once more. */
+static bool is_protected(const struct mirror *self, uint32_t ifindex)
+{
+	struct question asked = { .ifindex = ifindex };
+
+	return self->host->iface_foreach(self->host->state, compare_iface, &asked) != 0;
+}
+
+static void tell(struct mirror *self, struct tap *tap, const char *why)
+{
+	if (!tap->is_told)
+		self->host->log(self->host->state, MS_PLUGIN_LOG_WARNING,
+				"nothing is copied to %s: %s", tap->name, why);
+	tap->is_told = true;
+}
+
+/* The interface to copy to now, 0 = none. */
+static uint32_t find_usable(struct mirror *self, struct tap *tap)
+{
+	uint32_t ifindex = if_nametoindex(tap->name);
+	int r = 0;
+
+	if (!ifindex) {
+		tell(self, tap, "there is no such interface");
+		return 0;
+	}
+	if (is_protected(self, ifindex)) {
+		tell(self, tap, "it is protected itself; a tap must be in no group");
+		return 0;
+	}
+	if (tap->cuts && (ifindex != tap->ifindex || !tap->is_cut)) {
+		r = mirror_cut_put(self->pin_dir_fd,
+				   bpf_program__fd(self->object->progs.mirror_cut), ifindex);
+		tap->is_cut = r == 0;
+	}
+	if (r < 0) {
+		tell(self, tap, "its copies cannot be shortened, which needs kernel 6.6");
+		return 0;
+	}
+	tap->is_told = false;
+	return ifindex;
+}
+
+static void resolve_tap(struct mirror *self, struct tap *tap)
+{
+	uint32_t ifindex = find_usable(self, tap);
+	int map = bpf_map__fd(self->object->maps.taps);
+
+	if (!ifindex)
+		bpf_map_delete_elem(map, tap->name);
+	else if (bpf_map_update_elem(map, tap->name, &ifindex, BPF_ANY) < 0)
+		ifindex = 0;
+	tap->ifindex = ifindex;
+}
+
+static void resolve(struct mirror *self)
+{
+	uint32_t keep[MIRROR_TAPS];
+	size_t count = 0;
+
+	if (!self->object || self->pin_dir_fd < 0)
+		return;
+	for (size_t i = 0; i < self->n_taps; i++) {
+		resolve_tap(self, &self->taps[i]);
+		if (self->taps[i].cuts && self->taps[i].ifindex)
+			keep[count++] = self->taps[i].ifindex;
+	}
+	mirror_cut_sweep(self->pin_dir_fd, keep, count);
+}
+
+static struct tap *add_tap(struct mirror *self, const char *name)
+{
+	struct tap *tap;
+
+	for (size_t i = 0; i < self->n_taps; i++)
+		if (strncmp(self->taps[i].name, name, sizeof(self->taps[i].name)) == 0)
+			return &self->taps[i];
+	if (self->n_taps == MIRROR_TAPS)
+		return NULL;
+	tap = &self->taps[self->n_taps++];
+	strncpy(tap->name, name, sizeof(tap->name) - 1);
+	return tap;
+}
+
+static void links_changed(void *user, int fd, uint32_t what)
+{
+	char message[8192];
+
+	(void)what;
+	/* Which link it was does not matter, nor whether messages were lost. */
+	while (recv(fd, message, sizeof(message), 0) > 0 || errno == ENOBUFS)
+		;
+	resolve(user);
+}
+
+/* ---- lifecycle ---- */
+
+static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		  void **ret_self, struct ms_plugin_error *error)
+{
+	struct mirror *self = calloc(1, sizeof(*self));
+
+	(void)config;
+	if (!self) {
+		host->error_set(error, "out of memory");
+		return -ENOMEM;
+	}
+	self->host = host;
+	self->pin_dir_fd = -1;
+	self->links_fd = -1;
+	*ret_self = self;
+	return 0;
+}
+
+static int start(void *user, struct ms_plugin_error *error)
+{
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	struct mirror *self = user;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), r = 0;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		r = -errno;
+	if (r == 0)
+		r = self->host->watch_fd(self->host->state, fd, MS_PLUGIN_READABLE, links_changed,
+					 self, &self->watch);
+	if (r < 0) {
+		self->host->error_set(error, "cannot follow interfaces: %s", strerror(-r));
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	self->links_fd = fd;
+	resolve(self);
+	return 0;
+}
+
+static void stop(void *user)
+{
+	struct mirror *self = user;
+
+	self->host->unwatch(self->host->state, self->watch);
+	close(self->links_fd);
+	self->links_fd = -1;
+}
+
+static void destroy(void *user)
+{
+	struct mirror *self = user;
+
+	mirror_bpf__destroy(self->object);
+	free(self);
+}
+
+static int encode_args(void *user, const struct ms_plugin_values *values,
+		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
+{
+	struct mirror *self = user;
+	const struct ms_plugin_host *host = self->host;
+	struct mirror_args args = { 0 };
+	struct tap *tap = add_tap(self, host->value_string(values, "to", 0));
+
+	if (!tap) {
+		host->error_set(error, "mirror copies to %d interfaces at most", MIRROR_TAPS);
+		return -ENOSPC;
+	}
+	memcpy(args.to, tap->name, sizeof(args.to));
+	args.one_in = (uint32_t)host->value_uint(values, "one_in", 0);
+	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
+	if (args.snap)
+		tap->cuts = true;
+	if (self->links_fd >= 0)
+		resolve(self);
+	memcpy(ret_args, &args, sizeof(args));
+	return 0;
+}
+
+static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
+		struct ms_plugin_error *error)
+{
+	struct mirror *self = user;
+	struct mirror_bpf *object = mirror_bpf__open();
+	int r = object ? 0 : -errno;
+
+	if (r == 0)
+		r = ms_action_share_maps(object->obj, env);
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.taps, env);
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.counts, env);
+	if (r == 0)
+		r = mirror_bpf__load(object);
+	if (r < 0) {
+		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
+		mirror_bpf__destroy(object);
+		return r;
+	}
+	mirror_bpf__destroy(self->object);
+	self->object = object;
+	self->pin_dir_fd = env->pin_dir_fd;
+	for (size_t i = 0; i < self->n_taps; i++)
+		self->taps[i].is_cut = false; /* by the program of the load before */
+	if (self->links_fd >= 0)
+		resolve(self);
+	*ret_prog_fd = bpf_program__fd(object->progs.mirror);
+	return 0;
+}
+
+static void stats(void *user, struct ms_plugin_emit *to)
+{
+	const struct mirror *self = user;
+
+	if (!self->object)
+		return;
+	self->host->emit(to, "copied", "packets copied", NULL,
+			 ms_action_count(self->object->maps.counts, MIRROR_COPIED), 0);
+	self->host->emit(to, "failed", "packets that could not be copied", NULL,
+			 ms_action_count(self->object->maps.counts, MIRROR_FAILED), 0);
+}
+
+static const struct ms_plugin_action actions[] = {
+	{ .name = "mirror",
+	  .help = "sends a copy out of another interface",
+	  .args = arguments,
+	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
+	  .short_arg = "to",
+	  .encode_args = encode_args,
+	  .load = load },
+};
+
+MS_PLUGIN(MS_PLUGIN_ACTION, .name = "mirror", .version = "1.0",
+	  .summary = "copies packets to a monitoring interface", .license = "GPL-2.0-or-later",
+	  .create = create, .start = start, .stop = stop, .destroy = destroy, .stats = stats,
+	  .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));

@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# usage: sdk.sh ROOT BUILD
+#
+# As somebody who has installed microseg and never seen its tree: the project goes into a prefix, and
+# from then on only that prefix is used. The teaching plugins are built there with the CMake package
+# and with pkg-config and make, looked at as the host looks at them, and run by their own tests.
+set -euo pipefail
+
+root=$(readlink -f "$1")
+build=$(readlink -f "$2")
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tests/package/expect.sh
+. "$here/expect.sh"
+
+scratch=$(mktemp -d)
+trap 'cd /; rm -rf "$scratch"' EXIT
+mkdir "$scratch/home" "$scratch/work"
+
+expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix /usr
+prefix=$scratch/dest/usr
+examples=$prefix/share/doc/microseg/examples
+
+# A tree that is read in spite of all is seen by what the compilers say they read.
+outside() {
+  env -i HOME="$scratch/home" PATH="$prefix/bin:$PATH" CMAKE_PREFIX_PATH="$prefix" \
+    PKG_CONFIG_PATH="$prefix/lib/pkgconfig" CMAKE_BUILD_TYPE=Release "$@"
+}
+
+reads_only_the_prefix() {
+  find "$1" -name '*.d' -print -quit | grep -q . && ! grep -rlF -e "$root/" --include='*.d' "$1"
+}
+
+# What the host refuses a file for, looked at with other tools than its own.
+is_a_plugin() {
+  local symbols
+  symbols=$(nm -D --defined-only "$1" | awk '{ print $3 }')
+  [ "$symbols" = ms_plugin_descriptor ] &&
+    readelf -nW "$1" | grep -q '^ *microseg ' &&
+    ! readelf -dW "$1" | grep -E 'RPATH|RUNPATH|TEXTREL' &&
+    readelf -lW "$1" | grep -E 'GNU_STACK .* RW ' &&
+    readelf -dW "$1" | grep -qE 'BIND_NOW|NOW'
+}
+
+plugin_of_cmake() {
+  local name=$1
+  cp -r "$examples/$name" "$scratch/work/$name"
+  cd "$scratch/work/$name"
+  expect "$name: cmake finds the package" outside cmake -B build -Wno-dev
+  expect "$name: builds" outside cmake --build build -v
+  expect "$name: without a warning" never grep -q 'warning:' "$scratch/out"
+  expect "$name: from the prefix alone" reads_only_the_prefix build
+  expect "$name: is a plugin" is_a_plugin "build/plugins/$name.so"
+  expect "$name: its own test" outside ctest --test-dir build --output-on-failure --no-tests=error
+  expect "$name: installs" outside cmake --install build
+  expect "$name: to where plugins are" cmp "build/plugins/$name.so" \
+    "$prefix/lib/microseg/plugins/$name.so"
+}
+
+plugin_of_make() {
+  local name=$1
+  cp -r "$examples/$name" "$scratch/work/$name.make"
+  cd "$scratch/work/$name.make"
+  expect "$name, make: builds" outside make BPFTOOL="$bpftool"
+  expect "$name, make: without a warning" never grep -q 'warning:' "$scratch/out"
+  expect "$name, make: from the prefix alone" reads_only_the_prefix .
+  expect "$name, make: is a plugin" is_a_plugin "$name.so"
+  expect "$name, make: its own test" outside make BPFTOOL="$bpftool" test
+  expect "$name, make: installs" outside make BPFTOOL="$bpftool" install
+  expect "$name, make: to where plugins are" cmp "$name.so" "$prefix/lib/microseg/plugins/$name.so"
+}
+
+bpftool=$(sed -n 's/^MS_BPFTOOL:[A-Z]*=//p' "$build/CMakeCache.txt")
+expect 'pkg-config knows the ABI' outside pkg-config --exists 'microseg >= 0.1'
+expect 'and which it is' grep -qx 'abi=1\.[0-9]*' "$prefix/lib/pkgconfig/microseg.pc"
+expect 'no plugin is installed unasked' never ls "$prefix"/lib/microseg/plugins/example_*
+plugin_of_cmake example_static
+plugin_of_cmake example_count
+plugin_of_make example_count
+
+sum_up

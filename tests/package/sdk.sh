@@ -5,7 +5,8 @@
 #
 # As somebody who has installed microseg and never seen its tree: the project goes into a prefix, and
 # from then on only that prefix is used. The teaching plugins are built there with the CMake package
-# and with pkg-config and make, looked at as the host looks at them, and run by their own tests.
+# and with pkg-config and make, looked at as the host looks at them, and run by their own tests. Then
+# docs/plugin-sdk.md is followed to the letter: its files are written, its commands are run.
 set -euo pipefail
 
 root=$(readlink -f "$1")
@@ -78,5 +79,28 @@ expect 'no plugin is installed unasked' never ls "$prefix"/lib/microseg/plugins/
 plugin_of_cmake example_static
 plugin_of_cmake example_count
 plugin_of_make example_count
+
+# A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command. What is
+# said of /usr is true of the prefix.
+tutorial() {
+  awk '
+    /^`[^`]+`:$/ { file = $0; gsub(/[`:]/, "", file); next }
+    /^```console$/ { console = 1; next }
+    /^```[a-z]+$/ && file { print "cat >" file " <<\047END OF FILE\047"; writing = 1; next }
+    /^```$/ { if (writing) { print "END OF FILE"; file = "" } writing = console = 0; next }
+    writing { print; next }
+    console && sub(/^\$ /, "") { gsub(/sudo /, ""); print "echo \"+ " $0 "\""; print }
+  ' "$prefix/share/doc/microseg/plugin-sdk.md" | sed "s,/usr/share,$prefix/share,"
+}
+
+mkdir "$scratch/work/tutorial"
+cd "$scratch/work/tutorial"
+tutorial >"$scratch/tutorial"
+expect 'plugin-sdk.md: its files and commands' outside BPFTOOL="$bpftool" bash -eu "$scratch/tutorial"
+cp "$scratch/out" "$scratch/tutorial.out"
+expect 'has files and commands' test "$(grep -c '^+ ' "$scratch/tutorial.out")" -ge 9
+expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/tutorial.out"
+expect 'which give no warning' never grep -q 'warning:' "$scratch/tutorial.out"
+expect 'the plugin of the tutorial is one' is_a_plugin "$prefix/lib/microseg/plugins/max_length.so"
 
 sum_up

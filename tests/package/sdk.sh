@@ -75,9 +75,13 @@ plugin_of_make() {
 bpftool=$(sed -n 's/^MS_BPFTOOL:[A-Z]*=//p' "$build/CMakeCache.txt")
 expect 'pkg-config knows the ABI' outside pkg-config --exists 'microseg >= 0.1'
 expect 'and which it is' grep -qx 'abi=1\.[0-9]*' "$prefix/lib/pkgconfig/microseg.pc"
-expect 'no plugin is installed unasked' never ls "$prefix"/lib/microseg/plugins/example_*
+for example in "$examples"/*; do
+  name=${example##*/}
+  expect "$name is not installed unasked" never test -e "$prefix/lib/microseg/plugins/$name.so"
+done
 plugin_of_cmake example_static
 plugin_of_cmake example_count
+plugin_of_cmake ttl_guard
 plugin_of_make example_count
 
 # A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command. What is

@@ -50,7 +50,8 @@ plugin_of_cmake() {
   cd "$scratch/work/$name"
   expect "$name: cmake finds the package" outside cmake -B build -Wno-dev
   expect "$name: builds" outside cmake --build build -v
-  expect "$name: without a warning" never grep -q 'warning:' "$scratch/out"
+  cp "$scratch/out" "$scratch/said"
+  expect "$name: without a warning" never grep 'warning:' "$scratch/said"
   expect "$name: from the prefix alone" reads_only_the_prefix build
   expect "$name: is a plugin" is_a_plugin "build/plugins/$name.so"
   expect "$name: its own test" outside ctest --test-dir build --output-on-failure --no-tests=error
@@ -64,7 +65,8 @@ plugin_of_make() {
   cp -r "$examples/$name" "$scratch/work/$name.make"
   cd "$scratch/work/$name.make"
   expect "$name, make: builds" outside make BPFTOOL="$bpftool"
-  expect "$name, make: without a warning" never grep -q 'warning:' "$scratch/out"
+  cp "$scratch/out" "$scratch/said"
+  expect "$name, make: without a warning" never grep 'warning:' "$scratch/said"
   expect "$name, make: from the prefix alone" reads_only_the_prefix .
   expect "$name, make: is a plugin" is_a_plugin "$name.so"
   expect "$name, make: its own test" outside make BPFTOOL="$bpftool" test
@@ -101,10 +103,18 @@ mkdir "$scratch/work/tutorial"
 cd "$scratch/work/tutorial"
 tutorial >"$scratch/tutorial"
 expect 'plugin-sdk.md: its files and commands' outside BPFTOOL="$bpftool" bash -eu "$scratch/tutorial"
-cp "$scratch/out" "$scratch/tutorial.out"
-expect 'has files and commands' test "$(grep -c '^+ ' "$scratch/tutorial.out")" -ge 9
-expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/tutorial.out"
-expect 'which give no warning' never grep -q 'warning:' "$scratch/tutorial.out"
+cp "$scratch/out" "$scratch/said"
+expect 'has files and commands' test "$(grep -c '^+ ' "$scratch/said")" -ge 9
+expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
+expect 'which give no warning' never grep 'warning:' "$scratch/said"
 expect 'the plugin of the tutorial is one' is_a_plugin "$prefix/lib/microseg/plugins/max_length.so"
+
+# The page for man, too.
+cp -r "$examples/example_count" "$scratch/work/man"
+cd "$scratch/work/man"
+sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" >"$scratch/man"
+expect 'microseg-plugin.7: its commands' outside bash -eux "$scratch/man"
+cp "$scratch/out" "$scratch/said"
+expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
 
 sum_up

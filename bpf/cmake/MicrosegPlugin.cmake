@@ -34,3 +34,20 @@ function(ms_add_plugin name)
   target_link_libraries(${name} PRIVATE ${PLUGIN_LINK})
   install(TARGETS ${name} LIBRARY DESTINATION ${MS_PLUGIN_DIR})
 endfunction()
+
+# ms_add_plugin_test(NAME SOURCES...): a program NAME_test of the plugin NAME's own code and SOURCES,
+# which include <microseg/trial.h>. ctest runs it where the plugin is a project by itself; that of an
+# action needs root.
+function(ms_add_plugin_test name)
+  get_target_property(sources ${name} SOURCES)
+  get_target_property(libraries ${name} LINK_LIBRARIES)
+  add_executable(${name}_test ${sources} ${ARGN})
+  target_include_directories(${name}_test PRIVATE ${MS_SDK_INCLUDES} ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_options(${name}_test PRIVATE -Wall -Wextra)
+  if(libraries)
+    target_link_libraries(${name}_test PRIVATE ${libraries})
+  endif()
+  if(PROJECT_IS_TOP_LEVEL)
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()

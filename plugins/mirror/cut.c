@@ -15,7 +15,7 @@
 /* enum bpf_attach_type of <linux/bpf.h> since 6.6, which is newer than the headers of 6.1. */
 #define TCX_EGRESS ((enum bpf_attach_type)47)
 
-int mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
+int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
 {
 	char path[96];
 	int link, r = 0;
@@ -47,7 +47,7 @@ static bool is_kept(const char *name, const uint32_t *keep, size_t count)
 	return false;
 }
 
-void mirror_cut_sweep(int dir_fd, const uint32_t *keep, size_t count)
+void ms_mirror_cut_sweep(int dir_fd, const uint32_t *keep, size_t count)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);

@@ -12,9 +12,9 @@
 
 /* Puts the program on that interface, or in the place of an older one of ours. 0 or -errno; kernels
  * before 6.6 have no such links: -EINVAL. */
-int mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex);
+int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex);
 
 /* Takes it from every interface that is not among `count` of `keep`. */
-void mirror_cut_sweep(int dir_fd, const uint32_t *keep, size_t count);
+void ms_mirror_cut_sweep(int dir_fd, const uint32_t *keep, size_t count);
 
 #endif

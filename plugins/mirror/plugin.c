@@ -99,8 +99,8 @@ static uint32_t find_usable(struct mirror *self, struct tap *tap)
 		return 0;
 	}
 	if (tap->cuts && (ifindex != tap->ifindex || !tap->is_cut)) {
-		r = mirror_cut_put(self->pin_dir_fd,
-				   bpf_program__fd(self->object->progs.mirror_cut), ifindex);
+		r = ms_mirror_cut_put(self->pin_dir_fd,
+				      bpf_program__fd(self->object->progs.mirror_cut), ifindex);
 		tap->is_cut = r == 0;
 	}
 	if (r < 0) {
@@ -135,7 +135,7 @@ static void resolve(struct mirror *self)
 		if (self->taps[i].cuts && self->taps[i].ifindex)
 			keep[count++] = self->taps[i].ifindex;
 	}
-	mirror_cut_sweep(self->pin_dir_fd, keep, count);
+	ms_mirror_cut_sweep(self->pin_dir_fd, keep, count);
 }
 
 static struct tap *add_tap(struct mirror *self, const char *name)

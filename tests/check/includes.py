@@ -16,6 +16,7 @@ ROOMS = {
     "base": ("core/base/", ""),
     "abi": ("bpf/include/microseg/", ""),
     "sdk": ("core/include/microseg/", "abi"),
+    "plugin": ("plugins/", "abi sdk"),
     "layout": ("bpf/lib/layout.h", "abi"),
     "blocks": ("bpf/lib/blocks.h", "abi"),
     "rows": ("bpf/lib/rules.h", "abi layout blocks"),
@@ -69,12 +70,12 @@ LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]"),
     (r"jansson\.h", r"core/(control|cli|state)/.*|core/policy/document[a-z_]*\.c"),
-    (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"bpf/.*"),
-    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/include/microseg/action\.h"),
+    (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
+    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
     (r"argp\.h", r"core/(cli/.*|options\.c)"),
-    (r".*\.skel\.h", r"bpf/dataplane.*"),
+    (r".*\.skel\.h", r"bpf/dataplane.*|plugins/.*"),
     (r"vm" r"linux\.h", r"$^"),
 ]
 
@@ -145,6 +146,9 @@ def check_file(root, path, graph):
                 continue
             quoted, name = found.group(1) == '"', found.group(2)
             target = resolve(root, name)
+            if quoted and room == "plugin" and not target:
+                # A plugin's folder is all there is of it: it builds out of the tree too.
+                target = resolve(root, os.path.join(os.path.dirname(path), name))
             if target:
                 graph.setdefault(path, set()).add(target)
                 other = room_of(target)

@@ -67,6 +67,7 @@ expect 'the unit starts what was installed' grep -qx 'ExecStart=/usr/sbin/micros
   "$scratch/root/usr/lib/systemd/system/microsegd.service"
 expect 'has a page for the daemon' test -f "$scratch/root/usr/share/man/man8/microsegd.8"
 expect 'has a page for the policy' test -f "$scratch/root/usr/share/man/man5/microseg-policy.5"
+expect 'has a page for plugins' test -f "$scratch/root/usr/share/man/man7/microseg-plugin.7"
 expect 'all libraries are found' never says \
   "$(inside ldd /usr/sbin/microsegd /usr/bin/microsegctl)" 'not found'
 expect 'by what says so' says "$(inside ldd /usr/sbin/microsegd)" 'libbpf.so.1 => /'

@@ -15,8 +15,9 @@
  *
  * It returns what one of next, end and taken returned, at once, and never a TC code of its own.
  * Of skb->cb[] it owns cb[4]; cb[0] to cb[3] are the host's and must be as they were. It runs for
- * every packet of every rule that names the action, those of known sessions too, and for the rule's
- * place in the order that the rule gives. Under a verdict of `deny` as well: `[reject, deny]`.
+ * every packet of every rule that names the action, those of known sessions and the answers too
+ * (their dir is the other one), and for the rule's place in the order that the rule gives. Under a
+ * verdict of `deny` as well: `[reject, deny]`.
  *
  * A list in audit mode whose end would be deny is not run at all.
  *

@@ -227,7 +227,8 @@ struct ms_plugin_host {
 	 * ("container web", "/microseg/v1/policy/base:12"), at most 127 bytes, shown with every
 	 * verdict. `text` is policy language (YAML or JSON), `size` bytes, need not end in a NUL.
 	 * A text that does not parse: -EINVAL, and error_set() is done; the plugin leaves that one
-	 * out and goes on, or fails as a whole.
+	 * out and goes on, or fails as a whole. Every call here may get a NULL `error`; a call that
+	 * failed has added nothing.
 	 */
 	/* A whole document: version, groups, sets, rules. */
 	int (*add_document)(struct ms_plugin_builder *builder, const char *origin, const char *text,
@@ -239,11 +240,13 @@ struct ms_plugin_host {
 	 * is what confines a rule to certain links. */
 	int (*add_rule)(struct ms_plugin_builder *builder, const char *origin, const char *text,
 			size_t size, struct ms_plugin_error *error);
-	/* An empty set. -EEXIST if the transaction has it. */
+	/* An empty set, which rules name as they name one of a file. -EEXIST if the transaction has
+	 * it: harmless, members go to that one. */
 	int (*add_set)(struct ms_plugin_builder *builder, const char *name,
 		       struct ms_plugin_error *error);
 	/* `timeout_ns` from now, 0 = none; re-asserted by each transaction that has the member.
-	 * -ENOENT: the transaction has no such set. Twice the same: the longer timeout. */
+	 * -ENOENT: the transaction has no such set. -EINVAL: no prefix, or host bits that are not
+	 * zero. Twice the same: the longer timeout, and none is the longest. */
 	int (*add_member)(struct ms_plugin_builder *builder, const char *set,
 			  const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 			  struct ms_plugin_error *error);
@@ -251,6 +254,10 @@ struct ms_plugin_host {
 	 * A workload that is gone is no error. */
 	int (*bind)(struct ms_plugin_builder *builder, const char *group, uint32_t kind,
 		    uint64_t workload, struct ms_plugin_error *error);
+
+	/* from D. The id of the rule that programs know by this number (ctx.rule), as emit() wants
+	 * it; lent until the callback returns. NULL: no rule in force has this number. */
+	const char *(*rule_id)(struct ms_plugin_host_state *state, uint32_t rule);
 };
 
 /* What bind() calls a workload. */

@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# usage: sdk.sh ROOT BUILD
+#
+# As somebody who has installed microseg and never seen its tree: the project goes into a prefix, and
+# from then on only that prefix is used. The teaching plugins are built there with the CMake package
+# and with pkg-config and make, looked at as the host looks at them, and run by their own tests. Then
+# docs/plugin-sdk.md is followed to the letter: its files are written, its commands are run.
+set -euo pipefail
+
+root=$(readlink -f "$1")
+build=$(readlink -f "$2")
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=tests/package/expect.sh
+. "$here/expect.sh"
+
+scratch=$(mktemp -d)
+trap 'cd /; rm -rf "$scratch"' EXIT
+mkdir "$scratch/home" "$scratch/work"
+
+expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix /usr
+prefix=$scratch/dest/usr
+examples=$prefix/share/doc/microseg/examples
+
+# A tree that is read in spite of all is seen by what the compilers say they read.
+outside() {
+  env -i HOME="$scratch/home" PATH="$prefix/bin:$PATH" CMAKE_PREFIX_PATH="$prefix" \
+    PKG_CONFIG_PATH="$prefix/lib/pkgconfig" CMAKE_BUILD_TYPE=Release "$@"
+}
+
+reads_only_the_prefix() {
+  find "$1" -name '*.d' -print -quit | grep -q . && ! grep -rlF -e "$root/" --include='*.d' "$1"
+}
+
+# What the host refuses a file for, looked at with other tools than its own.
+is_a_plugin() {
+  local symbols
+  symbols=$(nm -D --defined-only "$1" | awk '{ print $3 }')
+  [ "$symbols" = ms_plugin_descriptor ] &&
+    readelf -nW "$1" | grep -q '^ *microseg ' &&
+    ! readelf -dW "$1" | grep -E 'RPATH|RUNPATH|TEXTREL' &&
+    readelf -lW "$1" | grep -E 'GNU_STACK .* RW ' &&
+    readelf -dW "$1" | grep -qE 'BIND_NOW|NOW'
+}
+
+plugin_of_cmake() {
+  local name=$1
+  cp -r "$examples/$name" "$scratch/work/$name"
+  cd "$scratch/work/$name"
+  expect "$name: cmake finds the package" outside cmake -B build -Wno-dev
+  expect "$name: builds" outside cmake --build build -v
+  cp "$scratch/out" "$scratch/said"
+  expect "$name: without a warning" never grep 'warning:' "$scratch/said"
+  expect "$name: from the prefix alone" reads_only_the_prefix build
+  expect "$name: is a plugin" is_a_plugin "build/plugins/$name.so"
+  expect "$name: its own test" outside ctest --test-dir build --output-on-failure --no-tests=error
+  expect "$name: installs" outside cmake --install build
+  expect "$name: to where plugins are" cmp "build/plugins/$name.so" \
+    "$prefix/lib/microseg/plugins/$name.so"
+}
+
+plugin_of_make() {
+  local name=$1
+  cp -r "$examples/$name" "$scratch/work/$name.make"
+  cd "$scratch/work/$name.make"
+  expect "$name, make: builds" outside make BPFTOOL="$bpftool"
+  cp "$scratch/out" "$scratch/said"
+  expect "$name, make: without a warning" never grep 'warning:' "$scratch/said"
+  expect "$name, make: from the prefix alone" reads_only_the_prefix .
+  expect "$name, make: is a plugin" is_a_plugin "$name.so"
+  expect "$name, make: its own test" outside make BPFTOOL="$bpftool" test
+  expect "$name, make: installs" outside make BPFTOOL="$bpftool" install
+  expect "$name, make: to where plugins are" cmp "$name.so" "$prefix/lib/microseg/plugins/$name.so"
+}
+
+bpftool=$(sed -n 's/^MS_BPFTOOL:[A-Z]*=//p' "$build/CMakeCache.txt")
+expect 'pkg-config knows the ABI' outside pkg-config --exists 'microseg >= 0.1'
+expect 'and which it is' grep -qx 'abi=1\.[0-9]*' "$prefix/lib/pkgconfig/microseg.pc"
+for example in "$examples"/*; do
+  name=${example##*/}
+  expect "$name is not installed unasked" never test -e "$prefix/lib/microseg/plugins/$name.so"
+done
+plugin_of_cmake example_static
+plugin_of_cmake example_count
+plugin_of_cmake ttl_guard
+plugin_of_make example_count
+
+# A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command. What is
+# said of /usr is true of the prefix.
+tutorial() {
+  awk '
+    /^`[^`]+`:$/ { file = $0; gsub(/[`:]/, "", file); next }
+    /^```console$/ { console = 1; next }
+    /^```[a-z]+$/ && file { print "cat >" file " <<\047END OF FILE\047"; writing = 1; next }
+    /^```$/ { if (writing) { print "END OF FILE"; file = "" } writing = console = 0; next }
+    writing { print; next }
+    console && sub(/^\$ /, "") { gsub(/sudo /, ""); print "echo \"+ " $0 "\""; print }
+  ' "$prefix/share/doc/microseg/plugin-sdk.md" | sed "s,/usr/share,$prefix/share,"
+}
+
+mkdir "$scratch/work/tutorial"
+cd "$scratch/work/tutorial"
+tutorial >"$scratch/tutorial"
+expect 'plugin-sdk.md: its files and commands' outside BPFTOOL="$bpftool" bash -eu "$scratch/tutorial"
+cp "$scratch/out" "$scratch/said"
+expect 'has files and commands' test "$(grep -c '^+ ' "$scratch/said")" -ge 9
+expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
+expect 'which give no warning' never grep 'warning:' "$scratch/said"
+expect 'the plugin of the tutorial is one' is_a_plugin "$prefix/lib/microseg/plugins/max_length.so"
+
+# The page for man, too.
+cp -r "$examples/example_count" "$scratch/work/man"
+cd "$scratch/work/man"
+sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" >"$scratch/man"
+expect 'microseg-plugin.7: its commands' outside bash -eux "$scratch/man"
+cp "$scratch/out" "$scratch/said"
+expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
+
+sum_up

@@ -16,6 +16,8 @@
 
 #define MIN_TABLE 131072
 
+_Static_assert(MS_REASON__COUNT <= 64, "a bit each");
+
 struct flow_case {
 	struct ms_bench_world *world; /* NULL = not ours */
 	int program;

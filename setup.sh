@@ -115,7 +115,7 @@ packages_test() {
 }
 
 packages_bench() {
-  echo check gnuplot-nox iperf3 nftables
+  echo check gnuplot-nox nftables
 }
 
 missing_packages() {

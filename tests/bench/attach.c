@@ -215,9 +215,6 @@ static void with_daemon(const struct ms_bench *bench, const char *row, unsigned 
 	ms_bench_daemon_start(text, length);
 	watched_burst(bench, row, "with microsegd", &watch, round);
 	report(bench, "attach", row, round);
-	if (pairs >= 1000 && round == 0)
-		ms_bench_sample(bench, "rss", row, "RSS (MB)", 0,
-				(double)ms_bench_daemon_rss_bytes() / 1048576);
 	ms_bench_daemon_stop();
 }
 
@@ -264,7 +261,7 @@ void ms_bench_attach(const struct ms_bench *bench)
 	static const unsigned int sizes[] = { 1, 100, 1000, 4000 };
 
 	for (size_t i = 0; i < ms_array_size(sizes); i++) {
-		unsigned int rounds = bench->quick ? 3 : sizes[i] > 1000 ? 3 : 10;
+		unsigned int rounds = bench->smoke ? 1 : bench->quick || sizes[i] > 1000 ? 3 : 10;
 
 		if ((bench->quick && sizes[i] > 1000) || (bench->smoke && sizes[i] > 100))
 			continue;

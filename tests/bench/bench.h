@@ -27,6 +27,7 @@ void ms_bench_program(const struct ms_bench *bench);
 void ms_bench_classify(const struct ms_bench *bench);
 void ms_bench_control(const struct ms_bench *bench);
 void ms_bench_attach(const struct ms_bench *bench);
+void ms_bench_memory(const struct ms_bench *bench);
 void ms_bench_hook(const struct ms_bench *bench);
 void ms_bench_tcp(const struct ms_bench *bench);
 

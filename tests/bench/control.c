@@ -27,18 +27,17 @@
 #include "tests/bench/world.h"
 
 #define DEADLINE_NS (60ull * 1000000000ull)
-#define MEMBERS 1000
 #define PAUSE_NS 20000 /* between two packets of the probe */
 
 /* In a child: what one measurement leaves in the heap is not the next one's. */
-static void in_child(void (*work)(const struct ms_bench *bench, size_t rules, unsigned int round),
-		     const struct ms_bench *bench, size_t rules, unsigned int round)
+static void in_child(void (*work)(const struct ms_bench *bench, size_t rules, size_t more),
+		     const struct ms_bench *bench, size_t rules, size_t more)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		work(bench, rules, round);
+		work(bench, rules, more);
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
@@ -72,14 +71,16 @@ static double since_ms(uint64_t began)
 	return (double)(ms_bench_wall_ns() - began) / 1e6;
 }
 
-static void compile(const struct ms_bench *bench, size_t count, unsigned int round)
+static void compile(const struct ms_bench *bench, size_t count, size_t nth)
 {
+	unsigned int round = (unsigned int)nth;
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
 	struct ms_policy *files = ms_policy_new(), *merged = NULL;
 	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
 	struct ms_error error = MS_ERROR_INIT;
 	struct ms_image *image = NULL;
 	uint64_t began, before;
+	double all, part;
 	size_t length;
 	char *text = ms_bench_rules_document(&rules, "", &length), row[32];
 	int r;
@@ -91,12 +92,13 @@ static void compile(const struct ms_bench *bench, size_t count, unsigned int rou
 	r = ms_document_parse("bench.yaml", text, length, MS_SOURCE_FILE, files, &error);
 	if (r < 0)
 		ms_bench_fail("the document: %s", error.message);
-	ms_bench_sample(bench, "compile", row, "read (ms)", round, since_ms(began));
+	ms_bench_sample(bench, "compile", row, "read (ms)", round, all = since_ms(began));
 	began = ms_bench_wall_ns();
 	r = ms_policy_merge(&inputs, &merged, &error);
 	if (r < 0)
 		ms_bench_fail("the merge: %s", error.message);
-	ms_bench_sample(bench, "compile", row, "merge (ms)", round, since_ms(began));
+	ms_bench_sample(bench, "compile", row, "merge (ms)", round, part = since_ms(began));
+	all += part;
 	began = ms_bench_wall_ns();
 	r = ms_compile(merged, 1, ms_bench_world_numbering(), MS_ENGINE_FASTEST, &image, &error);
 	if (r == -ENOSPC)
@@ -104,7 +106,10 @@ static void compile(const struct ms_bench *bench, size_t count, unsigned int rou
 	else if (r < 0)
 		ms_bench_fail("the compiler: %s", error.message);
 	else
-		ms_bench_sample(bench, "compile", row, "compile (ms)", round, since_ms(began));
+		ms_bench_sample(bench, "compile", row, "compile (ms)", round,
+				part = since_ms(began));
+	if (r == 0)
+		ms_bench_sample(bench, "compile", row, "all (ms)", round, all + part);
 	ms_bench_sample(bench, "compile", row, "peak memory (MB)", round,
 			(double)(status_kib("VmHWM:") - before) / 1024);
 }
@@ -185,16 +190,33 @@ static void change(const struct ms_bench *bench, const struct wire *wire, const 
 	ms_bench_sample(bench, "change", row, "command has ended", round, since_ms(began));
 }
 
-static void changes(const struct ms_bench *bench, size_t count, unsigned int only_round)
+/* What it takes to start the program: not the daemon's doing. */
+static void start_alone(const struct ms_bench *bench, const char *row, unsigned int round)
 {
+	uint64_t began = ms_bench_wall_ns();
+
+	ms_bench_daemon_ctl_end(ms_bench_daemon_ctl("--version"));
+	ms_bench_sample(bench, "change", row, "version alone", round, since_ms(began));
+}
+
+static void changes(const struct ms_bench *bench, size_t count, size_t members)
+{
+	static const struct {
+		const char *name, *words;
+		bool pass;
+	} commands[] = {
+		{ "rule add", "rule add --id runtime/probe --from 10.0.0.0/32 deny", false },
+		{ "rule del", "rule del runtime/probe", true },
+		{ "set add", "set add probes 10.0.0.0", false },
+		{ "set del", "set del probes 10.0.0.0", true },
+	};
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
-	unsigned int rounds = bench->rounds / 2 + 1;
+	unsigned int rounds = bench->smoke ? 1 : bench->quick ? 5 : 10;
 	char *text = NULL, *tail = NULL, row[64];
 	size_t length;
 	struct wire wire;
 	FILE *out = open_memstream(&tail, &length);
 
-	(void)only_round;
 	if (!out)
 		ms_bench_fail("out of memory");
 	fputs("  - { id: probes, from: \"set:probes\", priority: 1, action: deny }\n"
@@ -202,8 +224,8 @@ static void changes(const struct ms_bench *bench, size_t count, unsigned int onl
 	      "sets:\n"
 	      "  probes:\n",
 	      out);
-	for (unsigned int i = 0; i < MEMBERS; i++)
-		fprintf(out, "    - 11.0.%u.%u\n", i >> 8, i & 255);
+	for (size_t i = 0; i < members; i++)
+		fprintf(out, "    - 11.%zu.%zu.%zu\n", i >> 16, i >> 8 & 255, i & 255);
 	fclose(out);
 	text = ms_bench_rules_document(&rules, tail, &length);
 	ms_bench_world_enter();
@@ -211,19 +233,13 @@ static void changes(const struct ms_bench *bench, size_t count, unsigned int onl
 	ms_bench_daemon_start(text, length);
 	go_first();
 	wait_until(&wire, true);
-	snprintf(row, sizeof(row), "%zu", count);
-	ms_bench_sample(bench, "daemon", row, "RSS (MB)", 0,
-			(double)ms_bench_daemon_rss_bytes() / 1048576);
 	for (unsigned int round = 0; round < rounds; round++) {
-		snprintf(row, sizeof(row), "rule add, %zu rules", count);
-		change(bench, &wire, row, round, false,
-		       "rule add --id runtime/probe --from 10.0.0.0/32 deny");
-		snprintf(row, sizeof(row), "rule del, %zu rules", count);
-		change(bench, &wire, row, round, true, "rule del runtime/probe");
-		snprintf(row, sizeof(row), "set add, %u members, %zu rules", MEMBERS, count);
-		change(bench, &wire, row, round, false, "set add probes 10.0.0.0");
-		snprintf(row, sizeof(row), "set del, %u members, %zu rules", MEMBERS, count);
-		change(bench, &wire, row, round, true, "set del probes 10.0.0.0");
+		for (size_t i = 0; i < ms_array_size(commands); i++) {
+			snprintf(row, sizeof(row), "%s, %zu rules, %zu members", commands[i].name,
+				 count, members);
+			start_alone(bench, row, round);
+			change(bench, &wire, row, round, commands[i].pass, commands[i].words);
+		}
 	}
 	ms_bench_daemon_stop();
 }
@@ -237,11 +253,13 @@ void ms_bench_control(const struct ms_bench *bench)
 		for (unsigned int round = 0; round < rounds; round++)
 			if (sizes[i] < 100000 || !bench->quick)
 				in_child(compile, bench, sizes[i], round);
-	in_child(changes, bench, 10, 0);
-	in_child(changes, bench, 1000, 0);
-	if (!bench->smoke)
-		in_child(changes, bench, 10000, 0);
+	in_child(changes, bench, 10, 1000);
+	if (bench->smoke)
+		return;
+	in_child(changes, bench, 1000, 1000);
+	in_child(changes, bench, 10000, 1000);
+	in_child(changes, bench, 10, 100000);
 	/* limits.rules counts the built-in ones and the probes' as well */
 	if (!bench->quick)
-		in_child(changes, bench, 99000, 0);
+		in_child(changes, bench, 99000, 1000);
 }

@@ -22,7 +22,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/world.h"
 
-#define DIR "/run/daemon"
+#define DIR MS_BENCH_DAEMON_DIR
 #define READY_MS 60000
 
 static pid_t daemon_pid;
@@ -147,7 +147,7 @@ int ms_bench_daemon_ctl(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(command + n, sizeof(command) - (size_t)n, format, args);
 	va_end(args);
-	strncat(command, " >" DIR "/ctl.log 2>&1", sizeof(command) - strlen(command) - 1);
+	strncat(command, " >" MS_BENCH_DAEMON_SAID " 2>&1", sizeof(command) - strlen(command) - 1);
 	return spawn(run_command);
 }
 
@@ -156,7 +156,7 @@ void ms_bench_daemon_ctl_end(int pid)
 	int status;
 
 	if (waitpid(pid, &status, 0) != pid || status != 0) {
-		if (system("cat " DIR "/ctl.log >&2 2>/dev/null") != 0)
+		if (system("cat " MS_BENCH_DAEMON_SAID " >&2 2>/dev/null") != 0)
 			fputs("it said nothing\n", stderr);
 		ms_bench_fail("failed: %s", command);
 	}

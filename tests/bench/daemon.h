@@ -14,6 +14,8 @@ uint64_t ms_bench_daemon_rss_bytes(void);
 
 /* Starts `microsegctl WORDS`; ms_bench_daemon_ctl_end() waits for its end, which must be a good
  * one. */
+#define MS_BENCH_DAEMON_DIR "/run/daemon"
+#define MS_BENCH_DAEMON_SAID MS_BENCH_DAEMON_DIR "/ctl.log" /* what the last one wrote */
 int ms_bench_daemon_ctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ms_bench_daemon_ctl_end(int pid);
 

@@ -20,6 +20,7 @@
 
 #define SERVER4 0xac100001u /* 172.16.0.1 */
 #define SERVER_PORT 5432
+#define CHUNK 16384 /* flows made two-way at a time; no one-way table is smaller */
 
 /* Of the header as it stands; a driver that changes an address mends it (drive.bpf.c). */
 static uint16_t ip_checksum(const struct iphdr *ip)
@@ -164,4 +165,14 @@ double ms_bench_sequence(int target, int family, int reverse, uint32_t first, ui
 	plan->order = MS_BENCH_SEQUENTIAL;
 	plan->next = first;
 	return ms_bench_stream(target, &frame, count);
+}
+
+void ms_bench_establish(int ingress, int egress, int family, uint32_t flows)
+{
+	for (uint32_t first = 0; first < flows; first += CHUNK) {
+		uint32_t count = flows - first < CHUNK ? flows - first : CHUNK;
+
+		ms_bench_sequence(ingress, family, 0, first, count);
+		ms_bench_sequence(egress, family, 1, first, count);
+	}
 }

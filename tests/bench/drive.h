@@ -41,5 +41,7 @@ double ms_bench_emit(const struct ms_bench_frame *frame, uint32_t repeat);
 
 /* Flows `first` to `first` + `count` of a stream, in order. */
 double ms_bench_sequence(int target, int family, int reverse, uint32_t first, uint32_t count);
+/* Makes the flows from 0 on two-way: a packet of each to `ingress`, its answer to `egress`. */
+void ms_bench_establish(int ingress, int egress, int family, uint32_t flows);
 
 #endif

@@ -19,6 +19,7 @@ static const struct {
 	{ "program", ms_bench_program }, { "classify", ms_bench_classify },
 	{ "control", ms_bench_control }, { "attach", ms_bench_attach },
 	{ "hook", ms_bench_hook },       { "stream", ms_bench_tcp },
+	{ "memory", ms_bench_memory },
 };
 
 #define ALL ((1u << ms_array_size(sections)) - 1)

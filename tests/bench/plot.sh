@@ -15,7 +15,8 @@ mapfile -t tables < <(grep -v '^#' "$here/tables.tsv")
 for table in "${tables[@]}"; do
   IFS=$'\t' read -r name heading unit _ <<<"$table"
   grep -q "^$name"$'\t' "$samples" || continue
-  awk -f "$here/table.awk" -v data="$name" "$here/tables.tsv" "$samples" >"$scratch/data"
+  awk -f "$here/table.awk" -v data="$name" "$here/tables.tsv" "$here/goals.tsv" "$samples" \
+    >"$scratch/data"
   # Where one bar would hide the others, the axis is logarithmic.
   scale=$(awk -F'\t' 'NR > 1 { for (i = 2; i <= NF; i++) if ($i > 0) {
       if (min == "" || $i < min) min = $i

@@ -63,6 +63,18 @@ facts() {
     "$(cat /proc/sys/net/core/bpf_jit_harden 2>/dev/null || echo unknown)"
 }
 
+# The table of tracked flows belongs to the whole machine: made larger for the full run, so that
+# nftables has as much room as the others, and put back.
+tracked_max=/proc/sys/net/netfilter/nf_conntrack_max
+tracked_buckets=/sys/module/nf_conntrack/parameters/hashsize
+if [ "$how" = full ] && [ -w "$tracked_max" ] && [ -w "$tracked_buckets" ] &&
+  [ "$(cat "$tracked_max")" -lt $((1 << 21)) ]; then
+  # shellcheck disable=SC2064  # what they are now
+  trap "echo $(cat "$tracked_max") >$tracked_max; echo $(cat "$tracked_buckets") >$tracked_buckets" EXIT
+  echo $((1 << 21)) >"$tracked_buckets"
+  echo $((1 << 21)) >"$tracked_max"
+fi
+
 results=$build/bench/$how
 mkdir -p "$results"
 samples=$results/samples.tsv
@@ -72,9 +84,11 @@ status=0
 "$build/tests/microseg-bench" --out "$results/measured.tsv" "${options[@]}" || status=$?
 cat "$results/measured.tsv" >>"$samples"
 
-awk -f "$here/table.awk" "$here/tables.tsv" "$samples" "$document" >"$results/document.md"
+plots=${document%.md}
+awk -f "$here/table.awk" -v folder="$(basename "$plots")" "$here/tables.tsv" "$here/goals.tsv" \
+  "$samples" "$document" >"$results/document.md"
 # Through the file that is there, so that it stays its owner's.
 cat "$results/document.md" >"$document"
-"$here/plot.sh" "$samples" "${document%.md}"
-echo "bench: tables in $document, plots in ${document%.md}, samples in $samples"
+"$here/plot.sh" "$samples" "$plots"
+echo "bench: tables in $document, plots in $plots, samples in $samples"
 exit $status

@@ -2,12 +2,15 @@
 #
 # Samples to tables.
 #
-#   awk -f table.awk tables.tsv SAMPLES DOCUMENT       the document with its tables replaced
-#   awk -f table.awk -v data=NAME tables.tsv SAMPLES   the medians of one table, for gnuplot
+#   awk -f table.awk -v folder=PLOTS tables.tsv goals.tsv SAMPLES DOCUMENT
+#                                  the document with its tables, and links to their plots, replaced
+#   awk -f table.awk -v data=NAME tables.tsv goals.tsv SAMPLES
+#                                  the medians of one table, for gnuplot
 #
 # A table stands between the lines "<!-- bench NAME -->" and "<!-- /bench NAME -->"; one that has no
 # sample stays as it is. A cell is the median over the rounds and, in brackets, the quartiles; a
-# quotient is taken within each round first. A sample that is no number is shown as it is.
+# quotient is taken within each round first. A sample that is no number is shown as it is. Beside a
+# figure that has a goal stands the goal, and whether the median reaches it.
 
 BEGIN { FS = "\t" }
 
@@ -21,9 +24,22 @@ file == 1 && !/^#/ {
   below[$1] = $6
 }
 
-file == 2 && /^#run\t/ { caption = $2 }
+file == 2 && !/^#/ {
+  if (!($1 in heading)) {
+    print FILENAME ":" FNR ": no table is called " $1 >"/dev/stderr"
+    exit 1
+  }
+  n_goals++
+  goal_table[n_goals] = $1
+  goal_rows[n_goals] = $2
+  goal_of[n_goals] = $3
+  goal_sign[n_goals] = $4
+  goal_number[n_goals] = $5
+}
 
-file == 2 && !/^#/ && NF == 5 {
+file == 3 && /^#run\t/ { caption = $2 }
+
+file == 3 && !/^#/ && NF == 5 {
   if (!($1 in heading)) {
     print FILENAME ":" FNR ": no table is called " $1 >"/dev/stderr"
     exit 1
@@ -43,7 +59,7 @@ file == 2 && !/^#/ && NF == 5 {
     rounds[$1, $2, $3] = $4 + 1
 }
 
-file == 3 {
+file == 4 {
   if (!skipping)
     print
   if (match($0, /^<!-- bench [a-z0-9_]+ -->$/)) {
@@ -116,47 +132,111 @@ function cell(table, row, column, list, n) {
   return n ? spread(list, n) : ""
 }
 
-function quotient(table, row, over, under, ratios, round, n, m) {
-  if ((table, row, above[table]) in word || (table, row, below[table]) in word)
-    return ""
+# The quotients of single rounds, into ratios; how many.
+function quotients(table, row, divisor, ratios, over, under, round, n, m) {
+  if ((table, row, above[table]) in word || (table, row, divisor) in word)
+    return 0
   n = samples(table, row, above[table], over)
-  if (n == 0 || samples(table, row, below[table], under) != n)
-    return ""
+  if (n == 0 || samples(table, row, divisor, under) != n)
+    return 0
   for (round = 1; round <= n; round++)
     if (under[round] > 0)
       ratios[++m] = over[round] / under[round]
-  return m ? spread(ratios, m, 2) : ""
+  return m + 0
 }
 
 function has(table, column) {
   return (table, column) in column_seen
 }
 
-function write_table(table, i, j, divided, line, rule) {
-  divided = has(table, above[table]) && has(table, below[table])
+# Of a figure, a column's or a quotient's.
+function find_goal(table, row, figure, i) {
+  for (i = 1; i <= n_goals; i++)
+    if (goal_table[i] == table && goal_of[i] == figure && row ~ goal_rows[i])
+      return i
+  return 0
+}
+
+function has_goal(table, figure, i) {
+  for (i = 1; i <= n_rows[table]; i++)
+    if (find_goal(table, rows[table, i], figure))
+      return 1
+  return 0
+}
+
+# " goal |" behind the figure whose samples are list[1..n], if any row of the table has one for it.
+function goal_cell(table, row, figure, list, n, goal, reached, text) {
+  if (!has_goal(table, figure))
+    return ""
+  goal = find_goal(table, row, figure)
+  if (!goal)
+    return "  |"
+  text = (goal_sign[goal] == "<=" ? "≤ " : "≥ ") goal_number[goal]
+  if (n == 0)
+    return " " text " |"
+  sort(list, n)
+  reached = quantile(list, n, 0.5)
+  reached = goal_sign[goal] == "<=" ? reached <= goal_number[goal] : reached >= goal_number[goal]
+  return " " text (reached ? ", met" : ", missed") " |"
+}
+
+function heading_cell(table, figure) {
+  return " " figure " |" (has_goal(table, figure) ? " goal |" : "")
+}
+
+function rule_cell(table, figure) {
+  return "---:|" (has_goal(table, figure) ? "---:|" : "")
+}
+
+function column_cell(table, row, column, list, n) {
+  n = (table, row, column) in word ? 0 : samples(table, row, column, list)
+  return " " cell(table, row, column) " |" goal_cell(table, row, column, list, n)
+}
+
+function quotient_cell(table, row, divisor, ratios, n) {
+  n = quotients(table, row, divisor, ratios)
+  return " " (n ? spread(ratios, n, 2) : "") " |" \
+    goal_cell(table, row, above[table] " / " divisor, ratios, n)
+}
+
+# What the table's column `above` is divided by, of what was measured, into list; how many.
+function divisors(table, list, all, n, i, m) {
+  if (!has(table, above[table]))
+    return 0
+  n = split(below[table], all, ",")
+  for (i = 1; i <= n; i++)
+    if (has(table, all[i]))
+      list[++m] = all[i]
+  return m + 0
+}
+
+function write_table(table, i, j, line, rule, list, n) {
+  n = divisors(table, list)
   line = "| " heading[table] " |"
   rule = "|---|"
   for (j = 1; j <= n_columns[table]; j++) {
-    line = line " " columns[table, j] " |"
-    rule = rule "---:|"
+    line = line heading_cell(table, columns[table, j])
+    rule = rule rule_cell(table, columns[table, j])
   }
-  if (divided) {
-    line = line " " above[table] " / " below[table] " |"
-    rule = rule "---:|"
+  for (j = 1; j <= n; j++) {
+    line = line heading_cell(table, above[table] " / " list[j])
+    rule = rule rule_cell(table, above[table] " / " list[j])
   }
   print line
   print rule
   for (i = 1; i <= n_rows[table]; i++) {
     line = "| " rows[table, i] " |"
     for (j = 1; j <= n_columns[table]; j++)
-      line = line " " cell(table, rows[table, i], columns[table, j]) " |"
-    if (divided)
-      line = line " " quotient(table, rows[table, i]) " |"
+      line = line column_cell(table, rows[table, i], columns[table, j])
+    for (j = 1; j <= n; j++)
+      line = line quotient_cell(table, rows[table, i], list[j])
     print line
   }
   print ""
   print "*" unit[table] (has(table, floor_of[table]) ? ", net of the " floor_of[table] : "") \
     "; median (quartiles); " caption "*"
+  print ""
+  print "![" table "](" folder "/" table ".svg)"
 }
 
 # Columns with a figure somewhere, but for what the others are net of.

@@ -201,7 +201,7 @@ void ms_bench_tcp(const struct ms_bench *bench)
 			paths[i].kind = kind;
 			paths[i].duration_ns = bench->smoke   ? 50000000
 					       : bench->quick ? 200000000
-							      : 1000000000;
+							      : 500000000;
 			variants[i] =
 				(struct ms_bench_variant) { paths[i].column, measure, &paths[i] };
 		}

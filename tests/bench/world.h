@@ -22,7 +22,8 @@ struct ms_bench_world {
 /* New namespaces for this process, a bpffs in them. */
 void ms_bench_world_enter(void);
 
-/* Timeouts are a day, so that nothing ends by itself. The session table is the default one. */
+/* Timeouts are a day, so that nothing ends by itself. What is called "microseg" beside others has
+ * the session table `set`. */
 struct ms_bench_world *ms_bench_world_open(uint32_t sessions, uint32_t half_open);
 struct ms_bench_world *ms_bench_world_open_on(enum ms_session_table table, uint32_t sessions,
 					      uint32_t half_open);

@@ -52,8 +52,8 @@ static void expect(enum ms_rig_hook hook, const struct ms_pkt *pkt, int code, co
 	ck_assert_int_eq(result.code, code);
 }
 
-/* A TCP flow from A: first packet, answer, its acknowledgement, and one each way when nothing is new
- * about them any more, which is what the lean hit would take. */
+/* A TCP flow from A: first packet, answer, its acknowledgement, and one each way when nothing is
+ * new about them any more, which is what the lean hit would take. */
 static void flow(const char *a, const char *b, int code, const char *first, const char *next)
 {
 	static uint16_t sport = 1000;

@@ -102,6 +102,48 @@ int ms_dataplane_set_group(struct ms_dataplane *dp, unsigned int half, uint16_t 
 int ms_dataplane_get_group(const struct ms_dataplane *dp, unsigned int half, uint16_t group,
 			   struct ms_group *ret_line);
 
+/*
+ * ---- actions: programs that rules' lists call by slot (docs/adr/0080, 0081) ----
+ *
+ * MS_ACTION_SLOTS slots. Programs and names are pinned, so both outlive the daemon and an action
+ * finds its slot again: lists in force call by slot. A slot without a program makes the rules that
+ * call it fall back, counted `missing_action`. In tables of another layout or size every slot is
+ * nobody's, since programs are bound to the tables they were loaded with: fill them before the
+ * interfaces get the new programs.
+ */
+
+struct ms_dataplane_action {
+	char name[MS_ACTION_NAME_MAX];
+	uint32_t program_id; /* the kernel's, 0 = the slot has a name and no program */
+};
+
+/* A map that an action's object shares, under its name in <microseg/action.bpf.h>. */
+struct ms_dataplane_shared_map {
+	const char *name;
+	int fd; /* borrowed, valid until close */
+};
+#define MS_DATAPLANE_SHARED_MAPS 4
+
+void ms_dataplane_action_maps(const struct ms_dataplane *dp,
+			      struct ms_dataplane_shared_map ret_maps[MS_DATAPLANE_SHARED_MAPS]);
+
+/*
+ * Names the slot and puts a program into it, in the place of one that is there without a moment of
+ * neither. The program is of type sched_cls and loaded with the maps above; `program_fd` stays the
+ * caller's. First it is run on packets of ours, under arguments that are all zero; one that returns
+ * a code of its own, ends in a way it may not, or changes the host's words in cb[] is refused:
+ * -EINVAL and a sentence, as for one that is no such program. -ERANGE: no such slot.
+ */
+int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *name,
+			    int program_fd, struct ms_error *err);
+/* Empties the slot; its name stays, and with it whose it is. No program there is no failure. */
+int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot);
+/* Gives the slot's name away too. For a slot that no list in either half calls. */
+int ms_dataplane_action_forget(struct ms_dataplane *dp, uint32_t slot);
+/* As the kernel has it. -ENOENT: nobody's. */
+int ms_dataplane_action_get(const struct ms_dataplane *dp, uint32_t slot,
+			    struct ms_dataplane_action *ret_action);
+
 /* ---- sets: membership by set id, in force at once; the caller bumps the epoch ---- */
 
 /* Ticks, 0 = never: the member's own end, and the latest of that and the ends of all members of the

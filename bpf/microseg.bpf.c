@@ -162,6 +162,9 @@ int ms_resume(struct __sk_buff *skb)
 	int code;
 
 	ms_chain_load(skb, &chain);
+	/* cb[] is left for user space to look at. */
+	if (ms_chain_is_trial(&chain))
+		return MS_CHAIN_TRIED | ms_chain_how(&chain) << 8 | ms_chain_code(&chain);
 	ms_tailcall_clear(skb);
 	ms_chain_scene(skb, &scene, &chain);
 	ms_chain_answer(&chain, &scene, &answer);

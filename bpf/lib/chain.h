@@ -186,6 +186,11 @@ static __always_inline __u32 ms_chain_code(const struct ms_chain *chain)
 	return (chain->list & MS_CHAIN_CODE_MASK) >> MS_CHAIN_CODE_SHIFT;
 }
 
+static __always_inline int ms_chain_is_trial(const struct ms_chain *chain)
+{
+	return (chain->list & MS_CHAIN_INDEX_MASK) == MS_ACTION_TRIAL_LIST;
+}
+
 static __always_inline int ms_chain_is_taken(const struct ms_chain *chain)
 {
 	return ms_chain_how(chain) == MS_CHAIN_TAKEN;

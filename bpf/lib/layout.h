@@ -392,6 +392,16 @@ _Static_assert(sizeof(struct ms_frag) == 16, "packed by hand");
 
 enum { MS_PROG_SLOW = 0, MS_PROG_RESUME = 1 /* MS_CHAIN_RESUME */, MS_PROG__MAX = 64 };
 
+/* ---- actions: programs in ms_actions, PROG_ARRAY (microseg/action.bpf.h) ---- */
+
+/* ms_actname: HASH by slot. Whose the slot is, in words, so that it stays the action's over
+ * daemons. */
+#define MS_ACTION_NAME_MAX 64 /* with its NUL */
+
+struct ms_action_name {
+	char name[MS_ACTION_NAME_MAX];
+};
+
 /* ---- statistics: ms_stats, PERCPU_ARRAY of one ---- */
 
 /* X(NAME, "name", "what it counts") beside the verdict table */

@@ -241,6 +241,15 @@ struct {
 	__type(value, __u32);
 } ms_action_index SEC(".maps");
 
+/* No program reads it, as ms_slotname. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MS_ACTION_SLOTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ms_action_name);
+} ms_actname SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -72,11 +72,12 @@ int ms_chains_add(struct ms_chains *chains, const struct ms_rule *rule, uint32_t
 	};
 	int r = 0;
 
-	if (chains->lists->n_rows == chains->lists->capacity)
+	/* The last one is no rule's. */
+	if (chains->lists->n_rows == MS_ACTION_LISTS - 1)
 		return ms_error_set_at(err, -ENOSPC, rule->origin.file, rule->origin.line,
 				       rule->origin.column, rule->id,
 				       "the policy does not fit: more than %u rules with actions",
-				       chains->lists->capacity);
+				       MS_ACTION_LISTS - 1);
 	for (size_t place = 0; r == 0 && place < MS_ACTION_LIST_MAX; place++)
 		r = add_place(chains, rule, place, &list, err);
 	if (r == 0)

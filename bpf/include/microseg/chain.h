@@ -12,7 +12,10 @@
 #define MS_ACTION_ARGS_SIZE 32
 #define MS_ACTION_SLOTS 64   /* actions a host can have */
 #define MS_ACTION_LIST_MAX 8 /* actions of one rule, its verdict not counted */
-#define MS_ACTION_LISTS 4096 /* rules with actions, per half of the tables */
+#define MS_ACTION_LISTS 4096 /* rules with actions, per half of the tables; one less in truth: */
+/* No rule has this list, it has no actions and no arguments. A program is tried with it: what it
+ * would have handed back is returned instead of counted. */
+#define MS_ACTION_TRIAL_LIST (2 * MS_ACTION_LISTS - 1)
 
 struct ms_action_list {
 	__u64 slots; /* of the actions, a byte each, the first in the lowest */
@@ -70,6 +73,10 @@ enum ms_chain_end {
 	MS_CHAIN_TAKEN,    /* an action took the packet, TC code in CODE */
 	MS_CHAIN_MISSING,  /* a slot was empty: the fallback holds */
 };
+
+/* What ms_resume returns of a trial: this, enum ms_chain_end << 8, verdict or TC code. */
+#define MS_CHAIN_TRIED 0x4d530000u
+#define MS_CHAIN_TRIED_MASK 0xffff0000u
 
 /* Slots of ms_progs that an action knows. */
 enum { MS_CHAIN_RESUME = 1 };

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Slots of actions: what the kernel holds is the truth, nothing is remembered here. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "bpf/dataplane_private.h"
+#include "core/base/cleanup.h"
+#include "microseg/chain.h"
+
+void ms_dataplane_action_maps(const struct ms_dataplane *dp,
+			      struct ms_dataplane_shared_map ret_maps[MS_DATAPLANE_SHARED_MAPS])
+{
+	static const char *const names[] = { "ms_progs", "ms_actions", "ms_action_lists",
+					     "ms_action_args" };
+
+	_Static_assert(ms_array_size(names) == MS_DATAPLANE_SHARED_MAPS, "all of them");
+	for (size_t i = 0; i < ms_array_size(names); i++)
+		ret_maps[i] = (struct ms_dataplane_shared_map) {
+			.name = names[i],
+			.fd = ms_dataplane_map(dp, names[i]),
+		};
+}
+
+static int check_type(int program_fd, const char *name, struct ms_error *err)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(program_fd, &info, &length) < 0)
+		return ms_error_set(err, -EINVAL, "action %s gave no BPF program: %s", name,
+				    strerror(errno));
+	if (info.type != BPF_PROG_TYPE_SCHED_CLS)
+		return ms_error_set(
+			err, -EINVAL,
+			"action %s gave a BPF program of type %u, not of type sched_cls", name,
+			info.type);
+	return 0;
+}
+
+int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *name,
+			    int program_fd, struct ms_error *err)
+{
+	struct ms_action_name named = { 0 };
+	int r;
+
+	if (slot >= MS_ACTION_SLOTS)
+		return ms_error_set(err, -ERANGE, "action %s: there are %u slots, no slot %u", name,
+				    MS_ACTION_SLOTS, slot);
+	if (snprintf(named.name, sizeof(named.name), "%s", name) >= (int)sizeof(named.name))
+		return ms_error_set(err, -EINVAL, "the action's name %s is too long", name);
+	r = check_type(program_fd, name, err);
+	if (r == 0)
+		r = ms_dataplane_trial(program_fd, name, err);
+	if (r < 0)
+		return r;
+	/* The name first: a slot that runs is always somebody's. */
+	if (bpf_map_update_elem(ms_dataplane_map(dp, "ms_actname"), &slot, &named, BPF_ANY) < 0)
+		return ms_error_set(err, -errno, "action %s: the slot cannot be named: %s", name,
+				    strerror(errno));
+	if (bpf_map_update_elem(ms_dataplane_map(dp, "ms_actions"), &slot, &program_fd, BPF_ANY) <
+	    0)
+		return ms_error_set(err, -errno, "action %s: its program is refused: %s", name,
+				    strerror(errno));
+	return 0;
+}
+
+static int erase(const struct ms_dataplane *dp, const char *map, uint32_t slot)
+{
+	if (slot >= MS_ACTION_SLOTS)
+		return -ERANGE;
+	if (bpf_map_delete_elem(ms_dataplane_map(dp, map), &slot) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot)
+{
+	return erase(dp, "ms_actions", slot);
+}
+
+int ms_dataplane_action_forget(struct ms_dataplane *dp, uint32_t slot)
+{
+	int r = erase(dp, "ms_actions", slot);
+
+	return r < 0 ? r : erase(dp, "ms_actname", slot);
+}
+
+int ms_dataplane_action_get(const struct ms_dataplane *dp, uint32_t slot,
+			    struct ms_dataplane_action *ret_action)
+{
+	struct ms_action_name named;
+	uint32_t program_id = 0;
+
+	if (slot >= MS_ACTION_SLOTS)
+		return -ERANGE;
+	if (bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_actname"), &slot, &named) < 0)
+		return -errno;
+	if (bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_actions"), &slot, &program_id) < 0 &&
+	    errno != ENOENT)
+		return -errno;
+	memcpy(ret_action->name, named.name, sizeof(named.name));
+	/* Pinned memory: another hand may have written it. */
+	ret_action->name[sizeof(named.name) - 1] = '\0';
+	ret_action->program_id = program_id;
+	return 0;
+}

@@ -105,6 +105,10 @@ static const struct ms_cli_command commands[] = {
 	  MS_CLI_TAKES_MATCH | MS_CLI_TAKES_ALL | MS_CLI_TAKES_DRY_RUN, 0, 0,
 	  ms_cli_cmd_session_flush_check, ms_cli_cmd_session_flush, NULL },
 
+	{ "plugin", "probe", "NAME", "try a plugin, say what it is and takes; needs no daemon",
+	  "plugin probe ratelimit\nplugin probe ratelimit --plugin-dir /root/plugins -o json",
+	  MS_CLI_TAKES_PLUGIN_DIR, 1, 1, NULL, ms_cli_cmd_plugin_probe, NULL },
+
 	{ "observe", NULL, "", "what was decided, and what is being decided",
 	  "observe --last 20 --verdict deny\nobserve -f --iface eth0\n"
 	  "observe --since 5m --reason default --proto tcp -o json",

@@ -74,6 +74,7 @@ int ms_cli_cmd_session_watch(const struct ms_cli *cli);
 int ms_cli_cmd_session_top(const struct ms_cli *cli);
 int ms_cli_cmd_session_flush(const struct ms_cli *cli);
 int ms_cli_cmd_session_flush_check(struct ms_cli_options *options);
+int ms_cli_cmd_plugin_probe(const struct ms_cli *cli);
 int ms_cli_cmd_observe(const struct ms_cli *cli);
 int ms_cli_cmd_trace(const struct ms_cli *cli);
 int ms_cli_cmd_trace_check(struct ms_cli_options *options);

@@ -99,3 +99,54 @@ void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *
 	else
 		fprintf(style->out, "\nNot tried: %s.\n", text_of(reply, "untried"));
 }
+
+/* ---- as the daemon has them ---- */
+
+static enum ms_cli_tint tint_of(const json_t *entry)
+{
+	return strcmp(text_of(entry, "state"), "loaded") == 0 ? MS_CLI_GOOD : MS_CLI_BAD;
+}
+
+void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *reply)
+{
+	static const struct ms_cli_column columns[] = {
+		{ "PLUGIN", false, 0, 0 },   { "STATE", false, 0, 0 },   { "VERSION", false, 0, 2 },
+		{ "PROVIDES", false, 0, 1 }, { "USED BY", false, 8, 3 }, { "REASON", false, 16, 0 },
+	};
+	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
+	const json_t *entry;
+	char text[64];
+	size_t i;
+
+	json_array_foreach (json_object_get(reply, "plugins"), i, entry) {
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "name"));
+		ms_cli_table_add(table, tint_of(entry), "%s", text_of(entry, "state"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "version"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
+				 ms_cli_value_words(entry, "provides", text, sizeof(text)));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "used_by"));
+		ms_cli_table_add(table, MS_CLI_UNSURE, "%s", text_of(entry, "reason"));
+	}
+	ms_cli_table_print(table, style);
+	ms_cli_table_free(table);
+}
+
+void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *reply)
+{
+	const json_t *entry = json_object_get(reply, "entry");
+	const json_t *plugin = json_object_get(reply, "plugin");
+
+	if (!json_is_object(plugin))
+		line(style, "plugin", text_of(entry, "name"));
+	line(style, "state", text_of(entry, "state"));
+	line(style, "reason", text_of(entry, "reason"));
+	line(style, "used by", text_of(entry, "used_by"));
+	if (json_is_object(plugin))
+		render_description(style, plugin);
+}
+
+void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply)
+{
+	fprintf(style->out, "%s is unloaded. To load it again: microsegctl plugin load %s\n",
+		text_of(reply, "name"), text_of(reply, "name"));
+}

@@ -156,6 +156,12 @@ static int no_bind(struct ms_plugin_builder *builder, const char *group, uint32_
 	return -ENOTSUP;
 }
 
+static const char *no_rule_id(struct ms_plugin_host_state *state, uint32_t rule)
+{
+	(void)state, (void)rule;
+	return NULL;
+}
+
 void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_state *state)
 {
 	*host = (struct ms_plugin_host) {
@@ -185,6 +191,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.add_set = no_add_set,
 		.add_member = no_add_member,
 		.bind = no_bind,
+		.rule_id = no_rule_id,
 	};
 }
 

@@ -208,10 +208,10 @@ static int refuse_type(const struct ms_plugin_item *item, const char *text, stru
 			 item->words[i]);
 	}
 	if (item->flags & MS_PLUGIN_SECRET)
-		return ms_error_set(err, -EINVAL, "%s must be %s%s", item->name,
-				    ms_plugin_values_wants(item->type), words);
-	return ms_error_set(err, -EINVAL, "%s must be %s%s, not '%.80s'", item->name,
-			    ms_plugin_values_wants(item->type), words, text);
+		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, item->name, "%s must be %s%s",
+				       item->name, ms_plugin_values_wants(item->type), words);
+	return ms_error_set_at(err, -EINVAL, NULL, 0, 0, item->name, "%s must be %s%s, not '%.80s'",
+			       item->name, ms_plugin_values_wants(item->type), words, text);
 }
 
 static bool has_range(const struct ms_plugin_item *item)
@@ -229,11 +229,13 @@ static int read_value(const struct ms_plugin_item *item, const char *text, struc
 		return refuse_type(item, text, err);
 	size = item->type == MS_PLUGIN_STRING ? strlen(text) : into->number;
 	if (has_range(item) && size < item->min)
-		return ms_error_set(err, -EINVAL, "%s%s must not be below %" PRIu64, of, item->name,
-				    item->min);
+		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, item->name,
+				       "%s%s must not be below %" PRIu64, of, item->name,
+				       item->min);
 	if (has_range(item) && item->max && size > item->max)
-		return ms_error_set(err, -EINVAL, "%s%s must not be above %" PRIu64, of, item->name,
-				    item->max);
+		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, item->name,
+				       "%s%s must not be above %" PRIu64, of, item->name,
+				       item->max);
 	return 0;
 }
 
@@ -283,12 +285,13 @@ int ms_plugin_values_add(struct ms_plugin_values *values, const char *name, cons
 	const struct ms_plugin_item *item = at < 0 ? NULL : &values->items[at];
 
 	if (!item)
-		return ms_error_set(err, -ENOENT, "there is no item '%.80s'", name);
+		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name, "there is no item '%.80s'",
+				       name);
 	if (values->entries[at].count && !(item->flags & MS_PLUGIN_LIST))
-		return ms_error_set(err, -EEXIST, "%s takes one value", name);
+		return ms_error_set_at(err, -EEXIST, NULL, 0, 0, name, "%s takes one value", name);
 	if (values->entries[at].count == MS_PLUGIN_VALUES_MAX)
-		return ms_error_set(err, -EINVAL, "%s takes at most %d values", name,
-				    MS_PLUGIN_VALUES_MAX);
+		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, name, "%s takes at most %d values",
+				       name, MS_PLUGIN_VALUES_MAX);
 	return append(&values->entries[at], item, text, err);
 }
 

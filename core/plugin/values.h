@@ -21,7 +21,8 @@ int ms_plugin_values_new(const struct ms_plugin_item *items, uint32_t count,
 struct ms_plugin_values *ms_plugin_values_free(struct ms_plugin_values *values); /* returns NULL */
 
 /* Adds one value. -ENOENT: no such item; -EEXIST: it takes one value and has it; -EINVAL: the text
- * is none for its type or range. `err` has the sentence; it never has the text of a SECRET. */
+ * is none for its type or range. `err` has the sentence, and the item as its word;
+ * it never has the text of a SECRET. */
 int ms_plugin_values_add(struct ms_plugin_values *values, const char *name, const char *text,
 			 struct ms_error *err);
 /* -EINVAL: a required item has no value. */

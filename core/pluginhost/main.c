@@ -101,8 +101,9 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &request);
 	r = answer(&request, &reply, &err);
 	if (r < 0)
-		reply = json_pack("{s:{s:s}}", "error", "message",
-				  err.message[0] ? err.message : strerror(-r));
+		reply = json_pack("{s:{s:s, s:s*}}", "error", "message",
+				  err.message[0] ? err.message : strerror(-r), "word",
+				  err.word[0] ? err.word : NULL);
 	if (!reply || json_dumpf(reply, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ||
 	    fflush(stdout) != 0)
 		r = -EIO;

@@ -33,8 +33,8 @@ void ms_pluginhost_supervise_note(void *supervision, const char *callback)
 
 static json_t *shape_error(const struct ms_error *err, int r)
 {
-	return json_pack("{s:i, s:s}", "code", r, "message",
-			 err->message[0] ? err->message : strerror(-r));
+	return json_pack("{s:i, s:s, s:s}", "code", r, "message",
+			 err->message[0] ? err->message : strerror(-r), "word", err->word);
 }
 
 static _Noreturn void run_child(int out, struct supervision *shared, pid_t parent,
@@ -102,8 +102,9 @@ static int read_answer(const char *name, int fd, json_t **ret_answer, struct ms_
 		return ms_error_set(err, -EPROTO, "%s: its description cannot be read", name);
 	code = (int)json_integer_value(json_object_get(answer, "code"));
 	if (code < 0)
-		return ms_error_set(err, code, "%s",
-				    json_string_value(json_object_get(answer, "message")));
+		return ms_error_set_at(err, code, NULL, 0, 0,
+				       json_string_value(json_object_get(answer, "word")), "%s",
+				       json_string_value(json_object_get(answer, "message")));
 	*ret_answer = json_incref(answer);
 	return 0;
 }

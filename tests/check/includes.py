@@ -36,10 +36,11 @@ ROOMS = {
     "file": ("core/state/file", "base"),
     "documents": ("core/state/documents", "base policy file"),
     "state": ("core/state/", "base policy file documents"),
-    "plugin": ("core/plugin/", "base abi sdk"),
-    "pluginhost": ("core/pluginhost/", "base abi sdk plugin"),
+    "loader": ("core/plugin/", "base abi sdk"),
+    "registry": ("core/plugin/registry", "base abi sdk loader dataplane policy"),
+    "pluginhost": ("core/pluginhost/", "base abi sdk loader"),
     "message": ("core/control/message", "base"),
-    "cli": ("core/cli/", "base policy documents message plugin"),
+    "cli": ("core/cli/", "base policy documents message loader"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
@@ -53,13 +54,13 @@ ROOMS = {
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state documents loop config sources membership set_table committer flips",
+        "state documents loop config sources membership set_table committer flips registry",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
         "core/control/",
         "base abi layout dataplane netlink policy classify iface event session trace state documents loop "
-        "config manager message",
+        "config manager message registry",
     ),
     "main": (
         "core/daemon_main",

@@ -18,6 +18,10 @@
 #define HELP "one line"
 #endif
 
+#ifndef ACTION_NAME
+#define ACTION_NAME PLUGIN_NAME
+#endif
+
 static const struct ms_plugin_host *the_host;
 
 __attribute__((constructor)) static void leave_a_mark(void)
@@ -63,6 +67,19 @@ __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 		pause();
 #endif
 	(void)error;
+	return 0;
+}
+
+__attribute__((unused)) static int start(void *self, struct ms_plugin_error *error)
+{
+	(void)self, (void)error;
+#ifdef START_FAILS
+	the_host->error_set(error, "not today");
+	return -EAGAIN;
+#endif
+#ifdef START_CRASHES
+	crash();
+#endif
 	return 0;
 }
 
@@ -153,7 +170,7 @@ static const struct ms_plugin_item items[] = {
 
 static const struct ms_plugin_action actions[] = {
 	{
-		.name = PLUGIN_NAME,
+		.name = ACTION_NAME,
 		.help = "does nothing",
 		.arg_count = sizeof(items) / sizeof(items[0]),
 		.args = items,
@@ -208,6 +225,7 @@ MS_PLUGIN(MS_PLUGIN_ACTION,
 #ifndef NO_DESTROY
 						.destroy = destroy,
 #endif
+						.start = start,
 						.config = items,
 						.config_count = sizeof(items) / sizeof(items[0]),
 						.actions = actions,

@@ -27,6 +27,7 @@ struct ms_plugin_entry {
 	struct ms_plugin plugin;
 	struct ms_plugin_host host;
 	struct ms_plugin_host_state host_state;
+	struct ms_plugin_env env; /* its pin_dir_fd is ours */
 	void *self;
 	uint8_t slots[MS_PLUGIN_DESCRIPTOR_ACTIONS_MAX]; /* of its actions */
 	bool is_created, is_started;
@@ -38,7 +39,6 @@ struct ms_plugin_registry {
 	struct ms_plugin_page *page;
 	struct ms_dataplane_shared_map shared[MS_DATAPLANE_SHARED_MAPS];
 	struct ms_plugin_map maps[MS_DATAPLANE_SHARED_MAPS];
-	struct ms_plugin_env env;
 	struct ms_plugin_entry *entries[PLUGINS_MAX];
 	size_t n_entries;
 	const char *loading; /* the plugin whose library is being opened */
@@ -75,12 +75,6 @@ int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_
 	for (size_t i = 0; i < MS_DATAPLANE_SHARED_MAPS; i++)
 		registry->maps[i] =
 			(struct ms_plugin_map) { registry->shared[i].name, registry->shared[i].fd };
-	registry->env = (struct ms_plugin_env) {
-		.struct_size = sizeof(registry->env),
-		.map_count = MS_DATAPLANE_SHARED_MAPS,
-		.maps = registry->maps,
-		.pin_dir_fd = -1,
-	};
 	*ret_registry = registry;
 	return 0;
 }
@@ -103,6 +97,7 @@ static void stop(struct ms_plugin_registry *registry, struct ms_plugin_entry *en
 	if (entry->is_created) {
 		ms_plugin_note_set(registry->page, entry->name, "destroy()");
 		entry->plugin.destroy(entry->self);
+		ms_close_fd(&entry->env.pin_dir_fd);
 	}
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	entry->is_started = entry->is_created = false;
@@ -124,6 +119,16 @@ static int create(struct ms_plugin_registry *registry, struct ms_plugin_entry *e
 	if (r != 0)
 		return ms_plugin_host_failed(&entry->host_state, "create()", r, &error, err);
 	entry->is_created = true;
+	entry->env = (struct ms_plugin_env) {
+		.struct_size = sizeof(entry->env),
+		.map_count = MS_DATAPLANE_SHARED_MAPS,
+		.maps = registry->maps,
+		.pin_dir_fd = -1,
+	};
+	r = ms_dataplane_action_folder(registry->dp, entry->name, &entry->env.pin_dir_fd);
+	if (r < 0)
+		return ms_error_set(err, r, "%s: cannot make a folder for its pins: %s",
+				    entry->name, strerror(-r));
 	return 0;
 }
 
@@ -183,7 +188,7 @@ static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_ent
 				    entry->name, MS_ACTION_SLOTS);
 	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
 	ms_plugin_note_set(registry->page, entry->name, callback);
-	r = action->load(entry->self, &registry->env, &fd, &error);
+	r = action->load(entry->self, &entry->env, &fd, &error);
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	if (r != 0)
 		return ms_plugin_host_failed(&entry->host_state, callback, r, &error, err);

@@ -291,14 +291,19 @@ START_TEST(it_acts_on_without_the_daemon)
 	before = tallied();
 	expect_acting();
 	ck_assert_uint_gt(tallied(), before);
+	before = tallied();
 	start("plugins: { tally: {} }\n");
 	expect_acting();
 	ck_assert_int_eq(missing(), 0);
+	/* In the same map, which the plugin keeps. */
+	ck_assert_uint_gt(tallied(), before);
 	/* A daemon that is not told of it any more takes it out. */
 	ms_proc_stop(microsegd);
 	start("");
 	expect_fallback();
 	ms_proc_stop(microsegd);
+	ck_assert_int_eq(ms_proc_start_refused(microsegd, "--cleanup", NULL), 0);
+	ck_assert_int_lt(access(MS_NETNS_BPFFS "/microseg", F_OK), 0);
 }
 END_TEST
 

@@ -40,9 +40,8 @@ static int load(void *self, const struct ms_plugin_env *env, int *ret_fd,
 	struct tally_bpf *skeleton = tally_bpf__open();
 	int r = skeleton ? ms_action_share_maps(skeleton->obj, env) : -errno;
 
-	if (r == 0 && tally->skeleton)
-		r = bpf_map__reuse_fd(skeleton->maps.tally_seen,
-				      bpf_map__fd(tally->skeleton->maps.tally_seen));
+	if (r == 0)
+		r = ms_action_keep_map(skeleton->maps.tally_seen, env);
 	if (r == 0)
 		r = tally_bpf__load(skeleton);
 	if (r < 0) {

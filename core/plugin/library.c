@@ -44,6 +44,9 @@ int ms_plugin_library_open(const char *path, const char *name, ms_plugin_library
 		before(user, NULL);
 	if (!library)
 		return ms_error_set(err, -ENOEXEC, "cannot load %s.so: %s", name, load_problem());
+	/* Open for life: the loader knows a library by the path it was opened with, and would take
+	 * the next file of this number for this one. */
+	ms_take_fd(&fd);
 	descriptor = dlsym(library, "ms_plugin_descriptor");
 	if (!descriptor)
 		return ms_error_set(err, -EPROTO, "%s.so has no ms_plugin_descriptor", name);

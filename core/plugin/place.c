@@ -29,7 +29,9 @@ static int place(const char *below, char *buf, size_t size)
 	path[length] = '\0';
 	if ((size_t)length > strlen(GONE) && strcmp(path + length - strlen(GONE), GONE) == 0)
 		path[(size_t)length - strlen(GONE)] = '\0';
-	if (!cut(path) || !cut(path))
+	if (!cut(path))
+		return -ENOENT;
+	if (!cut(path))
 		return -ENOENT;
 	return snprintf(buf, size, "%s/%s", path, below) < (int)size ? 0 : -ENAMETOOLONG;
 }

@@ -181,6 +181,20 @@ START_TEST(a_faulty_one_leaves_the_daemon_and_the_others_alone)
 }
 END_TEST
 
+/* The descriptor of a file that was loaded and failed must not stand for the next one. */
+START_TEST(one_that_failed_is_not_taken_for_another)
+{
+	install("start_fails");
+	install("fine");
+	start("plugins: { start_fails: {}, fine: {}, tally: {} }\n");
+	expect_state("start_fails", "failed", "not today");
+	expect_state("fine", "loaded", NULL);
+	expect_state("tally", "loaded", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(a_folder_that_others_may_write_is_not_used)
 {
 	ck_assert_int_eq(chmod(FOLDER, 0777), 0);
@@ -341,6 +355,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_not_named_is_not_loaded);
 	tcase_add_loop_test(tcase, a_faulty_one_leaves_the_daemon_and_the_others_alone, 0,
 			    ms_array_size(faults));
+	tcase_add_test(tcase, one_that_failed_is_not_taken_for_another);
 	tcase_add_test(tcase, a_folder_that_others_may_write_is_not_used);
 	tcase_add_test(tcase, configuration_is_refused_with_its_place);
 	tcase_add_test(tcase, arguments_are_refused_with_their_place);

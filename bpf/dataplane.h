@@ -140,6 +140,10 @@ int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *
 int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot);
 /* Gives the slot's name away too. For a slot that no list in either half calls. */
 int ms_dataplane_action_forget(struct ms_dataplane *dp, uint32_t slot);
+/* A folder beside our pins, made if need be, in which the plugin of this name ([a-z0-9_]) pins maps
+ * that are to outlive the daemon. `*ret_fd` is the caller's; ms_dataplane_unpin_all() removes it.
+ */
+int ms_dataplane_action_folder(const struct ms_dataplane *dp, const char *plugin, int *ret_fd);
 /* As the kernel has it. -ENOENT: nobody's. */
 int ms_dataplane_action_get(const struct ms_dataplane *dp, uint32_t slot,
 			    struct ms_dataplane_action *ret_action);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Slots of actions: what the kernel holds is the truth, nothing is remembered here. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <bpf/bpf.h>
 
@@ -105,5 +107,21 @@ int ms_dataplane_action_get(const struct ms_dataplane *dp, uint32_t slot,
 	/* Pinned memory: another hand may have written it. */
 	ret_action->name[sizeof(named.name) - 1] = '\0';
 	ret_action->program_id = program_id;
+	return 0;
+}
+
+int ms_dataplane_action_folder(const struct ms_dataplane *dp, const char *plugin, int *ret_fd)
+{
+	char name[64];
+	int fd;
+
+	/* dataplane_pins.c removes what begins so. */
+	snprintf(name, sizeof(name), "action-%s", plugin);
+	if (mkdirat(dp->pins.dir_fd, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(dp->pins.dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
 	return 0;
 }

@@ -329,7 +329,8 @@ static int remove_ours(void *user, int folder, const char *name)
 	unsigned int layout;
 
 	(void)user;
-	if (strcmp(name, LINKS) == 0 || is_tables(name, &layout) || is_unsettled(name))
+	if (strcmp(name, LINKS) == 0 || strncmp(name, "action-", 7) == 0 ||
+	    is_tables(name, &layout) || is_unsettled(name))
 		return remove_folder(folder, name);
 	return 0;
 }

@@ -196,12 +196,26 @@ static uint32_t set_of(void *user, const char *name)
 	return ms_set_table_find(committer->sets, name);
 }
 
+static int action_of(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		     struct ms_action_args *ret_args, struct ms_error *err)
+{
+	const struct ms_committer *committer = user;
+
+	if (!committer->hooks.action)
+		return -ENOENT;
+	return committer->hooks.action(committer->hooks.user, action, ret_slot, ret_args, err);
+}
+
 /* ---- a generation ---- */
 
 static int compile(struct ms_committer *committer, uint32_t generation, struct ms_error *err)
 {
 	const struct ms_numbering numbering = {
-		.slot = slot_of, .group = group_of, .set = set_of, .user = committer
+		.slot = slot_of,
+		.group = group_of,
+		.set = set_of,
+		.action = action_of,
+		.user = committer,
 	};
 	const struct ms_policy *policy = committer->pending_policy;
 	struct ms_image *image;

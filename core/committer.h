@@ -14,6 +14,7 @@
 #include "core/policy/model.h"
 #include "core/policy/numbering.h"
 #include "core/set_table.h"
+#include "microseg/chain.h"
 
 struct ms_committer;
 
@@ -23,6 +24,9 @@ struct ms_committer_hooks {
 	int (*prepare)(void *user, const struct ms_policy *policy, unsigned int half);
 	/* Panic of one group, put into its line. */
 	enum ms_panic (*panic_of)(void *user, const char *group);
+	/* As in struct ms_numbering; `user` is this one. NULL = there are no actions. */
+	int (*action)(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		      struct ms_action_args *ret_args, struct ms_error *err);
 	void *user;
 };
 

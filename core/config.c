@@ -6,12 +6,16 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/policy/array.h"
 #include "core/policy/document.h"
+#include "core/policy/document_parts.h"
 #include "core/policy/document_schema.h"
+#include "core/policy/rule_action.h"
 
 #define SECOND_NS 1000000000ULL
 #define HOUR_NS (3600 * SECOND_NS)
 #define DAY_NS (24 * HOUR_NS)
+#define PLUGIN_NAME_MAX 31
 
 int ms_config_init(struct ms_config *config)
 {
@@ -54,6 +58,9 @@ void ms_config_fini(struct ms_config *config)
 	free(config->bpffs);
 	free(config->run_dir);
 	free(config->state_dir);
+	ms_rule_action_free(config->plugins, config->n_plugins);
+	free(config->plugins_file);
+	free(config->plugin_dir);
 	*config = (struct ms_config) { 0 };
 }
 
@@ -238,25 +245,38 @@ static int read_log(struct ms_document_reader *reader, void *into)
 					  into);
 }
 
-static int refuse_plugin(struct ms_document_reader *reader, const char *name, struct ms_place place,
-			 void *into)
+static int read_plugin(struct ms_document_reader *reader, const char *name, struct ms_place place,
+		       void *into)
 {
-	(void)into;
-	return ms_document_reader_refuse(reader, place, name, "there is no plugin '%s'", name);
-}
-
-/* The key is there so that a configuration may say "none"; this daemon has no plugins to load. */
-static int read_plugins(struct ms_document_reader *reader, void *into)
-{
+	struct ms_config *config = into;
+	struct ms_rule_action plugin = { .place = place };
 	int r;
 
-	if (reader->event != MS_DOCUMENT_MAPPING)
-		return ms_document_schema_entries(reader, "plugins", refuse_plugin, into);
-	r = ms_document_reader_next(reader);
-	if (r < 0 || reader->event == MS_DOCUMENT_MAPPING_END)
+	if (ms_document_schema_is_typed(name) ||
+	    !ms_document_schema_is_name(name, "_", PLUGIN_NAME_MAX))
+		return ms_document_reader_refuse(reader, place, name, "'%s' is no name of a plugin",
+						 name);
+	for (size_t i = 0; i < config->n_plugins; i++)
+		if (strcmp(config->plugins[i].name, name) == 0)
+			return ms_document_reader_refuse(reader, place, name,
+							 "plugin '%s' is there twice", name);
+	plugin.name = strdup(name);
+	r = plugin.name ? ms_array_append(&config->plugins, &config->n_plugins, plugin) : -ENOMEM;
+	if (r < 0) {
+		free(plugin.name);
 		return r;
-	return ms_document_reader_refuse(reader, reader->place, reader->value,
-					 "there is no plugin '%s'", reader->value);
+	}
+	return ms_document_action_read_config(reader, &config->plugins[config->n_plugins - 1]);
+}
+
+static int read_plugins(struct ms_document_reader *reader, void *into)
+{
+	struct ms_config *config = into;
+
+	config->plugins_file = strdup(reader->name);
+	if (!config->plugins_file)
+		return -ENOMEM;
+	return ms_document_schema_entries_or_none(reader, "plugins", read_plugin, into);
 }
 
 static const struct ms_document_key config_keys[] = {
@@ -281,7 +301,7 @@ int ms_config_read(struct ms_config *config, const char *path, struct ms_error *
 {
 	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
 	ms_cleanup(ms_free) char *text = NULL;
-	struct ms_config changed = *config; /* borrows all but `policy` */
+	struct ms_config changed = *config; /* borrows all but `policy` and `plugins` */
 	const char *slash = strrchr(path, '/');
 	size_t length;
 	int r = ms_document_read_file(path, &text, &length, err);
@@ -289,17 +309,24 @@ int ms_config_read(struct ms_config *config, const char *path, struct ms_error *
 	if (r < 0)
 		return r;
 	changed.policy = NULL;
+	changed.plugins = NULL;
+	changed.n_plugins = 0;
+	changed.plugins_file = NULL;
 	r = ms_document_reader_open(&reader, slash ? slash + 1 : path, text, length, err);
 	if (r == 0)
 		r = read_config(&reader, &changed);
 	if (r < 0) {
 		free(changed.policy);
+		ms_rule_action_free(changed.plugins, changed.n_plugins);
+		free(changed.plugins_file);
 		return ms_error_set(err, r, "out of memory");
 	}
 	if (changed.policy)
 		free(config->policy);
 	else
 		changed.policy = config->policy;
+	ms_rule_action_free(config->plugins, config->n_plugins);
+	free(config->plugins_file);
 	*config = changed;
 	return 0;
 }

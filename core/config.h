@@ -13,6 +13,7 @@
 #include "bpf/lib/layout.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/policy/model.h"
 
 #define MS_CONFIG_FILE "/etc/microseg/microseg.yaml"
 #define MS_CONFIG_POLICY "/etc/microseg/policy.d"
@@ -37,6 +38,11 @@ struct ms_config {
 	uint64_t adopt_grace_ns;
 	enum ms_log_level log_level;
 	enum ms_config_log_events log_events;
+	/* What `plugins:` names, each with its configuration as arguments; in their order. */
+	struct ms_rule_action *plugins;
+	size_t n_plugins;
+	char *plugins_file; /* where that stands, NULL = nowhere */
+	char *plugin_dir;   /* NULL = the installation's */
 };
 
 /* Defaults filled in. */

@@ -277,11 +277,20 @@ static int prepare(void *user, const struct ms_policy *policy, unsigned int half
 	return ms_keeper_prepare(manager->keeper, policy, half);
 }
 
+static int action_of(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		     struct ms_action_args *ret_args, struct ms_error *err)
+{
+	struct ms_manager *manager = user;
+
+	return ms_plugin_registry_encode(manager->plugins, action, ret_slot, ret_args, err);
+}
+
 static int open_committer(struct ms_manager *manager)
 {
 	const struct ms_committer_hooks hooks = {
 		.prepare = prepare,
 		.panic_of = ms_manager_panic_of,
+		.action = action_of,
 		.user = manager,
 	};
 	const struct ms_runtime_override *everywhere;
@@ -375,6 +384,8 @@ static int start(struct ms_manager *manager, struct ms_error *err)
 	if (r == 0)
 		r = open_committer(manager);
 	if (r == 0)
+		r = ms_manager_open_plugins(manager, err);
+	if (r == 0)
 		r = open_sweeper(manager);
 	if (r == 0)
 		r = ms_event_stream_new(&manager->stream);
@@ -453,6 +464,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 	ms_sweeper_free(manager->sweeper);
 	ms_keeper_free(manager->keeper);
 	ms_attacher_free(manager->attacher);
+	ms_plugin_registry_free(manager->plugins);
 	ms_committer_free(manager->committer);
 	ms_numbering_free(manager->numbers);
 	ms_sources_free(manager->sources);

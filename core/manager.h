@@ -129,6 +129,15 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);
+/* Plugins. load and reload put the policy in force anew; unload refuses a plugin that a rule names.
+ */
+struct ms_plugin_registry; /* core/plugin/registry.h */
+const struct ms_plugin_registry *ms_manager_plugins(const struct ms_manager *manager);
+/* The rule in force that names an action of this plugin, NULL = none. */
+const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, const char *name);
+int ms_manager_plugin_load(struct ms_manager *manager, const char *name, struct ms_error *err);
+int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struct ms_error *err);
+int ms_manager_plugin_reload(struct ms_manager *manager, const char *name, struct ms_error *err);
 /* What this group was told, MS_MODE_INHERIT = nothing. */
 enum ms_mode ms_manager_group_override(const struct ms_manager *manager, const char *group);
 /* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. The

@@ -11,6 +11,7 @@
 #include "core/iface/keeper.h"
 #include "core/loop.h"
 #include "core/manager.h"
+#include "core/plugin/registry.h"
 #include "core/sources.h"
 #include "core/state/state.h"
 
@@ -30,6 +31,7 @@ struct ms_manager {
 	struct ms_sources *sources;
 	struct ms_numbering_table *numbers;
 	struct ms_committer *committer;
+	struct ms_plugin_registry *plugins;
 	struct ms_attacher *attacher;
 	struct ms_keeper *keeper;
 	struct ms_sweeper *sweeper;
@@ -61,6 +63,9 @@ struct ms_manager {
 
 /* manager_lock.c: no other daemon in this network namespace until `*ret_fd` is closed; -EBUSY. */
 int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
+/* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
+ */
+int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */

@@ -21,6 +21,7 @@ enum {
 	OPTION_CLEANUP_ON_EXIT,
 	OPTION_DRY_RUN,
 	OPTION_LOG_LEVEL,
+	OPTION_PLUGIN_DIR,
 };
 
 static const struct argp_option table[] = {
@@ -37,6 +38,8 @@ static const struct argp_option table[] = {
 	  2 },
 	{ "state-dir", OPTION_STATE_DIR, "DIR", 0,
 	  "what must survive a restart (default " MS_CONFIG_STATE_DIR ")", 2 },
+	{ "plugin-dir", OPTION_PLUGIN_DIR, "DIR", 0,
+	  "where plugins are (default PREFIX/lib/microseg/plugins)", 2 },
 	{ "log-level", OPTION_LOG_LEVEL, "LEVEL", 0, "error, warn, notice, info or debug", 2 },
 	{ "check-config", OPTION_CHECK_CONFIG, NULL, 0,
 	  "read configuration and policy, say what is wrong with them, and exit", 3 },
@@ -108,6 +111,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 	case OPTION_STATE_DIR:
 		options->state_dir_given = true;
 		return replace(&config->state_dir, arg);
+	case OPTION_PLUGIN_DIR:
+		return replace(&config->plugin_dir, arg);
 	case OPTION_LOG_LEVEL:
 		if (!ms_log_level_parse(arg, &config->log_level))
 			argp_error(state, "%s is no log level: error, warn, notice, info, debug",

@@ -22,7 +22,7 @@ function(ms_add_plugin name)
                SKIP_RPATH ON
                INSTALL_RPATH ""
                INSTALL_RPATH_USE_LINK_PATH OFF
-               LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+               LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${MS_PLUGIN_DIR})
   target_include_directories(${name} PRIVATE ${MS_SDK_INCLUDES} ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE -Wall -Wextra -fstack-protector-strong)
   target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack,-z,text

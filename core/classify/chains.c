@@ -2,6 +2,7 @@
 #include "core/classify/chains.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,8 +56,12 @@ static int add_place(struct ms_chains *chains, const struct ms_rule *rule, size_
 
 	if (place < rule->n_actions && numbering->action)
 		r = numbering->action(numbering->user, &rule->actions[place], &slot, &args, err);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && r != -ENOENT) {
+		/* The action knows line and column, the rule in which file. */
+		if (err && !err->file[0] && rule->origin.file)
+			snprintf(err->file, sizeof(err->file), "%s", rule->origin.file);
 		return r;
+	}
 	list->slots |= (uint64_t)slot << 8 * place;
 	return ms_image_add_row(chains->args, &args);
 }

@@ -105,6 +105,20 @@ static const struct ms_cli_command commands[] = {
 	  MS_CLI_TAKES_MATCH | MS_CLI_TAKES_ALL | MS_CLI_TAKES_DRY_RUN, 0, 0,
 	  ms_cli_cmd_session_flush_check, ms_cli_cmd_session_flush, NULL },
 
+	{ "plugin", "list", "", "plugins the daemon has loaded, or failed to, and why",
+	  "plugin list\nplugin list -o json", 0, 0, 0, NULL, ms_cli_cmd_plugin_list, NULL },
+	{ "plugin", "show", "NAME", "one of them: its configuration, actions and arguments",
+	  "plugin show ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_show, NULL },
+	{ "plugin", "load", "NAME", "load a plugin now, as microseg.yaml configures it",
+	  "plugin load ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_load, NULL },
+	{ "plugin", "reload", "NAME", "put new programs of its actions in the place of the old",
+	  "plugin reload ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_reload, NULL },
+	{ "plugin", "unload", "NAME", "end a plugin that no rule uses", "plugin unload ratelimit",
+	  0, 1, 1, NULL, ms_cli_cmd_plugin_unload, NULL },
+	{ "plugin", "probe", "NAME", "try a plugin, say what it is and takes; needs no daemon",
+	  "plugin probe ratelimit\nplugin probe ratelimit --plugin-dir /root/plugins -o json",
+	  MS_CLI_TAKES_PLUGIN_DIR, 1, 1, NULL, ms_cli_cmd_plugin_probe, NULL },
+
 	{ "observe", NULL, "", "what was decided, and what is being decided",
 	  "observe --last 20 --verdict deny\nobserve -f --iface eth0\n"
 	  "observe --since 5m --reason default --proto tcp -o json",

@@ -344,6 +344,9 @@ static error_t parse_value(int key, char *arg, struct ms_cli_options *options)
 	case KEY_REASON:
 		options->reason = arg;
 		return 0;
+	case KEY_PLUGIN_DIR:
+		options->plugin_dir = arg;
+		return 0;
 	case KEY_BPFFS:
 		options->bpffs = arg;
 		return 0;

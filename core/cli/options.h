@@ -35,6 +35,7 @@ enum {
 	MS_CLI_TAKES_YAML = 1 << 16, /* -o may be yaml, and is by default */
 	MS_CLI_TAKES_INTERVAL = 1 << 17,
 	MS_CLI_TAKES_BPFFS = 1 << 18,
+	MS_CLI_TAKES_PLUGIN_DIR = 1 << 19,
 };
 
 enum ms_cli_output { MS_CLI_TABLE, MS_CLI_JSON, MS_CLI_YAML };
@@ -58,7 +59,7 @@ struct ms_cli_options {
 	int64_t last;     /* -1 = not given */
 	int64_t limit;    /* 0 = not given */
 	uint64_t interval_ms;
-	const char *verdict, *reason, *by, *sort, *source, *state, *bpffs;
+	const char *verdict, *reason, *by, *sort, *source, *state, *bpffs, *plugin_dir;
 
 	const char **args; /* MS_CLI_ARGS_MAX long */
 	size_t n_args;

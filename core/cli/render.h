@@ -47,6 +47,11 @@ struct ms_cli_table *ms_cli_render_session_table(void);
 void ms_cli_render_session_rows(struct ms_cli_table *table, const struct ms_cli_style *style,
 				const json_t *reply);
 
+void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *reply);
+void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *reply);
+void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply);
+void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *reply);
+
 /* Events, a line each. `ring_lost` carries what was said about losses from call to call. */
 void ms_cli_render_observe(const struct ms_cli_style *style, const json_t *reply,
 			   json_int_t *ring_lost);

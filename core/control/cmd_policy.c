@@ -10,6 +10,7 @@
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
+#include "core/plugin/registry.h"
 #include "core/policy/check.h"
 #include "core/policy/diff.h"
 #include "core/policy/document.h"
@@ -45,11 +46,23 @@ static json_t *shape_changes(const struct ms_change *changes, size_t count)
 	return list;
 }
 
-static int put_warnings(json_t *reply, const struct ms_policy *policy)
+static bool has_action(void *user, const char *name)
+{
+	const struct ms_plugin_registry *plugins = ms_manager_plugins(user);
+	const struct ms_plugin_entry *entry;
+
+	for (size_t i = 0; (entry = ms_plugin_registry_at(plugins, i)); i++) {
+		if (ms_plugin_registry_has_action(entry, name))
+			return true;
+	}
+	return false;
+}
+
+static int put_warnings(struct ms_manager *manager, json_t *reply, const struct ms_policy *policy)
 {
 	ms_cleanup(ms_free) struct ms_warning *warnings = NULL;
 	size_t count = 0;
-	int r = ms_policy_check(policy, &warnings, &count);
+	int r = ms_policy_check_with(policy, has_action, manager, &warnings, &count);
 
 	if (r < 0)
 		return r;
@@ -93,7 +106,7 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 			  (json_int_t)n_changes, "changes", shape_changes(changes, n_changes));
 	if (!reply)
 		return -ENOMEM;
-	r = put_warnings(reply, wanted);
+	r = put_warnings(manager, reply, wanted);
 	if (r == 0)
 		*ret_reply = ms_take_ptr(reply);
 	return r;
@@ -130,7 +143,7 @@ int ms_control_cmd_policy_apply(struct ms_manager *manager, struct ms_control_ca
 	reply = ms_control_shape_commit(&commit, dry_run);
 	if (!reply ||
 	    ms_control_shape_put(reply, "policy_source", json_string(status.policy_source)) < 0 ||
-	    put_warnings(reply, wanted ? wanted : ms_manager_policy(manager)) < 0)
+	    put_warnings(manager, reply, wanted ? wanted : ms_manager_policy(manager)) < 0)
 		return -ENOMEM;
 	*ret_reply = ms_take_ptr(reply);
 	return 0;

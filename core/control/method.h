@@ -42,6 +42,11 @@ enum {
 	X(SET_SHOW, "set.show", set_show, MS_METHOD_STREAMS)                                       \
 	X(SET_ADD, "set.add", set_add, MS_METHOD_CHANGES | MS_METHOD_LARGE)                        \
 	X(SET_DEL, "set.del", set_del, MS_METHOD_CHANGES | MS_METHOD_LARGE)                        \
+	X(PLUGIN_LIST, "plugin.list", plugin_list, MS_METHOD_READS)                                \
+	X(PLUGIN_SHOW, "plugin.show", plugin_show, MS_METHOD_READS)                                \
+	X(PLUGIN_LOAD, "plugin.load", plugin_load, MS_METHOD_CHANGES)                              \
+	X(PLUGIN_RELOAD, "plugin.reload", plugin_reload, MS_METHOD_CHANGES)                        \
+	X(PLUGIN_UNLOAD, "plugin.unload", plugin_unload, MS_METHOD_CHANGES)                        \
 	X(SESSION_LIST, "session.list", session_list, MS_METHOD_STREAMS)                           \
 	X(SESSION_TOP, "session.top", session_top, MS_METHOD_READS)                                \
 	X(SESSION_FLUSH, "session.flush", session_flush, MS_METHOD_CHANGES)                        \

@@ -210,7 +210,16 @@ static int check_groups(struct ms_check *check, struct ms_name_index *idle)
 	return r;
 }
 
-/* No plugin brings these yet: nothing of the list runs, the fallback is the verdict. */
+/* An action that is not there, or may not be; NULL = there is none. */
+static const char *doubtful_action(const struct ms_check *check, const struct ms_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_actions; i++) {
+		if (!check->has_action || !check->has_action(check->user, rule->actions[i].name))
+			return rule->actions[i].name;
+	}
+	return NULL;
+}
+
 static int check_actions(struct ms_check *check)
 {
 	int r = 0;
@@ -218,12 +227,17 @@ static int check_actions(struct ms_check *check)
 	for (size_t i = 0; r == 0 && i < check->policy->n_rules; i++) {
 		const struct ms_rule *rule = &check->policy->rules[i];
 
-		if (rule->n_actions == 0)
+		const char *action = doubtful_action(check, rule);
+
+		if (!action)
 			continue;
 		r = ms_check_warn(check, "missing_action", &rule->origin, rule,
-				  "%s: this host has no action '%s': every packet of the rule gets "
+				  "%s: %s action '%s' is loaded%s every packet of the rule gets "
 				  "its fallback, %s",
-				  rule->id ? rule->id : "the rule", rule->actions[0].name,
+				  rule->id ? rule->id : "the rule",
+				  check->has_action ? "no plugin with an"
+						    : "unless a plugin with the",
+				  action, check->has_action ? ":" : ",",
 				  rule->fallback == MS_VERDICT_DENY ? "deny" : "allow");
 	}
 	return r;
@@ -266,7 +280,16 @@ static void free_warnings(struct ms_check *check)
 int ms_policy_check(const struct ms_policy *policy, struct ms_warning **ret_warnings,
 		    size_t *ret_count)
 {
-	ms_cleanup(free_warnings) struct ms_check check = { .policy = policy };
+	return ms_policy_check_with(policy, NULL, NULL, ret_warnings, ret_count);
+}
+
+int ms_policy_check_with(const struct ms_policy *policy,
+			 bool (*has_action)(void *user, const char *name), void *user,
+			 struct ms_warning **ret_warnings, size_t *ret_count)
+{
+	ms_cleanup(free_warnings) struct ms_check check = { .policy = policy,
+							    .has_action = has_action,
+							    .user = user };
 	ms_cleanup(ms_name_index_fini) struct ms_name_index idle = { 0 };
 	int r = ms_check_failsafe(&check);
 

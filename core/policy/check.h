@@ -19,5 +19,9 @@ struct ms_warning {
 /* `*ret_warnings` is an array the caller frees. `policy` is a merged one. -ENOMEM */
 int ms_policy_check(const struct ms_policy *policy, struct ms_warning **ret_warnings,
 		    size_t *ret_count);
+/* The same where it is known which actions there are: only rules that lack one are warned of. */
+int ms_policy_check_with(const struct ms_policy *policy,
+			 bool (*has_action)(void *user, const char *name), void *user,
+			 struct ms_warning **ret_warnings, size_t *ret_count);
 
 #endif

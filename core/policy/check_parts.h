@@ -7,6 +7,8 @@
 
 struct ms_check { /* what has been found so far */
 	const struct ms_policy *policy;
+	bool (*has_action)(void *user, const char *name); /* NULL = nobody knows */
+	void *user;
 	struct ms_warning *warnings;
 	size_t n_warnings;
 };

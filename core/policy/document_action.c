@@ -122,6 +122,12 @@ static int read_arg(struct ms_document_reader *reader, const char *name, struct 
 				       &action->args[action->n_args - 1]);
 }
 
+int ms_document_action_read_config(struct ms_document_reader *reader, struct ms_rule_action *into)
+{
+	return ms_document_schema_entries_or_none(reader, "the configuration of a plugin", read_arg,
+						  into);
+}
+
 /* { NAME: value } and { NAME: { ARG: value } }. */
 static int read_mapping(struct ms_document_reader *reader, struct ms_rule *rule)
 {

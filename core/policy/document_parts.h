@@ -53,6 +53,8 @@ int ms_document_match_dscps(struct ms_document_reader *reader, void *into);
 
 /* What is done with them; `into` is a struct ms_document_rule_draft. */
 int ms_document_action_read(struct ms_document_reader *reader, void *into);
+/* The configuration of a plugin, which is written as arguments of an action are; may be `{}`. */
+int ms_document_action_read_config(struct ms_document_reader *reader, struct ms_rule_action *into);
 /* What only the whole rule shows: whether it says what holds without its plugins. */
 int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule,
 			     bool has_fallback);

@@ -139,10 +139,10 @@ int ms_document_schema_mapping(struct ms_document_reader *reader, const char *wh
 	return r;
 }
 
-int ms_document_schema_entries(struct ms_document_reader *reader, const char *what,
-			       int (*read)(struct ms_document_reader *reader, const char *key,
-					   struct ms_place place, void *into),
-			       void *into)
+static int read_entries(struct ms_document_reader *reader, const char *what, bool may_be_empty,
+			int (*read)(struct ms_document_reader *reader, const char *key,
+				    struct ms_place place, void *into),
+			void *into)
 {
 	struct ms_place start = reader->place;
 	bool is_empty = true;
@@ -168,10 +168,27 @@ int ms_document_schema_entries(struct ms_document_reader *reader, const char *wh
 			r = ms_document_reader_next(reader);
 		is_empty = false;
 	}
-	if (r == 0 && is_empty)
+	if (r == 0 && is_empty && !may_be_empty)
 		return ms_document_reader_refuse(reader, start, "{}",
 						 "%s is empty; leave the key out instead", what);
 	return r;
+}
+
+int ms_document_schema_entries(struct ms_document_reader *reader, const char *what,
+			       int (*read)(struct ms_document_reader *reader, const char *key,
+					   struct ms_place place, void *into),
+			       void *into)
+{
+	return read_entries(reader, what, false, read, into);
+}
+
+int ms_document_schema_entries_or_none(struct ms_document_reader *reader, const char *what,
+				       int (*read)(struct ms_document_reader *reader,
+						   const char *key, struct ms_place place,
+						   void *into),
+				       void *into)
+{
+	return read_entries(reader, what, true, read, into);
 }
 
 /* ---- lists ---- */

@@ -42,6 +42,13 @@ int ms_document_schema_entries(struct ms_document_reader *reader, const char *wh
 					   struct ms_place place, void *into),
 			       void *into);
 
+/* The same where `{}` says something too. */
+int ms_document_schema_entries_or_none(struct ms_document_reader *reader, const char *what,
+				       int (*read)(struct ms_document_reader *reader,
+						   const char *key, struct ms_place place,
+						   void *into),
+				       void *into);
+
 /* One value or a list of at least one; `read_item` is called for each. */
 int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
 			    int (*read_item)(struct ms_document_reader *reader, void *into),

@@ -36,8 +36,11 @@ ROOMS = {
     "file": ("core/state/file", "base"),
     "documents": ("core/state/documents", "base policy file"),
     "state": ("core/state/", "base policy file documents"),
+    "loader": ("core/plugin/", "base abi sdk"),
+    "registry": ("core/plugin/registry", "base abi sdk loader dataplane policy"),
+    "pluginhost": ("core/pluginhost/", "base abi sdk loader"),
     "message": ("core/control/message", "base"),
-    "cli": ("core/cli/", "base policy documents message"),
+    "cli": ("core/cli/", "base policy documents message loader"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
@@ -51,13 +54,13 @@ ROOMS = {
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state documents loop config sources membership set_table committer flips",
+        "state documents loop config sources membership set_table committer flips registry",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
         "core/control/",
         "base abi layout dataplane netlink policy classify iface event session trace state documents loop "
-        "config manager message",
+        "config manager message registry",
     ),
     "main": (
         "core/daemon_main",
@@ -69,12 +72,12 @@ ROOMS = {
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]"),
-    (r"jansson\.h", r"core/(control|cli|state)/.*|core/policy/document[a-z_]*\.c"),
+    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/policy/document[a-z_]*\.c"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
-    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
+    (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
-    (r"argp\.h", r"core/(cli/.*|options\.c)"),
+    (r"argp\.h", r"core/(cli/.*|options\.c|pluginhost/main\.c)"),
     (r".*\.skel\.h", r"bpf/dataplane.*|plugins/.*"),
     (r"vm" r"linux\.h", r"$^"),
 ]

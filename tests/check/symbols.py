@@ -25,7 +25,7 @@ NOUNS = {
     "core/policy/model": ("failsafe", "group_def", "set_def", "rule", "origin", "source"),  # its parts
     "core/event/event": ("dir", "reason", "stat", "verdict"),  # names generated from one list
 }
-MAIN = {"core/daemon_main.c", "core/cli/main.c"}
+MAIN = {"core/daemon_main.c", "core/cli/main.c", "core/pluginhost/main.c"}
 FOREIGN = {
     "argp_program_version", "argp_program_bug_address",  # argp looks for these names
     "ms_plugin_descriptor",  # the one name that the host looks for in a plugin

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "core/base/cleanup.h"
@@ -13,14 +14,19 @@
 #include "tests/harness/proc.h"
 #include "tests/harness/traffic.h"
 
+#define FOLDER MS_NETNS_DIR "/plugins"
+
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
 	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write: no place for plugins. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ms_netns_run_command("install -D -m 0755 " MS_TEST_PLUGINS "/tally.so " FOLDER "/tally.so");
 	ms_proc_init(microsegd, "one");
-	ms_proc_start(microsegd, NULL);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
 }
 
 static void teardown(void)

@@ -9,9 +9,10 @@
 #define OVERFLOW 65534
 
 /* Written by hand and not out of the list: who may change is decided twice. */
-static const char *const changing[] = { "panic",    "group.mode", "policy.apply",
-					"rule.add", "rule.del",   "rule.import",
-					"set.add",  "set.del",    "session.flush" };
+static const char *const changing[] = { "panic",       "group.mode",    "policy.apply",
+					"rule.add",    "rule.del",      "rule.import",
+					"set.add",     "set.del",       "session.flush",
+					"plugin.load", "plugin.reload", "plugin.unload" };
 
 static bool is_changing(const char *name)
 {

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Plugins. */
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/cli/render.h"
+#include "core/cli/value.h"
+
+#define text_of ms_cli_value_text
+
+static void line(const struct ms_cli_style *style, const char *key, const char *text)
+{
+	if (*text)
+		fprintf(style->out, "%-12s %s\n", key, text);
+}
+
+/* What may be written for an item: "uint, 1 to 15", "a | b". */
+static void describe_values(const json_t *item, char *buf, size_t size)
+{
+	const json_t *max = json_object_get(item, "max");
+	json_int_t min = ms_cli_value_int(item, "min");
+	char words[256];
+
+	ms_cli_value_words(item, "words", words, sizeof(words));
+	if (*words)
+		snprintf(buf, size, "%s", words);
+	else if (json_is_integer(max))
+		snprintf(buf, size, "%s, %lld to %lld", text_of(item, "type"), (long long)min,
+			 (long long)json_integer_value(max));
+	else if (min)
+		snprintf(buf, size, "%s, at least %lld", text_of(item, "type"), (long long)min);
+	else
+		snprintf(buf, size, "%s", text_of(item, "type"));
+	if (ms_cli_value_is(item, "list"))
+		snprintf(buf + strlen(buf), size - strlen(buf), ", or a list");
+}
+
+static void render_items(const struct ms_cli_style *style, const json_t *items)
+{
+	static const struct ms_cli_column columns[] = {
+		{ "  ITEM", false, 0, 0 },
+		{ "VALUES", false, 12, 0 },
+		{ "DEFAULT", false, 0, 0 },
+		{ "MEANING", false, 16, 0 },
+	};
+	struct ms_cli_table *table;
+	const json_t *item;
+	char values[320];
+	size_t i;
+
+	if (!json_array_size(items))
+		return;
+	table = ms_cli_table_new(columns, ms_array_size(columns));
+	json_array_foreach (items, i, item) {
+		const char *def = text_of(item, "default");
+
+		describe_values(item, values, sizeof(values));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "  %s", text_of(item, "name"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", values);
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
+				 ms_cli_value_is(item, "required") ? "(required)" : def);
+		ms_cli_table_add(table, MS_CLI_DIM, "%s", text_of(item, "help"));
+	}
+	ms_cli_table_print(table, style);
+	ms_cli_table_free(table);
+}
+
+static void render_description(const struct ms_cli_style *style, const json_t *plugin)
+{
+	const json_t *action;
+	char text[256];
+	size_t i;
+
+	snprintf(text, sizeof(text), "%s %s", text_of(plugin, "name"), text_of(plugin, "version"));
+	line(style, "plugin", text);
+	line(style, "summary", text_of(plugin, "summary"));
+	line(style, "license", text_of(plugin, "license"));
+	line(style, "abi", text_of(plugin, "abi"));
+	line(style, "provides", ms_cli_value_words(plugin, "provides", text, sizeof(text)));
+	line(style, "needs", ms_cli_value_words(plugin, "needs", text, sizeof(text)));
+	line(style, "source", text_of(plugin, "source"));
+	line(style, "sink", text_of(plugin, "sink"));
+	if (json_array_size(json_object_get(plugin, "config"))) {
+		fputs("\nconfiguration\n", style->out);
+		render_items(style, json_object_get(plugin, "config"));
+	}
+	json_array_foreach (json_object_get(plugin, "actions"), i, action) {
+		fprintf(style->out, "\naction %s: %s\n", text_of(action, "name"),
+			text_of(action, "help"));
+		render_items(style, json_object_get(action, "args"));
+	}
+}
+
+void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *reply)
+{
+	render_description(style, json_object_get(reply, "plugin"));
+	if (ms_cli_value_is(reply, "tried"))
+		fputs("\nTried: it was created, its programs were loaded and run.\n", style->out);
+	else
+		fprintf(style->out, "\nNot tried: %s.\n", text_of(reply, "untried"));
+}
+
+/* ---- as the daemon has them ---- */
+
+static enum ms_cli_tint tint_of(const json_t *entry)
+{
+	return strcmp(text_of(entry, "state"), "loaded") == 0 ? MS_CLI_GOOD : MS_CLI_BAD;
+}
+
+void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *reply)
+{
+	static const struct ms_cli_column columns[] = {
+		{ "PLUGIN", false, 0, 0 },   { "STATE", false, 0, 0 },   { "VERSION", false, 0, 2 },
+		{ "PROVIDES", false, 0, 1 }, { "USED BY", false, 8, 3 }, { "REASON", false, 16, 0 },
+	};
+	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
+	const json_t *entry;
+	char text[64];
+	size_t i;
+
+	json_array_foreach (json_object_get(reply, "plugins"), i, entry) {
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "name"));
+		ms_cli_table_add(table, tint_of(entry), "%s", text_of(entry, "state"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "version"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
+				 ms_cli_value_words(entry, "provides", text, sizeof(text)));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "used_by"));
+		ms_cli_table_add(table, MS_CLI_UNSURE, "%s", text_of(entry, "reason"));
+	}
+	ms_cli_table_print(table, style);
+	ms_cli_table_free(table);
+}
+
+void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *reply)
+{
+	const json_t *entry = json_object_get(reply, "entry");
+	const json_t *plugin = json_object_get(reply, "plugin");
+
+	if (!json_is_object(plugin))
+		line(style, "plugin", text_of(entry, "name"));
+	line(style, "state", text_of(entry, "state"));
+	line(style, "reason", text_of(entry, "reason"));
+	line(style, "used by", text_of(entry, "used_by"));
+	if (json_is_object(plugin))
+		render_description(style, plugin);
+}
+
+void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply)
+{
+	fprintf(style->out, "%s is unloaded. To load it again: microsegctl plugin load %s\n",
+		text_of(reply, "name"), text_of(reply, "name"));
+}

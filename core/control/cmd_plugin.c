@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plugin list, show, load, unload, reload. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/control/command.h"
+#include "core/control/param.h"
+#include "core/control/shape.h"
+#include "core/plugin/registry.h"
+
+static const char *state_name(const struct ms_plugin_entry *entry)
+{
+	return ms_plugin_registry_state(entry) == MS_PLUGIN_LOADED ? "loaded" : "failed";
+}
+
+/* What a list says of it; `reason` is null for a loaded one. */
+static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_entry *entry)
+{
+	const char *name = ms_plugin_registry_name(entry),
+		   *reason = ms_plugin_registry_reason(entry);
+	json_t *plugin = ms_plugin_registry_description(entry);
+	const struct ms_rule *user = ms_manager_plugin_user(manager, name);
+
+	return json_pack("{s:s, s:s, s:s?, s:O?, s:O?, s:s?}", "name", name, "state",
+			 state_name(entry), "reason", *reason ? reason : NULL, "version",
+			 json_object_get(plugin, "version"), "provides",
+			 json_object_get(plugin, "provides"), "used_by", user ? user->id : NULL);
+}
+
+int ms_control_cmd_plugin_list(struct ms_manager *manager, struct ms_control_call *call,
+			       json_t **ret_reply, struct ms_error *err)
+{
+	const struct ms_plugin_entry *entry;
+	json_auto_t *list = json_array();
+	int r = ms_control_unpack(call->parameters, err, "{}");
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; (entry = ms_plugin_registry_at(ms_manager_plugins(manager), i)); i++) {
+		if (json_array_append_new(list, shape_entry(manager, entry)) < 0)
+			return -ENOMEM;
+	}
+	*ret_reply = json_pack("{s:O}", "plugins", list);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+/* `plugin` is null if nobody could describe it. */
+static int answer(struct ms_manager *manager, const char *name, json_t **ret_reply,
+		  struct ms_error *err)
+{
+	const struct ms_plugin_entry *entry =
+		ms_plugin_registry_find(ms_manager_plugins(manager), name);
+
+	if (!entry)
+		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+	*ret_reply = json_pack("{s:o, s:O?}", "entry", shape_entry(manager, entry), "plugin",
+			       ms_plugin_registry_description(entry));
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+int ms_control_cmd_plugin_show(struct ms_manager *manager, struct ms_control_call *call,
+			       json_t **ret_reply, struct ms_error *err)
+{
+	const char *name;
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+
+	return r < 0 ? r : answer(manager, name, ret_reply, err);
+}
+
+int ms_control_cmd_plugin_load(struct ms_manager *manager, struct ms_control_call *call,
+			       json_t **ret_reply, struct ms_error *err)
+{
+	const char *name;
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+
+	if (r == 0)
+		r = ms_manager_plugin_load(manager, name, err);
+	if (r < 0)
+		return r;
+	snprintf(call->audit, sizeof(call->audit), "plugin %s loaded", name);
+	return answer(manager, name, ret_reply, err);
+}
+
+int ms_control_cmd_plugin_unload(struct ms_manager *manager, struct ms_control_call *call,
+				 json_t **ret_reply, struct ms_error *err)
+{
+	const char *name;
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+
+	if (r == 0)
+		r = ms_manager_plugin_unload(manager, name, err);
+	if (r < 0)
+		return r;
+	snprintf(call->audit, sizeof(call->audit), "plugin %s unloaded", name);
+	*ret_reply = json_pack("{s:s}", "name", name);
+	return *ret_reply ? 0 : -ENOMEM;
+}
+
+int ms_control_cmd_plugin_reload(struct ms_manager *manager, struct ms_control_call *call,
+				 json_t **ret_reply, struct ms_error *err)
+{
+	const char *name;
+	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
+
+	if (r == 0)
+		r = ms_manager_plugin_reload(manager, name, err);
+	if (r < 0)
+		return r;
+	snprintf(call->audit, sizeof(call->audit), "plugin %s reloaded", name);
+	return answer(manager, name, ret_reply, err);
+}

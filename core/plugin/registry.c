@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/plugin/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/plugin/descriptor.h"
+#include "core/plugin/host.h"
+#include "core/plugin/library.h"
+#include "core/plugin/note.h"
+#include "core/plugin/place.h"
+#include "core/plugin/probe.h"
+#include "core/plugin/values.h"
+
+#define PLUGINS_MAX 64
+
+struct ms_plugin_entry {
+	char name[MS_PLUGIN_NAME_MAX + 1];
+	enum ms_plugin_state state;
+	char reason[512];
+	json_t *description;
+
+	/* Of a loaded one. */
+	struct ms_plugin plugin;
+	struct ms_plugin_host host;
+	struct ms_plugin_host_state host_state;
+	struct ms_plugin_env env; /* its pin_dir_fd is ours */
+	void *self;
+	uint8_t slots[MS_PLUGIN_DESCRIPTOR_ACTIONS_MAX]; /* of its actions */
+	bool is_created, is_started;
+};
+
+struct ms_plugin_registry {
+	char folder[512];
+	struct ms_dataplane *dp;
+	struct ms_plugin_page *page;
+	struct ms_dataplane_shared_map shared[MS_DATAPLANE_SHARED_MAPS];
+	struct ms_plugin_map maps[MS_DATAPLANE_SHARED_MAPS];
+	struct ms_plugin_entry *entries[PLUGINS_MAX];
+	size_t n_entries;
+	const char *loading; /* the plugin whose library is being opened */
+};
+
+static void free_values(struct ms_plugin_values **values)
+{
+	ms_plugin_values_free(*values);
+}
+
+static int copy_folder(const char *folder, char *buf, size_t size)
+{
+	return snprintf(buf, size, "%s", folder) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_dataplane *dp,
+			   struct ms_plugin_registry **ret_registry, struct ms_error *err)
+{
+	struct ms_plugin_registry *registry = calloc(1, sizeof(*registry));
+	int r;
+
+	if (!registry)
+		return -ENOMEM;
+	registry->dp = dp;
+	r = folder ? copy_folder(folder, registry->folder, sizeof(registry->folder))
+		   : ms_plugin_place_folder(registry->folder, sizeof(registry->folder));
+	if (r == 0)
+		r = ms_plugin_note_open(state_dir, &registry->page, err);
+	if (r < 0) {
+		free(registry);
+		return r;
+	}
+	ms_dataplane_action_maps(dp, registry->shared);
+	for (size_t i = 0; i < MS_DATAPLANE_SHARED_MAPS; i++)
+		registry->maps[i] =
+			(struct ms_plugin_map) { registry->shared[i].name, registry->shared[i].fd };
+	*ret_registry = registry;
+	return 0;
+}
+
+/* ---- callbacks, each with its name noted ---- */
+
+static void note(void *registry, const char *callback)
+{
+	struct ms_plugin_registry *of = registry;
+
+	ms_plugin_note_set(of->page, callback ? of->loading : NULL, callback);
+}
+
+static void stop(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry)
+{
+	if (entry->is_started && entry->plugin.stop) {
+		ms_plugin_note_set(registry->page, entry->name, "stop()");
+		entry->plugin.stop(entry->self);
+	}
+	if (entry->is_created) {
+		ms_plugin_note_set(registry->page, entry->name, "destroy()");
+		entry->plugin.destroy(entry->self);
+		ms_close_fd(&entry->env.pin_dir_fd);
+	}
+	ms_plugin_note_set(registry->page, NULL, NULL);
+	entry->is_started = entry->is_created = false;
+	entry->self = NULL;
+	ms_plugin_descriptor_free(&entry->plugin);
+}
+
+static int create(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		  const struct ms_plugin_values *values, struct ms_error *err)
+{
+	struct ms_plugin_error error = { "" };
+	int r;
+
+	entry->host_state.name = entry->name;
+	ms_plugin_host_init(&entry->host, &entry->host_state);
+	ms_plugin_note_set(registry->page, entry->name, "create()");
+	r = entry->plugin.create(&entry->host, values, &entry->self, &error);
+	ms_plugin_note_set(registry->page, NULL, NULL);
+	if (r != 0)
+		return ms_plugin_host_failed(&entry->host_state, "create()", r, &error, err);
+	entry->is_created = true;
+	entry->env = (struct ms_plugin_env) {
+		.struct_size = sizeof(entry->env),
+		.map_count = MS_DATAPLANE_SHARED_MAPS,
+		.maps = registry->maps,
+		.pin_dir_fd = -1,
+	};
+	r = ms_dataplane_action_folder(registry->dp, entry->name, &entry->env.pin_dir_fd);
+	if (r < 0)
+		return ms_error_set(err, r, "%s: cannot make a folder for its pins: %s",
+				    entry->name, strerror(-r));
+	return 0;
+}
+
+static int start(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		 struct ms_error *err)
+{
+	struct ms_plugin_error error = { "" };
+	int r = 0;
+
+	if (entry->plugin.start) {
+		ms_plugin_note_set(registry->page, entry->name, "start()");
+		r = entry->plugin.start(entry->self, &error);
+		ms_plugin_note_set(registry->page, NULL, NULL);
+	}
+	if (r != 0)
+		return ms_plugin_host_failed(&entry->host_state, "start()", r, &error, err);
+	entry->is_started = true;
+	return 0;
+}
+
+/* ---- slots ---- */
+
+/* The slot of this name; failing that, the first that is nobody's. -ENOSPC */
+static int find_slot(const struct ms_plugin_registry *registry, const char *action,
+		     uint32_t *ret_slot)
+{
+	struct ms_dataplane_action there;
+	bool has_free = false;
+
+	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
+		int r = ms_dataplane_action_get(registry->dp, slot, &there);
+
+		if (r == 0 && strcmp(there.name, action) == 0) {
+			*ret_slot = slot;
+			return 0;
+		}
+		if (r == -ENOENT && !has_free) {
+			*ret_slot = slot;
+			has_free = true;
+		}
+	}
+	return has_free ? 0 : -ENOSPC;
+}
+
+static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		       const struct ms_plugin_action *action, struct ms_error *err)
+{
+	struct ms_plugin_error error = { "" };
+	uint32_t slot = 0;
+	char callback[96];
+	int fd = -1, r = find_slot(registry, action->name, &slot);
+
+	if (r < 0)
+		return ms_error_set(err, r,
+				    "%s: all %d slots for actions are taken; those of plugins that "
+				    "are gone are free after `microsegd --cleanup`",
+				    entry->name, MS_ACTION_SLOTS);
+	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
+	ms_plugin_note_set(registry->page, entry->name, callback);
+	r = action->load(entry->self, &entry->env, &fd, &error);
+	ms_plugin_note_set(registry->page, NULL, NULL);
+	if (r != 0)
+		return ms_plugin_host_failed(&entry->host_state, callback, r, &error, err);
+	r = ms_dataplane_action_set(registry->dp, slot, action->name, fd, err);
+	if (r == 0)
+		entry->slots[action - entry->plugin.actions] = (uint8_t)slot;
+	return r;
+}
+
+static int load_actions(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+			struct ms_error *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < entry->plugin.action_count; i++)
+		r = load_action(registry, entry, &entry->plugin.actions[i], err);
+	return r;
+}
+
+static const struct ms_plugin_action *find_action(const struct ms_plugin_entry *entry,
+						  const char *name)
+{
+	for (uint32_t i = 0; i < entry->plugin.action_count; i++) {
+		if (strcmp(entry->plugin.actions[i].name, name) == 0)
+			return &entry->plugin.actions[i];
+	}
+	return NULL;
+}
+
+/* The loaded plugin that has the action. */
+static struct ms_plugin_entry *owner_of(const struct ms_plugin_registry *registry,
+					const char *action)
+{
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		struct ms_plugin_entry *entry = registry->entries[i];
+
+		if (entry->state == MS_PLUGIN_LOADED && find_action(entry, action))
+			return entry;
+	}
+	return NULL;
+}
+
+void ms_plugin_registry_settle(struct ms_plugin_registry *registry)
+{
+	struct ms_dataplane_action there;
+
+	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
+		if (ms_dataplane_action_get(registry->dp, slot, &there) == 0 && there.program_id &&
+		    !owner_of(registry, there.name))
+			ms_dataplane_action_clear(registry->dp, slot);
+	}
+}
+
+/* ---- values out of documents ---- */
+
+static int refuse(const char *file, struct ms_place place, const char *word,
+		  const struct ms_error *why, int r, struct ms_error *err)
+{
+	return ms_error_set_at(err, r == -ENOMEM ? r : -EINVAL, file, place.line, place.column,
+			       word, "%s", why->message);
+}
+
+static int read_values(const struct ms_rule_action *from, const char *file, const char *alone,
+		       struct ms_plugin_values *into, struct ms_error *err)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	int r;
+
+	for (size_t i = 0; i < from->n_args; i++) {
+		const struct ms_rule_action_arg *arg = &from->args[i];
+		const char *name = arg->name ? arg->name : alone;
+
+		if (!name)
+			return ms_error_set_at(err, -EINVAL, file, arg->place.line,
+					       arg->place.column, from->name,
+					       "%s takes its arguments by name: { %s: { NAME: "
+					       "value } }",
+					       from->name, from->name);
+		for (size_t j = 0; j < arg->n_values; j++) {
+			r = ms_plugin_values_add(into, name, arg->values[j].text, &why);
+			if (r < 0)
+				return refuse(
+					file, r == -ENOENT ? arg->place : arg->values[j].place,
+					r == -ENOENT ? name : arg->values[j].text, &why, r, err);
+		}
+	}
+	r = ms_plugin_values_finish(into, &why);
+	return r < 0 ? refuse(file, from->place, from->name, &why, r, err) : 0;
+}
+
+/* As the probe hands it on. NULL = out of memory. */
+static json_t *shape_config(const struct ms_rule_action *config)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; object && i < config->n_args; i++) {
+		json_t *list = json_array();
+
+		for (size_t j = 0; list && j < config->args[i].n_values; j++)
+			json_array_append_new(list, json_string(config->args[i].values[j].text));
+		if (!config->args[i].name ||
+		    json_object_set_new(object, config->args[i].name, list) < 0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+/* ---- load ---- */
+
+static struct ms_plugin_entry *find(const struct ms_plugin_registry *registry, const char *name)
+{
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		if (strcmp(registry->entries[i]->name, name) == 0)
+			return registry->entries[i];
+	}
+	return NULL;
+}
+
+static int refuse_taken(const struct ms_plugin_registry *registry,
+			const struct ms_plugin_entry *entry, struct ms_error *err)
+{
+	for (uint32_t i = 0; i < entry->plugin.action_count; i++) {
+		const char *action = entry->plugin.actions[i].name;
+		const struct ms_plugin_entry *owner = owner_of(registry, action);
+
+		if (owner && owner != entry)
+			return ms_error_set(err, -EEXIST, "%s: plugin %s has an action %s already",
+					    entry->name, owner->name, action);
+	}
+	return 0;
+}
+
+/* The plugin's code in this process; nobody has seen anything of it if this fails. */
+static int open_library(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+			struct ms_error *err)
+{
+	int r;
+
+	registry->loading = entry->name;
+	r = ms_plugin_library_open(registry->folder, entry->name, note, registry, &entry->plugin,
+				   err);
+
+	if (r == 0 && entry->plugin.provides != MS_PLUGIN_ACTION)
+		r = ms_error_set(
+			err, -ENOTSUP,
+			"%s: this version runs plugins with actions, not sources and sinks",
+			entry->name);
+	return r < 0 ? r : refuse_taken(registry, entry, err);
+}
+
+static int configure(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		     const struct ms_rule_action *config, const char *file, struct ms_error *err)
+{
+	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
+	int r = ms_plugin_values_new(entry->plugin.config, entry->plugin.config_count, &values);
+
+	if (r == 0)
+		r = read_values(config, file, NULL, values, err);
+	return r < 0 ? r : create(registry, entry, values, err);
+}
+
+/* The refusal of a configuration, at the item that is its word. */
+static int place_refusal(const struct ms_rule_action *config, const char *file, int r,
+			 const struct ms_error *why, struct ms_error *err)
+{
+	struct ms_place place = config->place;
+
+	for (size_t i = 0; i < config->n_args; i++) {
+		if (config->args[i].name && strcmp(config->args[i].name, why->word) == 0)
+			place = config->args[i].place;
+	}
+	return ms_error_set_at(err, r, file, place.line, place.column, why->word, "%s",
+			       why->message);
+}
+
+static int try_it(const struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		  const struct ms_rule_action *config, const char *file, struct ms_error *err)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	json_auto_t *values = shape_config(config);
+	json_t *answer;
+	int r = values ? ms_plugin_probe(registry->folder, entry->name, values, true, &answer, &why)
+		       : -ENOMEM;
+
+	if (r < 0)
+		return place_refusal(config, file, r, &why, err);
+	json_decref(entry->description);
+	entry->description = json_incref(json_object_get(answer, "plugin"));
+	json_decref(answer);
+	return 0;
+}
+
+static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		const struct ms_rule_action *config, const char *file, bool is_start,
+		struct ms_error *err)
+{
+	const char *callback;
+	int r;
+
+	if (is_start && strcmp(ms_plugin_note_last(registry->page, &callback), entry->name) == 0)
+		return ms_error_set(err, -EFAULT,
+				    "%s: the last daemon ended in its %s; `microsegctl plugin load "
+				    "%s` tries it again",
+				    entry->name, callback, entry->name);
+	r = try_it(registry, entry, config, file, err);
+	if (r == 0)
+		r = open_library(registry, entry, err);
+	if (r == 0)
+		r = configure(registry, entry, config, file, err);
+	if (r == 0)
+		r = load_actions(registry, entry, err);
+	return r < 0 ? r : start(registry, entry, err);
+}
+
+static int add_entry(struct ms_plugin_registry *registry, const char *name,
+		     struct ms_plugin_entry **ret_entry, struct ms_error *err)
+{
+	struct ms_plugin_entry *entry;
+
+	if (registry->n_entries == PLUGINS_MAX)
+		return ms_error_set(err, -ENOSPC, "more than %d plugins", PLUGINS_MAX);
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	snprintf(entry->name, sizeof(entry->name), "%s", name);
+	entry->state = MS_PLUGIN_FAILED;
+	registry->entries[registry->n_entries++] = entry;
+	*ret_entry = entry;
+	return 0;
+}
+
+int ms_plugin_registry_load(struct ms_plugin_registry *registry,
+			    const struct ms_rule_action *config, const char *file, bool is_start,
+			    struct ms_error *err)
+{
+	struct ms_plugin_entry *entry = find(registry, config->name);
+	struct ms_error why = MS_ERROR_INIT;
+	int r = 0;
+
+	if (entry && entry->state == MS_PLUGIN_LOADED)
+		return ms_error_set(err, -EEXIST, "%s is loaded already", config->name);
+	if (!entry)
+		r = add_entry(registry, config->name, &entry, err);
+	if (r < 0)
+		return r;
+	r = load(registry, entry, config, file, is_start, &why);
+	if (r == 0) {
+		entry->state = MS_PLUGIN_LOADED;
+		entry->reason[0] = '\0';
+		return 0;
+	}
+	stop(registry, entry);
+	ms_plugin_registry_settle(registry);
+	ms_error_set(&why, r, "%s: %s", entry->name, strerror(-r));
+	ms_error_format(&why, entry->reason, sizeof(entry->reason));
+	if (err)
+		*err = why;
+	return r;
+}
+
+int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
+			      struct ms_error *err)
+{
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		struct ms_plugin_entry *entry = registry->entries[i];
+
+		if (strcmp(entry->name, name) != 0)
+			continue;
+		registry->entries[i] = registry->entries[--registry->n_entries];
+		ms_plugin_registry_settle(registry);
+		stop(registry, entry);
+		json_decref(entry->description);
+		free(entry);
+		return 0;
+	}
+	return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+}
+
+int ms_plugin_registry_reload(struct ms_plugin_registry *registry, const char *name,
+			      struct ms_error *err)
+{
+	struct ms_plugin_entry *entry = find(registry, name);
+
+	if (!entry || entry->state != MS_PLUGIN_LOADED)
+		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+	return load_actions(registry, entry, err);
+}
+
+struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *registry)
+{
+	if (!registry)
+		return NULL;
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		stop(registry, registry->entries[i]);
+		json_decref(registry->entries[i]->description);
+		free(registry->entries[i]);
+	}
+	ms_plugin_note_close(registry->page);
+	free(registry);
+	return NULL;
+}
+
+/* ---- what rules ask ---- */
+
+int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *action,
+			      uint8_t *ret_slot, struct ms_action_args *ret_args,
+			      struct ms_error *err)
+{
+	struct ms_plugin_registry *of = registry;
+	struct ms_plugin_entry *entry = owner_of(of, action->name);
+	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
+	const struct ms_plugin_action *what;
+	struct ms_plugin_error error = { "" };
+	int r;
+
+	if (!entry)
+		return -ENOENT;
+	what = find_action(entry, action->name);
+	r = ms_plugin_values_new(what->args, what->arg_count, &values);
+	if (r == 0)
+		r = read_values(action, NULL, what->short_arg, values, err);
+	if (r == 0 && what->encode_args) {
+		ms_plugin_note_set(of->page, entry->name, "encode_args()");
+		r = what->encode_args(entry->self, values, ret_args->bytes, &error);
+		ms_plugin_note_set(of->page, NULL, NULL);
+		if (r != 0) {
+			struct ms_error why = MS_ERROR_INIT;
+
+			r = ms_plugin_host_failed(&entry->host_state, "encode_args()", r, &error,
+						  &why);
+			r = refuse(NULL, action->place, action->name, &why, r, err);
+		}
+	}
+	if (r == 0)
+		*ret_slot = entry->slots[what - entry->plugin.actions];
+	return r;
+}
+
+/* ---- what is ---- */
+
+const struct ms_plugin_entry *ms_plugin_registry_at(const struct ms_plugin_registry *registry,
+						    size_t index)
+{
+	return index < registry->n_entries ? registry->entries[index] : NULL;
+}
+
+const struct ms_plugin_entry *ms_plugin_registry_find(const struct ms_plugin_registry *registry,
+						      const char *name)
+{
+	return find(registry, name);
+}
+
+const char *ms_plugin_registry_name(const struct ms_plugin_entry *entry)
+{
+	return entry->name;
+}
+
+enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entry)
+{
+	return entry->state;
+}
+
+const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry)
+{
+	return entry->reason;
+}
+
+json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry)
+{
+	return entry->description;
+}
+
+bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action)
+{
+	return find_action(entry, action) != NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plugins of the daemon and what became of each: loaded, or failed with the reason. Its
+ * actions' programs stand in the datapath's slots by name, so they outlive the daemon, and the next
+ * one finds the same slots again.
+ *
+ * Every plugin is tried in a process of its own first (probe). Before a callback of a loaded one
+ * its name is noted in a file that is mapped, which costs no system call and survives a crash: the
+ * next daemon finds it and leaves that plugin alone, with its slots empty and its rules on their
+ * fallback, until somebody loads it.
+ *
+ * Runs on the loop's thread, and so do all callbacks.
+ */
+#ifndef MS_CORE_PLUGIN_REGISTRY_H
+#define MS_CORE_PLUGIN_REGISTRY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "bpf/dataplane.h"
+#include "core/base/error.h"
+#include "core/policy/model.h"
+#include "microseg/chain.h"
+
+enum ms_plugin_state { MS_PLUGIN_LOADED, MS_PLUGIN_FAILED };
+
+struct ms_plugin_entry;
+struct ms_plugin_registry;
+
+/* `folder` (NULL = the installation's), `dp` are borrowed; `state_dir` has the note. */
+int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_dataplane *dp,
+			   struct ms_plugin_registry **ret_registry, struct ms_error *err);
+/* Stops and destroys what is loaded; the slots stay as they are. Returns NULL. */
+struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *registry);
+
+/*
+ * Configures, tries and loads the plugin that `config` names (its args are configuration; `file` is
+ * where it stands). On failure the entry stays, failed with the reason, which `err` has too, and
+ * its slots are empty. `is_start`: a plugin that the last daemon ended in is not loaded.
+ */
+int ms_plugin_registry_load(struct ms_plugin_registry *registry,
+			    const struct ms_rule_action *config, const char *file, bool is_start,
+			    struct ms_error *err);
+/* Ends it and empties its slots: -ENOENT, no such entry. The caller knows that nobody uses it. */
+int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
+			      struct ms_error *err);
+/* New programs in the place of the old without a packet that meets neither. On failure the old ones
+ * go on. */
+int ms_plugin_registry_reload(struct ms_plugin_registry *registry, const char *name,
+			      struct ms_error *err);
+/* After the plugins of a start: programs of actions that no plugin has any more go. */
+void ms_plugin_registry_settle(struct ms_plugin_registry *registry);
+
+/* For struct ms_numbering. -ENOENT: no loaded plugin has the action; -EINVAL: with the place of the
+ * argument that it does not take. */
+int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *action,
+			      uint8_t *ret_slot, struct ms_action_args *ret_args,
+			      struct ms_error *err);
+
+/* By index, NULL behind the last. */
+const struct ms_plugin_entry *ms_plugin_registry_at(const struct ms_plugin_registry *registry,
+						    size_t index);
+const struct ms_plugin_entry *ms_plugin_registry_find(const struct ms_plugin_registry *registry,
+						      const char *name);
+const char *ms_plugin_registry_name(const struct ms_plugin_entry *entry);
+enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entry);
+const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry); /* "" = loaded */
+/* As the probe described it; NULL = nobody could. Borrowed. */
+json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
+bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* microseg-plugin-host: describes and tries a plugin, one JSON object on standard output. */
+#include <argp.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/plugin/place.h"
+#include "core/plugin/probe.h"
+#include "core/pluginhost/supervise.h"
+#include "core/pluginhost/trial.h"
+
+const char *argp_program_version = "microseg-plugin-host " MS_VERSION;
+
+enum { OPTION_DESCRIBE = 256, OPTION_TRY, OPTION_PLUGIN_DIR };
+
+static const struct argp_option table[] = {
+	{ "describe", OPTION_DESCRIBE, NULL, 0, "load the plugin and say what it is", 1 },
+	{ "try", OPTION_TRY, NULL, 0,
+	  "also create it and load its programs, with the configuration on standard input: a JSON "
+	  "object of lists of texts, or null",
+	  1 },
+	{ "plugin-dir", OPTION_PLUGIN_DIR, "DIR", 0, "where plugins are", 2 },
+	{ 0 },
+};
+
+struct request {
+	struct ms_pluginhost_trial trial;
+	bool has_task;
+};
+
+static error_t on_option(int key, char *arg, struct argp_state *state)
+{
+	struct request *request = state->input;
+
+	switch (key) {
+	case OPTION_DESCRIBE:
+	case OPTION_TRY:
+		request->has_task = true;
+		request->trial.is_trial = key == OPTION_TRY;
+		return 0;
+	case OPTION_PLUGIN_DIR:
+		request->trial.folder = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (request->trial.name)
+			argp_usage(state);
+		request->trial.name = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!request->trial.name || !request->has_task)
+			argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int answer(struct request *request, json_t **ret_answer, struct ms_error *err)
+{
+	static char folder[512];
+	json_auto_t *config = NULL;
+	int r = 0;
+
+	if (!request->trial.folder) {
+		r = ms_plugin_place_folder(folder, sizeof(folder));
+		request->trial.folder = folder;
+	}
+	if (r == 0 && request->trial.is_trial) {
+		config = json_loadf(stdin, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+		if (!json_is_object(config) && !json_is_null(config))
+			return ms_error_set(err, -EINVAL,
+					    "standard input must be a JSON object or null");
+		request->trial.config = config;
+	}
+	if (r == 0)
+		r = ms_pluginhost_supervise(request->trial.name, MS_PLUGIN_PROBE_SECONDS,
+					    ms_pluginhost_trial_run, &request->trial, ret_answer,
+					    err);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = table,
+		.parser = on_option,
+		.args_doc = "NAME",
+		.doc = "Describes and tries a plugin of microseg in a process of its own. Used by "
+		       "microsegd and by `microsegctl plugin probe`.",
+	};
+	struct ms_error err = MS_ERROR_INIT;
+	struct request request = { 0 };
+	json_t *reply = NULL;
+	int r;
+
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &request);
+	r = answer(&request, &reply, &err);
+	if (r < 0)
+		reply = json_pack("{s:{s:s, s:s*}}", "error", "message",
+				  err.message[0] ? err.message : strerror(-r), "word",
+				  err.word[0] ? err.word : NULL);
+	if (!reply || json_dumpf(reply, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ||
+	    fflush(stdout) != 0)
+		r = -EIO;
+	json_decref(reply);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

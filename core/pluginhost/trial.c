@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/pluginhost/trial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/plugin/describe.h"
+#include "core/plugin/descriptor.h"
+#include "core/plugin/host.h"
+#include "core/plugin/library.h"
+#include "core/plugin/values.h"
+#include "core/pluginhost/smoke.h"
+#include "core/pluginhost/supervise.h"
+
+static void free_values(struct ms_plugin_values **values)
+{
+	ms_plugin_values_free(*values);
+}
+
+static int add_values(struct ms_plugin_values *values, const json_t *config, struct ms_error *err)
+{
+	const json_t *list, *text;
+	const char *name;
+	size_t i;
+
+	json_object_foreach ((json_t *)config, name, list) {
+		json_array_foreach (list, i, text) {
+			int r = json_is_string(text)
+					? ms_plugin_values_add(values, name,
+							       json_string_value(text), err)
+					: ms_error_set(err, -EINVAL, "%s is no list of texts",
+						       name);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int load_action(const struct ms_plugin_action *action, void *self,
+		       struct ms_plugin_host_state *state, const struct ms_pluginhost_smoke *smoke,
+		       void *supervision, struct ms_error *err)
+{
+	struct ms_plugin_error error = { "" };
+	char callback[96];
+	int fd = -1, r;
+
+	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
+	ms_pluginhost_supervise_note(supervision, callback);
+	r = action->load(self, ms_pluginhost_smoke_env(smoke), &fd, &error);
+	ms_pluginhost_supervise_note(supervision, NULL);
+	if (r != 0)
+		return ms_plugin_host_failed(state, callback, r, &error, err);
+	return ms_pluginhost_smoke_run(fd, state->name, action->name, err);
+}
+
+static int load_actions(const struct ms_plugin *plugin, void *self,
+			struct ms_plugin_host_state *state, void *supervision, struct ms_error *err)
+{
+	ms_cleanup(ms_pluginhost_smoke_free) struct ms_pluginhost_smoke *smoke = NULL;
+	int r = plugin->action_count ? ms_pluginhost_smoke_new(&smoke, err) : 0;
+
+	for (uint32_t i = 0; r == 0 && i < plugin->action_count; i++)
+		r = load_action(&plugin->actions[i], self, state, smoke, supervision, err);
+	return r;
+}
+
+static int try_plugin(const struct ms_plugin *plugin, const struct ms_plugin_values *values,
+		      void *supervision, struct ms_error *err)
+{
+	struct ms_plugin_host_state state = { .name = plugin->name };
+	struct ms_plugin_error error = { "" };
+	struct ms_plugin_host host;
+	void *self = NULL;
+	int r;
+
+	ms_plugin_host_init(&host, &state);
+	ms_pluginhost_supervise_note(supervision, "create()");
+	r = plugin->create(&host, values, &self, &error);
+	ms_pluginhost_supervise_note(supervision, NULL);
+	if (r != 0)
+		return ms_plugin_host_failed(&state, "create()", r, &error, err);
+	r = load_actions(plugin, self, &state, supervision, err);
+	ms_pluginhost_supervise_note(supervision, "destroy()");
+	plugin->destroy(self);
+	ms_pluginhost_supervise_note(supervision, NULL);
+	return r;
+}
+
+/* `*ret_untried` says why it was not tried, "" = it was. */
+static int configure_and_try(const struct ms_pluginhost_trial *trial,
+			     const struct ms_plugin *plugin, void *supervision,
+			     struct ms_error *ret_untried, struct ms_error *err)
+{
+	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
+	struct ms_error why = MS_ERROR_INIT;
+	int r = ms_plugin_values_new(plugin->config, plugin->config_count, &values);
+
+	if (r == 0 && json_is_object(trial->config))
+		r = add_values(values, trial->config, &why);
+	if (r == 0)
+		r = ms_plugin_values_finish(values, &why);
+	if (r < 0 && !json_is_object(trial->config)) {
+		*ret_untried = why;
+		return 0;
+	}
+	if (r < 0)
+		return ms_error_set_at(err, r, NULL, 0, 0, why.word, "%s: its configuration: %s",
+				       plugin->name, why.message);
+	return try_plugin(plugin, values, supervision, err);
+}
+
+int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
+			    struct ms_error *err)
+{
+	const struct ms_pluginhost_trial *trial = user;
+	struct ms_error untried = MS_ERROR_INIT;
+	struct ms_plugin plugin = { 0 };
+	int r = ms_plugin_library_open(trial->folder, trial->name, ms_pluginhost_supervise_note,
+				       supervision, &plugin, err);
+
+	if (r == 0 && trial->is_trial)
+		r = configure_and_try(trial, &plugin, supervision, &untried, err);
+	else
+		ms_error_set(&untried, -ECANCELED, "only described");
+	if (r == 0) {
+		*ret_answer = json_pack("{s:o, s:b, s:s?}", "plugin", ms_plugin_describe(&plugin),
+					"tried", !ms_error_is_set(&untried), "untried",
+					ms_error_is_set(&untried) ? untried.message : NULL);
+		r = *ret_answer ? 0 : -ENOMEM;
+	}
+	ms_plugin_descriptor_free(&plugin);
+	return r;
+}

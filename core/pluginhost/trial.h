@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is tried of a plugin before any process relies on it: its code is loaded, its descriptor
+ * read, and in a trial it is created and its programs are loaded and run, all against maps that are
+ * thrown away.
+ */
+#ifndef MS_CORE_PLUGINHOST_TRIAL_H
+#define MS_CORE_PLUGINHOST_TRIAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "core/base/error.h"
+
+struct ms_pluginhost_trial {
+	const char *folder, *name;
+	const json_t *config; /* lists of texts by item; null = what defaults give */
+	bool is_trial;
+};
+
+/* `user` is a trial; for ms_pluginhost_supervise(). */
+int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
+			    struct ms_error *err);
+
+#endif

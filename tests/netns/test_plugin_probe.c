@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is found out about a plugin before anybody relies on it, and what is never run. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/plugins/faulty.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+
+/* Nobody listens: a probe needs no daemon. */
+static struct ms_proc nobody;
+static char text[8192];
+
+static void setup(void)
+{
+	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ms_proc_init(&nobody, "nobody");
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+}
+
+static void install(const char *name, const char *as)
+{
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/%s.so " FOLDER "/%s.so", name,
+			     as);
+}
+
+static int probe(const char *name)
+{
+	return ms_ctl_status(&nobody, text, sizeof(text), "plugin", "probe", name, "--plugin-dir",
+			     FOLDER, NULL);
+}
+
+static bool constructor_ran(void)
+{
+	return access(MS_TEST_CONSTRUCTOR_MARK, F_OK) == 0;
+}
+
+START_TEST(a_good_one_is_described_and_tried)
+{
+	install("tally", "tally");
+	ck_assert_msg(probe("tally") == 0, "%s", text);
+	ck_assert_msg(strstr(text, "\"tried\": true") || strstr(text, "\"tried\":true"), "%s",
+		      text);
+	ck_assert_ptr_nonnull(strstr(text, "\"counter\""));
+	install("fine", "fine");
+	ck_assert_msg(probe("fine") == 0, "%s", text);
+	/* The mark tells: without this every assertion of its absence would be empty. */
+	ck_assert(constructor_ran());
+}
+END_TEST
+
+static const struct {
+	const char *name, *says;
+	bool runs; /* its constructor may */
+} faults[] = {
+	{ "abi_major", "is for plugin ABI 9.0, this microseg has 1.0", false },
+	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.0", false },
+	{ "struct_size", "have not the sizes of plugin ABI 1.0", false },
+	{ "no_note", "has no note of microseg", false },
+	{ "runpath", "has a RUNPATH", false },
+	{ "execstack", "asks for an executable stack", false },
+	{ "textrel", "has TEXTREL", false },
+	{ "other_name", "calls itself somebody", true },
+	{ "no_create", "it has no create()", true },
+	{ "no_destroy", "it has no destroy()", true },
+	{ "no_load", "action no_load has no load()", true },
+	{ "no_help", "rate has no help", true },
+	{ "bad_type", "item rate is of type 99", true },
+	{ "bad_default", "the default of item rate: rate must not be below 1", true },
+	{ "twice_the_item", "there are two items rate", true },
+	{ "short_arg", "short_arg of action short_arg is none of its items", true },
+	{ "create_fails", "create(): no more of these", true },
+	{ "create_crashes", "crashed in create()", true },
+	{ "create_exits", "ended its process in create() (status 7)", true },
+	{ "load_fails", "load() of action load_fails: out of luck", true },
+	{ "load_crashes", "crashed in load() of action load_crashes", true },
+	{ "destroy_crashes", "crashed in destroy()", true },
+	{ "own_code", "returned 2 of its own", true },
+	{ "unverifiable", "the verifier said no", true },
+};
+
+START_TEST(a_faulty_one_is_refused_in_words)
+{
+	install(faults[_i].name, faults[_i].name);
+	ck_assert_int_eq(probe(faults[_i].name), 1);
+	ck_assert_msg(strstr(text, faults[_i].says) != NULL, "%s: %s", faults[_i].name, text);
+	ck_assert_msg(constructor_ran() == faults[_i].runs, "%s: its constructor %s",
+		      faults[_i].name, faults[_i].runs ? "did not run" : "ran");
+}
+END_TEST
+
+static const struct {
+	const char *name, *says;
+} endless[] = {
+	{ "create_hangs", "did not come back from create() within 10 s" },
+	{ "constructor_hangs", "did not come back from its constructors within 10 s" },
+};
+
+START_TEST(an_endless_one_is_ended)
+{
+	install(endless[_i].name, endless[_i].name);
+	ck_assert_int_eq(probe(endless[_i].name), 1);
+	ck_assert_msg(strstr(text, endless[_i].says) != NULL, "%s", text);
+}
+END_TEST
+
+static const struct {
+	const char *spoil, *name, *says;
+} places[] = {
+	{ "chmod 0757 " FOLDER "/fine.so", "fine", "can be written by others than root" },
+	{ "chmod 0775 " FOLDER "/fine.so", "fine", "can be written by others than root" },
+	{ "chown 65534 " FOLDER "/fine.so", "fine", "belongs to uid 65534, not to root" },
+	{ "chmod 0777 " FOLDER, "fine", "can be written by others than root" },
+	{ "chown 65534 " FOLDER, "fine", "belongs to uid 65534, not to root" },
+	{ "chmod 0777 " MS_NETNS_DIR, "fine", "can be written by others than root" },
+	{ "mv " FOLDER "/fine.so " FOLDER "/x && ln -s x " FOLDER "/fine.so", "fine",
+	  "is a symbolic link" },
+	{ "mv " FOLDER " " FOLDER "2 && ln -s plugins2 " FOLDER, "fine", "is a symbolic link" },
+	{ "ln " FOLDER "/fine.so " FOLDER "/other.so", "fine", "has another name elsewhere" },
+	{ "rm " FOLDER "/fine.so && mkfifo " FOLDER "/fine.so", "fine", "is no regular file" },
+	{ "rm " FOLDER "/fine.so && mkdir " FOLDER "/fine.so", "fine", "is no regular file" },
+	{ "rm " FOLDER "/fine.so", "fine", "there is no plugin 'fine' in" },
+	{ "echo text > " FOLDER "/fine.so", "fine", "is no shared object" },
+	{ "truncate -s 200 " FOLDER "/fine.so", "fine", "fine.so" },
+	{ "true", "../plugins/fine", "is no name of a plugin" },
+	{ "true", "Fine", "is no name of a plugin" },
+	{ "true", "a23456789012345678901234567890123", "is no name of a plugin" },
+};
+
+START_TEST(a_file_or_folder_that_is_not_roots_alone_is_not_loaded)
+{
+	install("fine", "fine");
+	ms_netns_run_command("%s", places[_i].spoil);
+	ck_assert_int_eq(probe(places[_i].name), 1);
+	ck_assert_msg(strstr(text, places[_i].says) != NULL, "%s: %s", places[_i].spoil, text);
+	ck_assert_msg(!constructor_ran(), "%s: the constructor ran", places[_i].spoil);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/plugin_probe");
+	TCase *tcase = tcase_create("plugin_probe");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, a_good_one_is_described_and_tried);
+	tcase_add_loop_test(tcase, a_faulty_one_is_refused_in_words, 0, ms_array_size(faults));
+	tcase_add_loop_test(tcase, an_endless_one_is_ended, 0, ms_array_size(endless));
+	tcase_add_loop_test(tcase, a_file_or_folder_that_is_not_roots_alone_is_not_loaded, 0,
+			    ms_array_size(places));
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

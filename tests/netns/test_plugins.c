@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Plugins in a daemon. The rule of every test lets a port pass through the action `tally` and
+ * denies it where that action is missing, so a connection tells which it was.
+ */
+#define _GNU_SOURCE
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define GUARDED "10.1.0.2"
+#define SOON 3000
+#define GONE 400
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+	"rules:\n"
+	"  - { id: counted, group: work, dir: in, proto: tcp, dport: 80,\n"
+	"      action: [{ tally: 3 }, allow], fallback: deny }\n"
+	"  - { id: plain, group: work, dir: in, proto: tcp, dport: 81, action: allow }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static char text[8192];
+
+static void install(const char *name)
+{
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/%s.so " FOLDER "/", name);
+}
+
+static void start(const char *config)
+{
+	ms_proc_write_config(microsegd, config);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+static void setup(void)
+{
+	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_add("a");
+	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
+	ms_traffic_server("a", 80);
+	ms_traffic_server("a", 81);
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	install("tally");
+}
+
+static void expect_acting(void)
+{
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, SOON), 0);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 81, SOON), 0);
+}
+
+static json_int_t missing(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "stats", NULL);
+	json_t *reason = ms_ctl_find(lines, "reasons", "reason", "missing_action");
+
+	return reason ? json_integer_value(json_object_get(reason, "denied_packets")) : 0;
+}
+
+static void expect_fallback(void)
+{
+	json_int_t before = missing();
+
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_gt(missing(), before);
+	/* Other rules hold. */
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 81, SOON), 0);
+}
+
+static void expect_state(const char *name, const char *state, const char *reason)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	json_t *entry = ms_ctl_find(lines, "plugins", "name", name);
+	const char *why;
+
+	ck_assert_msg(entry != NULL, "%s is not listed", name);
+	why = json_string_value(json_object_get(entry, "reason"));
+	ck_assert_msg(strcmp(ms_ctl_text(entry, "state"), state) == 0, "%s: %s", name,
+		      why ? why : "no reason");
+	if (reason)
+		ck_assert_msg(why && strstr(why, reason), "%s: %s", name, why ? why : "no reason");
+}
+
+/* Packets the newest program of the action has counted under counter 3. */
+static uint64_t tallied(void)
+{
+	uint32_t id = 0, key = 3;
+	uint64_t value, sum = 0;
+
+	while (bpf_map_get_next_id(id, &id) == 0) {
+		ms_cleanup(ms_close_fd) int fd = bpf_map_get_fd_by_id(id);
+		struct bpf_map_info info = { 0 };
+		uint32_t length = sizeof(info);
+
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0 &&
+		    strcmp(info.name, "tally_seen") == 0 &&
+		    bpf_map_lookup_elem(fd, &key, &value) == 0)
+			sum += value;
+	}
+	return sum;
+}
+
+START_TEST(a_loaded_action_acts)
+{
+	uint64_t before;
+
+	start("plugins: { tally: {} }\n");
+	expect_state("tally", "loaded", NULL);
+	before = tallied();
+	expect_acting();
+	ck_assert_uint_gt(tallied(), before);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(what_is_not_named_is_not_loaded)
+{
+	start("");
+	expect_fallback();
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static const struct {
+	const char *name, *says;
+} faults[] = {
+	{ "abi_major", "is for plugin ABI 9.0" },
+	{ "no_note", "has no note of microseg" },
+	{ "runpath", "has a RUNPATH" },
+	{ "no_destroy", "it has no destroy()" },
+	{ "bad_type", "item rate is of type 99" },
+	{ "create_fails", "no more of these" },
+	{ "create_crashes", "crashed in create()" },
+	{ "load_crashes", "crashed in load()" },
+	{ "create_hangs", "did not come back from create()" },
+	{ "unverifiable", "the verifier said no" },
+	{ "own_code", "of its own" },
+	{ "start_fails", "start(): not today" },
+	{ "twin", "plugin tally has an action tally already" },
+};
+
+START_TEST(a_faulty_one_leaves_the_daemon_and_the_others_alone)
+{
+	char config[128];
+	pid_t pid;
+
+	install(faults[_i].name);
+	snprintf(config, sizeof(config), "plugins: { tally: {}, %s: {} }\n", faults[_i].name);
+	start(config);
+	pid = microsegd->pid;
+	expect_state("tally", "loaded", NULL);
+	expect_state(faults[_i].name, "failed", faults[_i].says);
+	expect_acting();
+	/* And the same asked of a daemon that runs. */
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load",
+				       faults[_i].name, NULL),
+			 1);
+	ck_assert_msg(strstr(text, faults[_i].says) != NULL, "%s", text);
+	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == pid);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* The descriptor of a file that was loaded and failed must not stand for the next one. */
+START_TEST(one_that_failed_is_not_taken_for_another)
+{
+	install("start_fails");
+	install("fine");
+	start("plugins: { start_fails: {}, fine: {}, tally: {} }\n");
+	expect_state("start_fails", "failed", "not today");
+	expect_state("fine", "loaded", NULL);
+	expect_state("tally", "loaded", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_folder_that_others_may_write_is_not_used)
+{
+	ck_assert_int_eq(chmod(FOLDER, 0777), 0);
+	start("plugins: { tally: {} }\n");
+	expect_state("tally", "failed", "can be written by others than root");
+	expect_fallback();
+	ck_assert_int_eq(chmod(FOLDER, 0755), 0);
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	expect_state("tally", "loaded", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(configuration_is_refused_with_its_place)
+{
+	install("fine");
+	start("plugins:\n  fine: { rate: 0 }\n");
+	expect_state("fine", "failed", "microseg.yaml:2:11: fine: its configuration: rate must");
+	ms_proc_stop(microsegd);
+	ms_proc_write_config(microsegd, "plugins:\n  fine: { pace: 10 }\n");
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	expect_state("fine", "failed",
+		     "microseg.yaml:2:11: fine: its configuration: there is no item 'pace'");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(arguments_are_refused_with_their_place)
+{
+	static const struct {
+		const char *action, *says;
+	} wrong[] = {
+		{ "{ tally: 16 }", "20-more.yaml:3:72: counter must not be above 15" },
+		{ "{ tally: x }", "20-more.yaml:3:72: counter must be a whole number, not 'x'" },
+		{ "{ tally: { count: 1 } }", "20-more.yaml:3:74: there is no item 'count'" },
+	};
+	char more[512];
+
+	start("plugins: { tally: {} }\n");
+	for (size_t i = 0; i < ms_array_size(wrong); i++) {
+		snprintf(
+			more, sizeof(more),
+			"version: 1\nrules:\n"
+			"  - { id: more, dir: in, proto: tcp, dport: 82, fallback: deny, action: [%s, "
+			"allow] }\n",
+			wrong[i].action);
+		ms_proc_write_policy(microsegd, "20-more.yaml", more);
+		ck_assert_int_eq(
+			ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL), 1);
+		ck_assert_msg(strstr(text, strchr(wrong[i].says, ' ') + 1) != NULL, "%s: %s",
+			      wrong[i].says, text);
+		ck_assert_msg(strstr(text, "\"line\": 3") || strstr(text, "\"line\":3"), "%s",
+			      text);
+		ck_assert_ptr_nonnull(strstr(text, "20-more.yaml"));
+		expect_acting();
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(one_in_use_is_not_unloaded)
+{
+	start("plugins: { tally: {} }\n");
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "unload", "tally", NULL), 1);
+	ck_assert_msg(strstr(text, "rule counted names it") != NULL, "%s", text);
+	expect_acting();
+	ms_proc_write_policy(microsegd, "10-test.yaml",
+			     "version: 1\ngroups:\n  - { name: work, match: { name: \"veth-*\" }, "
+			     "default: { in: allow, out: allow } }\n");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ms_ctl_do(microsegd, "plugin", "unload", "tally", NULL);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_fallback();
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_reload_under_a_flow_loses_nothing)
+{
+	struct ms_traffic_pump *pump;
+
+	start("plugins: { tally: {} }\n");
+	pump = ms_traffic_pump_start(NULL, MS_TRAFFIC_TCP, GUARDED, 80, 0);
+	for (int i = 0; i < 20; i++) {
+		ms_ctl_do(microsegd, "plugin", "reload", "tally", NULL);
+		ck_assert(ms_traffic_pump_advances(pump, 20));
+	}
+	ck_assert_int_eq(pump->error, 0);
+	ck_assert_uint_eq(pump->stalls, 0);
+	ck_assert_int_eq(missing(), 0);
+	ms_traffic_pump_end(pump);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(it_acts_on_without_the_daemon)
+{
+	uint64_t before;
+
+	start("plugins: { tally: {} }\n");
+	expect_acting();
+	ms_proc_kill(microsegd);
+	before = tallied();
+	expect_acting();
+	ck_assert_uint_gt(tallied(), before);
+	before = tallied();
+	start("plugins: { tally: {} }\n");
+	expect_acting();
+	ck_assert_int_eq(missing(), 0);
+	/* In the same map, which the plugin keeps. */
+	ck_assert_uint_gt(tallied(), before);
+	/* A daemon that is not told of it any more takes it out. */
+	ms_proc_stop(microsegd);
+	start("");
+	expect_fallback();
+	ms_proc_stop(microsegd);
+	ck_assert_int_eq(ms_proc_start_refused(microsegd, "--cleanup", NULL), 0);
+	ck_assert_int_lt(access(MS_NETNS_BPFFS "/microseg", F_OK), 0);
+}
+END_TEST
+
+static bool is_dead(void *user)
+{
+	(void)user;
+	return !ms_proc_is_alive(microsegd);
+}
+
+/* start() is not tried: a plugin that crashes there does so in the daemon. */
+START_TEST(one_that_took_the_daemon_down_is_left_alone)
+{
+	install("start_crashes");
+	start("plugins: { tally: {} }\n");
+	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "start_crashes", NULL);
+	ck_assert(ms_netns_wait(is_dead, NULL, 10));
+	ms_proc_kill(microsegd);
+	expect_acting();
+	start("plugins: { tally: {}, start_crashes: {} }\n");
+	expect_state("start_crashes", "failed", "the last daemon ended in its start()");
+	expect_state("tally", "loaded", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/plugins");
+	TCase *tcase = tcase_create("plugins");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, a_loaded_action_acts);
+	tcase_add_test(tcase, what_is_not_named_is_not_loaded);
+	tcase_add_loop_test(tcase, a_faulty_one_leaves_the_daemon_and_the_others_alone, 0,
+			    ms_array_size(faults));
+	tcase_add_test(tcase, one_that_failed_is_not_taken_for_another);
+	tcase_add_test(tcase, a_folder_that_others_may_write_is_not_used);
+	tcase_add_test(tcase, configuration_is_refused_with_its_place);
+	tcase_add_test(tcase, arguments_are_refused_with_their_place);
+	tcase_add_test(tcase, one_in_use_is_not_unloaded);
+	tcase_add_test(tcase, a_reload_under_a_flow_loses_nothing);
+	tcase_add_test(tcase, it_acts_on_without_the_daemon);
+	tcase_add_test(tcase, one_that_took_the_daemon_down_is_left_alone);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the tests' plugins and the tests agree on. */
+#ifndef MS_TESTS_PLUGINS_FAULTY_H
+#define MS_TESTS_PLUGINS_FAULTY_H
+
+/* Below the tests' own tmpfs: there once a constructor has run. */
+#define MS_TEST_CONSTRUCTOR_MARK "/run/ms-test/constructor-ran"
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An action that counts, with a skeleton as real ones have. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "microseg/action.h"
+#include "tally.skel.h"
+
+struct tally {
+	const struct ms_plugin_host *host;
+	struct tally_bpf *skeleton;
+};
+
+static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		  void **ret_self, struct ms_plugin_error *error)
+{
+	struct tally *tally = calloc(1, sizeof(*tally));
+
+	(void)config;
+	(void)error;
+	if (!tally)
+		return -ENOMEM;
+	tally->host = host;
+	*ret_self = tally;
+	return 0;
+}
+
+static void destroy(void *self)
+{
+	struct tally *tally = self;
+
+	tally_bpf__destroy(tally->skeleton);
+	free(tally);
+}
+
+static int load(void *self, const struct ms_plugin_env *env, int *ret_fd,
+		struct ms_plugin_error *error)
+{
+	struct tally *tally = self;
+	struct tally_bpf *skeleton = tally_bpf__open();
+	int r = skeleton ? ms_action_share_maps(skeleton->obj, env) : -errno;
+
+	if (r == 0)
+		r = ms_action_keep_map(skeleton->maps.tally_seen, env);
+	if (r == 0)
+		r = tally_bpf__load(skeleton);
+	if (r < 0) {
+		tally->host->error_set(error, "cannot load its program");
+		tally_bpf__destroy(skeleton);
+		return r;
+	}
+	tally_bpf__destroy(tally->skeleton);
+	tally->skeleton = skeleton;
+	*ret_fd = bpf_program__fd(skeleton->progs.tally);
+	return 0;
+}
+
+static int encode(void *self, const struct ms_plugin_values *values,
+		  uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
+{
+	const struct tally *tally = self;
+
+	(void)error;
+	ret_args[0] = (uint8_t)tally->host->value_uint(values, "counter", 0);
+	return 0;
+}
+
+static const struct ms_plugin_item args[] = {
+	{ .name = "counter",
+	  .help = "which of its counters",
+	  .type = MS_PLUGIN_UINT,
+	  .max = 15,
+	  .def = "0" },
+};
+
+static const struct ms_plugin_action actions[] = {
+	{ .name = "tally",
+	  .help = "counts packets",
+	  .arg_count = 1,
+	  .args = args,
+	  .short_arg = "counter",
+	  .encode_args = encode,
+	  .load = load },
+};
+
+MS_PLUGIN(MS_PLUGIN_ACTION, .name = "tally", .version = "1.0", .summary = "counts packets",
+	  .license = "GPL-2.0-or-later", .create = create, .destroy = destroy, .actions = actions,
+	  .action_count = 1);

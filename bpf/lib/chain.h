@@ -75,7 +75,7 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 		rule |= MS_CHAIN_FRAGMENT;
 	if (ms_chain_audits(scene, list->mode))
 		rule |= MS_CHAIN_AUDIT;
-	rest = pkt->proto | (known & MS_CHAIN_COUNTED_OUT);
+	rest = pkt->proto | (known & MS_CHAIN_COUNTED_OUT) | scene->bytes << MS_CHAIN_BYTES_SHIFT;
 	if (answer->verdict == MS_VERDICT_DENY)
 		rest |= MS_CHAIN_DENIED;
 	MS_CB_STORE(skb, MS_CHAIN_RULE, rule);
@@ -173,7 +173,8 @@ static __always_inline void ms_chain_scene(struct __sk_buff *skb, struct ms_scen
 
 	word.half = (chain->list & MS_CHAIN_INDEX_MASK) >= MS_ACTION_LISTS;
 	ms_scene_set(scene, word, skb->ifindex, !!(chain->rule & MS_CHAIN_EGRESS));
-	ms_scene_measure(scene, skb);
+	scene->packets = ms_scene_packets(skb);
+	scene->bytes = chain->rest >> MS_CHAIN_BYTES_SHIFT;
 }
 
 static __always_inline __u32 ms_chain_how(const struct ms_chain *chain)

@@ -61,6 +61,10 @@ enum {
 #define MS_CHAIN_COUNTED_OUT (1u << 8) /* ... as one that goes `out` */
 #define MS_CHAIN_DENIED (1u << 9)      /* what was judged: the list ends in deny */
 
+/* Bytes on the wire when it was judged, in the bits above: an action may change them. An offloaded
+ * train has at most 2^19. */
+#define MS_CHAIN_BYTES_SHIFT 10
+
 #define MS_CHAIN_INDEX_MASK 0x1fffu
 #define MS_CHAIN_REASON_SHIFT 13
 #define MS_CHAIN_REASON_MASK (0x3fu << 13)

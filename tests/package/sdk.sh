@@ -15,8 +15,13 @@ here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tests/package/expect.sh
 . "$here/expect.sh"
 
-scratch=$(mktemp -d)
-trap 'cd /; rm -rf "$scratch"' EXIT
+# A plugin is loaded from folders that nobody but root may write, so not from below /tmp: a file system
+# of this test's own.
+if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
+  MS_PACKAGE_NAMESPACE=$$ exec unshare --mount "$0" "$@"
+fi
+mount -t tmpfs -o mode=0755 tmpfs /opt
+scratch=/opt
 mkdir "$scratch/home" "$scratch/work"
 
 expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix /usr

@@ -4,8 +4,7 @@
  * but no daemon and no interface. The maps of the datapath are throw-away ones.
  *
  *	struct ms_action_trial trial;
- *	struct ms_action_packet packet = { .data = frame, .size = sizeof(frame), .l3_off = 14, ...
- *};
+ *	struct ms_action_packet packet = { .data = frame, .size = sizeof(frame), .l3_off = 14 };
  *
  *	ms_action_trial_open(&trial);
  *	action->load(self, &trial.env, &prog_fd, &error);

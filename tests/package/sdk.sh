@@ -49,6 +49,18 @@ is_a_plugin() {
     readelf -dW "$1" | grep -qE 'BIND_NOW|NOW'
 }
 
+# The host itself, in a tree that has one: the file is trusted, described, and created with this
+# configuration; the programs of its actions are loaded and run.
+is_tried() {
+  local name=$1 config=$2 host=$prefix/libexec/microseg/microseg-plugin-host
+  [ -d "$root/core/pluginhost" ] || return 0
+  echo "$config" >"$scratch/config"
+  expect "$name: the host tries it" outside sh -c "'$host' --try '$name' \
+    --plugin-dir '$prefix/lib/microseg/plugins' <'$scratch/config' && microsegctl plugin probe '$name'"
+  cp "$scratch/out" "$scratch/said"
+  expect "$name: and says what it is" grep -q "^plugin  *$name 1.0\$" "$scratch/said"
+}
+
 plugin_of_cmake() {
   local name=$1
   cp -r "$examples/$name" "$scratch/work/$name"
@@ -87,9 +99,13 @@ for example in "$examples"/*; do
   expect "$name is not installed unasked" never test -e "$prefix/lib/microseg/plugins/$name.so"
 done
 plugin_of_cmake example_static
+is_tried example_static '{ "file": ["/run/names"], "every": ["1s"] }'
 plugin_of_cmake example_count
+is_tried example_count null
 plugin_of_cmake ttl_guard
+is_tried ttl_guard null
 plugin_of_make example_count
+is_tried example_count null
 
 # A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command. What is
 # said of /usr is true of the prefix.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # ms_add_plugin(NAME SOURCES... [BPF FILE] [LINK LIBS...]): builds NAME.so, a plugin of microseg, and
-# installs it in MS_PLUGIN_DIR. The folder's own headers and the SDK's are found. BPF compiles FILE
-# and makes NAME.skel.h, which holds the functions NAME_bpf__open() and so on; libbpf is linked.
+# installs it in MS_PLUGIN_DIR; it is built in MS_PLUGIN_BUILD_DIR. The folder's own headers and the
+# SDK's are found. BPF compiles FILE and makes NAME.skel.h, which holds the functions
+# NAME_bpf__open() and so on; libbpf is linked.
 #
 # The plugin exports ms_plugin_descriptor alone, needs no symbol of the host, has no RUNPATH and no
 # executable stack: the host refuses a file where that is not so.
@@ -22,7 +23,7 @@ function(ms_add_plugin name)
                SKIP_RPATH ON
                INSTALL_RPATH ""
                INSTALL_RPATH_USE_LINK_PATH OFF
-               LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${MS_PLUGIN_DIR})
+               LIBRARY_OUTPUT_DIRECTORY ${MS_PLUGIN_BUILD_DIR})
   target_include_directories(${name} PRIVATE ${MS_SDK_INCLUDES} ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE -Wall -Wextra -fstack-protector-strong)
   target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack,-z,text

@@ -23,7 +23,7 @@ PRIVATE = re.compile(
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 STRUCT = re.compile(r"^(?:static )?(?:const )?(?:struct|enum)\s*(\w*)\s*(?:\w+\s*)?{(.*?)^}", re.S | re.M)
 DEFINE = re.compile(r"^#define (\w+)", re.M)
-FUNCTION = re.compile(r"^static (?:inline|__always_inline) int (\w+)\(", re.M)
+FUNCTION = re.compile(r"^static (?:inline|__always_inline) \w+ (\w+)\(", re.M)
 CALLBACK = re.compile(r"\(\*(\w+)\)\(")
 FIELD = re.compile(r"(\w+)(?:\[[^\]]*\])?\s*(?=[;,])")
 

@@ -15,8 +15,13 @@ here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tests/package/expect.sh
 . "$here/expect.sh"
 
-scratch=$(mktemp -d)
-trap 'cd /; rm -rf "$scratch"' EXIT
+# A plugin is loaded from folders that nobody but root may write, so not from below /tmp: a file system
+# of this test's own.
+if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
+  MS_PACKAGE_NAMESPACE=$$ exec unshare --mount "$0" "$@"
+fi
+mount -t tmpfs -o mode=0755 tmpfs /opt
+scratch=/opt
 mkdir "$scratch/home" "$scratch/work"
 
 expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix /usr
@@ -42,6 +47,18 @@ is_a_plugin() {
     ! readelf -dW "$1" | grep -E 'RPATH|RUNPATH|TEXTREL' &&
     readelf -lW "$1" | grep -E 'GNU_STACK .* RW ' &&
     readelf -dW "$1" | grep -qE 'BIND_NOW|NOW'
+}
+
+# The host itself, in a tree that has one: the file is trusted, described, and created with this
+# configuration; the programs of its actions are loaded and run.
+is_tried() {
+  local name=$1 config=$2 host=$prefix/libexec/microseg/microseg-plugin-host
+  [ -d "$root/core/pluginhost" ] || return 0
+  echo "$config" >"$scratch/config"
+  expect "$name: the host tries it" outside sh -c "'$host' --try '$name' \
+    --plugin-dir '$prefix/lib/microseg/plugins' <'$scratch/config' && microsegctl plugin probe '$name'"
+  cp "$scratch/out" "$scratch/said"
+  expect "$name: and says what it is" grep -q "^plugin  *$name 1.0\$" "$scratch/said"
 }
 
 plugin_of_cmake() {
@@ -82,9 +99,13 @@ for example in "$examples"/*; do
   expect "$name is not installed unasked" never test -e "$prefix/lib/microseg/plugins/$name.so"
 done
 plugin_of_cmake example_static
+is_tried example_static '{ "file": ["/run/names"], "every": ["1s"] }'
 plugin_of_cmake example_count
+is_tried example_count null
 plugin_of_cmake ttl_guard
+is_tried ttl_guard null
 plugin_of_make example_count
+is_tried example_count null
 
 # A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command. What is
 # said of /usr is true of the prefix.

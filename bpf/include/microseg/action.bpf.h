@@ -22,7 +22,7 @@
  * A list in audit mode whose end would be deny is not run at all.
  *
  * Before a program gets its place it is tried on packets of the host's, under arguments that are
- *all zero: it does nothing then that reaches further than the packet and its own maps.
+ * all zero: it does nothing then that reaches further than the packet and its own maps.
  *
  * The maps below are the datapath's own. Declared here, they are in the action's object under the
  * same names, and load() puts the host's in their place (<microseg/action.h>). A program only uses

@@ -4,8 +4,7 @@
  * but no daemon and no interface. The maps of the datapath are throw-away ones.
  *
  *	struct ms_action_trial trial;
- *	struct ms_action_packet packet = { .data = frame, .size = sizeof(frame), .l3_off = 14, ...
- *};
+ *	struct ms_action_packet packet = { .data = frame, .size = sizeof(frame), .l3_off = 14 };
  *
  *	ms_action_trial_open(&trial);
  *	action->load(self, &trial.env, &prog_fd, &error);
@@ -51,7 +50,9 @@ enum ms_action_way {
 	MS_ACTION_WENT_ON = 0, /* ms_action_next() */
 	MS_ACTION_ENDED,       /* ms_action_end(): `code` is an enum ms_verdict */
 	MS_ACTION_TOOK,        /* ms_action_taken(): `code` is what it said */
-	MS_ACTION_STRAYED      /* none of them: `code` is what it returned. The host refuses it. */
+	/* None of them, or it changed a word of skb->cb that is the host's: refused. `code` is what
+	 * it returned. */
+	MS_ACTION_STRAYED
 };
 
 struct ms_action_did {
@@ -145,7 +146,11 @@ static inline int ms_action_trial_run(const struct ms_action_trial *trial, int p
 	packet->priority = out.priority;
 	end = (out.cb[MS_CHAIN_RULE] & MS_CHAIN_END_MASK) >> MS_CHAIN_END_SHIFT;
 	/* Nobody is there to resume, so each of the functions comes to its last line. */
-	if (end > MS_CHAIN_TAKEN || run.retval != TC_ACT_SHOT) {
+	if (end > MS_CHAIN_TAKEN || run.retval != TC_ACT_SHOT ||
+	    (in.cb[MS_CHAIN_RULE] ^ out.cb[MS_CHAIN_RULE]) & ~MS_CHAIN_END_MASK ||
+	    (in.cb[MS_CHAIN_LIST] ^ out.cb[MS_CHAIN_LIST]) & ~MS_CHAIN_CODE_MASK ||
+	    in.cb[MS_CHAIN_OFFSETS] != out.cb[MS_CHAIN_OFFSETS] ||
+	    in.cb[MS_CHAIN_REST] != out.cb[MS_CHAIN_REST]) {
 		ret_did->way = MS_ACTION_STRAYED;
 		ret_did->code = run.retval;
 		return 0;

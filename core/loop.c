@@ -110,7 +110,20 @@ static int add(struct ms_loop *loop, int fd, short what, enum ms_loop_priority p
 int ms_loop_add_fd(struct ms_loop *loop, int fd, enum ms_loop_priority priority,
 		   ms_loop_callback on_readable, void *user, struct ms_watch **ret_watch)
 {
-	return add(loop, fd, EV_READ | EV_PERSIST, priority, on_readable, user, ret_watch);
+	return ms_loop_add_io(loop, fd, MS_LOOP_READABLE, priority, on_readable, user, ret_watch);
+}
+
+int ms_loop_add_io(struct ms_loop *loop, int fd, unsigned int wanted,
+		   enum ms_loop_priority priority, ms_loop_callback on_ready, void *user,
+		   struct ms_watch **ret_watch)
+{
+	short what = EV_PERSIST;
+
+	if (wanted & MS_LOOP_READABLE)
+		what |= EV_READ;
+	if (wanted & MS_LOOP_WRITABLE)
+		what |= EV_WRITE;
+	return add(loop, fd, what, priority, on_ready, user, ret_watch);
 }
 
 int ms_loop_add_signal(struct ms_loop *loop, int signal, ms_loop_callback on_signal, void *user,

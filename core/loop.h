@@ -29,6 +29,12 @@ struct event_base *ms_loop_base(struct ms_loop *loop);
 
 int ms_loop_add_fd(struct ms_loop *loop, int fd, enum ms_loop_priority priority,
 		   ms_loop_callback on_readable, void *user, struct ms_watch **ret_watch);
+/* For reading, writing, or both; `wanted` = MS_LOOP_READABLE | MS_LOOP_WRITABLE. */
+#define MS_LOOP_READABLE (1u << 0)
+#define MS_LOOP_WRITABLE (1u << 1)
+int ms_loop_add_io(struct ms_loop *loop, int fd, unsigned int wanted,
+		   enum ms_loop_priority priority, ms_loop_callback on_ready, void *user,
+		   struct ms_watch **ret_watch);
 int ms_loop_add_signal(struct ms_loop *loop, int signal, ms_loop_callback on_signal, void *user,
 		       struct ms_watch **ret_watch);
 /* Not armed yet. */

@@ -31,6 +31,7 @@ struct ms_manager {
 	struct ms_sources *sources;
 	struct ms_numbering_table *numbers;
 	struct ms_committer *committer;
+	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
 	struct ms_attacher *attacher;
 	struct ms_keeper *keeper;
@@ -66,6 +67,8 @@ int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
  */
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
+/* manager_service.c: what plugins may ask of the daemon. Valid as long as the manager. */
+const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */

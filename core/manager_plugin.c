@@ -21,6 +21,8 @@ int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
 	int r = ms_plugin_registry_new(config->plugin_dir, config->state_dir, manager->dp,
 				       &manager->plugins, err);
 
+	if (r == 0)
+		ms_plugin_registry_serve(manager->plugins, ms_manager_services(manager));
 	for (size_t i = 0; r == 0 && i < config->n_plugins; i++) {
 		struct ms_error why = MS_ERROR_INIT;
 		char text[640];

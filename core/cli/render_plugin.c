@@ -131,6 +131,24 @@ void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *r
 	ms_cli_table_free(table);
 }
 
+static void render_stats(const struct ms_cli_style *style, const json_t *stats)
+{
+	const json_t *number;
+	size_t i;
+
+	json_array_foreach (stats, i, number) {
+		char count[32], text[320];
+
+		snprintf(text, sizeof(text), "%s  %s%s%s",
+			 ms_cli_style_count(style,
+					    json_integer_value(json_object_get(number, "value")),
+					    count, sizeof(count)),
+			 text_of(number, "help"), *text_of(number, "rule") ? ", rule " : "",
+			 text_of(number, "rule"));
+		line(style, text_of(number, "name"), text);
+	}
+}
+
 void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *reply)
 {
 	const json_t *entry = json_object_get(reply, "entry");
@@ -143,6 +161,7 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 	line(style, "used by", text_of(entry, "used_by"));
 	if (json_is_object(plugin))
 		render_description(style, plugin);
+	render_stats(style, json_object_get(reply, "stats"));
 }
 
 void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply)

@@ -54,8 +54,9 @@ static int answer(struct ms_manager *manager, const char *name, json_t **ret_rep
 
 	if (!entry)
 		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
-	*ret_reply = json_pack("{s:o, s:O?}", "entry", shape_entry(manager, entry), "plugin",
-			       ms_plugin_registry_description(entry));
+	*ret_reply = json_pack("{s:o, s:O?, s:o}", "entry", shape_entry(manager, entry), "plugin",
+			       ms_plugin_registry_description(entry), "stats",
+			       ms_plugin_registry_stats(entry));
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

@@ -62,6 +62,16 @@ static uint64_t host_now_ns(struct ms_plugin_host_state *state)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+static void host_emit(struct ms_plugin_emit *to, const char *name, const char *help,
+		      const char *rule, uint64_t value, uint32_t is_gauge)
+{
+	/* What memory is short for is left out. */
+	json_array_append_new(to->numbers,
+			      json_pack("{s:s, s:s, s:s?, s:I, s:s}", "name", name, "help", help,
+					"rule", rule, "value", (json_int_t)value, "kind",
+					is_gauge ? "gauge" : "counter"));
+}
+
 /* ---- what a process may have no use for ---- */
 
 static int no_watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
@@ -109,12 +119,6 @@ static int no_set_del(struct ms_plugin_host_state *state, const char *set,
 {
 	(void)state, (void)set, (void)member;
 	return -ENOTSUP;
-}
-
-static void no_emit(struct ms_plugin_emit *to, const char *name, const char *help, const char *rule,
-		    uint64_t value, uint32_t is_gauge)
-{
-	(void)to, (void)name, (void)help, (void)rule, (void)value, (void)is_gauge;
 }
 
 static void no_source_changed(struct ms_plugin_host_state *state)
@@ -182,7 +186,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.iface_foreach = no_iface_foreach,
 		.set_add = no_set_add,
 		.set_del = no_set_del,
-		.emit = no_emit,
+		.emit = host_emit,
 		.source_changed = no_source_changed,
 		.source_trouble = no_source_trouble,
 		.add_document = no_add_text,

@@ -7,12 +7,25 @@
 #ifndef MS_CORE_PLUGIN_HOST_H
 #define MS_CORE_PLUGIN_HOST_H
 
+#include <jansson.h>
+
 #include "core/base/error.h"
 #include "core/include/microseg/plugin.h"
 
+struct ms_plugin_page; /* core/plugin/note.h */
+
 /* Embed it; it must outlive the plugin's destroy(). */
 struct ms_plugin_host_state {
-	const char *name; /* the plugin's */
+	const char *name;            /* the plugin's */
+	struct ms_plugin_page *page; /* where its callbacks are noted, NULL = nowhere */
+	void *self;                  /* the plugin's own, once it is created */
+	void (*woken)(void *self);   /* NULL = never */
+	void *services;              /* of who fills in the rest of the table; NULL = nobody does */
+};
+
+/* Where a plugin's statistics go: an array that the host owns. */
+struct ms_plugin_emit {
+	json_t *numbers;
 };
 
 /* Where a callback says why it failed. Zeroed = nothing said. */

@@ -13,6 +13,7 @@
 #include "core/plugin/note.h"
 #include "core/plugin/place.h"
 #include "core/plugin/probe.h"
+#include "core/plugin/registry_values.h"
 #include "core/plugin/values.h"
 
 #define PLUGINS_MAX 64
@@ -30,7 +31,7 @@ struct ms_plugin_entry {
 	struct ms_plugin_env env; /* its pin_dir_fd is ours */
 	void *self;
 	uint8_t slots[MS_PLUGIN_DESCRIPTOR_ACTIONS_MAX]; /* of its actions */
-	bool is_created, is_started;
+	bool is_served, is_created, is_started;
 };
 
 struct ms_plugin_registry {
@@ -41,7 +42,8 @@ struct ms_plugin_registry {
 	struct ms_plugin_map maps[MS_DATAPLANE_SHARED_MAPS];
 	struct ms_plugin_entry *entries[PLUGINS_MAX];
 	size_t n_entries;
-	const char *loading; /* the plugin whose library is being opened */
+	const struct ms_plugin_services *services; /* NULL = none */
+	const char *loading;                       /* the plugin whose library is being opened */
 };
 
 static void free_values(struct ms_plugin_values **values)
@@ -79,6 +81,12 @@ int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_
 	return 0;
 }
 
+void ms_plugin_registry_serve(struct ms_plugin_registry *registry,
+			      const struct ms_plugin_services *services)
+{
+	registry->services = services;
+}
+
 /* ---- callbacks, each with its name noted ---- */
 
 static void note(void *registry, const char *callback)
@@ -93,14 +101,19 @@ static void stop(struct ms_plugin_registry *registry, struct ms_plugin_entry *en
 	if (entry->is_started && entry->plugin.stop) {
 		ms_plugin_note_set(registry->page, entry->name, "stop()");
 		entry->plugin.stop(entry->self);
+		ms_plugin_note_set(registry->page, NULL, NULL);
 	}
+	if (entry->is_served)
+		registry->services->quiet(&entry->host);
 	if (entry->is_created) {
 		ms_plugin_note_set(registry->page, entry->name, "destroy()");
 		entry->plugin.destroy(entry->self);
+		ms_plugin_note_set(registry->page, NULL, NULL);
 		ms_close_fd(&entry->env.pin_dir_fd);
 	}
-	ms_plugin_note_set(registry->page, NULL, NULL);
-	entry->is_started = entry->is_created = false;
+	if (entry->is_served)
+		registry->services->end(&entry->host);
+	entry->is_served = entry->is_started = entry->is_created = false;
 	entry->self = NULL;
 	ms_plugin_descriptor_free(&entry->plugin);
 }
@@ -109,16 +122,26 @@ static int create(struct ms_plugin_registry *registry, struct ms_plugin_entry *e
 		  const struct ms_plugin_values *values, struct ms_error *err)
 {
 	struct ms_plugin_error error = { "" };
-	int r;
+	int r = 0;
 
-	entry->host_state.name = entry->name;
+	entry->host_state = (struct ms_plugin_host_state) {
+		.name = entry->name,
+		.page = registry->page,
+		.woken = entry->plugin.woken,
+	};
 	ms_plugin_host_init(&entry->host, &entry->host_state);
+	if (registry->services)
+		r = registry->services->begin(registry->services->user, &entry->host);
+	if (r < 0)
+		return r;
+	entry->is_served = registry->services != NULL;
 	ms_plugin_note_set(registry->page, entry->name, "create()");
 	r = entry->plugin.create(&entry->host, values, &entry->self, &error);
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	if (r != 0)
 		return ms_plugin_host_failed(&entry->host_state, "create()", r, &error, err);
 	entry->is_created = true;
+	entry->host_state.self = entry->self;
 	entry->env = (struct ms_plugin_env) {
 		.struct_size = sizeof(entry->env),
 		.map_count = MS_DATAPLANE_SHARED_MAPS,
@@ -242,62 +265,6 @@ void ms_plugin_registry_settle(struct ms_plugin_registry *registry)
 	}
 }
 
-/* ---- values out of documents ---- */
-
-static int refuse(const char *file, struct ms_place place, const char *word,
-		  const struct ms_error *why, int r, struct ms_error *err)
-{
-	return ms_error_set_at(err, r == -ENOMEM ? r : -EINVAL, file, place.line, place.column,
-			       word, "%s", why->message);
-}
-
-static int read_values(const struct ms_rule_action *from, const char *file, const char *alone,
-		       struct ms_plugin_values *into, struct ms_error *err)
-{
-	struct ms_error why = MS_ERROR_INIT;
-	int r;
-
-	for (size_t i = 0; i < from->n_args; i++) {
-		const struct ms_rule_action_arg *arg = &from->args[i];
-		const char *name = arg->name ? arg->name : alone;
-
-		if (!name)
-			return ms_error_set_at(err, -EINVAL, file, arg->place.line,
-					       arg->place.column, from->name,
-					       "%s takes its arguments by name: { %s: { NAME: "
-					       "value } }",
-					       from->name, from->name);
-		for (size_t j = 0; j < arg->n_values; j++) {
-			r = ms_plugin_values_add(into, name, arg->values[j].text, &why);
-			if (r < 0)
-				return refuse(
-					file, r == -ENOENT ? arg->place : arg->values[j].place,
-					r == -ENOENT ? name : arg->values[j].text, &why, r, err);
-		}
-	}
-	r = ms_plugin_values_finish(into, &why);
-	return r < 0 ? refuse(file, from->place, from->name, &why, r, err) : 0;
-}
-
-/* As the probe hands it on. NULL = out of memory. */
-static json_t *shape_config(const struct ms_rule_action *config)
-{
-	json_t *object = json_object();
-
-	for (size_t i = 0; object && i < config->n_args; i++) {
-		json_t *list = json_array();
-
-		for (size_t j = 0; list && j < config->args[i].n_values; j++)
-			json_array_append_new(list, json_string(config->args[i].values[j].text));
-		if (!config->args[i].name ||
-		    json_object_set_new(object, config->args[i].name, list) < 0) {
-			json_decref(object);
-			return NULL;
-		}
-	}
-	return object;
-}
-
 /* ---- load ---- */
 
 static struct ms_plugin_entry *find(const struct ms_plugin_registry *registry, const char *name)
@@ -348,7 +315,7 @@ static int configure(struct ms_plugin_registry *registry, struct ms_plugin_entry
 	int r = ms_plugin_values_new(entry->plugin.config, entry->plugin.config_count, &values);
 
 	if (r == 0)
-		r = read_values(config, file, NULL, values, err);
+		r = ms_plugin_registry_values_read(config, file, NULL, values, err);
 	return r < 0 ? r : create(registry, entry, values, err);
 }
 
@@ -370,7 +337,7 @@ static int try_it(const struct ms_plugin_registry *registry, struct ms_plugin_en
 		  const struct ms_rule_action *config, const char *file, struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
-	json_auto_t *values = shape_config(config);
+	json_auto_t *values = ms_plugin_registry_values_shape(config);
 	json_t *answer;
 	int r = values ? ms_plugin_probe(registry->folder, entry->name, values, true, &answer, &why)
 		       : -ENOMEM;
@@ -511,7 +478,7 @@ int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *actio
 	what = find_action(entry, action->name);
 	r = ms_plugin_values_new(what->args, what->arg_count, &values);
 	if (r == 0)
-		r = read_values(action, NULL, what->short_arg, values, err);
+		r = ms_plugin_registry_values_read(action, NULL, what->short_arg, values, err);
 	if (r == 0 && what->encode_args) {
 		ms_plugin_note_set(of->page, entry->name, "encode_args()");
 		r = what->encode_args(entry->self, values, ret_args->bytes, &error);
@@ -521,7 +488,8 @@ int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *actio
 
 			r = ms_plugin_host_failed(&entry->host_state, "encode_args()", r, &error,
 						  &why);
-			r = refuse(NULL, action->place, action->name, &why, r, err);
+			r = ms_plugin_registry_values_refuse(NULL, action->place, action->name,
+							     &why, r, err);
 		}
 	}
 	if (r == 0)
@@ -561,6 +529,23 @@ const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry)
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry)
 {
 	return entry->description;
+}
+
+void ms_plugin_registry_note(const struct ms_plugin_host_state *state, const char *callback)
+{
+	ms_plugin_note_set(state->page, callback ? state->name : NULL, callback);
+}
+
+json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry)
+{
+	struct ms_plugin_emit emit = { .numbers = json_array() };
+
+	if (emit.numbers && entry->state == MS_PLUGIN_LOADED && entry->plugin.stats) {
+		ms_plugin_note_set(entry->host_state.page, entry->name, "stats()");
+		entry->plugin.stats(entry->self, &emit);
+		ms_plugin_note_set(entry->host_state.page, NULL, NULL);
+	}
+	return emit.numbers;
 }
 
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action)

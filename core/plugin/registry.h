@@ -19,6 +19,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
+#include "core/plugin/host.h"
 #include "core/policy/model.h"
 #include "microseg/chain.h"
 
@@ -30,6 +31,20 @@ struct ms_plugin_registry;
 /* `folder` (NULL = the installation's), `dp` are borrowed; `state_dir` has the note. */
 int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_dataplane *dp,
 			   struct ms_plugin_registry **ret_registry, struct ms_error *err);
+
+/* What a plugin may ask of the daemon, filled in by who owns the rest of it. */
+struct ms_plugin_services {
+	void *user;
+	/* Before create(): sets functions of the table and host->state->services. 0 or -errno. */
+	int (*begin)(void *user, struct ms_plugin_host *host);
+	/* After stop(): nothing calls the plugin any more. */
+	void (*quiet)(struct ms_plugin_host *host);
+	/* After destroy(). */
+	void (*end)(struct ms_plugin_host *host);
+};
+/* Before the first load; `services` is borrowed. */
+void ms_plugin_registry_serve(struct ms_plugin_registry *registry,
+			      const struct ms_plugin_services *services);
 /* Stops and destroys what is loaded; the slots stay as they are. Returns NULL. */
 struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *registry);
 
@@ -67,6 +82,10 @@ enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entr
 const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry); /* "" = loaded */
 /* As the probe described it; NULL = nobody could. Borrowed. */
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
+/* Around every call into the plugin that a service makes; NULL = it is out again. */
+void ms_plugin_registry_note(const struct ms_plugin_host_state *state, const char *callback);
+/* Its statistics, an array the caller owns; empty if it has none. NULL = out of memory. */
+json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry);
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action);
 
 #endif

@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cut.h"
 #include "microseg/action.h"
 #include "microseg/plugin.h"
 #include "mirror.h"
 #include "mirror.skel.h"
+
+#define LOOK_NS 2000000000ull /* between looks at what is protected */
 
 /* Where some rule wants its copies. */
 struct tap {
@@ -27,7 +30,7 @@ struct tap {
 struct mirror {
 	const struct ms_plugin_host *host;
 	struct mirror_bpf *object; /* of the last load, NULL before */
-	struct ms_plugin_watch *watch;
+	struct ms_plugin_watch *watch, *timer;
 	int pin_dir_fd; /* the host's; -1 while tried */
 	int links_fd;   /* tells that some interface came, went or was renamed; -1 = not started */
 	struct tap taps[MIRROR_TAPS];
@@ -163,6 +166,12 @@ static void links_changed(void *user, int fd, uint32_t what)
 	resolve(user);
 }
 
+/* What becomes protected, or stops to be, sends no message of the kernel's. */
+static void look_again(void *user)
+{
+	resolve(user);
+}
+
 /* ---- lifecycle ---- */
 
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
@@ -193,6 +202,9 @@ static int start(void *user, struct ms_plugin_error *error)
 	if (r == 0)
 		r = self->host->watch_fd(self->host->state, fd, MS_PLUGIN_READABLE, links_changed,
 					 self, &self->watch);
+	if (r == 0)
+		r = self->host->watch_time(self->host->state, LOOK_NS, LOOK_NS, look_again, self,
+					   &self->timer);
 	if (r < 0) {
 		self->host->error_set(error, "cannot follow interfaces: %s", strerror(-r));
 		if (fd >= 0)
@@ -209,6 +221,7 @@ static void stop(void *user)
 	struct mirror *self = user;
 
 	self->host->unwatch(self->host->state, self->watch);
+	self->host->unwatch(self->host->state, self->timer);
 	close(self->links_fd);
 	self->links_fd = -1;
 }

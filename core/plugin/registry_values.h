@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Values as documents write them: the arguments of an action in a rule, the configuration of a
+ * plugin in microseg.yaml. Both are read into the parser's form of an action; here they meet the
+ * plugin's items.
+ */
+#ifndef MS_CORE_PLUGIN_REGISTRY_VALUES_H
+#define MS_CORE_PLUGIN_REGISTRY_VALUES_H
+
+#include <jansson.h>
+
+#include "core/base/error.h"
+#include "core/plugin/values.h"
+#include "core/policy/model.h"
+
+/* Sets `err` to what `why` says, at that place of `file` (NULL = the caller knows it). -ENOMEM
+ * stays, everything else is -EINVAL. */
+int ms_plugin_registry_values_refuse(const char *file, struct ms_place place, const char *word,
+				     const struct ms_error *why, int r, struct ms_error *err);
+/* Into `into`, which it completes with defaults. `alone` is the item that a value without a name is
+ * for, NULL = there is none. */
+int ms_plugin_registry_values_read(const struct ms_rule_action *from, const char *file,
+				   const char *alone, struct ms_plugin_values *into,
+				   struct ms_error *err);
+/* As the probe hands it on. NULL = out of memory. */
+json_t *ms_plugin_registry_values_shape(const struct ms_rule_action *config);
+
+#endif

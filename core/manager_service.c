@@ -90,10 +90,12 @@ static int watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 		    void (*ready)(void *self, int fd, uint32_t what), void *self,
 		    struct ms_plugin_watch **ret_watch)
 {
+	unsigned int what = (wanted & MS_PLUGIN_READABLE ? MS_LOOP_READABLE : 0) |
+			    (wanted & MS_PLUGIN_WRITABLE ? MS_LOOP_WRITABLE : 0);
 	struct ms_plugin_watch *watch;
 	int r;
 
-	if (fd < 0 || !ready || !(wanted & (MS_PLUGIN_READABLE | MS_PLUGIN_WRITABLE)))
+	if (fd < 0 || !ready || !what)
 		return -EINVAL;
 	watch = new_watch(state, self);
 	if (!watch)
@@ -101,9 +103,7 @@ static int watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 	watch->fd = fd;
 	watch->wanted = wanted;
 	watch->ready = ready;
-	_Static_assert(MS_PLUGIN_READABLE == MS_LOOP_READABLE, "one number");
-	_Static_assert(MS_PLUGIN_WRITABLE == MS_LOOP_WRITABLE, "one number");
-	r = ms_loop_add_io(service_of(state)->manager->loop, fd, wanted, MS_LOOP_CONTROL, on_ready,
+	r = ms_loop_add_io(service_of(state)->manager->loop, fd, what, MS_LOOP_CONTROL, on_ready,
 			   watch, &watch->watch);
 	if (r < 0) {
 		free_watch(watch);

@@ -372,21 +372,22 @@ static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *ent
 	return r < 0 ? r : start(registry, entry, err);
 }
 
-static int add_entry(struct ms_plugin_registry *registry, const char *name,
-		     struct ms_plugin_entry **ret_entry, struct ms_error *err)
+/* NULL = `err` says why. */
+static struct ms_plugin_entry *add_entry(struct ms_plugin_registry *registry, const char *name,
+					 struct ms_error *err)
 {
-	struct ms_plugin_entry *entry;
+	struct ms_plugin_entry *entry = NULL;
 
 	if (registry->n_entries == PLUGINS_MAX)
-		return ms_error_set(err, -ENOSPC, "more than %d plugins", PLUGINS_MAX);
-	entry = calloc(1, sizeof(*entry));
+		ms_error_set(err, -ENOSPC, "more than %d plugins", PLUGINS_MAX);
+	else if (!(entry = calloc(1, sizeof(*entry))))
+		ms_error_set(err, -ENOMEM, "%s: out of memory", name);
 	if (!entry)
-		return -ENOMEM;
+		return NULL;
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
 	entry->state = MS_PLUGIN_FAILED;
 	registry->entries[registry->n_entries++] = entry;
-	*ret_entry = entry;
-	return 0;
+	return entry;
 }
 
 int ms_plugin_registry_load(struct ms_plugin_registry *registry,
@@ -395,14 +396,14 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 {
 	struct ms_plugin_entry *entry = find(registry, config->name);
 	struct ms_error why = MS_ERROR_INIT;
-	int r = 0;
+	int r;
 
 	if (entry && entry->state == MS_PLUGIN_LOADED)
 		return ms_error_set(err, -EEXIST, "%s is loaded already", config->name);
 	if (!entry)
-		r = add_entry(registry, config->name, &entry, err);
-	if (r < 0)
-		return r;
+		entry = add_entry(registry, config->name, err);
+	if (!entry)
+		return -ENOSPC;
 	r = load(registry, entry, config, file, is_start, &why);
 	if (r == 0) {
 		entry->state = MS_PLUGIN_LOADED;

@@ -298,10 +298,12 @@ verb_uninstall() {
   done <$installed_manifest
   rm -f $installed_manifest
   # Folders that may have been ours alone; those that hold anything stay.
-  (cd /usr/local && for dir in lib/microseg share/microseg share/doc/microseg share/doc \
-    lib/systemd/system lib/systemd share/man/man5 share/man/man8 \
+  (cd /usr/local && for dir in lib/microseg/plugins lib/microseg libexec/microseg libexec \
+    include/microseg lib/cmake/Microseg lib/cmake lib/pkgconfig share/microseg \
+    share/doc/microseg/examples/* share/doc/microseg/examples share/doc/microseg share/doc \
+    lib/systemd/system lib/systemd share/man/man5 share/man/man7 share/man/man8 \
     share/bash-completion/completions share/bash-completion; do
-    [ ! -d $dir ] || rmdir --ignore-fail-on-non-empty $dir
+    [ ! -d "$dir" ] || rmdir --ignore-fail-on-non-empty "$dir"
   done)
   if [ $purge = 1 ]; then
     "$top/core/service/postrm" purge

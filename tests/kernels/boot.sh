@@ -60,6 +60,11 @@ pack() {
       >"$work/root/tests/$number-$(basename "$file")${environment:+-$environment}"
     chmod 755 "$work/root/tests/$number-"*
   done
+  ctest --test-dir "$build" -L '^(guest|bpf)$' -LE '^host_only$' -R "$only" --show-only=json-v1 |
+    jq -r '.tests[].properties[] | select(.name == "REQUIRED_FILES") | .value[]' | sort -u |
+    while read -r file; do
+      put "$file"
+    done
   modprobe -d "$kernel" -S "$version" -a --show-depends "${modules[@]}" |
     awk '$1 == "insmod" {print $2}' | sort -u | while read -r file; do
     mkdir -p "$work/root$(dirname "${file#"$kernel"}")"

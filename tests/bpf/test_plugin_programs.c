@@ -314,6 +314,19 @@ END_TEST
 
 /* ---- mirror ---- */
 
+START_TEST(a_tap_that_is_not_there_costs_the_copy_only)
+{
+	struct mirror_args args = { .to = "tap0", .one_in = 1 };
+	struct bpf_object *object = ms_rig_add_plugin("mirror", &args, sizeof(args));
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
+
+	rule("[mirror, allow]", "");
+	expect(MS_RIG_INGRESS, &pkt, "allow rule r");
+	ck_assert_uint_eq(count_of(object, MIRROR_FAILED), 1);
+	ck_assert_uint_eq(count_of(object, MIRROR_COPIED), 0);
+}
+END_TEST
+
 START_TEST(a_copy_goes_to_the_tap_and_the_packet_goes_on)
 {
 	struct mirror_args args = { .to = "tap0", .one_in = 1 };
@@ -321,22 +334,17 @@ START_TEST(a_copy_goes_to_the_tap_and_the_packet_goes_on)
 	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
 	uint32_t ifindex;
 
-	ck_assert_int_eq(
-		system("PATH=/usr/sbin:$PATH; ip link add tap0 type veth peer name tap1 && "
-		       "ip link set tap1 up && ip link set tap0 up && "
-		       "ip link set lo up"),
-		0);
+	ck_assert_int_eq(system("ip link add tap0 type veth peer name tap1 && "
+				"ip link set tap1 up && ip link set tap0 up && "
+				"ip link set lo up"),
+			 0);
 	rule("[mirror, allow]", "");
-	/* An interface that is not there costs the copy, not the packet. */
-	expect(MS_RIG_INGRESS, &pkt, "allow rule r");
-	ck_assert_uint_eq(count_of(object, MIRROR_FAILED), 1);
-	ck_assert_uint_eq(count_of(object, MIRROR_COPIED), 0);
 	ifindex = if_nametoindex("tap0");
 	ck_assert_int_eq(bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "taps"),
 					     args.to, &ifindex, BPF_ANY),
 			 0);
-	expect(MS_RIG_INGRESS, &pkt, "allow session r");
-	ck_assert_uint_eq(count_of(object, MIRROR_FAILED), 1);
+	expect(MS_RIG_INGRESS, &pkt, "allow rule r");
+	ck_assert_uint_eq(count_of(object, MIRROR_FAILED), 0);
 	ck_assert_uint_eq(count_of(object, MIRROR_COPIED), 1);
 	/* Under deny too. */
 	rule("[mirror, deny]", "");
@@ -349,7 +357,7 @@ START_TEST(a_copy_goes_to_the_tap_and_the_packet_goes_on)
 			 0);
 	expect(MS_RIG_INGRESS, &pkt, "deny rule r");
 	ck_assert_uint_eq(count_of(object, MIRROR_COPIED), 2);
-	ck_assert_uint_eq(count_of(object, MIRROR_FAILED), 2);
+	ck_assert_uint_eq(count_of(object, MIRROR_FAILED), 1);
 }
 END_TEST
 
@@ -582,7 +590,10 @@ int main(void)
 	tcase_add_test(mark, a_mark_and_a_priority_are_set_and_no_more);
 	tcase_add_test(mark, dscp_of_ipv4_keeps_ecn_and_the_checksum_right);
 	tcase_add_test(mark, dscp_of_ipv6_keeps_ecn_version_and_flow_label);
-	tcase_add_test(mirror, a_copy_goes_to_the_tap_and_the_packet_goes_on);
+	tcase_add_test(mirror, a_tap_that_is_not_there_costs_the_copy_only);
+	/* A guest has neither ip(8) nor what makes a link. */
+	if (!getenv("MS_TEST_EMULATED"))
+		tcase_add_test(mirror, a_copy_goes_to_the_tap_and_the_packet_goes_on);
 	tcase_add_loop_test(rejects, a_tcp_packet_gets_a_reset, 0, (int)ms_array_size(ends));
 	tcase_add_loop_test(rejects, a_reset_waits_for_its_checksum_as_the_packet_did, 0,
 			    (int)ms_array_size(ends));

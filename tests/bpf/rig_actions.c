@@ -71,6 +71,7 @@ struct bpf_object *ms_rig_add_plugin(const char *name, const void *args, size_t 
 	snprintf(path, sizeof(path), MS_TEST_PLUGINS "/%s/%s.bpf.o", name, name);
 	object = bpf_object__open_file(path, NULL);
 	ck_assert_msg(object != NULL, "%s: %s", path, strerror(errno));
+	plugin->object = object;
 	share_maps(object);
 	ck_assert_int_eq(bpf_object__load(object), 0);
 	program = bpf_program__fd(bpf_object__find_program_by_name(object, name));

@@ -39,6 +39,7 @@ struct ms_rig {
 	struct ms_rig_plugin {
 		char name[32];
 		struct ms_action_args args;
+		struct bpf_object *object;
 	} plugins[MS_RIG_PLUGINS_MAX]; /* in the slots from MS_RIG_PLUGIN_SLOT on */
 	size_t n_plugins;
 };

@@ -18,7 +18,6 @@ NO_SPDX = re.compile(
 LONG = {
     "LICENSE": "a legal text",
     "docs/plugin-sdk.md": "a tutorial with its files and the reference, read as one page",
-    "tests/bpf/test_plugin_programs.c": "all shipped programs on one bench, whose few helpers they share",
     "tests/harness/oracle.c": "one reading of the design, from top to bottom, in one place",
 }
 LIMIT = 600

@@ -22,7 +22,7 @@ if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
 fi
 mount -t tmpfs -o mode=0755 tmpfs /opt
 scratch=/opt
-mkdir "$scratch/home" "$scratch/work"
+mkdir "$scratch/home" "$scratch/copies"
 
 expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix /usr
 prefix=$scratch/dest/usr
@@ -63,8 +63,8 @@ is_tried() {
 
 plugin_of_cmake() {
   local name=$1
-  cp -r "$examples/$name" "$scratch/work/$name"
-  cd "$scratch/work/$name"
+  cp -r "$examples/$name" "$scratch/copies/$name"
+  cd "$scratch/copies/$name"
   expect "$name: cmake finds the package" outside cmake -B build -Wno-dev
   expect "$name: builds" outside cmake --build build -v
   cp "$scratch/out" "$scratch/said"
@@ -79,8 +79,8 @@ plugin_of_cmake() {
 
 plugin_of_make() {
   local name=$1
-  cp -r "$examples/$name" "$scratch/work/$name.make"
-  cd "$scratch/work/$name.make"
+  cp -r "$examples/$name" "$scratch/copies/$name.make"
+  cd "$scratch/copies/$name.make"
   expect "$name, make: builds" outside make BPFTOOL="$bpftool"
   cp "$scratch/out" "$scratch/said"
   expect "$name, make: without a warning" never grep 'warning:' "$scratch/said"
@@ -120,8 +120,8 @@ tutorial() {
   ' "$prefix/share/doc/microseg/plugin-sdk.md" | sed "s,/usr/share,$prefix/share,"
 }
 
-mkdir "$scratch/work/tutorial"
-cd "$scratch/work/tutorial"
+mkdir "$scratch/copies/tutorial"
+cd "$scratch/copies/tutorial"
 tutorial >"$scratch/tutorial"
 expect 'plugin-sdk.md: its files and commands' outside BPFTOOL="$bpftool" bash -eu "$scratch/tutorial"
 cp "$scratch/out" "$scratch/said"
@@ -131,8 +131,8 @@ expect 'which give no warning' never grep 'warning:' "$scratch/said"
 expect 'the plugin of the tutorial is one' is_a_plugin "$prefix/lib/microseg/plugins/max_length.so"
 
 # The page for man, too.
-cp -r "$examples/example_count" "$scratch/work/man"
-cd "$scratch/work/man"
+cp -r "$examples/example_count" "$scratch/copies/man"
+cd "$scratch/copies/man"
 sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" >"$scratch/man"
 expect 'microseg-plugin.7: its commands' outside bash -eux "$scratch/man"
 cp "$scratch/out" "$scratch/said"

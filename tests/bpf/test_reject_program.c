@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The BPF program of the plugin reject: what it answers, and that the answers are right to the bit.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "microseg/abi.h"
+#include "plugins/reject/reject.h"
+#include "tests/bpf/rig_plugin.h"
+#include "tests/harness/ms_check.h"
+
+#define A "10.0.0.5"
+#define B "10.0.0.9"
+#define A6 "2001:db8::5"
+#define B6 "2001:db8::9"
+
+static const struct reject_args many = { .rate = 1000000 };
+
+/* Internet checksum of bytes, with what goes before them; 0 = right. */
+static uint16_t sum_bytes(const uint8_t *bytes, size_t size, uint32_t sum)
+{
+	for (size_t at = 0; at + 1 < size; at += 2)
+		sum += (uint32_t)bytes[at] << 8 | bytes[at + 1];
+	if (size & 1)
+		sum += (uint32_t)bytes[size - 1] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Of the pseudo header, not folded to its complement. */
+static uint16_t pseudo_sum(const struct ms_pkt *pkt, size_t l4, uint8_t proto)
+{
+	size_t addresses = pkt->family == 4 ? 12 : 8;
+	uint32_t length = (uint32_t)(pkt->len - l4);
+
+	return (uint16_t)~sum_bytes(pkt->frame + pkt->l3 + addresses, pkt->family == 4 ? 8 : 32,
+				    length + proto);
+}
+
+static void put16(uint8_t *at, uint16_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* What skb_checksum_help() does to a packet that waits for its checksum. */
+static void complete(struct ms_pkt *pkt, size_t start, size_t field)
+{
+	uint16_t sum = sum_bytes(pkt->frame + start, pkt->len - start, 0);
+
+	put16(pkt->frame + start + field, sum ? sum : 0xffff);
+}
+
+/* Runs it, and holds the ends of the answer to be those of the packet, turned. */
+static void answer_to(enum ms_rig_hook hook, const struct ms_pkt *pkt, struct ms_pkt *ret_answer)
+{
+	size_t at = pkt->l3 + (pkt->family == 4 ? 12 : 8), size = pkt->family == 4 ? 4 : 16;
+	struct __sk_buff context;
+
+	*ret_answer = *pkt;
+	ck_assert_int_eq(ms_rig_run_changed(hook, pkt, ret_answer, &context), TC_ACT_REDIRECT);
+	ck_assert_mem_eq(ret_answer->frame, pkt->frame + 6, 6);
+	ck_assert_mem_eq(ret_answer->frame + 6, pkt->frame, 6);
+	ck_assert_mem_eq(ret_answer->frame + at, pkt->frame + at + size, size);
+	ck_assert_mem_eq(ret_answer->frame + at + size, pkt->frame + at, size);
+	if (pkt->family == 4) {
+		ck_assert_uint_eq(sum_bytes(ret_answer->frame + pkt->l3, 20, 0), 0);
+		ck_assert_uint_eq(ret_answer->frame[pkt->l3 + 2] << 8 |
+					  ret_answer->frame[pkt->l3 + 3],
+				  ret_answer->len - pkt->l3);
+	} else {
+		ck_assert_uint_eq(ret_answer->frame[pkt->l3 + 4] << 8 |
+					  ret_answer->frame[pkt->l3 + 5],
+				  ret_answer->len - pkt->l3 - 40);
+	}
+}
+
+static const struct {
+	const char *a, *b;
+	enum ms_rig_hook hook;
+} ends[] = {
+	{ A, B, MS_RIG_INGRESS },
+	{ A, B, MS_RIG_EGRESS },
+	{ A6, B6, MS_RIG_INGRESS },
+	{ A6, B6, MS_RIG_EGRESS },
+};
+
+static void reject(void)
+{
+	ms_rig_add_plugin("reject", &many, sizeof(many));
+	ms_rig_plugin_rule("[reject, deny]", "");
+}
+
+/* RFC 9293, 3.10.7.1: what a closed port says. */
+static void expect_reset(const struct ms_pkt *answer, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	const uint8_t *tcp = answer->frame + answer->l4;
+
+	ck_assert_uint_eq(answer->len, answer->l4 + 20);
+	ck_assert_uint_eq(tcp[0] << 8 | tcp[1], 80);
+	ck_assert_uint_eq(tcp[2] << 8 | tcp[3], 1000);
+	ck_assert_uint_eq(get32(tcp + 4), seq);
+	ck_assert_uint_eq(get32(tcp + 8), ack);
+	ck_assert_uint_eq(tcp[12], 0x50);
+	ck_assert_uint_eq(tcp[13], flags);
+}
+
+START_TEST(a_tcp_packet_gets_a_reset)
+{
+	struct ms_pkt syn = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_SYN);
+	struct ms_pkt data = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_ACK), answer;
+
+	reject();
+	put16(syn.frame + syn.l4 + 4, 0x1234);
+	answer_to(ends[_i].hook, &syn, &answer);
+	expect_reset(&answer, MS_PKT_RST | MS_PKT_ACK, 0,
+		     get32(syn.frame + syn.l4 + 4) + MS_PKT_PAYLOAD + 1);
+	ck_assert_uint_eq(
+		sum_bytes(answer.frame + answer.l4, 20, pseudo_sum(&answer, answer.l4, 6)), 0);
+	put16(data.frame + data.l4 + 8, 0x4321);
+	answer_to(ends[_i].hook, &data, &answer);
+	expect_reset(&answer, MS_PKT_RST, get32(data.frame + data.l4 + 8), 0);
+	/* A reset gets none, and is denied all the same. */
+	syn = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_RST);
+	ms_rig_plugin_expect(ends[_i].hook, &syn, "deny rule r");
+}
+END_TEST
+
+START_TEST(a_reset_waits_for_its_checksum_as_the_packet_did)
+{
+	struct ms_pkt syn = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_SYN), answer;
+
+	reject();
+	put16(syn.frame + syn.l4 + 16, pseudo_sum(&syn, syn.l4, 6));
+	answer_to(ends[_i].hook, &syn, &answer);
+	complete(&answer, answer.l4, 16);
+	ck_assert_uint_eq(
+		sum_bytes(answer.frame + answer.l4, 20, pseudo_sum(&answer, answer.l4, 6)), 0);
+}
+END_TEST
+
+START_TEST(another_packet_gets_an_icmp_error)
+{
+	struct ms_pkt udp = ms_pkt_udp(ends[_i].a, 1000, ends[_i].b, 80), answer;
+	bool is4 = udp.family == 4;
+	size_t quoted = is4 ? 28 : 48;
+	const uint8_t *icmp;
+
+	reject();
+	for (int waits = 0; waits < 2; waits++) {
+		if (waits)
+			put16(udp.frame + udp.l4 + 6, pseudo_sum(&udp, udp.l4, 17));
+		answer_to(ends[_i].hook, &udp, &answer);
+		icmp = answer.frame + answer.l4;
+		ck_assert_uint_eq(answer.len, answer.l4 + 8 + quoted);
+		ck_assert_uint_eq(answer.frame[answer.l3 + (is4 ? 9 : 6)], is4 ? 1 : 58);
+		ck_assert_uint_eq(icmp[0], is4 ? 3 : 1);
+		ck_assert_uint_eq(icmp[1], is4 ? 13 : 1);
+		ck_assert_mem_eq(icmp + 8, udp.frame + udp.l3, quoted);
+		if (waits)
+			complete(&answer, answer.l4, 6);
+		ck_assert_uint_eq(
+			sum_bytes(icmp, 8 + quoted, is4 ? 0 : pseudo_sum(&answer, answer.l4, 58)),
+			0);
+	}
+}
+END_TEST
+
+START_TEST(what_gets_no_answer_is_denied)
+{
+	struct ms_pkt udp = ms_pkt_udp(A, 1, B, 2), group = ms_pkt_udp(A, 1, "224.0.0.5", 2);
+	struct ms_pkt group6 = ms_pkt_udp(A6, 1, "ff02::5", 2),
+		      none = ms_pkt_udp("0.0.0.0", 1, B, 2);
+	struct ms_pkt error = ms_pkt_error(B, A, 3, 1, &udp), sctp = ms_pkt_sctp(A, 1, B, 2);
+	struct ms_pkt reply = ms_pkt_icmp(A, B, 0, 0, 7), echo = ms_pkt_icmp(A, B, 8, 0, 7);
+	struct ms_pkt reply6 = ms_pkt_icmp(A6, B6, 129, 0, 7),
+		      echo6 = ms_pkt_icmp(A6, B6, 128, 0, 7);
+	struct ms_pkt options = ms_pkt_udp(A, 1, B, 2);
+
+	reject();
+	ms_pkt_options(&options, 4);
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &group, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &group6, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &none, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &error, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &reply, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &reply6, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &sctp, "deny rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &options, "deny rule r");
+	ms_pkt_fragment(&udp, 1, 64, false);
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &udp, "deny rule r");
+	/* The twins. */
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &echo, "deny action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &echo6, "deny action r");
+	ms_rig_plugin_rule("[reject, deny]", ", mode: audit");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &echo, "audit rule r");
+	ms_rig_plugin_rule("[reject, allow]", ", mode: audit");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &echo, "allow rule r");
+}
+END_TEST
+
+START_TEST(no_more_answers_than_the_rate)
+{
+	struct reject_args args = { .rate = 1 };
+	struct bpf_object *object = ms_rig_add_plugin("reject", &args, sizeof(args));
+	struct ms_pkt syn = ms_pkt_tcp(A, 1, B, 2, MS_PKT_SYN);
+
+	ms_rig_plugin_rule("[reject, deny]", "");
+	for (int i = 0; i < 20; i++)
+		ms_rig_run_plain(ms_rig_program(MS_RIG_INGRESS), &syn);
+	/* One a second, however long that took. */
+	ck_assert_uint_ge(ms_rig_plugin_count(object, REJECT_ANSWERED), 1);
+	ck_assert_uint_gt(ms_rig_plugin_count(object, REJECT_OVER_RATE), 0);
+	ck_assert_uint_eq(ms_rig_plugin_count(object, REJECT_ANSWERED) +
+				  ms_rig_plugin_count(object, REJECT_OVER_RATE),
+			  20);
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &syn, "deny rule r");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("reject_program");
+	TCase *rejects = tcase_create("reject");
+
+	tcase_add_loop_test(rejects, a_tcp_packet_gets_a_reset, 0, (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, a_reset_waits_for_its_checksum_as_the_packet_did, 0,
+			    (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, another_packet_gets_an_icmp_error, 0,
+			    (int)ms_array_size(ends));
+	tcase_add_test(rejects, what_gets_no_answer_is_denied);
+	tcase_add_test(rejects, no_more_answers_than_the_rate);
+	tcase_set_timeout(rejects, 60);
+	tcase_add_checked_fixture(rejects, ms_rig_plugin_setup, NULL);
+	suite_add_tcase(suite, rejects);
+	return ms_check_run(suite);
+}

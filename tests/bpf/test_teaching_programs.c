@@ -6,7 +6,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +13,7 @@
 #include "microseg/abi.h"
 #include "plugins/example_count/example_count.h"
 #include "plugins/ttl_guard/ttl_guard.h"
-#include "tests/bpf/rig.h"
+#include "tests/bpf/rig_plugin.h"
 #include "tests/harness/ms_check.h"
 
 #define A "10.0.0.5"
@@ -22,28 +21,6 @@
 #define A6 "2001:db8::5"
 #define B6 "2001:db8::9"
 #define VLAN 0x8100
-#define HEAD                                                                                       \
-	"version: 1\n"                                                                             \
-	"groups:\n"                                                                                \
-	"  - { name: g, match: { name: [\"*\"] }, default: { in: deny, out: deny } }\n"            \
-	"failsafe: { in: [], out: [] }\n"                                                          \
-	"rules:\n"
-
-static void setup(void)
-{
-	ms_rig_setup();
-	ms_rig_policy(HEAD "  - { id: none, action: deny }\n");
-	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = 1 });
-}
-
-static void expect(enum ms_rig_hook hook, const struct ms_pkt *pkt, const char *text)
-{
-	struct ms_rig_result result = ms_rig_run(hook, pkt);
-	char got[128];
-
-	snprintf(got, sizeof(got), "%s %s %s", result.verdict, result.reason, result.author);
-	ck_assert_str_eq(got, text);
-}
 
 static struct ms_pkt with_ttl(struct ms_pkt pkt, uint8_t ttl)
 {
@@ -56,12 +33,9 @@ static struct ms_pkt with_ttl(struct ms_pkt pkt, uint8_t ttl)
 static void guard(uint8_t min, enum ttl_guard_dir dir, const char *rest)
 {
 	struct ttl_guard_args args = { .min = min, .dir = (__u8)dir };
-	char text[1024];
 
 	ms_rig_add_plugin("ttl_guard", &args, sizeof(args));
-	snprintf(text, sizeof(text),
-		 HEAD "  - { id: r, action: [ttl_guard, allow], fallback: deny%s }\n", rest);
-	ms_rig_policy(text);
+	ms_rig_plugin_rule("[ttl_guard, allow]", rest);
 }
 
 START_TEST(a_packet_below_the_least_ttl_is_denied_in_a_session_too)
@@ -70,15 +44,15 @@ START_TEST(a_packet_below_the_least_ttl_is_denied_in_a_session_too)
 
 	guard(60, TTL_GUARD_BOTH, "");
 	pkt = with_ttl(udp, 60);
-	expect(MS_RIG_INGRESS, &pkt, "allow rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, "allow rule r");
 	pkt = with_ttl(udp, 59);
-	expect(MS_RIG_INGRESS, &pkt, "deny action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, "deny action r");
 	pkt = with_ttl(udp, 60);
-	expect(MS_RIG_INGRESS, &pkt, "allow session r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, "allow session r");
 	pkt = with_ttl(six, 59);
-	expect(MS_RIG_INGRESS, &pkt, "deny action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, "deny action r");
 	pkt = with_ttl(six, 255);
-	expect(MS_RIG_INGRESS, &pkt, "allow session r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, "allow session r");
 }
 END_TEST
 
@@ -93,9 +67,9 @@ START_TEST(the_ttl_is_found_behind_tags_and_before_extensions)
 		struct ms_pkt pkt = with_ttl(tagged, ttl);
 
 		ms_pkt_tag(&pkt, VLAN, 5);
-		expect(MS_RIG_INGRESS, &pkt, text);
+		ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, text);
 		pkt = with_ttl(extended, ttl);
-		expect(MS_RIG_INGRESS, &pkt, text);
+		ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, text);
 	}
 }
 END_TEST
@@ -106,10 +80,10 @@ START_TEST(answers_of_a_flow_are_not_guarded_unless_asked_for)
 	struct ms_pkt back = with_ttl(ms_pkt_udp(B, 2, A, 1), 64);
 
 	guard(255, TTL_GUARD_IN, ", dir: in");
-	expect(MS_RIG_INGRESS, &there, "allow rule r");
-	expect(MS_RIG_EGRESS, &back, "allow session r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &there, "allow rule r");
+	ms_rig_plugin_expect(MS_RIG_EGRESS, &back, "allow session r");
 	there = with_ttl(there, 254);
-	expect(MS_RIG_INGRESS, &there, "deny action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &there, "deny action r");
 }
 END_TEST
 
@@ -119,8 +93,8 @@ START_TEST(answers_of_a_flow_are_guarded_if_asked_for)
 	struct ms_pkt back = with_ttl(ms_pkt_udp(B, 2, A, 1), 64);
 
 	guard(255, TTL_GUARD_BOTH, ", dir: in");
-	expect(MS_RIG_INGRESS, &there, "allow rule r");
-	expect(MS_RIG_EGRESS, &back, "deny action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &there, "allow rule r");
+	ms_rig_plugin_expect(MS_RIG_EGRESS, &back, "deny action r");
 }
 END_TEST
 
@@ -129,7 +103,7 @@ START_TEST(audit_mode_lets_through_what_the_guard_denies)
 	struct ms_pkt pkt = with_ttl(ms_pkt_udp(A, 1, B, 2), 1);
 
 	guard(60, TTL_GUARD_BOTH, ", mode: audit");
-	expect(MS_RIG_INGRESS, &pkt, "audit action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &pkt, "audit action r");
 }
 END_TEST
 
@@ -165,17 +139,18 @@ START_TEST(every_packet_of_a_flow_is_counted_once)
 	struct bpf_object *object = ms_rig_add_plugin("example_count", &args, sizeof(args));
 	struct example_count_sums sum;
 
-	ms_rig_policy(HEAD "  - { id: r, action: [example_count, allow], fallback: deny }\n");
-	expect(MS_RIG_INGRESS, &syn, "allow rule r");
-	expect(MS_RIG_EGRESS, &back, "allow session r");
+	ms_rig_policy(MS_RIG_PLUGIN_HEAD
+		      "  - { id: r, action: [example_count, allow], fallback: deny }\n");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &syn, "allow rule r");
+	ms_rig_plugin_expect(MS_RIG_EGRESS, &back, "allow session r");
 	for (int i = 0; i < 100; i++)
-		expect(MS_RIG_INGRESS, &ack, "allow session r");
+		ms_rig_plugin_expect(MS_RIG_INGRESS, &ack, "allow session r");
 	sum = counted(object);
 	ck_assert_uint_eq(sum.packets, 102);
 	ck_assert_uint_eq(sum.bytes, syn.len + back.len + 100 * ack.len);
 	ck_assert_uint_eq(sum.large, 0);
 	ms_pkt_tag(&ack, VLAN, 5);
-	expect(MS_RIG_INGRESS, &ack, "allow rule r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &ack, "allow rule r");
 	ck_assert_uint_eq(counted(object).large, 1);
 }
 END_TEST
@@ -186,7 +161,7 @@ int main(void)
 	TCase *tcase = tcase_create("teaching_programs");
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_checked_fixture(tcase, ms_rig_plugin_setup, NULL);
 	tcase_add_test(tcase, a_packet_below_the_least_ttl_is_denied_in_a_session_too);
 	tcase_add_test(tcase, the_ttl_is_found_behind_tags_and_before_extensions);
 	tcase_add_test(tcase, answers_of_a_flow_are_not_guarded_unless_asked_for);

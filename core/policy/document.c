@@ -172,6 +172,58 @@ int ms_document_parse_rule(const char *name, const char *text, struct ms_rule *r
 	return 0;
 }
 
+/* ---- parts ---- */
+
+static int read_group_part(struct ms_document_reader *reader, struct ms_policy *policy)
+{
+	ms_cleanup(fini_draft) struct ms_document_draft draft = { 0 };
+	int r = ms_document_group_read(reader, &draft);
+
+	if (r == 0)
+		r = ms_document_reader_next(reader);
+	return r < 0 ? r : append(policy, &draft.policy);
+}
+
+static int read_rule_part(struct ms_document_reader *reader, struct ms_policy *policy)
+{
+	ms_cleanup(ms_rule_fini) struct ms_rule rule = { 0 };
+	int r = ms_document_rule_read_one(reader, false, &rule);
+
+	if (r == 0)
+		r = ms_document_reader_next(reader);
+	return r < 0 ? r : ms_policy_add_rule(policy, &rule);
+}
+
+static int parse_part(const char *name, const char *text, size_t length, enum ms_source source,
+		      int (*read)(struct ms_document_reader *reader, struct ms_policy *policy),
+		      struct ms_policy *policy, struct ms_error *err)
+{
+	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
+	int r = ms_document_reader_open(&reader, name, text, length, err);
+
+	reader.source = source;
+	if (r == 0)
+		r = ms_document_reader_next(&reader);
+	if (r == 0 && reader.event == MS_DOCUMENT_END)
+		return ms_document_reader_refuse(&reader, (struct ms_place) { 1, 1 }, "",
+						 "a group or rule is a mapping, this is empty");
+	if (r == 0)
+		r = read(&reader, policy);
+	return r < 0 ? ms_error_set(err, r, "out of memory") : 0;
+}
+
+int ms_document_parse_group(const char *name, const char *text, size_t length,
+			    enum ms_source source, struct ms_policy *policy, struct ms_error *err)
+{
+	return parse_part(name, text, length, source, read_group_part, policy, err);
+}
+
+int ms_document_parse_unnamed(const char *name, const char *text, size_t length,
+			      enum ms_source source, struct ms_policy *policy, struct ms_error *err)
+{
+	return parse_part(name, text, length, source, read_rule_part, policy, err);
+}
+
 /* ---- files ---- */
 
 int ms_document_read_file(const char *path, char **ret_text, size_t *ret_length,

@@ -40,6 +40,14 @@ int ms_document_read_file(const char *path, char **ret_text, size_t *ret_length,
 int ms_document_parse_rule(const char *name, const char *text, struct ms_rule *ret_rule,
 			   struct ms_error *err);
 
+/* One mapping as below `groups:` or `rules:`, appended to `policy`, which is untouched on failure.
+ * The rule may have no id (then it is NULL); what a group lacks is refused. */
+int ms_document_parse_group(const char *name, const char *text, size_t length,
+			    enum ms_source source, struct ms_policy *policy, struct ms_error *err);
+int ms_document_parse_unnamed(const char *name, const char *text, size_t length,
+			      enum ms_source source, struct ms_policy *policy,
+			      struct ms_error *err);
+
 /* Whether a document could name a set so. */
 bool ms_document_is_set_name(const char *name);
 

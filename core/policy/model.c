@@ -25,8 +25,13 @@ const char *ms_source_name(enum ms_source source)
 
 char *ms_origin_format(const struct ms_origin *origin, char *buf, size_t size)
 {
-	if (origin->source == MS_SOURCE_FILE && origin->file)
+	bool has_file = origin->file &&
+			(origin->source == MS_SOURCE_FILE || origin->source == MS_SOURCE_PLUGIN);
+
+	if (has_file && origin->line)
 		snprintf(buf, size, "%s:%u", origin->file, origin->line);
+	else if (has_file)
+		snprintf(buf, size, "%s", origin->file);
 	else
 		snprintf(buf, size, "%s", ms_source_name(origin->source));
 	return buf;

@@ -31,10 +31,13 @@ struct ms_place {
 /* Where something was written. `file` is owned by whatever holds the origin; NULL = no file. */
 struct ms_origin {
 	enum ms_source source;
-	char *file; /* base name, as shown: "10-db.yaml" */
+	/* Base name, as shown: "10-db.yaml"; a plugin's: its name, or "NAME:ITS OWN WORDS". */
+	char *file;
 	unsigned int line, column;
 };
-/* "10-db.yaml:14", "runtime", "builtin". Returns `buf`. */
+/* "10-db.yaml:14", "feed", "etcd:/microseg/v1/policy/base:3:7", "runtime", "builtin". Returns
+ * `buf`.
+ */
 char *ms_origin_format(const struct ms_origin *origin, char *buf, size_t size);
 
 /* ---- interface selectors ---- */

@@ -32,6 +32,7 @@ ROOMS = {
     "iface": ("core/iface/", "base abi layout netlink dataplane tcx policy"),
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
+    "source": ("core/source/", "base layout policy"),
     "trace": ("core/trace/", "base abi layout dataplane"),
     "file": ("core/state/file", "base"),
     "documents": ("core/state/documents", "base policy file"),

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All that a policy source offers at one time: one transaction. The child fills it through the
+ * builder calls and sends it, the daemon fills it from the frames, makes a policy of it, and keeps
+ * it on disk in the very form in which it came. Pure.
+ */
+#ifndef MS_CORE_SOURCE_OFFER_H
+#define MS_CORE_SOURCE_OFFER_H
+
+#include "core/base/error.h"
+#include "core/policy/model.h"
+#include "core/source/wire.h"
+
+#define MS_SOURCE_OFFER_TEXT_MAX ((size_t)64 << 20)   /* bytes of all texts */
+#define MS_SOURCE_OFFER_TEXTS_MAX ((size_t)1 << 17)   /* texts */
+#define MS_SOURCE_OFFER_SETS_MAX ((size_t)1 << 12)    /* sets */
+#define MS_SOURCE_OFFER_MEMBERS_MAX ((size_t)1 << 21) /* members of all sets */
+#define MS_SOURCE_OFFER_BINDS_MAX ((size_t)1 << 16)   /* workloads */
+
+struct ms_source_text {
+	enum ms_source_text_kind kind;
+	char *origin;
+	char *text; /* a NUL behind it */
+	size_t length;
+};
+
+struct ms_source_set {
+	char *name;
+	struct ms_source_member *members; /* sorted and single after ms_source_offer_finish() */
+	size_t n_members;
+};
+
+struct ms_source_bind {
+	uint32_t kind; /* enum ms_plugin_workload */
+	uint64_t workload;
+	char *group;
+};
+
+/* Starts as zeroes. */
+struct ms_source_offer {
+	struct ms_source_text *texts;
+	size_t n_texts, text_bytes;
+	struct ms_source_set *sets;
+	size_t n_sets, n_members;
+	struct ms_source_bind *binds;
+	size_t n_binds;
+	size_t last_set; /* where the last member went: the next one mostly does, too */
+};
+
+void ms_source_offer_fini(struct ms_source_offer *offer);
+
+/* Each appends copies; -E2BIG past a limit above, -EMSGSIZE past one of the wire, -ENOMEM; the
+ * offer is unchanged then. */
+int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_kind kind,
+			     const char *origin, const char *text, size_t length);
+/* -EEXIST; -EINVAL: no name of a set. */
+int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name);
+/* -ENOENT: no such set. */
+int ms_source_offer_add_member(struct ms_source_offer *offer, const char *set,
+			       const struct ms_source_member *member);
+int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint64_t workload,
+			     const char *group);
+
+/* When all is added: members are sorted, and of two entries for one prefix the longer time holds.
+ */
+void ms_source_offer_finish(struct ms_source_offer *offer);
+
+/* As frames from BEGIN to COMMIT. -ENOMEM; the buffer is as it was then. */
+int ms_source_offer_encode(const struct ms_source_offer *offer,
+			   struct ms_source_wire_buffer *buffer);
+/* Adds what one frame between BEGIN and COMMIT says. -EPROTO or -E2BIG with a sentence. */
+int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wire_message *message,
+			struct ms_error *err);
+/* A whole encoded transaction, finished. -EPROTO with a sentence if it is anything but that. */
+int ms_source_offer_decode(const char *bytes, size_t length, struct ms_source_offer *ret_offer,
+			   struct ms_error *err);
+
+/*
+ * One text alone, to be told at once what is wrong with it: -EINVAL with a sentence and a place in
+ * it. `name` is the source's.
+ */
+int ms_source_offer_check_text(const char *name, enum ms_source_text_kind kind, const char *origin,
+			       const char *text, size_t length, struct ms_error *err);
+/*
+ * What a finished offer says, as a policy of its own; not checked against other sources, which is
+ * ms_policy_merge()'s. Origins are "NAME:ORIGIN", rules without an id get "NAME/ORIGIN/N". Refused
+ * with a sentence, as a whole: a text that does not parse, a failsafe, which is the operator's, and
+ * a workload bound to a group, which this daemon cannot look up yet.
+ */
+int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
+			   struct ms_policy **ret_policy, struct ms_error *err);
+
+/* Whether two offers say the same but for members; members are the sets' alone. */
+bool ms_source_offer_equal_but_members(const struct ms_source_offer *a,
+				       const struct ms_source_offer *b);
+
+#endif

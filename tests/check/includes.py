@@ -33,6 +33,7 @@ ROOMS = {
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
     "source": ("core/source/", "base layout policy"),
+    "sandbox": ("core/source/sandbox", "base sdk"),
     "trace": ("core/trace/", "base abi layout dataplane"),
     "file": ("core/state/file", "base"),
     "documents": ("core/state/documents", "base policy file"),
@@ -79,6 +80,7 @@ LIBRARIES = [
     (r"netlink/.*", r"netlink/.*"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
     (r"argp\.h", r"core/(cli/.*|options\.c|pluginhost/main\.c)"),
+    (r"seccomp\.h", r"core/source/sandbox\.c"),
     (r".*\.skel\.h", r"bpf/dataplane.*|plugins/.*"),
     (r"vm" r"linux\.h", r"$^"),
 ]

@@ -167,7 +167,12 @@ static int check_id(struct merge *merge, const struct ms_rule *rule)
 			 prefix);
 		return refuse(merge, &rule->origin, rule->id_place, rule->id, message);
 	}
-	if (strncmp(rule->id, "builtin/", strlen("builtin/")) == 0 && !ms_builtin_is_id(rule->id))
+	if (strncmp(rule->id, "builtin/", strlen("builtin/")) != 0)
+		return 0;
+	if (rule->origin.source == MS_SOURCE_PLUGIN)
+		return refuse(merge, &rule->origin, rule->id_place, rule->id,
+			      "a built-in rule is for the operator alone to override");
+	if (!ms_builtin_is_id(rule->id))
 		return refuse(merge, &rule->origin, rule->id_place, rule->id,
 			      "no built-in rule of this id to override: there are " MS_BUILTIN_ND
 			      ", " MS_BUILTIN_ICMP_ERROR " and " MS_BUILTIN_DHCP);
@@ -236,11 +241,14 @@ static int check_rules(struct merge *merge, const struct ms_policy *from)
 struct ordered {
 	const struct ms_rule **rules;
 	size_t n_rules;
+	size_t *ends; /* of the runs: the operator's rules are one, each plugin's are one */
+	size_t n_ends;
 };
 
 static void fini_ordered(struct ordered *ordered)
 {
 	free(ordered->rules);
+	free(ordered->ends);
 }
 
 static int collect_rules(struct merge *merge, const struct ms_policy *from, struct ordered *ordered)
@@ -262,29 +270,73 @@ static int collect_rules(struct merge *merge, const struct ms_policy *from, stru
 	return 0;
 }
 
+static int end_run(struct ordered *ordered)
+{
+	return ms_array_append(&ordered->ends, &ordered->n_ends, ordered->n_rules);
+}
+
+static int collect_plugins(struct merge *merge, const struct ms_merge_inputs *inputs, bool before,
+			   struct ordered *ordered)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < inputs->n_plugins; i++) {
+		if (inputs->plugins[i].before != before)
+			continue;
+		r = collect_rules(merge, inputs->plugins[i].policy, ordered);
+		if (r == 0)
+			r = end_run(ordered);
+	}
+	return r;
+}
+
+/* Runtime first: the order in which equal priorities are judged. Who complains of a double id is
+ * who comes later. */
+static int collect_all(struct merge *merge, const struct ms_merge_inputs *inputs,
+		       struct ordered *ordered)
+{
+	int r = collect_plugins(merge, inputs, true, ordered);
+
+	if (r == 0 && inputs->runtime)
+		r = collect_rules(merge, inputs->runtime, ordered);
+	if (r == 0 && inputs->files)
+		r = collect_rules(merge, inputs->files, ordered);
+	if (r == 0)
+		r = end_run(ordered);
+	return r < 0 ? r : collect_plugins(merge, inputs, false, ordered);
+}
+
 /* By priority; within one, as collected: runtime before file, then position. A counting sort: it
  * is stable and priorities are 16 bits wide. */
-static int sort_rules(struct ordered *ordered)
+static int sort_run(const struct ms_rule **rules, size_t count)
 {
 	ms_cleanup(ms_free) size_t *starts = calloc(UINT16_MAX + 2, sizeof(*starts));
-	const struct ms_rule **sorted;
+	ms_cleanup(ms_free) const struct ms_rule **sorted =
+		calloc(count, sizeof(const struct ms_rule *));
 
-	if (ordered->n_rules == 0)
-		return 0;
-	sorted = calloc(ordered->n_rules, sizeof(const struct ms_rule *));
-	if (!starts || !sorted) {
-		free(sorted);
+	if (!starts || !sorted)
 		return -ENOMEM;
-	}
-	for (size_t i = 0; i < ordered->n_rules; i++)
-		starts[ordered->rules[i]->priority + 1]++;
+	for (size_t i = 0; i < count; i++)
+		starts[rules[i]->priority + 1]++;
 	for (size_t priority = 1; priority <= UINT16_MAX; priority++)
 		starts[priority] += starts[priority - 1];
-	for (size_t i = 0; i < ordered->n_rules; i++)
-		sorted[starts[ordered->rules[i]->priority]++] = ordered->rules[i];
-	free(ordered->rules);
-	ordered->rules = sorted;
+	for (size_t i = 0; i < count; i++)
+		sorted[starts[rules[i]->priority]++] = rules[i];
+	memcpy(rules, sorted, count * sizeof(const struct ms_rule *));
 	return 0;
+}
+
+static int sort_rules(struct ordered *ordered)
+{
+	size_t from = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ordered->n_ends; i++) {
+		if (ordered->ends[i] > from)
+			r = sort_run(ordered->rules + from, ordered->ends[i] - from);
+		from = ordered->ends[i];
+	}
+	return r;
 }
 
 static bool is_over(const struct ms_rule *rule, int64_t now)
@@ -337,27 +389,48 @@ static int take_failsafe(struct merge *merge, const struct ms_policy *files)
 	return ms_failsafe_defaults(&merge->policy->failsafe);
 }
 
+static int take_named(struct merge *merge, const struct ms_merge_inputs *inputs)
+{
+	int r = 0;
+
+	if (inputs->files)
+		r = take_groups(merge, inputs->files);
+	if (r == 0 && inputs->files)
+		r = take_sets(merge, inputs->files, false);
+	if (r == 0 && inputs->runtime)
+		r = take_sets(merge, inputs->runtime, true);
+	for (size_t i = 0; r == 0 && i < inputs->n_plugins; i++) {
+		r = take_groups(merge, inputs->plugins[i].policy);
+		if (r == 0)
+			r = take_sets(merge, inputs->plugins[i].policy, true);
+	}
+	return r;
+}
+
+static int check_all(struct merge *merge, const struct ms_merge_inputs *inputs)
+{
+	int r = inputs->runtime ? check_rules(merge, inputs->runtime) : 0;
+
+	if (r == 0 && inputs->files)
+		r = check_rules(merge, inputs->files);
+	for (size_t i = 0; r == 0 && i < inputs->n_plugins; i++)
+		r = check_rules(merge, inputs->plugins[i].policy);
+	return r;
+}
+
 int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
 		    struct ms_error *err)
 {
-	/* Runtime first: the order in which equal priorities are judged. */
-	const struct ms_policy *const sources[] = { inputs->runtime, inputs->files };
 	ms_cleanup(fini_merge) struct merge merge = { .policy = ms_policy_new(), .err = err };
 	ms_cleanup(fini_ordered) struct ordered ordered = { 0 };
 	int r = merge.policy ? 0 : -ENOMEM;
 
-	if (r == 0 && inputs->files)
-		r = take_groups(&merge, inputs->files);
-	if (r == 0 && inputs->files)
-		r = take_sets(&merge, inputs->files, false);
-	if (r == 0 && inputs->runtime)
-		r = take_sets(&merge, inputs->runtime, true);
-	for (size_t i = 0; r == 0 && i < ms_array_size(sources); i++) {
-		if (sources[i])
-			r = check_rules(&merge, sources[i]);
-		if (r == 0 && sources[i])
-			r = collect_rules(&merge, sources[i], &ordered);
-	}
+	if (r == 0)
+		r = take_named(&merge, inputs);
+	if (r == 0)
+		r = check_all(&merge, inputs);
+	if (r == 0)
+		r = collect_all(&merge, inputs, &ordered);
 	if (r == 0)
 		r = take_builtins(&merge, &ordered, inputs->now);
 	if (r == 0)

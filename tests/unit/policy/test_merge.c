@@ -79,6 +79,98 @@ START_TEST(order_is_priority_then_runtime_then_position)
 }
 END_TEST
 
+/* Two plugins' documents beside one file; NULL = none of it. */
+static int merge_plugins(struct inputs *inputs, const char *file, const char *first,
+			 const char *second, bool second_before)
+{
+	ms_cleanup(ms_policy_fini) struct ms_policy a = MS_POLICY_INIT, b = MS_POLICY_INIT;
+	const struct ms_merge_plugin plugins[] = { { &a, false }, { &b, second_before } };
+	const struct ms_merge_inputs in = {
+		.files = &inputs->files,
+		.plugins = plugins,
+		.n_plugins = ms_array_size(plugins),
+	};
+
+	ck_assert_int_eq(ms_document_parse("10-a.yaml", file, strlen(file), MS_SOURCE_FILE,
+					   &inputs->files, NULL),
+			 0);
+	ck_assert_int_eq(
+		ms_document_parse("docker:web", first, strlen(first), MS_SOURCE_PLUGIN, &a, NULL),
+		0);
+	ck_assert_int_eq(
+		ms_document_parse("etcd:base", second, strlen(second), MS_SOURCE_PLUGIN, &b, NULL),
+		0);
+	return ms_policy_merge(&in, &inputs->merged, &inputs->err);
+}
+
+#define FILE_RULES                                                                                 \
+	"version: 1\nrules:\n"                                                                     \
+	"  - { id: f1, action: deny, priority: 9000 }\n  - { id: f2, action: deny }\n"
+#define FIRST_RULES                                                                                \
+	"version: 1\nrules:\n"                                                                     \
+	"  - { id: a1, action: allow }\n  - { id: a2, action: allow, priority: 0 }\n"
+#define SECOND_RULES                                                                               \
+	"version: 1\nrules:\n"                                                                     \
+	"  - { id: b1, action: allow }\n  - { id: b2, action: allow, priority: 0 }\n"
+
+/* A priority counts within a source only: a container's label never overrides the operator. */
+START_TEST(plugins_come_after_the_operator)
+{
+	ms_cleanup(fini_inputs) struct inputs inputs = { 0 }, before = { 0 };
+
+	ck_assert_int_eq(merge_plugins(&inputs, FILE_RULES, FIRST_RULES, SECOND_RULES, false), 0);
+	ck_assert_str_eq(order(inputs.merged), "f2,f1,a2,a1,b2,b1");
+	ck_assert_int_eq(merge_plugins(&before, FILE_RULES, FIRST_RULES, SECOND_RULES, true), 0);
+	ck_assert_str_eq(order(before.merged), "b2,b1,f2,f1,a2,a1");
+	ck_assert_int_eq(before.merged->rules[0].origin.source, MS_SOURCE_BUILTIN);
+}
+END_TEST
+
+START_TEST(plugins_and_files_share_names)
+{
+	ms_cleanup(fini_inputs) struct inputs inputs = { 0 };
+	const struct ms_set_def *set;
+
+	ck_assert_int_eq(merge_plugins(&inputs,
+				       "version: 1\nsets: { bad: 192.0.2.1 }\nrules:\n"
+				       "  - { id: f1, from: set:only, group: web, action: deny }\n",
+				       "version: 1\ngroups: { name: web, match: { name: w }, "
+				       "default: { in: deny, out: deny } }\n"
+				       "sets: { bad: [192.0.2.1, 192.0.2.2], only: 192.0.2.3 }\n",
+				       "version: 1\nsets: { bad: 192.0.2.4 }\n", false),
+			 0);
+	set = ms_policy_find_set(inputs.merged, "bad");
+	ck_assert_uint_eq(set->n_members, 3);
+	ck_assert_int_eq(set->members[0].origin.source, MS_SOURCE_FILE);
+	ck_assert_int_eq(set->members[2].origin.source, MS_SOURCE_PLUGIN);
+}
+END_TEST
+
+static const struct {
+	const char *second, *message;
+} refused_plugins[] = {
+	{ "version: 1\nrules: { id: f1, action: deny }\n", "10-a.yaml:3" },
+	{ "version: 1\nrules: { id: a1, action: deny }\n", "docker:web:3" },
+	{ "version: 1\nrules: { id: builtin/dhcp, action: deny }\n", "for the operator alone" },
+	{ "version: 1\nrules: { id: b1, from: set:none, action: deny }\n", "no set 'none'" },
+	{ "version: 1\nrules: { id: b1, group: none, action: deny }\n", "no group 'none'" },
+	{ "version: 1\nsets: { none: 192.0.2.1 }\nrules: { id: b1, from: set:nix, action: deny }\n",
+	  "no set 'nix'" },
+};
+
+START_TEST(what_a_plugin_may_not_say_is_refused_in_its_words)
+{
+	ms_cleanup(fini_inputs) struct inputs inputs = { 0 };
+
+	ck_assert_int_eq(
+		merge_plugins(&inputs, FILE_RULES, FIRST_RULES, refused_plugins[_i].second, false),
+		-EINVAL);
+	ck_assert_ptr_null(inputs.merged);
+	ck_assert_str_eq(inputs.err.file, "etcd:base");
+	ck_assert_ptr_nonnull(strstr(inputs.err.message, refused_plugins[_i].message));
+}
+END_TEST
+
 static unsigned int count_id(const struct ms_policy *policy, const char *id)
 {
 	unsigned int count = 0;
@@ -255,6 +347,10 @@ static Suite *make_suite(void)
 	Suite *suite = suite_create("policy/merge");
 	TCase *tcase = tcase_create("merge");
 
+	tcase_add_test(tcase, plugins_come_after_the_operator);
+	tcase_add_test(tcase, plugins_and_files_share_names);
+	tcase_add_loop_test(tcase, what_a_plugin_may_not_say_is_refused_in_its_words, 0,
+			    (int)ms_array_size(refused_plugins));
 	tcase_add_test(tcase, order_is_priority_then_runtime_then_position);
 	tcase_add_test(tcase, builtins_come_first_and_may_be_overridden);
 	tcase_add_test(tcase, dhcp_is_the_client_side_only);

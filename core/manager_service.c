@@ -1,186 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What a plugin in the daemon may ask of it: to be called when a descriptor is ready, a time has
- * come or another thread of its own says so, and which interfaces are protected. Each plugin has
- * its own list of watches, which ends with its stop(); before each call into it its name is noted,
- * as before any other.
- */
+/* What a plugin in the daemon may ask of it beyond watches: which interfaces are protected, and
+ * what the rules are called. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include "core/base/cleanup.h"
 #include "core/manager_internal.h"
-
-#define NS_PER_MS 1000000ull
+#include "core/plugin/watches.h"
 
 struct service {
 	struct ms_manager *manager;
-	struct ms_list watches;
-	int wake_fd; /* an eventfd, so that any thread may write it */
-	struct ms_watch *on_wake;
-};
-
-struct ms_plugin_watch {
-	struct ms_list link;
-	struct ms_plugin_host_state *state;
-	struct ms_watch *watch;
-	void *self;
-	/* of a descriptor */
-	void (*ready)(void *self, int fd, uint32_t what);
-	int fd;
-	uint32_t wanted;
-	/* of a time */
-	void (*due)(void *self);
-	uint64_t every_ms; /* 0 = once */
 };
 
 static struct service *service_of(const struct ms_plugin_host_state *state)
 {
 	return state->services;
-}
-
-/* ---- watches ---- */
-
-static struct ms_plugin_watch *new_watch(struct ms_plugin_host_state *state, void *self)
-{
-	struct ms_plugin_watch *watch = calloc(1, sizeof(*watch));
-
-	if (watch) {
-		watch->state = state;
-		watch->self = self;
-		ms_list_append(&service_of(state)->watches, &watch->link);
-	}
-	return watch;
-}
-
-static void free_watch(struct ms_plugin_watch *watch)
-{
-	ms_list_remove(&watch->link);
-	ms_watch_free(watch->watch);
-	free(watch);
-}
-
-static void on_ready(void *user)
-{
-	struct ms_plugin_watch *watch = user;
-	struct ms_plugin_host_state *state = watch->state; /* the watch may be gone afterwards */
-	struct pollfd now = { .fd = watch->fd };
-	uint32_t what = 0;
-
-	if (watch->wanted & MS_PLUGIN_READABLE)
-		now.events |= POLLIN;
-	if (watch->wanted & MS_PLUGIN_WRITABLE)
-		now.events |= POLLOUT;
-	if (poll(&now, 1, 0) <= 0)
-		return;
-	/* An error or a hang-up is found by who reads or writes next. */
-	if (now.revents & (POLLIN | POLLERR | POLLHUP))
-		what |= MS_PLUGIN_READABLE & watch->wanted;
-	if (now.revents & (POLLOUT | POLLERR | POLLHUP))
-		what |= MS_PLUGIN_WRITABLE & watch->wanted;
-	ms_plugin_registry_note(state, "the callback of a descriptor");
-	watch->ready(watch->self, watch->fd, what);
-	ms_plugin_registry_note(state, NULL);
-}
-
-static int watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
-		    void (*ready)(void *self, int fd, uint32_t what), void *self,
-		    struct ms_plugin_watch **ret_watch)
-{
-	unsigned int what = (wanted & MS_PLUGIN_READABLE ? MS_LOOP_READABLE : 0) |
-			    (wanted & MS_PLUGIN_WRITABLE ? MS_LOOP_WRITABLE : 0);
-	struct ms_plugin_watch *watch;
-	int r;
-
-	if (fd < 0 || !ready || !what)
-		return -EINVAL;
-	watch = new_watch(state, self);
-	if (!watch)
-		return -ENOMEM;
-	watch->fd = fd;
-	watch->wanted = wanted;
-	watch->ready = ready;
-	r = ms_loop_add_io(service_of(state)->manager->loop, fd, what, MS_LOOP_CONTROL, on_ready,
-			   watch, &watch->watch);
-	if (r < 0) {
-		free_watch(watch);
-		return r;
-	}
-	*ret_watch = watch;
-	return 0;
-}
-
-static void on_due(void *user)
-{
-	struct ms_plugin_watch *watch = user;
-	struct ms_plugin_host_state *state = watch->state;
-
-	if (watch->every_ms)
-		ms_watch_arm(watch->watch, watch->every_ms, false);
-	ms_plugin_registry_note(state, "the callback of a timer");
-	watch->due(watch->self);
-	ms_plugin_registry_note(state, NULL);
-}
-
-/* Never before its time. */
-static uint64_t to_ms(uint64_t ns)
-{
-	return ns / NS_PER_MS + (ns % NS_PER_MS != 0);
-}
-
-static int watch_time(struct ms_plugin_host_state *state, uint64_t first_ns, uint64_t every_ns,
-		      void (*due)(void *self), void *self, struct ms_plugin_watch **ret_watch)
-{
-	struct ms_plugin_watch *watch = due ? new_watch(state, self) : NULL;
-	int r;
-
-	if (!watch)
-		return due ? -ENOMEM : -EINVAL;
-	watch->due = due;
-	watch->every_ms = to_ms(every_ns);
-	r = ms_loop_add_timer(service_of(state)->manager->loop, MS_LOOP_CONTROL, on_due, watch,
-			      &watch->watch);
-	if (r == 0)
-		r = ms_watch_arm(watch->watch, to_ms(first_ns), false);
-	if (r < 0) {
-		free_watch(watch);
-		return r;
-	}
-	*ret_watch = watch;
-	return 0;
-}
-
-static void unwatch(struct ms_plugin_host_state *state, struct ms_plugin_watch *watch)
-{
-	(void)state;
-	if (watch)
-		free_watch(watch);
-}
-
-/* ---- wake ---- */
-
-static void wake(struct ms_plugin_host_state *state)
-{
-	const uint64_t once = 1;
-
-	/* It can only fail where it would be merged with calls that wait already. */
-	if (write(service_of(state)->wake_fd, &once, sizeof(once)) < 0)
-		return;
-}
-
-static void on_wake(void *user)
-{
-	struct ms_plugin_host_state *state = user;
-	uint64_t times;
-
-	if (read(service_of(state)->wake_fd, &times, sizeof(times)) < 0 || !state->woken)
-		return;
-	ms_plugin_registry_note(state, "woken()");
-	state->woken(state->self);
-	ms_plugin_registry_note(state, NULL);
 }
 
 /* ---- interfaces ---- */
@@ -229,37 +62,20 @@ static const char *rule_id(struct ms_plugin_host_state *state, uint32_t rule)
 
 /* ---- begin, quiet, end ---- */
 
-static void free_service(struct service *service)
-{
-	ms_watch_free(service->on_wake);
-	ms_close_fd(&service->wake_fd);
-	free(service);
-}
-
 static int begin(void *user, struct ms_plugin_host *host)
 {
 	struct service *service = calloc(1, sizeof(*service));
-	int r = 0;
+	int r;
 
 	if (!service)
 		return -ENOMEM;
 	service->manager = user;
-	ms_list_init(&service->watches);
-	service->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (service->wake_fd < 0)
-		r = -errno;
-	if (r == 0)
-		r = ms_loop_add_fd(service->manager->loop, service->wake_fd, MS_LOOP_CONTROL,
-				   on_wake, host->state, &service->on_wake);
+	r = ms_plugin_watches_begin(host, service->manager->loop);
 	if (r < 0) {
-		free_service(service);
+		free(service);
 		return r;
 	}
 	host->state->services = service;
-	host->watch_fd = watch_fd;
-	host->watch_time = watch_time;
-	host->unwatch = unwatch;
-	host->wake = wake;
 	host->iface_foreach = iface_foreach;
 	host->rule_id = rule_id;
 	return 0;
@@ -267,18 +83,13 @@ static int begin(void *user, struct ms_plugin_host *host)
 
 static void quiet(struct ms_plugin_host *host)
 {
-	struct service *service = service_of(host->state);
-	struct ms_plugin_watch *watch;
-
-	ms_list_foreach (&service->watches, watch, struct ms_plugin_watch, link)
-		free_watch(watch);
-	service->on_wake = ms_watch_free(service->on_wake);
+	ms_plugin_watches_quiet(host->state);
 }
 
 static void end(struct ms_plugin_host *host)
 {
-	quiet(host); /* what destroy() still watched */
-	free_service(service_of(host->state));
+	ms_plugin_watches_end(host->state);
+	free(service_of(host->state));
 	host->state->services = NULL;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/plugin/note.h"
 #include "core/plugin/values.h"
 
 #define NS_PER_S 1000000000ull
@@ -197,6 +198,11 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.bind = no_bind,
 		.rule_id = no_rule_id,
 	};
+}
+
+void ms_plugin_host_note(const struct ms_plugin_host_state *state, const char *callback)
+{
+	ms_plugin_note_set(state->page, callback ? state->name : NULL, callback);
 }
 
 int ms_plugin_host_failed(const struct ms_plugin_host_state *state, const char *callback, int r,

@@ -12,15 +12,17 @@
 #include "core/base/error.h"
 #include "core/include/microseg/plugin.h"
 
-struct ms_plugin_page; /* core/plugin/note.h */
+struct ms_plugin_page;    /* core/plugin/note.h */
+struct ms_plugin_watches; /* core/plugin/watches.h */
 
 /* Embed it; it must outlive the plugin's destroy(). */
 struct ms_plugin_host_state {
-	const char *name;            /* the plugin's */
-	struct ms_plugin_page *page; /* where its callbacks are noted, NULL = nowhere */
-	void *self;                  /* the plugin's own, once it is created */
-	void (*woken)(void *self);   /* NULL = never */
-	void *services;              /* of who fills in the rest of the table; NULL = nobody does */
+	const char *name;                  /* the plugin's */
+	struct ms_plugin_page *page;       /* where its callbacks are noted, NULL = nowhere */
+	void *self;                        /* the plugin's own, once it is created */
+	void (*woken)(void *self);         /* NULL = never */
+	struct ms_plugin_watches *watches; /* core/plugin/watches.h; NULL = it has none */
+	void *services; /* of who fills in the rest of the table; NULL = nobody does */
 };
 
 /* Where a plugin's statistics go: an array that the host owns. */
@@ -34,6 +36,8 @@ struct ms_plugin_error {
 };
 
 void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_state *state);
+/* Around every call into the plugin; NULL = it is out again. */
+void ms_plugin_host_note(const struct ms_plugin_host_state *state, const char *callback);
 /* A failed callback as an error for people: "NAME: CALLBACK: sentence". Returns -errno. */
 int ms_plugin_host_failed(const struct ms_plugin_host_state *state, const char *callback, int r,
 			  const struct ms_plugin_error *error, struct ms_error *err);

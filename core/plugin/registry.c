@@ -532,11 +532,6 @@ json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry)
 	return entry->description;
 }
 
-void ms_plugin_registry_note(const struct ms_plugin_host_state *state, const char *callback)
-{
-	ms_plugin_note_set(state->page, callback ? state->name : NULL, callback);
-}
-
 json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry)
 {
 	struct ms_plugin_emit emit = { .numbers = json_array() };

@@ -82,8 +82,6 @@ enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entr
 const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry); /* "" = loaded */
 /* As the probe described it; NULL = nobody could. Borrowed. */
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
-/* Around every call into the plugin that a service makes; NULL = it is out again. */
-void ms_plugin_registry_note(const struct ms_plugin_host_state *state, const char *callback);
 /* Its statistics, an array the caller owns; empty if it has none. NULL = out of memory. */
 json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry);
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action);

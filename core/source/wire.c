@@ -48,6 +48,7 @@ static const struct {
 	[MS_SOURCE_WIRE_BEAT] = { "beat", 0, 0, 0 },
 	[MS_SOURCE_WIRE_TROUBLE] = { "trouble", 0, 0, MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_FAILED] = { "failed", 0, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
+	[MS_SOURCE_WIRE_STATS] = { "stats", 0, 2, MS_SOURCE_WIRE_BODY_MAX },
 	[MS_SOURCE_WIRE_LOG] = { "log", 4, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 };
 

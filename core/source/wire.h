@@ -5,14 +5,16 @@
  * parses what others wrote and may have been taken over by it, so the reading side trusts nothing:
  * each frame is checked as a whole before its message is handed on.
  *
- *	frame    size of the body (32 bits), kind (16 bits), zero (16 bits), body
- *	BEGIN, COMMIT, READY, BEAT    empty
- *	TEXT     kind of text (32 bits), origin, NUL, policy language up to the end
- *	SET      name
- *	MEMBERS  number of the set in the transaction (32 bits), zero (32 bits), members of 32
- *bytes: time (64 bits), address (16 bytes), family, length, six zeroes BIND     kind of workload
- *(32 bits), zero (32 bits), workload (64 bits), name of the group ABORT, TROUBLE, FAILED    a
- *sentence; an empty TROUBLE = it is over LOG      severity (32 bits), a line
+ *	frame     size of the body (32 bits), kind (16 bits), zero (16 bits), body
+ *	TEXT      kind of text (32 bits), origin, NUL, policy language up to the end
+ *	SET       name
+ *	MEMBERS   number of the set in the transaction (32 bits), zero (32 bits), members of 32
+ *	          bytes each: time (64 bits), address (16 bytes), family, length, six zeroes
+ *	BIND      kind of workload (32 bits), zero (32 bits), workload (64 bits), group's name
+ *	ABORT, TROUBLE, FAILED    a sentence; an empty TROUBLE = it is over
+ *	LOG       severity (32 bits), a line
+ *	STATS     a JSON array, as ms_plugin_emit has it
+ *	BEGIN, COMMIT, READY, BEAT    nothing
  *
  * Numbers are in the machine's byte order. What stands between BEGIN and COMMIT is a transaction;
  * without its COMMIT it is nothing.
@@ -46,6 +48,7 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_TROUBLE, /* it cannot reach what it follows */
 	MS_SOURCE_WIRE_FAILED,  /* it gives up, and why: the last frame */
 	MS_SOURCE_WIRE_LOG,
+	MS_SOURCE_WIRE_STATS,
 	MS_SOURCE_WIRE__COUNT,
 };
 

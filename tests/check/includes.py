@@ -40,6 +40,7 @@ ROOMS = {
     "state": ("core/state/", "base policy file documents"),
     "loader": ("core/plugin/", "base abi sdk"),
     "registry": ("core/plugin/registry", "base abi sdk loader dataplane policy"),
+    "watches": ("core/plugin/watches", "base abi sdk loader loop"),
     "pluginhost": ("core/pluginhost/", "base abi sdk loader"),
     "message": ("core/control/message", "base"),
     "cli": ("core/cli/", "base policy documents message loader"),
@@ -56,7 +57,7 @@ ROOMS = {
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state documents loop config sources membership set_table committer flips registry",
+        "state documents loop config sources membership set_table committer flips registry watches",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (

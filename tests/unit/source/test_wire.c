@@ -39,7 +39,7 @@ static const struct {
 	{ MS_SOURCE_WIRE_BIND, "web" }, { MS_SOURCE_WIRE_COMMIT, NULL },
 	{ MS_SOURCE_WIRE_ABORT, "no" }, { MS_SOURCE_WIRE_TROUBLE, "cannot connect" },
 	{ MS_SOURCE_WIRE_TROUBLE, "" }, { MS_SOURCE_WIRE_FAILED, "gone" },
-	{ MS_SOURCE_WIRE_LOG, "line" },
+	{ MS_SOURCE_WIRE_LOG, "line" }, { MS_SOURCE_WIRE_STATS, "[]" },
 };
 
 /* Whatever is said arrives, however the bytes are cut. */
@@ -141,7 +141,7 @@ static const struct {
 	size_t length;
 } refused[] = {
 	{ "no kind", "\0\0\0\0\0\0\0\0", 8 },
-	{ "a kind nobody knows", "\0\0\0\0\x0d\0\0\0", 8 },
+	{ "a kind nobody knows", "\0\0\0\0\x0e\0\0\0", 8 },
 	{ "a begin with a body", "\1\0\0\0\1\0\0\0x", 9 },
 	{ "the zero is not", "\0\0\0\0\1\0\1\0", 8 },
 	{ "a text without an origin's end", "\5\0\0\0\2\0\0\0\0\0\0\0x", 13 },

@@ -11,33 +11,13 @@
 #include "core/plugin/host.h"
 #include "core/plugin/library.h"
 #include "core/plugin/values.h"
+#include "core/pluginhost/config.h"
 #include "core/pluginhost/smoke.h"
 #include "core/pluginhost/supervise.h"
 
 static void free_values(struct ms_plugin_values **values)
 {
 	ms_plugin_values_free(*values);
-}
-
-static int add_values(struct ms_plugin_values *values, const json_t *config, struct ms_error *err)
-{
-	const json_t *list, *text;
-	const char *name;
-	size_t i;
-
-	json_object_foreach ((json_t *)config, name, list) {
-		json_array_foreach (list, i, text) {
-			int r = json_is_string(text)
-					? ms_plugin_values_add(values, name,
-							       json_string_value(text), err)
-					: ms_error_set(err, -EINVAL, "%s is no list of texts",
-						       name);
-
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
 }
 
 static int load_action(const struct ms_plugin_action *action, void *self,
@@ -97,12 +77,8 @@ static int configure_and_try(const struct ms_pluginhost_trial *trial,
 {
 	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
 	struct ms_error why = MS_ERROR_INIT;
-	int r = ms_plugin_values_new(plugin->config, plugin->config_count, &values);
+	int r = ms_pluginhost_config_read(plugin, trial->config, &values, &why);
 
-	if (r == 0 && json_is_object(trial->config))
-		r = add_values(values, trial->config, &why);
-	if (r == 0)
-		r = ms_plugin_values_finish(values, &why);
 	if (r < 0 && !json_is_object(trial->config)) {
 		*ret_untried = why;
 		return 0;

@@ -41,7 +41,10 @@ ROOMS = {
     "loader": ("core/plugin/", "base abi sdk"),
     "registry": ("core/plugin/registry", "base abi sdk loader dataplane policy"),
     "watches": ("core/plugin/watches", "base abi sdk loader loop"),
-    "pluginhost": ("core/pluginhost/", "base abi sdk loader"),
+    "pluginhost": (
+        "core/pluginhost/",
+        "base abi layout sdk loader watches loop policy source sandbox",
+    ),
     "message": ("core/control/message", "base"),
     "cli": ("core/cli/", "base policy documents message loader"),
     "loop": ("core/loop", "base"),

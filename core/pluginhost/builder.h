@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The builder calls of the host table: what a source adds during snapshot() becomes an offer. */
+#ifndef MS_CORE_PLUGINHOST_BUILDER_H
+#define MS_CORE_PLUGINHOST_BUILDER_H
+
+#include "core/plugin/host.h"
+#include "core/source/offer.h"
+
+/* Starts with an offer of zeroes, which its owner frees. */
+struct ms_plugin_builder {
+	const char *name; /* the source's */
+	struct ms_source_offer offer;
+};
+
+/* Fills in add_document, add_group, add_rule, add_set, add_member and bind. */
+void ms_pluginhost_builder_serve(struct ms_plugin_host *host);
+
+#endif

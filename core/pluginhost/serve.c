@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/pluginhost/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/loop.h"
+#include "core/plugin/descriptor.h"
+#include "core/plugin/library.h"
+#include "core/plugin/watches.h"
+#include "core/pluginhost/builder.h"
+#include "core/pluginhost/config.h"
+#include "core/source/sandbox.h"
+#include "core/source/wire.h"
+
+#define BEAT_MS 2000
+#define SNAPSHOT_MS 20 /* what changes in a burst is one transaction */
+
+/* One per process, for the table's functions get only the state. */
+struct serving {
+	const struct ms_pluginhost_service *service;
+	struct ms_loop *loop;
+	struct ms_watch *on_daemon, *beat, *snapshot;
+	struct ms_plugin plugin;
+	struct ms_plugin_host host;
+	struct ms_plugin_host_state state;
+	void *self;
+	bool is_created, is_started;
+};
+
+/* ---- what is said ---- */
+
+/* Waits for the daemon. It is gone if this fails, and then nothing is left to do. */
+static void send_all(const struct serving *serving, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = send(serving->service->fd, bytes, length, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			_exit(0);
+		bytes += n;
+		length -= (size_t)n;
+	}
+}
+
+static void say(const struct serving *serving, enum ms_source_wire_kind kind, uint32_t number,
+		const char *text)
+{
+	const struct ms_source_wire_message message = {
+		.kind = kind,
+		.number = number,
+		.text = text,
+		.length = text ? strnlen(text, MS_SOURCE_WIRE_SENTENCE_MAX) : 0,
+	};
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+
+	if (ms_source_wire_put(&buffer, &message) == 0)
+		send_all(serving, buffer.bytes, buffer.length);
+}
+
+static void say_failed(const struct serving *serving, const struct ms_error *err)
+{
+	char text[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
+
+	say(serving, MS_SOURCE_WIRE_FAILED, 0, ms_error_format(err, text, sizeof(text)));
+}
+
+/* ---- the table's functions ---- */
+
+static struct serving *serving_of(const struct ms_plugin_host_state *state)
+{
+	return state->services;
+}
+
+static void host_log(struct ms_plugin_host_state *state, uint32_t level, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (text[0])
+		say(serving_of(state), MS_SOURCE_WIRE_LOG, level, text);
+}
+
+static void source_changed(struct ms_plugin_host_state *state)
+{
+	struct serving *serving = serving_of(state);
+
+	if (!ms_watch_is_armed(serving->snapshot))
+		ms_watch_arm(serving->snapshot, SNAPSHOT_MS, false);
+}
+
+static void source_trouble(struct ms_plugin_host_state *state, const char *sentence)
+{
+	say(serving_of(state), MS_SOURCE_WIRE_TROUBLE, 0, sentence);
+}
+
+/* ---- a transaction ---- */
+
+static void send_offer(const struct serving *serving, struct ms_plugin_builder *builder)
+{
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+	int r;
+
+	ms_source_offer_finish(&builder->offer);
+	r = ms_source_offer_encode(&builder->offer, &buffer);
+	if (r < 0)
+		say(serving, MS_SOURCE_WIRE_ABORT, 0, strerror(-r));
+	else
+		send_all(serving, buffer.bytes, buffer.length);
+}
+
+static void on_snapshot(void *user)
+{
+	struct serving *serving = user;
+	struct ms_plugin_builder builder = { .name = serving->service->name };
+	struct ms_plugin_error error = { "" };
+	int r = serving->plugin.source->snapshot(serving->self, &builder, &error);
+
+	if (r == 0)
+		send_offer(serving, &builder);
+	else
+		say(serving, MS_SOURCE_WIRE_ABORT, 0,
+		    error.sentence[0] ? error.sentence : strerror(r < 0 ? -r : EPROTO));
+	ms_source_offer_fini(&builder.offer);
+}
+
+/* ---- the loop ---- */
+
+static void say_stats(struct serving *serving)
+{
+	struct ms_plugin_emit emit = { .numbers = json_array() };
+	ms_cleanup(ms_free) char *text = NULL;
+
+	if (!emit.numbers)
+		return;
+	serving->plugin.stats(serving->self, &emit);
+	text = json_dumps(emit.numbers, JSON_COMPACT);
+	json_decref(emit.numbers);
+	if (text) {
+		const struct ms_source_wire_message message = {
+			.kind = MS_SOURCE_WIRE_STATS,
+			.text = text,
+			.length = strlen(text),
+		};
+		ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+
+		if (ms_source_wire_put(&buffer, &message) == 0)
+			send_all(serving, buffer.bytes, buffer.length);
+	}
+}
+
+static void on_beat(void *user)
+{
+	struct serving *serving = user;
+
+	if (serving->plugin.stats)
+		say_stats(serving);
+	say(serving, MS_SOURCE_WIRE_BEAT, 0, NULL);
+}
+
+/* It says nothing to a source: readable is the end. */
+static void on_daemon(void *user)
+{
+	struct serving *serving = user;
+	char byte;
+
+	if (recv(serving->service->fd, &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
+		ms_loop_stop(serving->loop);
+}
+
+static int watch(struct serving *serving)
+{
+	int r = ms_loop_add_fd(serving->loop, serving->service->fd, MS_LOOP_NETLINK, on_daemon,
+			       serving, &serving->on_daemon);
+
+	if (r == 0)
+		r = ms_loop_add_timer(serving->loop, MS_LOOP_EVENTS, on_beat, serving,
+				      &serving->beat);
+	if (r == 0)
+		r = ms_loop_add_timer(serving->loop, MS_LOOP_CONTROL, on_snapshot, serving,
+				      &serving->snapshot);
+	return r;
+}
+
+static int create(struct serving *serving, struct ms_error *err)
+{
+	struct ms_plugin_values *values = NULL;
+	struct ms_plugin_error error = { "" };
+	int r = ms_pluginhost_config_read(&serving->plugin, serving->service->config, &values, err);
+
+	if (r < 0)
+		return r;
+	ms_plugin_host_init(&serving->host, &serving->state);
+	serving->host.log = host_log;
+	serving->host.source_changed = source_changed;
+	serving->host.source_trouble = source_trouble;
+	ms_pluginhost_builder_serve(&serving->host);
+	r = ms_plugin_watches_begin(&serving->host, serving->loop);
+	if (r == 0) {
+		r = serving->plugin.create(&serving->host, values, &serving->self, &error);
+		if (r != 0)
+			r = ms_plugin_host_failed(&serving->state, "create()", r, &error, err);
+		serving->is_created = r == 0;
+		serving->state.self = serving->self;
+		serving->state.woken = serving->plugin.woken;
+	}
+	ms_plugin_values_free(values);
+	return r;
+}
+
+static int start(struct serving *serving, struct ms_error *err)
+{
+	struct ms_plugin_error error = { "" };
+	int r = serving->plugin.start ? serving->plugin.start(serving->self, &error) : 0;
+
+	if (r != 0)
+		return ms_plugin_host_failed(&serving->state, "start()", r, &error, err);
+	serving->is_started = true;
+	return 0;
+}
+
+static void end(struct serving *serving)
+{
+	if (serving->is_started && serving->plugin.stop)
+		serving->plugin.stop(serving->self);
+	if (serving->state.watches)
+		ms_plugin_watches_quiet(&serving->state);
+	if (serving->is_created)
+		serving->plugin.destroy(serving->self);
+	if (serving->state.watches)
+		ms_plugin_watches_end(&serving->state);
+	ms_watch_free(serving->on_daemon);
+	ms_watch_free(serving->beat);
+	ms_watch_free(serving->snapshot);
+	ms_loop_free(serving->loop);
+	ms_plugin_descriptor_free(&serving->plugin);
+}
+
+static int open_plugin(struct serving *serving, struct ms_error *err)
+{
+	const struct ms_pluginhost_service *service = serving->service;
+	int r = ms_source_sandbox_drop(err);
+
+	if (r == 0)
+		r = ms_plugin_library_open(service->folder, service->name, NULL, NULL,
+					   &serving->plugin, err);
+	if (r == 0 && !serving->plugin.source)
+		r = ms_error_set(err, -ENOTSUP, "%s: it is no source", service->name);
+	/* The loop has its descriptors by now; what it needs later is open to everybody. */
+	if (r == 0)
+		r = ms_loop_new(&serving->loop);
+	return r < 0 ? r : ms_source_sandbox_enter(serving->plugin.needs, err);
+}
+
+int ms_pluginhost_serve(const struct ms_pluginhost_service *service, struct ms_error *err)
+{
+	struct serving serving = {
+		.service = service,
+		.state = { .name = service->name, .services = &serving },
+	};
+	int r;
+
+	/* It may not outlive the daemon, whose end of the socket may have been handed on. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	r = open_plugin(&serving, err);
+	if (r == 0)
+		r = watch(&serving);
+	if (r == 0)
+		r = create(&serving, err);
+	if (r == 0)
+		r = start(&serving, err);
+	if (r == 0) {
+		say(&serving, MS_SOURCE_WIRE_READY, 0, NULL);
+		ms_watch_arm(serving.beat, BEAT_MS, true);
+		source_changed(&serving.state);
+		r = ms_loop_run(serving.loop);
+	}
+	if (r < 0) {
+		ms_error_set(err, r, "%s: %s", service->name, strerror(-r));
+		say_failed(&serving, err);
+	}
+	end(&serving);
+	return r;
+}

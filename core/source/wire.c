@@ -79,6 +79,15 @@ static char *extend(struct ms_source_wire_buffer *buffer, size_t size)
 	return bytes;
 }
 
+int ms_source_wire_append(struct ms_source_wire_buffer *buffer, const char *bytes, size_t length)
+{
+	char *at = length ? extend(buffer, length) : NULL;
+
+	if (at)
+		memcpy(at, bytes, length);
+	return at || length == 0 ? 0 : -ENOMEM;
+}
+
 static char *put_header(struct ms_source_wire_buffer *buffer, enum ms_source_wire_kind kind,
 			size_t size)
 {

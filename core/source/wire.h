@@ -87,6 +87,8 @@ struct ms_source_wire_buffer {
 };
 void ms_source_wire_buffer_fini(struct ms_source_wire_buffer *buffer);
 
+/* Appends bytes as they are. -ENOMEM; the buffer is unchanged then. */
+int ms_source_wire_append(struct ms_source_wire_buffer *buffer, const char *bytes, size_t length);
 /* Appends one frame. -ENOMEM; -EMSGSIZE: it is past a limit above. The buffer is unchanged then. */
 int ms_source_wire_put(struct ms_source_wire_buffer *buffer,
 		       const struct ms_source_wire_message *message);

@@ -17,6 +17,7 @@
 #include "core/state/file.h"
 
 #define FILE_MAX (4 * MS_DOCUMENT_SIZE_MAX)
+#define SOURCE_FILE_MAX ((size_t)160 << 20) /* texts and members at their limits */
 
 struct ms_state {
 	int dir_fd;
@@ -174,6 +175,60 @@ int ms_state_save_documents(struct ms_state *state, enum ms_state_documents whic
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which)
 {
 	return ms_state_file_remove(state->dir_fd, document_files[which]);
+}
+
+/* ---- sources ---- */
+
+/* Returns `buf`. */
+static char *source_file(const char *name, char *buf, size_t size)
+{
+	snprintf(buf, size, "source-%s", name);
+	return buf;
+}
+
+int ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
+			 size_t *ret_length, int64_t *ret_saved_at)
+{
+	char file[64];
+	struct stat st;
+	int r = ms_state_file_read(state->dir_fd, source_file(name, file, sizeof(file)),
+				   SOURCE_FILE_MAX, ret_bytes, ret_length);
+
+	if (r == 0 && fstatat(state->dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*ret_saved_at = st.st_mtim.tv_sec;
+	else if (r == 0)
+		*ret_saved_at = 0;
+	return r;
+}
+
+int ms_state_stage_source(struct ms_state *state, const char *name, const char *bytes,
+			  size_t length)
+{
+	char file[64];
+
+	return ms_state_file_stage(state->dir_fd, source_file(name, file, sizeof(file)), bytes,
+				   length);
+}
+
+int ms_state_settle_source(struct ms_state *state, const char *name)
+{
+	char file[64];
+
+	return ms_state_file_settle(state->dir_fd, source_file(name, file, sizeof(file)));
+}
+
+void ms_state_unstage_source(struct ms_state *state, const char *name)
+{
+	char file[64];
+
+	ms_state_file_unstage(state->dir_fd, source_file(name, file, sizeof(file)));
+}
+
+int ms_state_forget_source(struct ms_state *state, const char *name)
+{
+	char file[64];
+
+	return ms_state_file_remove(state->dir_fd, source_file(name, file, sizeof(file)));
 }
 
 uint32_t ms_state_load_generation(struct ms_state *state)

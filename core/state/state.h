@@ -6,6 +6,7 @@
  *	runtime.json    rules, set members, modes and panic given by the CLI
  *	applied.json    documents of `policy apply PATH...`, absent = the policy directory counts
  *	last-good.json  the documents of the last policy that was in force
+ *	source-NAME     the last good transaction of a policy source, as it came from its process
  *	generation      number of the last generation, so that numbers never repeat
  */
 #ifndef MS_CORE_STATE_STATE_H
@@ -41,6 +42,15 @@ int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents whi
 int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which);
 void ms_state_unstage_documents(struct ms_state *state, enum ms_state_documents which);
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which);
+
+/* A source's transaction, as bytes. `*ret_saved_at` is in seconds since 1970. */
+int ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
+			 size_t *ret_length, int64_t *ret_saved_at);
+int ms_state_stage_source(struct ms_state *state, const char *name, const char *bytes,
+			  size_t length);
+int ms_state_settle_source(struct ms_state *state, const char *name);
+void ms_state_unstage_source(struct ms_state *state, const char *name);
+int ms_state_forget_source(struct ms_state *state, const char *name);
 
 uint32_t ms_state_load_generation(struct ms_state *state); /* 0 = none yet */
 int ms_state_save_generation(struct ms_state *state, uint32_t generation);

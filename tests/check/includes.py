@@ -33,6 +33,11 @@ ROOMS = {
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
     "source": ("core/source/", "base layout policy"),
+    "process": ("core/source/process", "base layout policy source loop loader"),
+    "follower": (
+        "core/source/follower",
+        "base abi layout sdk policy source loop process state documents",
+    ),
     "sandbox": ("core/source/sandbox", "base sdk"),
     "trace": ("core/trace/", "base abi layout dataplane"),
     "file": ("core/state/file", "base"),
@@ -78,7 +83,7 @@ ROOMS = {
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]"),
-    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/policy/document[a-z_]*\.c"),
+    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One policy source in the daemon: its process, started again when it ends, and the last
+ * transaction that was good. That one is on disk too, so a daemon that starts has it in force
+ * before the source has said a word, and a source that never comes back changes nothing.
+ *
+ * On the loop's thread.
+ */
+#ifndef MS_CORE_SOURCE_FOLLOWER_H
+#define MS_CORE_SOURCE_FOLLOWER_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "core/loop.h"
+#include "core/source/offer.h"
+#include "core/state/state.h"
+
+enum ms_source_state {
+	MS_SOURCE_STARTING, /* its process runs and has not said that it is ready */
+	MS_SOURCE_RUNNING,
+	MS_SOURCE_WAITING,  /* its process ended and is started again after a pause */
+	MS_SOURCE_DISABLED, /* it crashed too often: `plugin reload` starts it again */
+	MS_SOURCE_STATE__COUNT
+};
+const char *ms_source_state_name(enum ms_source_state state);
+
+struct ms_source_follower;
+
+struct ms_source_follower_config {
+	struct ms_loop *loop;
+	struct ms_state *state;
+	const char *folder, *name; /* of the plugin */
+	const json_t *config;      /* as ms_plugin_spawn() wants it */
+	/*
+	 * Puts `offer` in force as a whole or nothing of it. `before` is what is in force, NULL =
+	 * nothing yet.
+	 */
+	int (*apply)(void *user, const struct ms_source_follower *follower,
+		     const struct ms_source_offer *offer, const struct ms_source_offer *before,
+		     struct ms_error *err);
+	void *user;
+};
+
+/* Reads what is on disk; the strings and `config` are copied, the rest is borrowed. */
+int ms_source_follower_new(const struct ms_source_follower_config *config,
+			   struct ms_source_follower **ret_follower, struct ms_error *err);
+/* Starts its process; from here on it mends itself. */
+void ms_source_follower_start(struct ms_source_follower *follower);
+/* A new process now, whatever its state: crashes are forgotten. */
+void ms_source_follower_restart(struct ms_source_follower *follower);
+/* Ends the process. What is on disk stays unless it is forgotten. Returns NULL. */
+struct ms_source_follower *ms_source_follower_free(struct ms_source_follower *follower);
+void ms_source_follower_forget(struct ms_source_follower *follower);
+
+const char *ms_source_follower_name(const struct ms_source_follower *follower);
+/* What is in force of it, NULL = nothing; borrowed until the next return to the loop. */
+const struct ms_source_offer *ms_source_follower_offer(const struct ms_source_follower *follower);
+
+struct ms_source_status {
+	enum ms_source_state state;
+	pid_t pid;              /* 0 = no process */
+	int64_t delivered_at;   /* seconds since 1970, of what is in force; 0 = nothing is */
+	bool is_saved;          /* what is in force is from disk: it has not said anything yet */
+	const char *trouble;    /* what it cannot reach, "" = nothing */
+	const char *last_error; /* why its last transaction or process failed, "" = it did not */
+	unsigned int transactions, refused, restarts, crashes;
+	const json_t *stats; /* its own numbers, NULL = none; borrowed */
+};
+void ms_source_follower_status(const struct ms_source_follower *follower,
+			       struct ms_source_status *ret_status);
+
+#endif

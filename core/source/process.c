@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "core/source/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/plugin/spawn.h"
+
+#define READ_SIZE (256u << 10) /* of one round of the loop: interfaces come first */
+#define STOP_MS 500
+
+struct ms_source_process {
+	struct ms_source_process_hooks hooks;
+	pid_t pid;
+	int fd, pid_fd;
+	struct ms_watch *on_readable, *on_exit, *silence;
+	bool is_heard; /* since the timer last looked */
+
+	struct ms_source_wire_buffer got; /* what is not taken yet */
+	struct ms_source_wire_buffer raw; /* the transaction so far, as it came */
+	struct ms_source_offer offer;
+	bool is_offering;
+
+	bool gave_up;
+	char sentence[MS_SOURCE_WIRE_SENTENCE_MAX + 1]; /* why it is over, "" = nobody said */
+};
+
+/* ---- frames ---- */
+
+static void end_offer(struct ms_source_process *process)
+{
+	ms_source_offer_fini(&process->offer);
+	process->offer = (struct ms_source_offer) { 0 };
+	ms_source_wire_buffer_fini(&process->raw);
+	process->is_offering = false;
+}
+
+static int refuse_order(struct ms_error *err)
+{
+	return ms_error_set(err, -EPROTO, "a transaction's frames came in no order");
+}
+
+static int commit(struct ms_source_process *process)
+{
+	struct ms_source_offer offer = process->offer;
+	struct ms_source_wire_buffer raw = process->raw;
+
+	process->offer = (struct ms_source_offer) { 0 };
+	process->raw = (struct ms_source_wire_buffer) { 0 };
+	process->is_offering = false;
+	ms_source_offer_finish(&offer);
+	process->hooks.on_offer(process->hooks.user, &offer, raw.bytes, raw.length);
+	ms_source_offer_fini(&offer);
+	ms_source_wire_buffer_fini(&raw);
+	return 0;
+}
+
+static void give_up(struct ms_source_process *process, const struct ms_source_wire_message *message)
+{
+	process->gave_up = true;
+	snprintf(process->sentence, sizeof(process->sentence), "%.*s", (int)message->length,
+		 message->text);
+}
+
+static int take(struct ms_source_process *process, const struct ms_source_wire_message *message,
+		struct ms_error *err)
+{
+	switch (message->kind) {
+	case MS_SOURCE_WIRE_BEGIN:
+		if (process->is_offering)
+			return refuse_order(err);
+		process->is_offering = true;
+		return 0;
+	case MS_SOURCE_WIRE_TEXT:
+	case MS_SOURCE_WIRE_SET:
+	case MS_SOURCE_WIRE_MEMBERS:
+	case MS_SOURCE_WIRE_BIND:
+		if (!process->is_offering)
+			return refuse_order(err);
+		return ms_source_offer_add(&process->offer, message, err);
+	case MS_SOURCE_WIRE_COMMIT:
+		return process->is_offering ? commit(process) : refuse_order(err);
+	case MS_SOURCE_WIRE_FAILED:
+		give_up(process, message);
+		return 0;
+	case MS_SOURCE_WIRE_BEAT:
+		return process->is_offering ? refuse_order(err) : 0;
+	default:
+		/* It says nothing else amid a transaction: what is kept on disk is only that. */
+		if (process->is_offering)
+			return refuse_order(err);
+		process->hooks.on_message(process->hooks.user, message);
+		return 0;
+	}
+}
+
+static int take_all(struct ms_source_process *process, struct ms_error *err)
+{
+	const char *bytes = process->got.bytes;
+	size_t left = process->got.length;
+	struct ms_source_wire_message message;
+	int r;
+
+	for (;;) {
+		const char *frame = bytes;
+
+		r = ms_source_wire_take(&bytes, &left, &message, err);
+		if (r <= 0)
+			break;
+		r = 0;
+		if (process->is_offering || message.kind == MS_SOURCE_WIRE_BEGIN)
+			r = ms_source_wire_append(&process->raw, frame, (size_t)(bytes - frame));
+		if (r == 0)
+			r = take(process, &message, err);
+		if (r < 0)
+			break;
+	}
+	memmove(process->got.bytes, bytes, left);
+	process->got.length = left;
+	return r;
+}
+
+/* ---- its end ---- */
+
+static void kill_it(struct ms_source_process *process, const char *sentence)
+{
+	if (!process->sentence[0])
+		snprintf(process->sentence, sizeof(process->sentence), "%s", sentence);
+	process->on_readable = ms_watch_free(process->on_readable);
+	kill(process->pid, SIGKILL);
+}
+
+/* False: there is nothing to read, now or ever. */
+static bool read_some(struct ms_source_process *process)
+{
+	static char bytes[READ_SIZE];
+	struct ms_error err = MS_ERROR_INIT;
+	ssize_t n = recv(process->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	int r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		process->on_readable = ms_watch_free(process->on_readable);
+		return false;
+	}
+	process->is_heard = true;
+	r = ms_source_wire_append(&process->got, bytes, (size_t)n);
+	if (r == 0)
+		r = take_all(process, &err);
+	if (r < 0)
+		kill_it(process, err.message[0] ? err.message : strerror(-r));
+	return r >= 0;
+}
+
+static void on_readable(void *user)
+{
+	read_some(user);
+}
+
+static void on_silence(void *user)
+{
+	struct ms_source_process *process = user;
+
+	if (!process->is_heard)
+		kill_it(process, "it has not moved for half a minute");
+	process->is_heard = false;
+}
+
+static void explain(struct ms_source_process *process, int status)
+{
+	if (process->sentence[0])
+		return;
+	if (WIFSIGNALED(status))
+		snprintf(process->sentence, sizeof(process->sentence), "it crashed (%s)",
+			 sigdescr_np(WTERMSIG(status)));
+	else
+		snprintf(process->sentence, sizeof(process->sentence),
+			 "it ended by itself (status %d)", WEXITSTATUS(status));
+}
+
+static void on_exit_of(void *user)
+{
+	struct ms_source_process *process = user;
+	int status = 0;
+
+	/* Its last words. */
+	while (process->on_readable && read_some(process))
+		;
+	if (waitpid(process->pid, &status, WNOHANG) != process->pid)
+		return;
+	process->pid = 0;
+	explain(process, status);
+	process->on_exit = ms_watch_free(process->on_exit);
+	process->silence = ms_watch_free(process->silence);
+	process->hooks.on_end(process->hooks.user, process->gave_up, process->sentence);
+}
+
+/* ---- start and stop ---- */
+
+static int watch(struct ms_source_process *process, struct ms_loop *loop)
+{
+	int r = ms_loop_add_fd(loop, process->fd, MS_LOOP_CONTROL, on_readable, process,
+			       &process->on_readable);
+
+	if (r == 0)
+		r = ms_loop_add_fd(loop, process->pid_fd, MS_LOOP_CONTROL, on_exit_of, process,
+				   &process->on_exit);
+	if (r == 0)
+		r = ms_loop_add_timer(loop, MS_LOOP_CONTROL, on_silence, process,
+				      &process->silence);
+	return r < 0 ? r : ms_watch_arm(process->silence, MS_SOURCE_PROCESS_SILENCE_MS, true);
+}
+
+int ms_source_process_start(struct ms_loop *loop, const char *folder, const char *name,
+			    const json_t *config, const struct ms_source_process_hooks *hooks,
+			    struct ms_source_process **ret_process, struct ms_error *err)
+{
+	struct ms_source_process *process = calloc(1, sizeof(*process));
+	ms_cleanup(ms_close_fd) int theirs = -1;
+	int ends[2], r = 0;
+
+	if (!process)
+		return -ENOMEM;
+	process->hooks = *hooks;
+	process->fd = process->pid_fd = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+		r = -errno;
+	} else {
+		process->fd = ends[0];
+		theirs = ends[1];
+		r = ms_plugin_spawn("--serve", folder, name, config, theirs, &process->pid, err);
+	}
+	if (r == 0) {
+		process->pid_fd = pidfd_open(process->pid, 0);
+		r = process->pid_fd < 0 ? -errno : watch(process, loop);
+	}
+	if (r < 0) {
+		ms_source_process_free(process);
+		return ms_error_set(err, r, "%s: cannot start its process: %s", name, strerror(-r));
+	}
+	*ret_process = process;
+	return 0;
+}
+
+pid_t ms_source_process_pid(const struct ms_source_process *process)
+{
+	return process->pid;
+}
+
+struct ms_source_process *ms_source_process_free(struct ms_source_process *process)
+{
+	struct pollfd exit = { .events = POLLIN };
+
+	if (!process)
+		return NULL;
+	ms_watch_free(process->on_readable);
+	ms_watch_free(process->on_exit);
+	ms_watch_free(process->silence);
+	ms_close_fd(&process->fd); /* for it that is the word to stop */
+	exit.fd = process->pid_fd;
+	if (process->pid) {
+		if (process->pid_fd < 0 || poll(&exit, 1, STOP_MS) <= 0)
+			kill(process->pid, SIGKILL);
+		waitpid(process->pid, NULL, 0);
+	}
+	ms_close_fd(&process->pid_fd);
+	end_offer(process);
+	ms_source_wire_buffer_fini(&process->got);
+	free(process);
+	return NULL;
+}

@@ -245,6 +245,36 @@ static int read_log(struct ms_document_reader *reader, void *into)
 					  into);
 }
 
+static int find_before(const struct ms_rule_action *plugin)
+{
+	for (size_t i = 0; i < plugin->n_args; i++) {
+		if (plugin->args[i].name && strcmp(plugin->args[i].name, "before") == 0)
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+/* The one key that is ours among a plugin's own: it is taken out before the plugin sees them. */
+static int take_before(struct ms_document_reader *reader, struct ms_config *config, size_t nth)
+{
+	struct ms_rule_action *plugin = &config->plugins[nth];
+	int at = find_before(plugin);
+	struct ms_rule_action_arg *arg;
+	const char *text;
+
+	if (at < 0)
+		return 0;
+	arg = &plugin->args[at];
+	text = arg->values[0].text;
+	if (arg->n_values != 1 || (strcmp(text, "true") != 0 && strcmp(text, "false") != 0))
+		return ms_document_reader_refuse(reader, arg->values[0].place, text,
+						 "'before' is true or false");
+	if (strcmp(text, "true") == 0)
+		config->plugins_before |= 1ull << nth;
+	ms_rule_action_remove_arg(plugin, (size_t)at);
+	return 0;
+}
+
 static int read_plugin(struct ms_document_reader *reader, const char *name, struct ms_place place,
 		       void *into)
 {
@@ -260,13 +290,17 @@ static int read_plugin(struct ms_document_reader *reader, const char *name, stru
 		if (strcmp(config->plugins[i].name, name) == 0)
 			return ms_document_reader_refuse(reader, place, name,
 							 "plugin '%s' is there twice", name);
+	if (config->n_plugins == MS_CONFIG_PLUGINS_MAX)
+		return ms_document_reader_refuse(reader, place, name, "more than %d plugins",
+						 MS_CONFIG_PLUGINS_MAX);
 	plugin.name = strdup(name);
 	r = plugin.name ? ms_array_append(&config->plugins, &config->n_plugins, plugin) : -ENOMEM;
 	if (r < 0) {
 		free(plugin.name);
 		return r;
 	}
-	return ms_document_action_read_config(reader, &config->plugins[config->n_plugins - 1]);
+	r = ms_document_action_read_config(reader, &config->plugins[config->n_plugins - 1]);
+	return r < 0 ? r : take_before(reader, config, config->n_plugins - 1);
 }
 
 static int read_plugins(struct ms_document_reader *reader, void *into)
@@ -311,6 +345,7 @@ int ms_config_read(struct ms_config *config, const char *path, struct ms_error *
 	changed.policy = NULL;
 	changed.plugins = NULL;
 	changed.n_plugins = 0;
+	changed.plugins_before = 0;
 	changed.plugins_file = NULL;
 	r = ms_document_reader_open(&reader, slash ? slash + 1 : path, text, length, err);
 	if (r == 0)

@@ -22,6 +22,8 @@
 #define MS_CONFIG_STATE_DIR "/var/lib/microseg"
 #define MS_CONFIG_TRIAL_STATE "trial" /* below the run directory */
 
+#define MS_CONFIG_PLUGINS_MAX 64
+
 enum ms_config_log_events { MS_LOG_EVENTS_OFF, MS_LOG_EVENTS_DENY, MS_LOG_EVENTS_ALL };
 
 struct ms_config {
@@ -41,6 +43,9 @@ struct ms_config {
 	/* What `plugins:` names, each with its configuration as arguments; in their order. */
 	struct ms_rule_action *plugins;
 	size_t n_plugins;
+	/* A bit per plugin: a source whose rules are judged before the operator's (`before: true`,
+	 * a key that every plugin has). */
+	uint64_t plugins_before;
 	char *plugins_file; /* where that stands, NULL = nowhere */
 	char *plugin_dir;   /* NULL = the installation's */
 };

@@ -464,6 +464,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 	ms_sweeper_free(manager->sweeper);
 	ms_keeper_free(manager->keeper);
 	ms_attacher_free(manager->attacher);
+	ms_manager_free_sources(manager);
 	ms_plugin_registry_free(manager->plugins);
 	ms_committer_free(manager->committer);
 	ms_numbering_free(manager->numbers);
@@ -578,9 +579,10 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
 	memcpy(status.host_problem, manager->host_problem, sizeof(status.host_problem));
-	status.degraded = manager->last_error[0] || status.pins_problem[0] || status.unsaved[0] ||
-			  status.sweep_problem[0] || status.host_problem[0] ||
-			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
-			  counts.by_state[MS_IFACE_PENDING];
+	ms_manager_source_problem(manager, status.source_problem, sizeof(status.source_problem));
+	status.degraded = manager->last_error[0] || status.source_problem[0] ||
+			  status.pins_problem[0] || status.unsaved[0] || status.sweep_problem[0] ||
+			  status.host_problem[0] || status.panic != MS_PANIC_OFF ||
+			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

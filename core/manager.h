@@ -71,12 +71,13 @@ struct ms_manager_status {
 	char engine[32];        /* classifier */
 	char session_table[16]; /* "set" or "lru_hash", the one in use */
 	uint32_t repairs;
-	char unsaved[384];       /* in force but not on disk, and why; "" = all is */
-	char sweep_problem[192]; /* why sessions are not swept, "" = they are */
-	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
-				  */
-	char host_problem[160];  /* set:host has not all addresses, "" = it has */
-	bool degraded;           /* anything not as desired */
+	char unsaved[384];        /* in force but not on disk, and why; "" = all is */
+	char sweep_problem[192];  /* why sessions are not swept, "" = they are */
+	char pins_problem[384];   /* somebody hid or removed our pins, "" = they are where they were
+				   */
+	char host_problem[160];   /* set:host has not all addresses, "" = it has */
+	char source_problem[384]; /* a source cannot do its work, "" = all can */
+	bool degraded;            /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
 
@@ -138,6 +139,16 @@ const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, c
 int ms_manager_plugin_load(struct ms_manager *manager, const char *name, struct ms_error *err);
 int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struct ms_error *err);
 int ms_manager_plugin_reload(struct ms_manager *manager, const char *name, struct ms_error *err);
+/* Plugins that are policy sources; by index, NULL behind the last. */
+struct ms_source_follower; /* core/source/follower.h */
+const struct ms_source_follower *ms_manager_follower_at(const struct ms_manager *manager,
+							size_t index);
+const struct ms_source_follower *ms_manager_follower(const struct ms_manager *manager,
+						     const char *name);
+/* Its rules are judged before the operator's. */
+bool ms_manager_source_is_before(const struct ms_manager *manager, const char *name);
+/* What is in force of that source, NULL = there is none of that name. */
+const struct ms_policy *ms_manager_offered(const struct ms_manager *manager, const char *name);
 /* What this group was told, MS_MODE_INHERIT = nothing. */
 enum ms_mode ms_manager_group_override(const struct ms_manager *manager, const char *group);
 /* `group` NULL = everywhere, which ends what single groups were told. Persistent until off. The

@@ -178,7 +178,7 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 	return r;
 }
 
-int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
+static int commit_initial(struct ms_manager *manager, struct ms_error *err)
 {
 	struct ms_sources_next next;
 	unsigned int half;
@@ -198,6 +198,22 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
 	if (fallback >= 0)
 		ms_sources_next_fini(&next);
 	return r < 0 ? r : fallback;
+}
+
+/* The operator's documents come first: what is on disk of sources is left out if it keeps them from
+ * being in force. */
+int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	int r = commit_initial(manager, &why);
+
+	if (r != 0 && ms_manager_leave_offers_out(manager, &why)) {
+		why = (struct ms_error)MS_ERROR_INIT;
+		r = commit_initial(manager, &why);
+	}
+	if (r != 0 && err)
+		*err = why;
+	return r;
 }
 
 static void remember_result(struct ms_manager *manager, int r, const struct ms_error *err)

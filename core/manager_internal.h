@@ -12,6 +12,7 @@
 #include "core/loop.h"
 #include "core/manager.h"
 #include "core/plugin/registry.h"
+#include "core/source/follower.h"
 #include "core/sources.h"
 #include "core/state/state.h"
 
@@ -33,6 +34,8 @@ struct ms_manager {
 	struct ms_committer *committer;
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
+	struct ms_source_follower **followers; /* of plugins that are sources */
+	size_t n_followers;
 	struct ms_attacher *attacher;
 	struct ms_keeper *keeper;
 	struct ms_sweeper *sweeper;
@@ -67,6 +70,19 @@ int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
  */
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
+/* manager_source.c: begins to follow a source; what is on disk of it waits for the next commit. */
+int ms_manager_follow_source(void *user, const char *name, const json_t *values,
+			     struct ms_error *err);
+/* What it offers is out of force, and then it is gone. -EBUSY: the policy is refused without it. */
+int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, struct ms_error *err);
+/* Gone without a commit: what was seeded never came in force. No source of that name is fine. */
+void ms_manager_leave_source(struct ms_manager *manager, const char *name, bool forget);
+int ms_manager_restart_source(struct ms_manager *manager, const char *name); /* -ENOENT */
+void ms_manager_free_sources(struct ms_manager *manager);
+/* What was seeded is not to be in force, because of `why`; false = there was nothing. */
+bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why);
+/* The first source that is in trouble, as a sentence; "" = none is. */
+void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* manager_service.c: what plugins may ask of the daemon. Valid as long as the manager. */
 const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */

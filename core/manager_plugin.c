@@ -79,8 +79,10 @@ int ms_manager_plugin_load(struct ms_manager *manager, const char *name, struct 
 		return r;
 	r = commit_again(manager, err);
 	/* Arguments that it refuses, say: all is as it was, with the rules on their fallback. */
-	if (r < 0)
+	if (r < 0) {
+		ms_manager_leave_source(manager, name, false);
 		ms_plugin_registry_unload(manager->plugins, name, NULL);
+	}
 	return r;
 }
 
@@ -92,10 +94,18 @@ int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struc
 		return ms_error_set(err, -EBUSY,
 				    "%s is in use: rule %s names it. Take that rule away first",
 				    name, user->id);
+	if (ms_manager_follower(manager, name)) {
+		int r = ms_manager_withdraw_source(manager, name, err);
+
+		if (r < 0)
+			return r;
+	}
 	return ms_plugin_registry_unload(manager->plugins, name, err);
 }
 
 int ms_manager_plugin_reload(struct ms_manager *manager, const char *name, struct ms_error *err)
 {
+	if (ms_manager_restart_source(manager, name) == 0)
+		return 0;
 	return ms_plugin_registry_reload(manager->plugins, name, err);
 }

@@ -97,6 +97,7 @@ const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager)
 {
 	manager->services = (struct ms_plugin_services) {
 		.user = manager,
+		.begin_source = ms_manager_follow_source,
 		.begin = begin,
 		.quiet = quiet,
 		.end = end,

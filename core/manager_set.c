@@ -128,7 +128,7 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 	/* `policy show` prints it for a file, where it must be read again. */
 	if (r == 0 && !ms_document_is_set_name(set))
 		r = ms_error_set_at(err, -EINVAL, NULL, 0, 0, set,
-				    "'%s' is not a set's name: lower-case letters, digits and ._-",
+				    "'%s' is not a set's name: lower-case letters, digits and ._/-",
 				    set);
 	if (r == 0)
 		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);

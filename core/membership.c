@@ -26,14 +26,15 @@ struct ms_member *ms_membership_find(const struct ms_membership *membership,
 }
 
 static uint32_t expiry(const struct ms_set_member *member, const struct ms_membership *old,
-		       ms_membership_deadline deadline, void *user)
+		       bool renew, ms_membership_deadline deadline, void *user)
 {
+	bool goes_on = member->origin.source == MS_SOURCE_FILE ||
+		       (member->origin.source == MS_SOURCE_PLUGIN && !renew);
 	const struct ms_member *before = old ? ms_membership_find(old, &member->cidr) : NULL;
 
 	if (member->timeout_ns == 0)
 		return 0;
-	if (member->origin.source != MS_SOURCE_RUNTIME && before &&
-	    before->timeout_ns == member->timeout_ns)
+	if (goes_on && before && before->timeout_ns == member->timeout_ns)
 		return before->expires_tick;
 	return deadline(user, member->timeout_ns);
 }
@@ -157,7 +158,7 @@ int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr 
 	return result;
 }
 
-int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old,
+int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old, bool renew,
 			ms_membership_deadline deadline, void *user,
 			struct ms_membership *ret_membership)
 {
@@ -175,7 +176,7 @@ int ms_membership_build(const struct ms_set_def *def, const struct ms_membership
 		membership.members[i] = (struct ms_member) {
 			.cidr = member->cidr,
 			.timeout_ns = runtime ? 0 : member->timeout_ns,
-			.expires_tick = expiry(member, old, deadline, user),
+			.expires_tick = expiry(member, old, renew, deadline, user),
 		};
 	}
 	membership.count = def->n_members;

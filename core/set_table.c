@@ -222,6 +222,16 @@ static int put_beside(struct ms_set_table *table, struct ms_membership *set, str
 	return 0;
 }
 
+static int refuse_size(const struct ms_set_table *table, const struct ms_membership *set,
+		       struct ms_error *err)
+{
+	return ms_error_set(err, -ENOSPC,
+			    "set %s has %zu members: there is room for %u more IPv4 and %u more "
+			    "IPv6 members in all sets together, of %u each",
+			    set->name, set->count, ms_set_table_room(table, 0),
+			    ms_set_table_room(table, 1), MS_SET_TABLE_ROOM);
+}
+
 /* On failure `set` has an id if it has reserved. */
 static int load_set(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
 {
@@ -241,11 +251,7 @@ static int load_set(struct ms_set_table *table, struct ms_membership *set, struc
 			return 0;
 		}
 	}
-	return ms_error_set(err, -ENOSPC,
-			    "set %s has %zu members: there is room for %u more IPv4 and %u more "
-			    "IPv6 members in all sets together, of %u each",
-			    set->name, set->count, ms_set_table_room(table, 0),
-			    ms_set_table_room(table, 1), MS_SET_TABLE_ROOM);
+	return refuse_size(table, set, err);
 }
 
 /* Members that `set` shares with what is in force are as they were, all others are gone. */
@@ -279,8 +285,8 @@ int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy
 		const struct ms_membership *old =
 			ms_set_table_find_name(&table->live, policy->sets[i].name);
 		struct ms_membership set;
-		int r = ms_membership_build(&policy->sets[i], old, ms_set_table_deadline, table->dp,
-					    &set);
+		int r = ms_membership_build(&policy->sets[i], old, false, ms_set_table_deadline,
+					    table->dp, &set);
 
 		if (r < 0)
 			return r;
@@ -295,26 +301,36 @@ int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy
 	return 0;
 }
 
+/* What `set` has beyond `before`, under the same id, or with another end. */
+static int put_changed(struct ms_set_table *table, const struct ms_membership *set,
+		       const struct ms_membership *before, struct ms_error *err)
+{
+	for (size_t m = 0; m < set->count; m++) {
+		const struct ms_member *member = &set->members[m];
+		int r = 0;
+
+		if (!ms_set_table_has_entry(before, &member->cidr) ||
+		    !ms_membership_same_end(member, ms_membership_find(before, &member->cidr)))
+			r = ms_set_table_put_entry(table, set->set, member);
+		if (r < 0)
+			return ms_error_set(err, r, "set %s cannot be changed: %s", set->name,
+					    strerror(-r));
+	}
+	return 0;
+}
+
 int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err)
 {
-	for (size_t i = 0; i < table->pending.count; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < table->pending.count; i++) {
 		const struct ms_membership *set = &table->pending.items[i];
 		const struct ms_membership *before = find_id(&table->live, set->set);
 
-		for (size_t m = 0; before && m < set->count; m++) {
-			const struct ms_member *member = &set->members[m];
-			int r = 0;
-
-			if (!ms_set_table_has_entry(before, &member->cidr) ||
-			    !ms_membership_same_end(member,
-						    ms_membership_find(before, &member->cidr)))
-				r = ms_set_table_put_entry(table, set->set, member);
-			if (r < 0)
-				return ms_error_set(err, r, "set %s cannot be changed: %s",
-						    set->name, strerror(-r));
-		}
+		if (before)
+			r = put_changed(table, set, before, err);
 	}
-	return 0;
+	return r;
 }
 
 void ms_set_table_abandon(struct ms_set_table *table)
@@ -324,28 +340,66 @@ void ms_set_table_abandon(struct ms_set_table *table)
 	free_sets(&table->pending);
 }
 
+/* What `old` has beyond `set`, NULL = all: packets may still ask a set that is gone. */
+static void drop_gone(struct ms_set_table *table, const struct ms_membership *old,
+		      const struct ms_membership *set)
+{
+	for (size_t m = 0; m < old->count; m++) {
+		const struct ms_cidr *cidr = &old->members[m].cidr;
+
+		if (old->members[m].is_cleared || ms_set_table_has_entry(set, cidr))
+			continue;
+		/* Without memory for the note it stays: unused ids match nothing. */
+		if (set)
+			ms_set_table_erase_entry(table, old->set, cidr);
+		else
+			note_stale(table, old->set, cidr);
+	}
+}
+
 void ms_set_table_publish(struct ms_set_table *table)
 {
 	for (size_t i = 0; i < table->live.count; i++) {
 		const struct ms_membership *old = &table->live.items[i];
-		const struct ms_membership *set = find_id(&table->pending, old->set);
 
-		for (size_t m = 0; m < old->count; m++) {
-			const struct ms_cidr *cidr = &old->members[m].cidr;
-
-			if (old->members[m].is_cleared || ms_set_table_has_entry(set, cidr))
-				continue;
-			/* Without memory for the note it stays: unused ids match nothing. */
-			if (set)
-				ms_set_table_erase_entry(table, old->set, cidr);
-			else
-				note_stale(table, old->set, cidr);
-		}
+		drop_gone(table, old, find_id(&table->pending, old->set));
 	}
 	free_sets(&table->live);
 	table->live = table->pending;
 	table->pending = (struct ms_set_table_sets) { 0 };
 	table->is_found = false;
+}
+
+int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def, bool renew,
+			 struct ms_error *err)
+{
+	struct ms_membership *live = ms_set_table_find_name(&table->live, def->name), set, old;
+	int r;
+
+	if (!live)
+		return ms_error_set(err, -ENOENT, "no set %s", def->name);
+	r = ms_membership_build(def, live, renew, ms_set_table_deadline, table->dp, &set);
+	if (r < 0)
+		return r;
+	clear_over(table, &set);
+	r = reserve(table, &set, live);
+	if (r < 0) {
+		refuse_size(table, &set, err);
+	} else {
+		set.set = live->set;
+		r = put_changed(table, &set, live, err);
+		if (r < 0)
+			unload_set(table, &set);
+	}
+	if (r < 0) {
+		ms_membership_fini(&set);
+		return r;
+	}
+	old = *live;
+	*live = set;
+	drop_gone(table, &old, live);
+	ms_membership_fini(&old);
+	return 0;
 }
 
 uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name)

@@ -69,6 +69,7 @@ struct ms_sources *ms_sources_free(struct ms_sources *sources)
 void ms_sources_next_fini(struct ms_sources_next *next)
 {
 	ms_documents_fini(&next->documents);
+	ms_sources_offers_fini(&next->offers);
 	if (next->runtime.rules)
 		ms_runtime_fini(&next->runtime);
 	ms_policy_free(next->files);
@@ -88,6 +89,8 @@ int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *r
 
 	if (r == 0)
 		r = ms_runtime_copy(&sources->now.runtime, &next.runtime);
+	if (r == 0)
+		r = ms_sources_offers_copy(&sources->now.offers, &next.offers);
 	if (r < 0) {
 		ms_sources_next_fini(&next);
 		return r;
@@ -219,10 +222,27 @@ static void override_modes(struct ms_policy *merged, const struct ms_runtime *ru
 	}
 }
 
+static int merge_with(const struct ms_sources_next *next,
+		      int (*merge)(const struct ms_merge_inputs *inputs,
+				   struct ms_policy **ret_policy, struct ms_error *err),
+		      struct ms_policy **ret_policy, struct ms_error *err)
+{
+	ms_cleanup(ms_free) struct ms_merge_plugin *plugins = NULL;
+	struct ms_merge_inputs inputs = {
+		.files = next->files,
+		.runtime = next->runtime_policy,
+		.n_plugins = next->offers.count,
+		.now = ms_sources_wall_ms() / 1000,
+	};
+	int r = ms_sources_offers_inputs(&next->offers, &plugins);
+
+	inputs.plugins = plugins;
+	return r < 0 ? r : merge(&inputs, ret_policy, err);
+}
+
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err)
 {
-	struct ms_merge_inputs inputs = { .now = ms_sources_wall_ms() / 1000 };
 	int r = 0;
 
 	ms_policy_free(next->files);
@@ -238,11 +258,8 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 	}
 	if (r == 0)
 		r = ms_runtime_policy(&next->runtime, ms_sources_wall_ms(), &next->runtime_policy);
-	if (r < 0)
-		return r;
-	inputs.files = next->files;
-	inputs.runtime = next->runtime_policy;
-	r = ms_policy_merge(&inputs, &next->merged, err);
+	if (r == 0)
+		r = merge_with(next, ms_policy_merge, &next->merged, err);
 	if (r < 0)
 		return r;
 	if (next->merged->n_rules > sources->config->rules_max)
@@ -506,6 +523,27 @@ int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *
 				 int *ret_saved)
 {
 	return replace_runtime(sources, runtime, false, ret_saved);
+}
+
+struct ms_sources_offers *ms_sources_offers(struct ms_sources *sources)
+{
+	return &sources->now.offers;
+}
+
+int ms_sources_refresh_sets(struct ms_sources *sources, struct ms_error *err)
+{
+	struct ms_policy *merged = sources->now.merged, *fresh, old;
+	int r = merge_with(&sources->now, ms_policy_merge_sets, &fresh, err);
+
+	if (r < 0)
+		return r;
+	old = *merged;
+	merged->sets = fresh->sets;
+	merged->n_sets = fresh->n_sets;
+	fresh->sets = old.sets;
+	fresh->n_sets = old.n_sets;
+	ms_policy_free(fresh);
+	return 0;
 }
 
 int ms_sources_check(const struct ms_config *config, struct ms_error *err)

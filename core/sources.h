@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/config.h"
 #include "core/policy/model.h"
+#include "core/sources_offers.h"
 #include "core/state/documents.h"
 #include "core/state/runtime.h"
 #include "core/state/state.h"
@@ -26,6 +27,7 @@ struct ms_sources_next {
 	bool builtin; /* there is no directory: the embedded policy */
 	bool documents_changed, runtime_changed; /* against what is on disk */
 	struct ms_runtime runtime;               /* edit freely before merge */
+	struct ms_sources_offers offers;         /* of plugin sources: edit freely, too */
 	struct ms_policy *files;
 	struct ms_policy *runtime_policy;
 	struct ms_policy *merged;
@@ -88,6 +90,13 @@ int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *ru
 /* The same for what must hold even if it cannot be saved; `*ret_saved` = 0 or -errno of that. */
 int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 				 int *ret_saved);
+
+/* What plugin sources have in force. At start, before ms_sources_initial(), its owner puts in what
+ * is on disk of them. */
+struct ms_sources_offers *ms_sources_offers(struct ms_sources *sources);
+/* After an offer was replaced by one that differs in members of sets alone: the sets of the merged
+ * policy follow. */
+int ms_sources_refresh_sets(struct ms_sources *sources, struct ms_error *err);
 
 /* The clock that ends members and rules: milliseconds since 1970. */
 int64_t ms_sources_wall_ms(void);

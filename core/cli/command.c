@@ -119,6 +119,11 @@ static const struct ms_cli_command commands[] = {
 	  "plugin probe ratelimit\nplugin probe ratelimit --plugin-dir /root/plugins -o json",
 	  MS_CLI_TAKES_PLUGIN_DIR, 1, 1, NULL, ms_cli_cmd_plugin_probe, NULL },
 
+	{ "source", "list", "", "plugins that policy comes from, how old it is, and their trouble",
+	  "source list\nsource list -o json", 0, 0, 0, NULL, ms_cli_cmd_source_list, NULL },
+	{ "source", "show", "NAME", "one of them: what it offers and how its process fares",
+	  "source show feed", 0, 1, 1, NULL, ms_cli_cmd_source_show, NULL },
+
 	{ "observe", NULL, "", "what was decided, and what is being decided",
 	  "observe --last 20 --verdict deny\nobserve -f --iface eth0\n"
 	  "observe --since 5m --reason default --proto tcp -o json",

@@ -21,7 +21,8 @@ struct ms_cli_command {
 	 */
 	int (*check)(struct ms_cli_options *options);
 	int (*run)(const struct ms_cli *cli);
-	/* What completes its first word: "iface", "group", "rule", "set", "file", words, or NULL.
+	/* What completes its first word: "iface", "group", "rule", "set", "source", "file", words,
+	 * or NULL.
 	 */
 	const char *completes;
 };
@@ -80,6 +81,8 @@ int ms_cli_cmd_plugin_load(const struct ms_cli *cli);
 int ms_cli_cmd_plugin_reload(const struct ms_cli *cli);
 int ms_cli_cmd_plugin_unload(const struct ms_cli *cli);
 int ms_cli_cmd_plugin_probe(const struct ms_cli *cli);
+int ms_cli_cmd_source_list(const struct ms_cli *cli);
+int ms_cli_cmd_source_show(const struct ms_cli *cli);
 int ms_cli_cmd_observe(const struct ms_cli *cli);
 int ms_cli_cmd_trace(const struct ms_cli *cli);
 int ms_cli_cmd_trace_check(struct ms_cli_options *options);

@@ -50,6 +50,10 @@ void ms_cli_render_session_rows(struct ms_cli_table *table, const struct ms_cli_
 void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply);
+/* Its statistics, a line each; also those of a source. */
+void ms_cli_render_plugin_stats(const struct ms_cli_style *style, const json_t *stats);
+void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *reply);
+void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *reply);
 
 /* Events, a line each. `ring_lost` carries what was said about losses from call to call. */

@@ -131,7 +131,7 @@ void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *r
 	ms_cli_table_free(table);
 }
 
-static void render_stats(const struct ms_cli_style *style, const json_t *stats)
+void ms_cli_render_plugin_stats(const struct ms_cli_style *style, const json_t *stats)
 {
 	const json_t *number;
 	size_t i;
@@ -161,7 +161,7 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 	line(style, "used by", text_of(entry, "used_by"));
 	if (json_is_object(plugin))
 		render_description(style, plugin);
-	render_stats(style, json_object_get(reply, "stats"));
+	ms_cli_render_plugin_stats(style, json_object_get(reply, "stats"));
 }
 
 void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply)

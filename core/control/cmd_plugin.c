@@ -8,10 +8,29 @@
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/plugin/registry.h"
+#include "core/source/follower.h"
 
-static const char *state_name(const struct ms_plugin_entry *entry)
+/* A source that crashed too often is as failed as a plugin that could not be loaded. */
+static const char *state_name(const struct ms_source_status *source,
+			      const struct ms_plugin_entry *entry)
 {
-	return ms_plugin_registry_state(entry) == MS_PLUGIN_LOADED ? "loaded" : "failed";
+	return ms_plugin_registry_state(entry) == MS_PLUGIN_LOADED &&
+			       source->state != MS_SOURCE_DISABLED
+		       ? "loaded"
+		       : "failed";
+}
+
+/* Zeroes for a plugin with actions. */
+static struct ms_source_status source_of(struct ms_manager *manager,
+					 const struct ms_plugin_entry *entry)
+{
+	const struct ms_source_follower *follower =
+		ms_manager_follower(manager, ms_plugin_registry_name(entry));
+	struct ms_source_status status = { .last_error = "" };
+
+	if (follower)
+		ms_source_follower_status(follower, &status);
+	return status;
 }
 
 /* What a list says of it; `reason` is null for a loaded one. */
@@ -21,9 +40,12 @@ static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_en
 		   *reason = ms_plugin_registry_reason(entry);
 	json_t *plugin = ms_plugin_registry_description(entry);
 	const struct ms_rule *user = ms_manager_plugin_user(manager, name);
+	struct ms_source_status source = source_of(manager, entry);
 
+	if (source.state == MS_SOURCE_DISABLED)
+		reason = source.last_error;
 	return json_pack("{s:s, s:s, s:s?, s:O?, s:O?, s:s?}", "name", name, "state",
-			 state_name(entry), "reason", *reason ? reason : NULL, "version",
+			 state_name(&source, entry), "reason", *reason ? reason : NULL, "version",
 			 json_object_get(plugin, "version"), "provides",
 			 json_object_get(plugin, "provides"), "used_by", user ? user->id : NULL);
 }
@@ -51,12 +73,15 @@ static int answer(struct ms_manager *manager, const char *name, json_t **ret_rep
 {
 	const struct ms_plugin_entry *entry =
 		ms_plugin_registry_find(ms_manager_plugins(manager), name);
+	struct ms_source_status source;
 
 	if (!entry)
 		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+	source = source_of(manager, entry);
 	*ret_reply = json_pack("{s:o, s:O?, s:o}", "entry", shape_entry(manager, entry), "plugin",
 			       ms_plugin_registry_description(entry), "stats",
-			       ms_plugin_registry_stats(entry));
+			       source.stats ? json_incref((json_t *)source.stats)
+					    : ms_plugin_registry_stats(entry));
 	return *ret_reply ? 0 : -ENOMEM;
 }
 

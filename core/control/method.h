@@ -47,6 +47,8 @@ enum {
 	X(PLUGIN_LOAD, "plugin.load", plugin_load, MS_METHOD_CHANGES)                              \
 	X(PLUGIN_RELOAD, "plugin.reload", plugin_reload, MS_METHOD_CHANGES)                        \
 	X(PLUGIN_UNLOAD, "plugin.unload", plugin_unload, MS_METHOD_CHANGES)                        \
+	X(SOURCE_LIST, "source.list", source_list, MS_METHOD_READS)                                \
+	X(SOURCE_SHOW, "source.show", source_show, MS_METHOD_READS)                                \
 	X(SESSION_LIST, "session.list", session_list, MS_METHOD_STREAMS)                           \
 	X(SESSION_TOP, "session.top", session_top, MS_METHOD_READS)                                \
 	X(SESSION_FLUSH, "session.flush", session_flush, MS_METHOD_CHANGES)                        \

@@ -56,6 +56,8 @@ void ms_plugin_note_close(struct ms_plugin_page *page)
 
 void ms_plugin_note_set(struct ms_plugin_page *page, const char *plugin, const char *callback)
 {
+	if (!page)
+		return;
 	snprintf(page->now->callback, sizeof(page->now->callback), "%s", callback ? callback : "");
 	snprintf(page->now->plugin, sizeof(page->now->plugin), "%s", plugin ? plugin : "");
 }

@@ -300,11 +300,6 @@ static int open_library(struct ms_plugin_registry *registry, struct ms_plugin_en
 	r = ms_plugin_library_open(registry->folder, entry->name, note, registry, &entry->plugin,
 				   err);
 
-	if (r == 0 && entry->plugin.provides != MS_PLUGIN_ACTION)
-		r = ms_error_set(
-			err, -ENOTSUP,
-			"%s: this version runs plugins with actions, not sources and sinks",
-			entry->name);
 	return r < 0 ? r : refuse_taken(registry, entry, err);
 }
 
@@ -333,14 +328,14 @@ static int place_refusal(const struct ms_rule_action *config, const char *file, 
 			       why->message);
 }
 
+/* In a process of its own, which may crash; `values` is what its configuration says. */
 static int try_it(const struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-		  const struct ms_rule_action *config, const char *file, struct ms_error *err)
+		  const struct ms_rule_action *config, const char *file, const json_t *values,
+		  struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
-	json_auto_t *values = ms_plugin_registry_values_shape(config);
 	json_t *answer;
-	int r = values ? ms_plugin_probe(registry->folder, entry->name, values, true, &answer, &why)
-		       : -ENOMEM;
+	int r = ms_plugin_probe(registry->folder, entry->name, values, true, &answer, &why);
 
 	if (r < 0)
 		return place_refusal(config, file, r, &why, err);
@@ -350,26 +345,62 @@ static int try_it(const struct ms_plugin_registry *registry, struct ms_plugin_en
 	return 0;
 }
 
-static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-		const struct ms_rule_action *config, const char *file, bool is_start,
-		struct ms_error *err)
+static bool provides(const struct ms_plugin_entry *entry, const char *what)
 {
-	const char *callback;
-	int r;
+	const json_t *word;
+	size_t i;
 
-	if (is_start && strcmp(ms_plugin_note_last(registry->page, &callback), entry->name) == 0)
-		return ms_error_set(err, -EFAULT,
-				    "%s: the last daemon ended in its %s; `microsegctl plugin load "
-				    "%s` tries it again",
-				    entry->name, callback, entry->name);
-	r = try_it(registry, entry, config, file, err);
-	if (r == 0)
-		r = open_library(registry, entry, err);
+	json_array_foreach (json_object_get(entry->description, "provides"), i, word) {
+		if (strcmp(json_string_value(word), what) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing of its code comes into this process. */
+static int begin_source(const struct ms_plugin_registry *registry,
+			const struct ms_plugin_entry *entry, const json_t *values,
+			struct ms_error *err)
+{
+	const struct ms_plugin_services *services = registry->services;
+
+	if (!provides(entry, "source"))
+		return ms_error_set(err, -ENOTSUP, "%s: this version runs no sinks", entry->name);
+	return services->begin_source(services->user, entry->name, values, err);
+}
+
+static int load_code(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		     const struct ms_rule_action *config, const char *file, struct ms_error *err)
+{
+	int r = open_library(registry, entry, err);
+
 	if (r == 0)
 		r = configure(registry, entry, config, file, err);
 	if (r == 0)
 		r = load_actions(registry, entry, err);
 	return r < 0 ? r : start(registry, entry, err);
+}
+
+static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+		const struct ms_rule_action *config, const char *file, bool is_start,
+		struct ms_error *err)
+{
+	json_auto_t *values = ms_plugin_registry_values_shape(config);
+	const char *callback;
+	int r;
+
+	if (!values)
+		return -ENOMEM;
+	if (is_start && strcmp(ms_plugin_note_last(registry->page, &callback), entry->name) == 0)
+		return ms_error_set(err, -EFAULT,
+				    "%s: the last daemon ended in its %s; `microsegctl plugin load "
+				    "%s` tries it again",
+				    entry->name, callback, entry->name);
+	r = try_it(registry, entry, config, file, values, err);
+	if (r < 0)
+		return r;
+	return provides(entry, "action") ? load_code(registry, entry, config, file, err)
+					 : begin_source(registry, entry, values, err);
 }
 
 /* NULL = `err` says why. */

@@ -35,6 +35,10 @@ int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_
 /* What a plugin may ask of the daemon, filled in by who owns the rest of it. */
 struct ms_plugin_services {
 	void *user;
+	/* A source: it lives in a process of its own, which begins here. `config` is lent, lists of
+	 * texts by item. */
+	int (*begin_source)(void *user, const char *name, const json_t *config,
+			    struct ms_error *err);
 	/* Before create(): sets functions of the table and host->state->services. 0 or -errno. */
 	int (*begin)(void *user, struct ms_plugin_host *host);
 	/* After stop(): nothing calls the plugin any more. */

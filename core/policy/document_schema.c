@@ -193,9 +193,8 @@ int ms_document_schema_entries_or_none(struct ms_document_reader *reader, const 
 
 /* ---- lists ---- */
 
-int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
-			    int (*read_item)(struct ms_document_reader *reader, void *into),
-			    void *into)
+static int read_list(struct ms_document_reader *reader, const char *what, bool may_be_empty,
+		     int (*read_item)(struct ms_document_reader *reader, void *into), void *into)
 {
 	struct ms_place start = reader->place;
 	int r;
@@ -203,7 +202,7 @@ int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
 	if (reader->event != MS_DOCUMENT_SEQUENCE)
 		return read_item(reader, into);
 	r = ms_document_reader_next(reader);
-	if (r == 0 && reader->event == MS_DOCUMENT_SEQUENCE_END)
+	if (r == 0 && reader->event == MS_DOCUMENT_SEQUENCE_END && !may_be_empty)
 		return ms_document_reader_refuse(
 			reader, start, "[]", "the list of %s is empty; leave the key out instead",
 			what);
@@ -220,6 +219,20 @@ int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
 			r = ms_document_reader_next(reader);
 	}
 	return r;
+}
+
+int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
+			    int (*read_item)(struct ms_document_reader *reader, void *into),
+			    void *into)
+{
+	return read_list(reader, what, false, read_item, into);
+}
+
+int ms_document_schema_list_or_none(struct ms_document_reader *reader, const char *what,
+				    int (*read_item)(struct ms_document_reader *reader, void *into),
+				    void *into)
+{
+	return read_list(reader, what, true, read_item, into);
 }
 
 /* ---- scalars ---- */

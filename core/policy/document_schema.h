@@ -53,6 +53,10 @@ int ms_document_schema_entries_or_none(struct ms_document_reader *reader, const 
 int ms_document_schema_list(struct ms_document_reader *reader, const char *what,
 			    int (*read_item)(struct ms_document_reader *reader, void *into),
 			    void *into);
+/* The same, and the list may be empty. */
+int ms_document_schema_list_or_none(struct ms_document_reader *reader, const char *what,
+				    int (*read_item)(struct ms_document_reader *reader, void *into),
+				    void *into);
 
 /* The reader is at a scalar that is not null, or `wants` ("a port") is what it should have been.
  */

@@ -113,25 +113,9 @@ static int check_members(struct ms_document_reader *reader, const struct ms_set_
 						 set->name);
 }
 
-/* What ends at run time can leave a set empty, and rules that name it must still find it. */
-static int read_members(struct ms_document_reader *reader, struct ms_set_def *set)
-{
-	if (reader->source == MS_SOURCE_RUNTIME && reader->event == MS_DOCUMENT_SEQUENCE) {
-		int r = ms_document_reader_next(reader);
-
-		while (r == 0 && reader->event != MS_DOCUMENT_SEQUENCE_END) {
-			r = read_member(reader, set);
-			if (r == 0)
-				r = ms_document_reader_next(reader);
-		}
-		return r;
-	}
-	return ms_document_schema_list(reader, "a set's members", read_member, set);
-}
-
 bool ms_document_is_set_name(const char *name)
 {
-	return ms_document_schema_is_name(name, "._-", MS_DOCUMENT_NAME_MAX);
+	return ms_document_schema_is_name(name, "._/-", MS_DOCUMENT_NAME_MAX);
 }
 
 int ms_document_set_read(struct ms_document_reader *reader, const char *name, struct ms_place place,
@@ -149,9 +133,9 @@ int ms_document_set_read(struct ms_document_reader *reader, const char *name, st
 	if (!ms_document_is_set_name(name))
 		return ms_document_reader_refuse(
 			reader, place, name,
-			"'%s' is not a set's name: up to %d lower-case letters, digits and ._-",
+			"'%s' is not a set's name: up to %d lower-case letters, digits and ._/-",
 			name, MS_DOCUMENT_NAME_MAX);
-	r = read_members(reader, &set);
+	r = ms_document_schema_list_or_none(reader, "a set's members", read_member, &set);
 	if (r == 0)
 		r = check_members(reader, &set);
 	if (r < 0)

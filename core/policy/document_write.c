@@ -479,16 +479,10 @@ static size_t count_written(const struct ms_policy *policy)
 static void write_sets(const struct ms_document_words *writer, const struct ms_policy *policy)
 {
 	const char *before = writer->json ? ",\n  \"sets\": {\n    " : "sets:\n  ";
-	bool any = false;
 
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		const struct ms_set_def *set = &policy->sets[i];
 
-		if (set->n_members == 0) {
-			if (!writer->json)
-				fprintf(writer->out, "# set %s is empty now\n", set->name);
-			continue;
-		}
 		fputs(before, writer->out);
 		ms_document_words_text(writer, set->name);
 		fputs(": ", writer->out);
@@ -496,9 +490,8 @@ static void write_sets(const struct ms_document_words *writer, const struct ms_p
 		if (!writer->json)
 			fputc('\n', writer->out);
 		before = writer->json ? ",\n    " : "  ";
-		any = true;
 	}
-	if (writer->json && any)
+	if (writer->json && policy->n_sets)
 		fputs("\n  }", writer->out);
 }
 

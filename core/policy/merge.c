@@ -389,21 +389,23 @@ static int take_failsafe(struct merge *merge, const struct ms_policy *files)
 	return ms_failsafe_defaults(&merge->policy->failsafe);
 }
 
-static int take_named(struct merge *merge, const struct ms_merge_inputs *inputs)
+static int take_all_groups(struct merge *merge, const struct ms_merge_inputs *inputs)
 {
-	int r = 0;
+	int r = inputs->files ? take_groups(merge, inputs->files) : 0;
 
-	if (inputs->files)
-		r = take_groups(merge, inputs->files);
-	if (r == 0 && inputs->files)
-		r = take_sets(merge, inputs->files, false);
+	for (size_t i = 0; r == 0 && i < inputs->n_plugins; i++)
+		r = take_groups(merge, inputs->plugins[i].policy);
+	return r;
+}
+
+static int take_all_sets(struct merge *merge, const struct ms_merge_inputs *inputs)
+{
+	int r = inputs->files ? take_sets(merge, inputs->files, false) : 0;
+
 	if (r == 0 && inputs->runtime)
 		r = take_sets(merge, inputs->runtime, true);
-	for (size_t i = 0; r == 0 && i < inputs->n_plugins; i++) {
-		r = take_groups(merge, inputs->plugins[i].policy);
-		if (r == 0)
-			r = take_sets(merge, inputs->plugins[i].policy, true);
-	}
+	for (size_t i = 0; r == 0 && i < inputs->n_plugins; i++)
+		r = take_sets(merge, inputs->plugins[i].policy, true);
 	return r;
 }
 
@@ -426,7 +428,9 @@ int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret
 	int r = merge.policy ? 0 : -ENOMEM;
 
 	if (r == 0)
-		r = take_named(&merge, inputs);
+		r = take_all_groups(&merge, inputs);
+	if (r == 0)
+		r = take_all_sets(&merge, inputs);
 	if (r == 0)
 		r = check_all(&merge, inputs);
 	if (r == 0)
@@ -443,4 +447,15 @@ int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret
 		return ms_error_set(err, r, "out of memory");
 	*ret_policy = ms_take_ptr(merge.policy);
 	return 0;
+}
+
+int ms_policy_merge_sets(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
+			 struct ms_error *err)
+{
+	ms_cleanup(fini_merge) struct merge merge = { .policy = ms_policy_new(), .err = err };
+	int r = merge.policy ? take_all_sets(&merge, inputs) : -ENOMEM;
+
+	if (r == 0)
+		*ret_policy = ms_take_ptr(merge.policy);
+	return r;
 }

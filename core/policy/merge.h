@@ -34,5 +34,9 @@ struct ms_merge_inputs {
  */
 int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
 		    struct ms_error *err);
+/* The sets alone, as ms_policy_merge() would have them: for when nothing but members has changed.
+ */
+int ms_policy_merge_sets(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
+			 struct ms_error *err);
 
 #endif

@@ -31,6 +31,14 @@ void ms_rule_action_free(struct ms_rule_action *actions, size_t count)
 	free(actions);
 }
 
+void ms_rule_action_remove_arg(struct ms_rule_action *action, size_t nth)
+{
+	fini_arg(&action->args[nth]);
+	action->n_args--;
+	memmove(&action->args[nth], &action->args[nth + 1],
+		(action->n_args - nth) * sizeof(*action->args));
+}
+
 static int copy_arg(const struct ms_rule_action_arg *arg, struct ms_rule_action *into)
 {
 	struct ms_rule_action_arg copy = { .place = arg->place };

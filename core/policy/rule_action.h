@@ -14,5 +14,7 @@ bool ms_rule_action_equal(const struct ms_rule_action *a, size_t n_a,
 void ms_rule_action_fini(struct ms_rule_action *action);
 /* All of them and the array. */
 void ms_rule_action_free(struct ms_rule_action *actions, size_t count);
+/* Takes the `nth` argument out. */
+void ms_rule_action_remove_arg(struct ms_rule_action *action, size_t nth);
 
 #endif

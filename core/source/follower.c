@@ -348,6 +348,15 @@ void ms_source_follower_forget(struct ms_source_follower *follower)
 
 /* ---- what is ---- */
 
+void ms_source_follower_leave_out(struct ms_source_follower *follower, const struct ms_error *why)
+{
+	ms_source_offer_fini(&follower->offer);
+	follower->offer = (struct ms_source_offer) { 0 };
+	follower->has_offer = follower->is_saved = false;
+	follower->delivered_at = 0;
+	refuse(follower, why);
+}
+
 const char *ms_source_follower_name(const struct ms_source_follower *follower)
 {
 	return follower->name;

@@ -57,6 +57,9 @@ const char *ms_source_follower_name(const struct ms_source_follower *follower);
 /* What is in force of it, NULL = nothing; borrowed until the next return to the loop. */
 const struct ms_source_offer *ms_source_follower_offer(const struct ms_source_follower *follower);
 
+/* What is on disk of it could not be put in force, because of `why`: it counts as refused. */
+void ms_source_follower_leave_out(struct ms_source_follower *follower, const struct ms_error *why);
+
 struct ms_source_status {
 	enum ms_source_state state;
 	pid_t pid;              /* 0 = no process */

@@ -65,13 +65,14 @@ ROOMS = {
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state documents loop config sources membership set_table committer flips registry watches",
+        "state documents loop config sources membership set_table committer flips registry watches "
+        "source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
         "core/control/",
         "base abi layout dataplane netlink policy classify iface event session trace state documents loop "
-        "config manager message registry",
+        "config manager message registry follower source",
     ),
     "main": (
         "core/daemon_main",

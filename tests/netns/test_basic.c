@@ -347,14 +347,13 @@ START_TEST(an_emptied_set_goes_when_no_rule_names_it)
 	ms_ctl_rule_add(microsegd, rule, "--to", "set:some", "deny", NULL);
 	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
 	ms_ctl_do(microsegd, "set", "del", "some", "10.3.0.2", NULL);
-	/* The rule stays and matches nothing; what is shown can be read again but for that. */
+	/* The rule stays and matches nothing; what is shown can be read again. */
 	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, SOON), 0);
 	ck_assert_uint_eq(count_sets("some"), 1);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "show", "--source",
 				       "runtime", "-o", "yaml", NULL),
 			 0);
-	ck_assert_ptr_nonnull(strstr(text, "# set some is empty now\n"));
-	ck_assert_ptr_null(strstr(text, "[]"));
+	ck_assert_ptr_nonnull(strstr(text, "some: []"));
 	ms_ctl_do(microsegd, "set", "add", "some", "10.3.0.2", NULL);
 	ck_assert_int_eq(ms_traffic_reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
 	ms_ctl_rule_del(microsegd, rule);

@@ -19,14 +19,24 @@
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
+static bool has_delivered(void *user)
+{
+	(void)user;
+	return ms_proc_logged(microsegd, "script: generation");
+}
+
 static void setup(void)
 {
 	ms_netns_setup();
 	/* The tests' own tmpfs, which anybody may write: no place for plugins. */
 	ck_assert_int_eq(chmod("/run", 0755), 0);
 	ms_netns_run_command("install -D -m 0755 " MS_TEST_PLUGINS "/tally.so " FOLDER "/tally.so");
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/script.so " FOLDER "/script.so");
 	ms_proc_init(microsegd, "one");
+	ms_netns_run_command("echo set blocked >" MS_NETNS_DIR "/script");
+	ms_proc_write_config(microsegd, "plugins: { script: { file: " MS_NETNS_DIR "/script } }\n");
 	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ck_assert(ms_netns_wait(has_delivered, NULL, 10));
 }
 
 static void teardown(void)

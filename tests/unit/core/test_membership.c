@@ -23,14 +23,21 @@ static struct ms_set_member member(const char *text, uint64_t seconds, enum ms_s
 	return of;
 }
 
-static struct ms_membership build(struct ms_set_member *members, size_t count,
-				  const struct ms_membership *old)
+static struct ms_membership build_anew(struct ms_set_member *members, size_t count,
+				       const struct ms_membership *old, bool renew)
 {
 	struct ms_set_def def = { .name = (char *)"set", .members = members, .n_members = count };
 	struct ms_membership membership;
 
-	ck_assert_int_eq(ms_membership_build(&def, old, deadline, NULL, &membership), 0);
+	ck_assert_int_eq(ms_membership_build(&def, old, renew, deadline, NULL, &membership),
+			 0);
 	return membership;
+}
+
+static struct ms_membership build(struct ms_set_member *members, size_t count,
+				  const struct ms_membership *old)
+{
+	return build_anew(members, count, old, false);
 }
 
 START_TEST(duplicates_become_the_one_that_stays_longer)
@@ -71,6 +78,27 @@ START_TEST(a_document_timeout_goes_on_over_commits)
 	ms_membership_fini(&first);
 	ms_membership_fini(&second);
 	ms_membership_fini(&third);
+}
+END_TEST
+
+/* Another rule's commit is none of its business; its own next transaction says it again. */
+START_TEST(a_source_member_begins_anew_when_the_source_says_it_again)
+{
+	struct ms_set_member members[] = { member("10.0.0.1", 60, MS_SOURCE_PLUGIN),
+					   member("10.0.0.2", 60, MS_SOURCE_FILE) };
+	struct ms_membership first, commit, again;
+
+	now = 100;
+	first = build(members, 2, NULL);
+	now = 130;
+	commit = build(members, 2, &first);
+	ck_assert_uint_eq(commit.members[0].expires_tick, 160);
+	again = build_anew(members, 2, &first, true);
+	ck_assert_uint_eq(again.members[0].expires_tick, 190);
+	ck_assert_uint_eq(again.members[1].expires_tick, 160);
+	ms_membership_fini(&first);
+	ms_membership_fini(&commit);
+	ms_membership_fini(&again);
 }
 END_TEST
 
@@ -197,6 +225,7 @@ int main(void)
 
 	tcase_add_test(tcase, duplicates_become_the_one_that_stays_longer);
 	tcase_add_test(tcase, a_document_timeout_goes_on_over_commits);
+	tcase_add_test(tcase, a_source_member_begins_anew_when_the_source_says_it_again);
 	tcase_add_test(tcase, put_and_remove_keep_the_order);
 	tcase_add_test(tcase, equal_allows_a_tick_of_rounding_and_no_more);
 	tcase_add_test(tcase, a_prefix_ends_with_the_last_member_that_covers_it);

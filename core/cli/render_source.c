@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policy sources that are plugins. */
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/cli/render.h"
+#include "core/cli/value.h"
+
+#define text_of ms_cli_value_text
+#define int_of ms_cli_value_int
+
+static enum ms_cli_tint tint_of(const json_t *source)
+{
+	const char *state = text_of(source, "state");
+
+	if (strcmp(state, "running") == 0)
+		return *text_of(source, "trouble") ? MS_CLI_UNSURE : MS_CLI_GOOD;
+	return strcmp(state, "starting") == 0 ? MS_CLI_UNSURE : MS_CLI_BAD;
+}
+
+/* How old what is in force is; "-" = nothing is. */
+static const char *age_of(const struct ms_cli_style *style, const json_t *source, char *buf,
+			  size_t size)
+{
+	const json_t *ms = json_object_get(source, "age_ms");
+
+	return json_is_integer(ms) ? ms_cli_style_age(style, ms, buf, size) : "-";
+}
+
+static const char *problem_of(const json_t *source)
+{
+	const char *error = text_of(source, "error");
+
+	return *error ? error : text_of(source, "trouble");
+}
+
+void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *reply)
+{
+	static const struct ms_cli_column columns[] = {
+		{ "SOURCE", false, 0, 0 }, { "STATE", false, 0, 0 },    { "AGE", true, 0, 0 },
+		{ "RULES", true, 0, 1 },   { "SETS", true, 0, 2 },      { "MEMBERS", true, 0, 1 },
+		{ "GROUPS", true, 0, 3 },  { "TROUBLE", false, 16, 0 },
+	};
+	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
+	const json_t *source;
+	char age[32];
+	size_t i;
+
+	json_array_foreach (json_object_get(reply, "sources"), i, source) {
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(source, "name"));
+		ms_cli_table_add(table, tint_of(source), "%s", text_of(source, "state"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
+				 age_of(style, source, age, sizeof(age)));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "rules"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "sets"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "members"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "groups"));
+		ms_cli_table_add(table, MS_CLI_UNSURE, "%s", problem_of(source));
+	}
+	ms_cli_table_print(table, style);
+	ms_cli_table_free(table);
+}
+
+static void line(const struct ms_cli_style *style, const char *key, const char *text)
+{
+	if (*text)
+		fprintf(style->out, "%-12s %s\n", key, text);
+}
+
+static void number(const struct ms_cli_style *style, const char *key, const json_t *object,
+		   const char *name)
+{
+	fprintf(style->out, "%-12s %lld\n", key, (long long)int_of(object, name));
+}
+
+static void render_sets(const struct ms_cli_style *style, const json_t *sets)
+{
+	const json_t *set;
+	size_t i;
+
+	json_array_foreach (sets, i, set)
+		fprintf(style->out, "%-12s %s, %lld members\n", i ? "" : "sets",
+			text_of(set, "name"), (long long)int_of(set, "members"));
+}
+
+void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *reply)
+{
+	const json_t *source = json_object_get(reply, "source");
+	char age[32], text[96];
+
+	line(style, "source", text_of(source, "name"));
+	line(style, "state", text_of(source, "state"));
+	line(style, "trouble", text_of(source, "trouble"));
+	line(style, "error", text_of(source, "error"));
+	snprintf(text, sizeof(text), "%s%s", age_of(style, source, age, sizeof(age)),
+		 ms_cli_value_is(source, "from_disk") ? ", from disk: it has said nothing yet"
+						      : "");
+	line(style, "age", text);
+	line(style, "judged",
+	     ms_cli_value_is(source, "before") ? "before the operator's rules"
+					       : "after the operator's rules");
+	number(style, "groups", source, "groups");
+	number(style, "rules", source, "rules");
+	render_sets(style, json_object_get(reply, "sets"));
+	if (int_of(reply, "pid"))
+		number(style, "pid", reply, "pid");
+	number(style, "transactions", reply, "transactions");
+	number(style, "refused", reply, "refused");
+	number(style, "restarts", reply, "restarts");
+	number(style, "crashes", reply, "crashes");
+	ms_cli_render_plugin_stats(style, json_object_get(reply, "stats"));
+}

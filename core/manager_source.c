@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policy sources that are plugins: what they offer comes in force here. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/manager_internal.h"
+#include "core/policy/array.h"
+
+/* ---- an offer comes in force ---- */
+
+bool ms_manager_source_is_before(const struct ms_manager *manager, const char *name)
+{
+	const struct ms_config *config = manager->config;
+
+	for (size_t i = 0; i < config->n_plugins && i < MS_CONFIG_PLUGINS_MAX; i++) {
+		if (strcmp(config->plugins[i].name, name) == 0)
+			return config->plugins_before >> i & 1;
+	}
+	return false;
+}
+
+/* Times of members begin anew, whatever else changed. */
+static bool has_times(const struct ms_set_def *set)
+{
+	for (size_t i = 0; i < set->n_members; i++) {
+		if (set->members[i].timeout_ns)
+			return true;
+	}
+	return false;
+}
+
+static int renew_times(struct ms_manager *manager, const struct ms_policy *offered,
+		       struct ms_error *err)
+{
+	const struct ms_policy *merged = ms_sources_merged(manager->sources);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < offered->n_sets; i++) {
+		const struct ms_set_def *set = ms_policy_find_set(merged, offered->sets[i].name);
+
+		if (set && has_times(&offered->sets[i]))
+			r = ms_set_table_replace(ms_committer_sets(manager->committer), set, true,
+						 err);
+	}
+	return r;
+}
+
+/* Which sets there are, groups or rules have changed: a generation. `*policy` is taken. */
+static int commit_offer(struct ms_manager *manager, const char *name, struct ms_policy **policy,
+			struct ms_error *err)
+{
+	const struct ms_policy *offered = *policy;
+	struct ms_sources_next next;
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	r = ms_sources_offers_put(&next.offers, name, ms_manager_source_is_before(manager, name),
+				  *policy);
+	if (r < 0) {
+		ms_sources_next_fini(&next);
+		return r;
+	}
+	*policy = NULL;
+	r = ms_manager_commit(manager, &next, false, NULL, err);
+	return r < 0 ? r : renew_times(manager, offered, err);
+}
+
+static bool same_members(const struct ms_source_set *a, const struct ms_source_set *b)
+{
+	if (a->n_members != b->n_members)
+		return false;
+	for (size_t i = 0; i < a->n_members; i++) {
+		if (ms_cidr_compare(&a->members[i].cidr, &b->members[i].cidr) != 0 ||
+		    a->members[i].timeout_ns != b->members[i].timeout_ns ||
+		    a->members[i].timeout_ns)
+			return false;
+	}
+	return true;
+}
+
+/* The sets named by `offer` as the merged policy has them now; the first failure counts. */
+static int replace_sets(struct ms_manager *manager, const struct ms_source_offer *offer,
+			const struct ms_source_offer *before, struct ms_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < offer->n_sets; i++) {
+		const struct ms_set_def *set = ms_policy_find_set(
+			ms_sources_merged(manager->sources), offer->sets[i].name);
+
+		if (set && !same_members(&offer->sets[i], &before->sets[i]))
+			r = ms_set_table_replace(ms_committer_sets(manager->committer), set, true,
+						 err);
+	}
+	return r;
+}
+
+static int swap_offer(struct ms_manager *manager, const char *name, struct ms_policy *policy,
+		      struct ms_error *err)
+{
+	int r = ms_sources_offers_put(ms_sources_offers(manager->sources), name,
+				      ms_manager_source_is_before(manager, name), policy);
+
+	if (r < 0) {
+		ms_policy_free(policy);
+		return r;
+	}
+	return ms_sources_refresh_sets(manager->sources, err);
+}
+
+/* Members alone: no generation, and no more of the datapath is touched than what differs. */
+static int change_members(struct ms_manager *manager, const char *name,
+			  const struct ms_source_offer *offer, const struct ms_source_offer *before,
+			  struct ms_policy **policy, struct ms_error *err)
+{
+	struct ms_policy *old;
+	int r = ms_source_offer_policy(before, name, &old, err);
+
+	if (r < 0)
+		return r;
+	r = swap_offer(manager, name, *policy, err);
+	*policy = NULL;
+	if (r == 0)
+		r = replace_sets(manager, offer, before, err);
+	if (r < 0) {
+		if (swap_offer(manager, name, old, NULL) == 0)
+			replace_sets(manager, before, offer, NULL);
+	} else {
+		ms_policy_free(old);
+	}
+	ms_manager_touch(manager);
+	ms_manager_plan_expiry(manager);
+	return r;
+}
+
+static int apply(void *user, const struct ms_source_follower *follower,
+		 const struct ms_source_offer *offer, const struct ms_source_offer *before,
+		 struct ms_error *err)
+{
+	struct ms_manager *manager = user;
+	const char *name = ms_source_follower_name(follower);
+	struct ms_policy *policy;
+	int r = ms_source_offer_policy(offer, name, &policy, err);
+
+	if (r < 0)
+		return r;
+	if (before && ms_source_offer_equal_but_members(before, offer)) {
+		r = change_members(manager, name, offer, before, &policy, err);
+	} else {
+		r = commit_offer(manager, name, &policy, err);
+		if (r == 0)
+			ms_log_info("source", "%s: generation %u: %zu rules, %zu sets, %zu members",
+				    name, manager->generation, offer->n_texts, offer->n_sets,
+				    offer->n_members);
+	}
+	ms_policy_free(policy);
+	return r;
+}
+
+/* ---- coming and going ---- */
+
+/* What is on disk of it is in force with the first policy, or with the commit after a load. */
+static int seed(struct ms_manager *manager, const struct ms_source_follower *follower,
+		struct ms_error *err)
+{
+	const struct ms_source_offer *offer = ms_source_follower_offer(follower);
+	const char *name = ms_source_follower_name(follower);
+	struct ms_policy *policy = NULL;
+	int r = 0;
+
+	if (offer)
+		r = ms_source_offer_policy(offer, name, &policy, err);
+	else if (!(policy = ms_policy_new()))
+		r = -ENOMEM;
+	if (r == 0)
+		r = ms_sources_offers_put(ms_sources_offers(manager->sources), name,
+					  ms_manager_source_is_before(manager, name), policy);
+	if (r < 0)
+		ms_policy_free(policy);
+	return r;
+}
+
+int ms_manager_follow_source(void *user, const char *name, const json_t *values,
+			     struct ms_error *err)
+{
+	struct ms_manager *manager = user;
+	const struct ms_source_follower_config config = {
+		.loop = manager->loop,
+		.state = manager->state,
+		.folder = manager->config->plugin_dir,
+		.name = name,
+		.config = values,
+		.apply = apply,
+		.user = manager,
+	};
+	struct ms_source_follower *follower;
+	int r = ms_source_follower_new(&config, &follower, err);
+
+	if (r < 0)
+		return r;
+	r = seed(manager, follower, err);
+	if (r == 0)
+		r = ms_array_append(&manager->followers, &manager->n_followers, follower);
+	if (r < 0) {
+		ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
+		ms_source_follower_free(follower);
+		return r;
+	}
+	ms_source_follower_start(follower);
+	return 0;
+}
+
+bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < manager->n_followers; i++) {
+		struct ms_policy *empty;
+
+		if (!ms_source_follower_offer(manager->followers[i]) || !(empty = ms_policy_new()))
+			continue;
+		ms_source_follower_leave_out(manager->followers[i], why);
+		if (ms_sources_offers_put(
+			    ms_sources_offers(manager->sources),
+			    ms_source_follower_name(manager->followers[i]),
+			    ms_manager_source_is_before(
+				    manager, ms_source_follower_name(manager->followers[i])),
+			    empty) < 0)
+			ms_policy_free(empty);
+		any = true;
+	}
+	return any;
+}
+
+static struct ms_source_follower **find(const struct ms_manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->n_followers; i++) {
+		if (strcmp(ms_source_follower_name(manager->followers[i]), name) == 0)
+			return &manager->followers[i];
+	}
+	return NULL;
+}
+
+void ms_manager_leave_source(struct ms_manager *manager, const char *name, bool forget)
+{
+	struct ms_source_follower **at = find(manager, name);
+
+	if (!at)
+		return;
+	if (forget)
+		ms_source_follower_forget(*at);
+	ms_source_follower_free(*at);
+	ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
+	*at = manager->followers[--manager->n_followers];
+}
+
+int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	struct ms_error why = MS_ERROR_INIT;
+	char text[640];
+	int r = ms_sources_begin(manager->sources, &next);
+
+	if (r < 0)
+		return r;
+	ms_sources_offers_remove(&next.offers, name);
+	r = ms_manager_commit(manager, &next, false, NULL, &why);
+	if (r < 0)
+		return ms_error_set(err, r == -EINVAL ? -EBUSY : r,
+				    "%s is in use: without what it offers the policy is refused: "
+				    "%.300s",
+				    name, ms_error_format(&why, text, sizeof(text)));
+	ms_manager_leave_source(manager, name, true);
+	return 0;
+}
+
+int ms_manager_restart_source(struct ms_manager *manager, const char *name)
+{
+	struct ms_source_follower **at = find(manager, name);
+
+	if (!at)
+		return -ENOENT;
+	ms_source_follower_restart(*at);
+	return 0;
+}
+
+void ms_manager_free_sources(struct ms_manager *manager)
+{
+	for (size_t i = 0; i < manager->n_followers; i++)
+		ms_source_follower_free(manager->followers[i]);
+	free(manager->followers);
+	manager->followers = NULL;
+	manager->n_followers = 0;
+}
+
+/* ---- what is ---- */
+
+const struct ms_source_follower *ms_manager_follower_at(const struct ms_manager *manager,
+							size_t index)
+{
+	return index < manager->n_followers ? manager->followers[index] : NULL;
+}
+
+const struct ms_source_follower *ms_manager_follower(const struct ms_manager *manager,
+						     const char *name)
+{
+	struct ms_source_follower **at = find(manager, name);
+
+	return at ? *at : NULL;
+}
+
+const struct ms_policy *ms_manager_offered(const struct ms_manager *manager, const char *name)
+{
+	return ms_sources_offers_find(ms_sources_offers(manager->sources), name);
+}
+
+void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	for (size_t i = 0; i < manager->n_followers && !buf[0]; i++) {
+		struct ms_source_status status;
+
+		ms_source_follower_status(manager->followers[i], &status);
+		if (status.last_error[0] || status.trouble[0])
+			snprintf(buf, size, "source %s: %s",
+				 ms_source_follower_name(manager->followers[i]),
+				 status.last_error[0] ? status.last_error : status.trouble);
+	}
+}

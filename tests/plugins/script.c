@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A source that does what a file says, a line each, whenever the file is another one:
+ *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
+ *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "microseg/plugin.h"
+
+#define LOOK_NS 20000000ull
+#define NS_PER_S 1000000000ull
+
+struct script {
+	const struct ms_plugin_host *host;
+	char path[512];
+	ino_t seen;
+	struct ms_plugin_watch *timer;
+	uint64_t snapshots;
+};
+
+static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		  void **ret_self, struct ms_plugin_error *error)
+{
+	struct script *script = calloc(1, sizeof(*script));
+
+	(void)error;
+	if (!script)
+		return -ENOMEM;
+	script->host = host;
+	snprintf(script->path, sizeof(script->path), "%s", host->value_string(config, "file", 0));
+	*ret_self = script;
+	return 0;
+}
+
+static void destroy(void *self)
+{
+	free(self);
+}
+
+/* A test replaces the file by a rename: each is another inode. */
+static void look(void *self)
+{
+	struct script *script = self;
+	struct stat st;
+
+	if (stat(script->path, &st) == 0 && st.st_ino != script->seen)
+		script->host->source_changed(script->host->state);
+}
+
+static int start(void *self, struct ms_plugin_error *error)
+{
+	struct script *script = self;
+
+	(void)error;
+	return script->host->watch_time(script->host->state, LOOK_NS, LOOK_NS, look, script,
+					&script->timer);
+}
+
+static int add_member(const struct script *script, struct ms_plugin_builder *builder, char *text,
+		      struct ms_plugin_error *error)
+{
+	char *rest, *set = strtok_r(text, " ", &rest), *address = strtok_r(NULL, " ", &rest);
+	const char *seconds = strtok_r(NULL, " ", &rest);
+	struct ms_plugin_cidr cidr = { .family = strchr(address, ':') ? 6 : 4 };
+
+	cidr.len = cidr.family == 6 ? 128 : 32;
+	if (inet_pton(cidr.family == 6 ? AF_INET6 : AF_INET, address, cidr.addr) != 1)
+		return -EINVAL;
+	return script->host->add_member(
+		builder, set, &cidr, seconds ? strtoull(seconds, NULL, 10) * NS_PER_S : 0, error);
+}
+
+static int do_line(struct script *script, struct ms_plugin_builder *builder, char *line,
+		   unsigned int number, struct ms_plugin_error *error)
+{
+	const struct ms_plugin_host *host = script->host;
+	char *text = strchr(line, ' '), origin[32];
+
+	snprintf(origin, sizeof(origin), "line-%u", number);
+	if (text)
+		*text++ = '\0';
+	else
+		text = line + strlen(line);
+	if (strcmp(line, "set") == 0)
+		return host->add_set(builder, text, error);
+	if (strcmp(line, "member") == 0)
+		return add_member(script, builder, text, error);
+	if (strcmp(line, "rule") == 0)
+		return host->add_rule(builder, origin, text, strlen(text), error);
+	if (strcmp(line, "group") == 0)
+		return host->add_group(builder, origin, text, strlen(text), error);
+	if (strcmp(line, "document") == 0)
+		return host->add_document(builder, origin, text, strlen(text), error);
+	if (strcmp(line, "fail") == 0) {
+		host->error_set(error, "%s", text);
+		return -EIO;
+	}
+	if (strcmp(line, "trouble") == 0)
+		host->source_trouble(host->state, text);
+	if (strcmp(line, "well") == 0)
+		host->source_trouble(host->state, NULL);
+	if (strcmp(line, "exit") == 0)
+		_exit(3);
+	if (strcmp(line, "crash") == 0)
+		raise(SIGSEGV);
+	if (strcmp(line, "hang") == 0)
+		for (;;)
+			pause();
+	return 0;
+}
+
+static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
+{
+	struct script *script = self;
+	FILE *file = fopen(script->path, "re");
+	unsigned int number = 0;
+	char line[4096];
+	struct stat st;
+	int r = 0;
+
+	if (!file) {
+		script->host->error_set(error, "cannot open %s: %s", script->path, strerror(errno));
+		return -errno;
+	}
+	if (fstat(fileno(file), &st) == 0)
+		script->seen = st.st_ino;
+	script->snapshots++;
+	while (r == 0 && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		r = do_line(script, builder, line, ++number, error);
+	}
+	fclose(file);
+	return r;
+}
+
+static void stats(void *self, struct ms_plugin_emit *to)
+{
+	struct script *script = self;
+
+	script->host->emit(to, "snapshots", "times it was asked", NULL, script->snapshots, 0);
+}
+
+static const struct ms_plugin_item items[] = {
+	{ .name = "file",
+	  .help = "what to do",
+	  .type = MS_PLUGIN_STRING,
+	  .flags = MS_PLUGIN_REQUIRED },
+};
+
+static const struct ms_plugin_source source = { .help = "does what a file says",
+						.snapshot = snapshot };
+
+MS_PLUGIN(MS_PLUGIN_SOURCE, .name = PLUGIN_NAME, .version = "1.0",
+	  .summary = "does what a file says", .license = "GPL-2.0-or-later",
+	  .needs = MS_PLUGIN_NEEDS_FILES, .config = items, .config_count = 1, .create = create,
+	  .start = start, .destroy = destroy, .stats = stats, .source = &source);

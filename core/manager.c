@@ -255,11 +255,14 @@ static int open_policy(struct ms_manager *manager, struct ms_error *err)
 		.dp = manager->dp,
 		.adopt_grace_ns = manager->config->adopt_grace_ns,
 		.taken_over = manager->taken_over,
+		.bound_group = ms_manager_bound_group,
 		.on_news = ms_manager_on_news,
 		.user = manager,
 	};
 	int r = ms_sources_new(manager->config, manager->state, &manager->sources, err);
 
+	if (r == 0)
+		r = ms_manager_open_binder(manager);
 	if (r == 0)
 		r = ms_numbering_new(MS_SLOTS_MAX, &manager->numbers);
 	if (r == 0)
@@ -464,6 +467,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 	ms_sweeper_free(manager->sweeper);
 	ms_keeper_free(manager->keeper);
 	ms_attacher_free(manager->attacher);
+	ms_manager_close_binder(manager);
 	ms_manager_free_sources(manager);
 	ms_plugin_registry_free(manager->plugins);
 	ms_committer_free(manager->committer);

@@ -34,6 +34,7 @@ struct ms_manager {
 	struct ms_committer *committer;
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
+	struct ms_manager_binder *binder;
 	struct ms_source_follower **followers; /* of plugins that are sources */
 	size_t n_followers;
 	struct ms_attacher *attacher;
@@ -83,6 +84,14 @@ void ms_manager_free_sources(struct ms_manager *manager);
 bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why);
 /* The first source that is in trouble, as a sentence; "" = none is. */
 void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size);
+/* manager_bind.c: workloads in groups. ms_manager_bind() takes what all sources have in force, but
+ * for `source` what `offer` (NULL = nothing) says; the keeper is to be told. -errno: some are
+ * missing. */
+int ms_manager_open_binder(struct ms_manager *manager);
+void ms_manager_close_binder(struct ms_manager *manager);
+int ms_manager_bind(struct ms_manager *manager, const char *source,
+		    const struct ms_source_offer *offer);
+const char *ms_manager_bound_group(void *user, const struct ms_link *link, const char **ret_source);
 /* manager_service.c: what plugins may ask of the daemon. Valid as long as the manager. */
 const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
 /* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */

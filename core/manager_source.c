@@ -50,8 +50,8 @@ static int renew_times(struct ms_manager *manager, const struct ms_policy *offer
 }
 
 /* Which sets there are, groups or rules have changed: a generation. `*policy` is taken. */
-static int commit_offer(struct ms_manager *manager, const char *name, struct ms_policy **policy,
-			struct ms_error *err)
+static int commit_policy(struct ms_manager *manager, const char *name, struct ms_policy **policy,
+			 struct ms_error *err)
 {
 	const struct ms_policy *offered = *policy;
 	struct ms_sources_next next;
@@ -68,6 +68,41 @@ static int commit_offer(struct ms_manager *manager, const char *name, struct ms_
 	*policy = NULL;
 	r = ms_manager_commit(manager, &next, false, NULL, err);
 	return r < 0 ? r : renew_times(manager, offered, err);
+}
+
+static int refuse_unknown_groups(const struct ms_manager *manager,
+				 const struct ms_source_offer *offer,
+				 const struct ms_policy *policy, struct ms_error *err)
+{
+	for (size_t i = 0; i < offer->n_binds; i++) {
+		const char *group = offer->binds[i].group;
+
+		if (!ms_policy_find_group(policy, group) &&
+		    !ms_policy_find_group(ms_sources_merged(manager->sources), group))
+			return ms_error_set_at(
+				err, -EINVAL, NULL, 0, 0, group,
+				"it puts a workload into group '%s', and there is no "
+				"group '%s'",
+				group, group);
+	}
+	return 0;
+}
+
+/* The lines of interfaces are written for the next generation as the new binds want them. */
+static int commit_offer(struct ms_manager *manager, const char *name,
+			const struct ms_source_offer *offer, const struct ms_source_offer *before,
+			struct ms_policy **policy, struct ms_error *err)
+{
+	int r = refuse_unknown_groups(manager, offer, *policy, err);
+
+	if (r < 0)
+		return r;
+	r = ms_manager_bind(manager, name, offer);
+	if (r == 0)
+		r = commit_policy(manager, name, policy, err);
+	if (r < 0)
+		ms_manager_bind(manager, name, before);
+	return r;
 }
 
 static bool same_members(const struct ms_source_set *a, const struct ms_source_set *b)
@@ -152,7 +187,7 @@ static int apply(void *user, const struct ms_source_follower *follower,
 	if (before && ms_source_offer_equal_but_members(before, offer)) {
 		r = change_members(manager, name, offer, before, &policy, err);
 	} else {
-		r = commit_offer(manager, name, &policy, err);
+		r = commit_offer(manager, name, offer, before, &policy, err);
 		if (r == 0)
 			ms_log_info("source", "%s: generation %u: %zu rules, %zu sets, %zu members",
 				    name, manager->generation, offer->n_texts, offer->n_sets,
@@ -206,7 +241,11 @@ int ms_manager_follow_source(void *user, const char *name, const json_t *values,
 	r = seed(manager, follower, err);
 	if (r == 0)
 		r = ms_array_append(&manager->followers, &manager->n_followers, follower);
+	if (r == 0)
+		r = ms_manager_bind(manager, "", NULL);
 	if (r < 0) {
+		if (ms_manager_follower(manager, name))
+			manager->n_followers--;
 		ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
 		ms_source_follower_free(follower);
 		return r;
@@ -234,6 +273,7 @@ bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_err
 			ms_policy_free(empty);
 		any = true;
 	}
+	ms_manager_bind(manager, "", NULL);
 	return any;
 }
 
@@ -257,6 +297,8 @@ void ms_manager_leave_source(struct ms_manager *manager, const char *name, bool 
 	ms_source_follower_free(*at);
 	ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
 	*at = manager->followers[--manager->n_followers];
+	ms_manager_bind(manager, "", NULL);
+	ms_keeper_rebind(manager->keeper);
 }
 
 int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, struct ms_error *err)
@@ -269,12 +311,15 @@ int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, str
 	if (r < 0)
 		return r;
 	ms_sources_offers_remove(&next.offers, name);
+	ms_manager_bind(manager, name, NULL);
 	r = ms_manager_commit(manager, &next, false, NULL, &why);
-	if (r < 0)
+	if (r < 0) {
+		ms_manager_bind(manager, "", NULL);
 		return ms_error_set(err, r == -EINVAL ? -EBUSY : r,
 				    "%s is in use: without what it offers the policy is refused: "
 				    "%.300s",
 				    name, ms_error_format(&why, text, sizeof(text)));
+	}
 	ms_manager_leave_source(manager, name, true);
 	return 0;
 }

@@ -105,6 +105,11 @@ int ms_link_parse(struct nlmsghdr *message, struct ms_link *ret_link)
 		link.parent = u32_or_zero(attributes[IFLA_LINK]);
 	if (link.parent == link.ifindex)
 		link.parent = 0;
+	link.peer_netns = -1;
+	if (attributes[IFLA_LINK_NETNSID]) {
+		link.peer_netns = nla_get_s32(attributes[IFLA_LINK_NETNSID]);
+		link.peer = u32_or_zero(attributes[IFLA_LINK]);
+	}
 	link.is_loopback = header->ifi_flags & IFF_LOOPBACK;
 	link.is_physical = !link.is_loopback && !link.kind[0];
 	link.is_l3 = is_l3_type(link.type);
@@ -177,6 +182,7 @@ bool ms_link_is_equal(const struct ms_link *a, const struct ms_link *b)
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->kind, b->kind) == 0 &&
 	       a->master == b->master && strcmp(a->master_name, b->master_name) == 0 &&
-	       a->parent == b->parent && a->flags == b->flags && a->type == b->type &&
+	       a->parent == b->parent && a->peer == b->peer && a->peer_netns == b->peer_netns &&
+	       a->flags == b->flags && a->type == b->type &&
 	       a->has_default_route == b->has_default_route;
 }

@@ -16,8 +16,10 @@ struct ms_link {
 	uint32_t master; /* ifindex, 0 = none */
 	char master_name[16];
 	uint32_t parent; /* IFLA_LINK in this namespace of vlan/macvlan and the like; 0 for veth */
-	uint32_t flags;  /* IFF_* */
-	uint16_t type;   /* ARPHRD_* */
+	uint32_t peer;   /* its other end's ifindex, in `peer_netns`; 0 = not another namespace's */
+	int32_t peer_netns; /* the number of the namespace its other end is in, -1 = this one */
+	uint32_t flags;     /* IFF_* */
+	uint16_t type;      /* ARPHRD_* */
 	bool is_loopback, is_physical; /* physical = no kind and not loopback */
 	bool is_l3;                    /* frames carry no Ethernet header */
 	bool has_default_route;        /* of this namespace, either family */

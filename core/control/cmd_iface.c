@@ -286,7 +286,7 @@ int ms_control_cmd_iface_explain(struct ms_manager *manager, struct ms_control_c
 		r = find_iface(manager, name, &entry, err);
 	if (r < 0)
 		return r;
-	group = ms_iface_match_group(ms_manager_policy(manager), &entry->link, why, sizeof(why));
+	group = ms_iface_set_group(entry, ms_manager_policy(manager), why, sizeof(why));
 	*ret_reply = json_pack(
 		"{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:s}", "name", entry->link.name,
 		"kind", entry->link.kind, "master", entry->link.master_name, "is_physical",

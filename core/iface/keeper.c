@@ -90,17 +90,27 @@ struct ms_iface_set *ms_keeper_ifaces(struct ms_keeper *keeper)
 
 /* ---- the line in the datapath ---- */
 
-/* Group number and side of `link` in one half's terms. Disabled groups are like none. */
-static void aim(struct ms_iface *line, const struct ms_policy *policy, const struct ms_link *link,
-		unsigned int half)
+static void bind_one(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 {
-	const struct ms_group_def *group = ms_iface_match_group(policy, link, NULL, 0);
+	const char *source = "", *group = NULL;
+
+	if (keeper->config.bound_group)
+		group = keeper->config.bound_group(keeper->config.user, &entry->link, &source);
+	snprintf(entry->bound, sizeof(entry->bound), "%s", group ? group : "");
+	snprintf(entry->bound_by, sizeof(entry->bound_by), "%s", group ? source : "");
+}
+
+/* Group number and side of the entry's link in one half's terms. Disabled groups are like none. */
+static void aim(struct ms_iface *line, const struct ms_policy *policy,
+		const struct ms_iface_entry *entry, unsigned int half)
+{
+	const struct ms_group_def *group = ms_iface_set_group(entry, policy, NULL, 0);
 
 	if (group && group->mode == MS_MODE_DISABLED)
 		group = NULL;
 	line->group[half] = group ? (uint16_t)(group - policy->groups + 1) : 0;
 	line->side &= (uint8_t) ~(1u << half);
-	if (group && ms_iface_match_side(group, link) == MS_SIDE_WORKLOAD)
+	if (group && ms_iface_match_side(group, &entry->link) == MS_SIDE_WORKLOAD)
 		line->side |= (uint8_t)(1u << half);
 }
 
@@ -179,7 +189,7 @@ static int write_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 		return r;
 	line.flags = line_flags(entry);
 	if (keeper->policy)
-		aim(&line, keeper->policy, &entry->link, half);
+		aim(&line, keeper->policy, entry, half);
 	r = ms_dataplane_put_iface(keeper->config.dp, &line);
 	/* A zone without a line would be in the way of every commit to come. */
 	if (r < 0 && is_new) {
@@ -228,6 +238,7 @@ static void decide(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 
 	if (!keeper->policy)
 		return;
+	bind_one(keeper, entry);
 	changed = ms_iface_set_decide(entry, keeper->policy, keeper->config.attacher);
 	if (entry->want == MS_ATTACHED_NONE || (!changed && entry->zone))
 		return;
@@ -383,7 +394,8 @@ static void prepare_one(void *user, struct ms_iface_entry *entry)
 		return;
 	r = ms_dataplane_get_iface(dp, entry->link.ifindex, &line);
 	if (r == 0) {
-		aim(&line, preparation->policy, &entry->link, preparation->half);
+		bind_one(preparation->keeper, entry);
+		aim(&line, preparation->policy, entry, preparation->half);
 		r = ms_dataplane_put_iface(dp, &line);
 	}
 	preparation->result = r;
@@ -400,6 +412,12 @@ int ms_keeper_prepare(struct ms_keeper *keeper, const struct ms_policy *policy, 
 static void decide_one(void *user, struct ms_iface_entry *entry)
 {
 	decide(user, entry);
+}
+
+void ms_keeper_rebind(struct ms_keeper *keeper)
+{
+	ms_iface_set_foreach(keeper->ifaces, decide_one, keeper);
+	ms_keeper_settle(keeper);
 }
 
 void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *policy)

@@ -31,6 +31,9 @@ struct ms_keeper_config {
 	struct ms_attacher *attacher;
 	uint64_t adopt_grace_ns;
 	bool taken_over; /* the maps are an earlier daemon's: its zones count */
+	/* The group into which a source has put what is at the link's other end, and which source;
+	 * NULL = none has. May be NULL. */
+	const char *(*bound_group)(void *user, const struct ms_link *link, const char **ret_source);
 	/* May be NULL. */
 	void (*on_news)(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry);
 	void *user;
@@ -55,6 +58,8 @@ void ms_keeper_settle(struct ms_keeper *keeper);
 
 /* Writes group and side of every interface for `half` under `policy`, which is not in force yet. */
 int ms_keeper_prepare(struct ms_keeper *keeper, const struct ms_policy *policy, unsigned int half);
+/* Somebody was bound to a group, or is no more: decide every interface again. */
+void ms_keeper_rebind(struct ms_keeper *keeper);
 /* `policy` is in force now and stays valid until the next call: decide every interface again. */
 void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *policy);
 

@@ -154,6 +154,19 @@ static void describe_match(const struct ms_group_def *group, const char *what, s
 		 master);
 }
 
+const struct ms_group_def *ms_iface_match_bound(const struct ms_policy *policy, const char *group,
+						const char *source, char *explain,
+						size_t explain_size)
+{
+	const struct ms_group_def *found = ms_policy_find_group(policy, group);
+	char origin[MS_ORIGIN_MAX];
+
+	if (found && explain)
+		snprintf(explain, explain_size, "group %s (%s), put there by source %s", group,
+			 ms_origin_format(&found->origin, origin, sizeof(origin)), source);
+	return found;
+}
+
 const struct ms_group_def *ms_iface_match_group(const struct ms_policy *policy,
 						const struct ms_link *link, char *explain,
 						size_t explain_size)

@@ -184,11 +184,23 @@ static enum ms_iface_state state_of(const struct ms_iface_entry *entry, bool cha
 	return entry->state == MS_IFACE_FAILED && !changed ? MS_IFACE_FAILED : MS_IFACE_PENDING;
 }
 
+const struct ms_group_def *ms_iface_set_group(const struct ms_iface_entry *entry,
+					      const struct ms_policy *policy, char *explain,
+					      size_t explain_size)
+{
+	const struct ms_group_def *group = NULL;
+
+	if (entry->bound[0])
+		group = ms_iface_match_bound(policy, entry->bound, entry->bound_by, explain,
+					     explain_size);
+	return group ? group : ms_iface_match_group(policy, &entry->link, explain, explain_size);
+}
+
 bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,
 			 const struct ms_attacher *attacher)
 {
 	const struct ms_group_def *group =
-		ms_iface_match_group(policy, &entry->link, entry->reason, sizeof(entry->reason));
+		ms_iface_set_group(entry, policy, entry->reason, sizeof(entry->reason));
 	enum ms_attach_how want = MS_ATTACHED_NONE;
 	enum ms_side side = MS_SIDE_HOST;
 	bool changed;

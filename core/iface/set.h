@@ -24,6 +24,8 @@ struct ms_iface_entry {
 	enum ms_iface_state state;
 	char group[64];   /* "" = none */
 	char reason[256]; /* which selector, or why excluded */
+	/* A source has put it there, whatever `match` says; "" = none has. */
+	char bound[64], bound_by[32];
 	enum ms_side side;
 	enum ms_attach_how want, have;
 	uint16_t zone;        /* 0 = none yet */
@@ -49,6 +51,11 @@ size_t ms_iface_set_count(const struct ms_iface_set *set);
 void ms_iface_set_foreach(struct ms_iface_set *set,
 			  void (*visit)(void *user, struct ms_iface_entry *entry), void *user);
 
+/* The entry's group under `policy`: that it is bound to if there is one, else by `match`. `explain`
+ * as for ms_iface_match_group(). */
+const struct ms_group_def *ms_iface_set_group(const struct ms_iface_entry *entry,
+					      const struct ms_policy *policy, char *explain,
+					      size_t explain_size);
 /* Fills group, side, reason, `want` and state of the entry from the policy; returns whether
  * anything that matters for the datapath or the hooks changed. */
 bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,

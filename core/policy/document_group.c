@@ -322,7 +322,7 @@ static int read_unready(struct ms_document_reader *reader, void *into)
 }
 
 static const struct ms_document_key group_keys[] = {
-	{ "name", read_name, true },        { "match", read_match, true },
+	{ "name", read_name, true },        { "match", read_match, false },
 	{ "default", read_default, true },  { "exclude", read_exclude, false },
 	{ "side", read_side, false },       { "mode", read_mode, false },
 	{ "attach", read_attach, false },   { "non_ip", read_non_ip, false },
@@ -339,11 +339,15 @@ int ms_document_group_read(struct ms_document_reader *reader, void *into)
 		.non_ip = MS_VERDICT_ALLOW,
 		.unready = MS_UNREADY_OPEN,
 	};
-	int r = ms_document_origin(reader, reader->place, &group.origin);
+	struct ms_place start = reader->place, places[ms_array_size(group_keys)];
+	int r = ms_document_origin(reader, start, &group.origin);
 
 	if (r == 0)
 		r = ms_document_schema_mapping(reader, "a group", group_keys,
-					       ms_array_size(group_keys), NULL, &group);
+					       ms_array_size(group_keys), places, &group);
+	/* A source can fill it by its own means: it binds workloads. */
+	if (r == 0 && group.n_match == 0 && reader->source != MS_SOURCE_PLUGIN)
+		r = ms_document_schema_refuse_missing(reader, start, "a group", "match");
 	if (r < 0)
 		return r;
 	r = ms_name_index_add(&draft->groups, group.name, draft->policy.n_groups);

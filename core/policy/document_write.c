@@ -371,9 +371,11 @@ static void put_group(const struct ms_document_words *writer, const struct ms_gr
 
 	ms_document_words_key(writer, "name");
 	ms_document_words_text(writer, group->name);
-	fputs(separator, writer->out);
-	ms_document_words_key(writer, "match");
-	put_selectors(writer, group->match, group->n_match);
+	if (group->n_match) {
+		fputs(separator, writer->out);
+		ms_document_words_key(writer, "match");
+		put_selectors(writer, group->match, group->n_match);
+	}
 	if (group->n_exclude) {
 		fputs(separator, writer->out);
 		ms_document_words_key(writer, "exclude");

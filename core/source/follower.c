@@ -281,6 +281,20 @@ static void age(struct ms_source_offer *offer, uint64_t age_ns)
 	}
 }
 
+/* Numbers of processes and interfaces are those of one boot. */
+static void forget_numbers(struct ms_source_offer *offer)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < offer->n_binds; i++) {
+		if (offer->binds[i].kind == MS_PLUGIN_WORKLOAD_MAC)
+			offer->binds[kept++] = offer->binds[i];
+		else
+			free(offer->binds[i].group);
+	}
+	offer->n_binds = kept;
+}
+
 static int read_saved(struct ms_source_follower *follower, struct ms_error *err)
 {
 	ms_cleanup(ms_free) char *bytes = NULL;
@@ -298,6 +312,8 @@ static int read_saved(struct ms_source_follower *follower, struct ms_error *err)
 		return ms_error_set(err, r, "%s: what was saved of it cannot be read: %s",
 				    follower->name, why.message[0] ? why.message : strerror(-r));
 	age(&follower->offer, now > saved_at ? (uint64_t)(now - saved_at) * NS_PER_S : 0);
+	if (saved_at <= now - (int64_t)(now_ns() / NS_PER_S))
+		forget_numbers(&follower->offer);
 	follower->has_offer = follower->is_saved = true;
 	follower->delivered_at = saved_at;
 	return 0;

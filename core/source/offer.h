@@ -83,9 +83,9 @@ int ms_source_offer_check_text(const char *name, enum ms_source_text_kind kind, 
 			       const char *text, size_t length, struct ms_error *err);
 /*
  * What a finished offer says, as a policy of its own; not checked against other sources, which is
- * ms_policy_merge()'s. Origins are "NAME:ORIGIN", rules without an id get "NAME/ORIGIN/N". Refused
- * with a sentence, as a whole: a text that does not parse, a failsafe, which is the operator's, and
- * a workload bound to a group, which this daemon cannot look up yet.
+ * ms_policy_merge()'s, and without the workloads it binds. Origins are "NAME:ORIGIN", rules without
+ * an id get "NAME/ORIGIN/N". Refused with a sentence, as a whole: a text that does not parse, and a
+ * failsafe, which is the operator's.
  */
 int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
 			   struct ms_policy **ret_policy, struct ms_error *err);

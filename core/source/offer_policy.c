@@ -135,11 +135,6 @@ int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name
 	struct ms_policy *policy = ms_policy_new();
 	int r = policy ? 0 : -ENOMEM;
 
-	if (r == 0 && offer->n_binds)
-		r = ms_error_set(err, -EOPNOTSUPP,
-				 "it puts a workload into group '%s': this daemon cannot look up "
-				 "the links of a workload",
-				 offer->binds[0].group);
 	if (r == 0)
 		r = take_texts(offer, name, policy, err);
 	for (size_t i = 0; r == 0 && i < offer->n_sets; i++)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -130,6 +131,15 @@ static void expect_denied(unsigned int port, const char *rule)
 	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
 }
 
+static void expect_denied_by_default(unsigned int port)
+{
+	json_auto_t *event = NULL;
+
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, (uint16_t)port, GONE), -ETIMEDOUT);
+	event = ms_ctl_event(microsegd, "default/closed/in", "deny");
+	ck_assert_str_eq(ms_ctl_text(event, "reason"), "default");
+}
+
 /* ---- what it offers ---- */
 
 START_TEST(members_of_a_source_are_in_force_and_go_again)
@@ -236,6 +246,100 @@ START_TEST(rules_of_a_source_are_judged_after_the_operators)
 }
 END_TEST
 
+/* ---- workloads in groups ---- */
+
+/* The group that no `match` fills denies port 81 by its default; veth-a is in `work` by its name.
+ */
+#define CLOSED "group { name: closed, default: { in: deny, out: allow } }\n"
+
+static unsigned int ifindex_of(const char *command)
+{
+	char number[32];
+
+	return (unsigned int)strtoul(ms_netns_read_command(number, sizeof(number), "%s", command),
+				     NULL, 10);
+}
+
+/* A process of the namespace "a", and the address of its end. */
+static pid_t pid_in_a;
+static char address_in_a[32];
+
+static void idle(void *user)
+{
+	(void)user;
+	for (;;)
+		pause();
+}
+
+static void expect_group(const char *name, const char *group)
+{
+	json_auto_t *iface = ms_ctl_iface(microsegd, name);
+
+	ck_assert_str_eq(ms_ctl_text(iface, "group"), group);
+	if (strcmp(group, "closed") == 0)
+		ck_assert_ptr_nonnull(strstr(ms_ctl_text(iface, "reason"), "by source script"));
+}
+
+START_TEST(a_workload_is_in_the_group_its_source_says)
+{
+	char line[256], bytes[6][3];
+
+	pid_in_a = ms_proc_fork("a", idle, NULL);
+	ms_netns_read_command(address_in_a, sizeof(address_in_a),
+			      "ip -n a -br link show eth0 | awk '{ print $3 }'");
+	ck_assert_int_eq(sscanf(address_in_a, "%2s:%2s:%2s:%2s:%2s:%2s", bytes[0], bytes[1],
+				bytes[2], bytes[3], bytes[4], bytes[5]),
+			 6);
+	if (_i == 0)
+		snprintf(line, sizeof(line), CLOSED "bind closed 2 %u\n",
+			 ifindex_of("ip -o link show veth-a | cut -d: -f1"));
+	else if (_i == 1)
+		snprintf(line, sizeof(line), CLOSED "bind closed 1 %d\n", pid_in_a);
+	else
+		snprintf(line, sizeof(line), CLOSED "bind closed 3 0x%s%s%s%s%s%s\n", bytes[0],
+			 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
+	say(CLOSED);
+	start("");
+	expect_number("source.groups", 1);
+	expect_open(81);
+	expect_group("veth-a", "work");
+	say(line);
+	expect_number("transactions", 2);
+	expect_group("veth-a", "closed");
+	expect_denied_by_default(81);
+	/* A daemon that starts knows it from disk. */
+	ms_proc_kill(microsegd);
+	ck_assert_int_eq(unlink(SCRIPT), 0);
+	start("");
+	expect_group("veth-a", "closed");
+	expect_denied_by_default(81);
+	say(CLOSED);
+	expect_number("transactions", 1);
+	expect_group("veth-a", "work");
+	expect_open(81);
+	ms_proc_stop(microsegd);
+	ms_proc_end(pid_in_a);
+}
+END_TEST
+
+START_TEST(a_link_that_comes_later_is_bound_too)
+{
+	char line[256];
+
+	start("");
+	ms_netns_add("b");
+	pid_in_a = ms_proc_fork("b", idle, NULL);
+	snprintf(line, sizeof(line), CLOSED "bind closed 1 %d\n", pid_in_a);
+	say(line);
+	expect_number("source.groups", 1);
+	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
+	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
+	expect_group("veth-b", "closed");
+	ms_proc_end(pid_in_a);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- what it offers is refused as a whole ---- */
 
 static const struct {
@@ -245,6 +349,7 @@ static const struct {
 	{ SHUT "rule { id: blocked, group: work, action: deny }\n", "rule 'blocked' is there" },
 	{ SHUT "rule { id: bad, group: work, prot: tcp, action: deny }\n", "prot" },
 	{ SHUT "document {version: 1, failsafe: {}}\n", "failsafe" },
+	{ SHUT "bind nowhere 2 1\n", "there is no group 'nowhere'" },
 	{ SHUT "member elsewhere 10.1.0.1\n", "elsewhere" },
 	{ SHUT "fail out of luck\n", "out of luck" },
 };
@@ -490,6 +595,8 @@ int main(void)
 	tcase_add_test(tcase, a_live_session_of_a_new_member_ends);
 	tcase_add_test(tcase, a_members_time_ends);
 	tcase_add_test(tcase, rules_of_a_source_are_judged_after_the_operators);
+	tcase_add_loop_test(tcase, a_workload_is_in_the_group_its_source_says, 0, 3);
+	tcase_add_test(tcase, a_link_that_comes_later_is_bound_too);
 	tcase_add_loop_test(tcase, a_bad_transaction_changes_nothing, 0, ms_array_size(refused));
 	tcase_add_test(tcase, what_it_said_last_outlives_daemon_and_source);
 	tcase_add_test(tcase, a_killed_daemon_starts_with_it);

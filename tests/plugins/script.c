@@ -2,6 +2,7 @@
 /*
  * A source that does what a file says, a line each, whenever the file is another one:
  *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
+ *	bind GROUP KIND NUMBER;
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
  */
 #include <arpa/inet.h>
@@ -78,6 +79,16 @@ static int add_member(const struct script *script, struct ms_plugin_builder *bui
 		builder, set, &cidr, seconds ? strtoull(seconds, NULL, 10) * NS_PER_S : 0, error);
 }
 
+static int bind_one(const struct script *script, struct ms_plugin_builder *builder, char *text,
+		    struct ms_plugin_error *error)
+{
+	char *rest, *group = strtok_r(text, " ", &rest);
+	const char *kind = strtok_r(NULL, " ", &rest), *number = strtok_r(NULL, " ", &rest);
+
+	return script->host->bind(builder, group, (uint32_t)strtoul(kind, NULL, 10),
+				  strtoull(number, NULL, 0), error);
+}
+
 static int do_line(struct script *script, struct ms_plugin_builder *builder, char *line,
 		   unsigned int number, struct ms_plugin_error *error)
 {
@@ -99,6 +110,8 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		return host->add_group(builder, origin, text, strlen(text), error);
 	if (strcmp(line, "document") == 0)
 		return host->add_document(builder, origin, text, strlen(text), error);
+	if (strcmp(line, "bind") == 0)
+		return bind_one(script, builder, text, error);
 	if (strcmp(line, "fail") == 0) {
 		host->error_set(error, "%s", text);
 		return -EIO;

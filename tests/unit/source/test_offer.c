@@ -199,18 +199,6 @@ START_TEST(a_bad_text_refuses_all)
 }
 END_TEST
 
-START_TEST(a_bound_workload_is_refused)
-{
-	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
-	struct ms_policy *policy = NULL;
-	struct ms_error err = MS_ERROR_INIT;
-
-	ck_assert_int_eq(ms_source_offer_add_bind(&offer, 1, 1, "web"), 0);
-	ck_assert_int_eq(ms_source_offer_policy(&offer, "docker", &policy, &err), -EOPNOTSUPP);
-	ck_assert_ptr_nonnull(strstr(err.message, "'web'"));
-}
-END_TEST
-
 START_TEST(long_origins_make_ids)
 {
 	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
@@ -256,7 +244,6 @@ int main(void)
 	tcase_add_loop_test(cases, frames_say_no_more_than_a_builder, 0, 5);
 	tcase_add_test(cases, becomes_a_policy);
 	tcase_add_loop_test(cases, a_bad_text_refuses_all, 0, (int)ms_array_size(bad_texts));
-	tcase_add_test(cases, a_bound_workload_is_refused);
 	tcase_add_test(cases, long_origins_make_ids);
 	tcase_add_test(cases, only_members_differ);
 	suite_add_tcase(suite, cases);

@@ -91,7 +91,7 @@ is_supported() {
 packages_build() {
   echo gcc libc6-dev clang llvm cmake ninja-build pkg-config libbpf-dev libelf-dev zlib1g-dev \
     libnl-3-dev libnl-route-3-dev libevent-dev libfyaml-dev libjansson-dev libncurses-dev libseccomp-dev \
-    iproute2
+    libcurl4-openssl-dev iproute2
   case $(distribution) in
   ubuntu-*) echo linux-tools-common linux-tools-generic ;;
   *) echo bpftool ;;
@@ -166,7 +166,8 @@ missing_tools() {
   for tool in cc clang cmake ninja pkg-config bpftool ip; do
     command -v $tool >/dev/null || missing+=("$tool")
   done
-  for module in libbpf libelf zlib libnl-3.0 libnl-route-3.0 libevent_core libfyaml jansson ncursesw; do
+  for module in libbpf libelf zlib libnl-3.0 libnl-route-3.0 libevent_core libfyaml jansson libcurl \
+    ncursesw; do
     pkg-config --exists $module 2>/dev/null || missing+=("lib:$module")
   done
   [ "${#missing[@]}" -eq 0 ] ||

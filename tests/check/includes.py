@@ -89,6 +89,7 @@ LIBRARIES = [
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
+    (r"curl/.*", r"plugins/lib/http\.c"),
     (r"argp\.h", r"core/(cli/.*|options\.c|pluginhost/main\.c)"),
     (r"seccomp\.h", r"core/source/sandbox\.c"),
     (r".*\.skel\.h", r"bpf/dataplane.*|plugins/.*"),

@@ -45,7 +45,7 @@ package 0.1.1
 # Its libraries first, so that what is compared below is the package's own doing.
 depends=$(inside dpkg-deb -f /microseg_0.1.0.deb Depends)
 echo "Depends: $depends"
-for library in libbpf1 libc6 libevent-core libfyaml0 libjansson4 libnl-3-200; do
+for library in libbpf1 libc6 libcurl4 libevent-core libfyaml0 libjansson4 libnl-3-200; do
   expect "depends on $library, by itself" says "$depends" "${library}[^ ]* \(>="
 done
 install_inside /microseg_0.1.0.deb

@@ -5,61 +5,33 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "microseg/trial.h"
-#include "tests/harness/ms_check.h"
+#include "tests/unit/plugins/web.h"
 
-#define DEADLINE_NS 20000000000ULL
 #define NS_PER_S 1000000000ULL
 
 static struct ms_plugin_host_state host;
-static struct event_base *base;
-static struct evhttp *server;
+static struct ms_web web;
 static struct evhttp_request *streaming; /* what /stream left open */
 static struct ms_http *http;
-static char origin[64], unix_path[64];
+static char unix_path[64];
 
 /* ---- the server ---- */
-
-static const char *header_of(struct evhttp_request *request, const char *name)
-{
-	const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), name);
-
-	return value ? value : "-";
-}
-
-static void set_header(struct evhttp_request *request, const char *name, const char *value)
-{
-	evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
-}
-
-static void answer(struct evhttp_request *request, int status, const void *body, size_t size)
-{
-	struct evbuffer *buffer = evbuffer_new();
-
-	evbuffer_add(buffer, body, size);
-	evhttp_send_reply(request, status, "so", buffer);
-	evbuffer_free(buffer);
-}
 
 /* Says "hello", or that nothing changed since the tag. */
 static void serve_tagged(struct evhttp_request *request, void *user)
 {
 	(void)user;
-	set_header(request, "ETag", "\"v1\"");
-	if (strcmp(header_of(request, "If-None-Match"), "\"v1\"") == 0)
+	ms_web_set_header(request, "ETag", "\"v1\"");
+	if (strcmp(ms_web_header(request, "If-None-Match"), "\"v1\"") == 0)
 		evhttp_send_reply(request, 304, "Not Modified", NULL);
 	else
-		answer(request, 200, "hello", 5);
+		ms_web_answer(request, 200, "hello", 5);
 }
 
 /* Says what it was asked. */
@@ -68,10 +40,10 @@ static void serve_echo(struct evhttp_request *request, void *user)
 	struct evbuffer *in = evhttp_request_get_input_buffer(request), *out = evbuffer_new();
 
 	(void)user;
-	evbuffer_add_printf(out, "%s %s %s [",
-			    evhttp_request_get_command(request) == EVHTTP_REQ_POST ? "POST"
-										   : "other",
-			    header_of(request, "X-Word"), header_of(request, "Authorization"));
+	evbuffer_add_printf(
+		out, "%s %s %s [",
+		evhttp_request_get_command(request) == EVHTTP_REQ_POST ? "POST" : "other",
+		ms_web_header(request, "X-Word"), ms_web_header(request, "Authorization"));
 	evbuffer_add_buffer(out, in);
 	evbuffer_add_printf(out, "]");
 	evhttp_send_reply(request, 200, "OK", out);
@@ -82,22 +54,16 @@ static void serve_echo(struct evhttp_request *request, void *user)
 static void serve_zeros(struct evhttp_request *request, void *user)
 {
 	static unsigned char zeros[1 << 20], packed[1 << 16];
-	z_stream stream = { .next_in = zeros,
-			    .avail_in = sizeof(zeros),
-			    .next_out = packed,
-			    .avail_out = sizeof(packed) };
+	size_t size;
 
 	(void)user;
-	if (!strstr(header_of(request, "Accept-Encoding"), "gzip")) {
-		answer(request, 200, zeros, sizeof(zeros));
+	if (!strstr(ms_web_header(request, "Accept-Encoding"), "gzip")) {
+		ms_web_answer(request, 200, zeros, sizeof(zeros));
 		return;
 	}
-	ck_assert_int_eq(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY),
-			 Z_OK);
-	ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
-	set_header(request, "Content-Encoding", "gzip");
-	answer(request, 200, packed, stream.total_out);
-	deflateEnd(&stream);
+	size = ms_web_pack(zeros, sizeof(zeros), packed, sizeof(packed));
+	ms_web_set_header(request, "Content-Encoding", "gzip");
+	ms_web_answer(request, 200, packed, size);
 }
 
 static void say(const char *text)
@@ -126,39 +92,29 @@ static void serve_nothing(struct evhttp_request *request, void *user)
 static void serve_redirect(struct evhttp_request *request, void *user)
 {
 	(void)user;
-	set_header(request, "Location", "/tagged");
+	ms_web_set_header(request, "Location", "/tagged");
 	evhttp_send_reply(request, 302, "Found", NULL);
 }
 
 static void setup(void)
 {
 	struct sockaddr_un path = { .sun_family = AF_UNIX };
-	struct sockaddr_storage name;
-	struct evhttp_bound_socket *bound;
-	socklen_t size = sizeof(name);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	ms_trial_init(&host);
-	base = event_base_new();
-	server = evhttp_new(base);
-	bound = evhttp_bind_socket_with_handle(server, "127.0.0.1", 0);
-	ck_assert_ptr_nonnull(bound);
-	ck_assert_int_eq(
-		getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&name, &size), 0);
-	snprintf(origin, sizeof(origin), "http://127.0.0.1:%u",
-		 ntohs(((struct sockaddr_in *)&name)->sin_port));
+	ms_web_open(&web);
 	snprintf(unix_path, sizeof(unix_path), "/tmp/test_http.%d", getpid());
 	snprintf(path.sun_path, sizeof(path.sun_path), "%s", unix_path);
 	unlink(unix_path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&path, sizeof(path)), 0);
 	ck_assert_int_eq(listen(fd, 8), 0);
-	ck_assert_int_eq(evhttp_accept_socket(server, fd), 0);
-	evhttp_set_cb(server, "/tagged", serve_tagged, NULL);
-	evhttp_set_cb(server, "/echo", serve_echo, NULL);
-	evhttp_set_cb(server, "/zeros", serve_zeros, NULL);
-	evhttp_set_cb(server, "/stream", serve_stream, NULL);
-	evhttp_set_cb(server, "/nothing", serve_nothing, NULL);
-	evhttp_set_cb(server, "/redirect", serve_redirect, NULL);
+	ck_assert_int_eq(evhttp_accept_socket(web.server, fd), 0);
+	evhttp_set_cb(web.server, "/tagged", serve_tagged, NULL);
+	evhttp_set_cb(web.server, "/echo", serve_echo, NULL);
+	evhttp_set_cb(web.server, "/zeros", serve_zeros, NULL);
+	evhttp_set_cb(web.server, "/stream", serve_stream, NULL);
+	evhttp_set_cb(web.server, "/nothing", serve_nothing, NULL);
+	evhttp_set_cb(web.server, "/redirect", serve_redirect, NULL);
 	http = ms_http_new(&host.table);
 	ck_assert_ptr_nonnull(http);
 }
@@ -168,8 +124,7 @@ static void teardown(void)
 	ms_http_free(http);
 	for (size_t i = 0; i < MS_TRIAL_WATCHES; i++)
 		ck_assert_msg(!host.watches[i].used, "watch %zu is left", i);
-	evhttp_free(server);
-	event_base_free(base);
+	ms_web_close(&web);
 	unlink(unix_path);
 }
 
@@ -187,34 +142,7 @@ struct heard {
 	struct ms_http_request *next; /* what on_data starts */
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-static void turn(void)
-{
-	static uint64_t last_ns;
-	uint64_t now_ns = clock_ns();
-
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	ms_trial_pass(&host, last_ns ? now_ns - last_ns : 0);
-	last_ns = now_ns;
-	ms_trial_poll(&host, 1);
-}
-
-/* Turns until it is so; a deadline only ends a test that failed. */
-#define TURN_UNTIL(is)                                                                             \
-	do {                                                                                       \
-		uint64_t end_ns = clock_ns() + DEADLINE_NS;                                        \
-		while (!(is)) {                                                                    \
-			ck_assert_msg(clock_ns() < end_ns, "never so: %s", #is);                   \
-			turn();                                                                    \
-		}                                                                                  \
-	} while (0)
+#define TURN_UNTIL(is) MS_WEB_UNTIL(&web, &host, is)
 
 static int on_head(void *user, const struct ms_http_reply *reply)
 {
@@ -270,7 +198,7 @@ static const char *url(const char *path)
 	static unsigned next;
 
 	next = (next + 1) % 4;
-	snprintf(text[next], sizeof(text[next]), "%s%s", origin, path);
+	snprintf(text[next], sizeof(text[next]), "%s%s", web.origin, path);
 	return text[next];
 }
 
@@ -527,7 +455,7 @@ START_TEST(a_host_by_its_name)
 	char by_name[64];
 	struct heard heard;
 
-	snprintf(by_name, sizeof(by_name), "http://localhost%s/tagged", strrchr(origin, ':'));
+	snprintf(by_name, sizeof(by_name), "http://localhost%s/tagged", strrchr(web.origin, ':'));
 	heard = ask(&(struct ms_http_request) { .url = by_name });
 	ck_assert_msg(heard.error == 0, "%s", heard.sentence);
 	ck_assert_str_eq(heard.body, "hello");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <microseg/plugin.h>
@@ -178,6 +179,35 @@ static void keep_header(const struct ms_http_reply *reply, const char *name, cha
 	snprintf(ret_value, size, "%s", value && strlen(value) < size ? value : "");
 }
 
+static bool read_time(const struct ms_http_reply *reply, const char *name, time_t *ret_time)
+{
+	const char *text = ms_http_reply_header(reply, name);
+	struct tm time = { 0 };
+
+	if (!text || !strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &time))
+		return false;
+	*ret_time = timegm(&time);
+	return true;
+}
+
+/* It counts seconds: what was written in the second of the answer may have been written again
+ * after. */
+static bool is_exact(const struct ms_http_reply *reply)
+{
+	time_t now, modified;
+
+	return read_time(reply, "Date", &now) && read_time(reply, "Last-Modified", &modified) &&
+	       now - modified >= 2;
+}
+
+static void keep_tags(struct feed *feed, const struct ms_http_reply *reply)
+{
+	keep_header(reply, "ETag", feed->etag, sizeof(feed->etag));
+	keep_header(reply, "Last-Modified", feed->modified, sizeof(feed->modified));
+	if (!is_exact(reply))
+		feed->modified[0] = '\0';
+}
+
 static void schedule(struct feed *feed);
 
 static void on_done(void *user, const struct ms_http_reply *reply)
@@ -199,8 +229,7 @@ static void on_done(void *user, const struct ms_http_reply *reply)
 	} else if (ms_http_reply_error(reply) < 0) {
 		failed(feed, ms_http_reply_sentence(reply));
 	} else if (came(feed)) {
-		keep_header(reply, "ETag", feed->etag, sizeof(feed->etag));
-		keep_header(reply, "Last-Modified", feed->modified, sizeof(feed->modified));
+		keep_tags(feed, reply);
 	}
 	schedule(feed);
 }

@@ -27,7 +27,8 @@ static struct page {
 	const void *body;
 	size_t size; /* 0 = that of the text */
 	const char *etag;
-	unsigned asked, spared; /* calls; of these those that were told 304 */
+	const char *date, *modified; /* both or none */
+	unsigned asked, spared;      /* calls; of these those that were told 304 */
 	int breaks_off;
 } pages[2];
 
@@ -38,7 +39,13 @@ static void serve(struct evhttp_request *request, void *user)
 	page->asked++;
 	if (page->etag)
 		ms_web_set_header(request, "ETag", page->etag);
-	if (page->etag && strcmp(ms_web_header(request, "If-None-Match"), page->etag) == 0) {
+	if (page->date) {
+		ms_web_set_header(request, "Date", page->date);
+		ms_web_set_header(request, "Last-Modified", page->modified);
+	}
+	if ((page->etag && strcmp(ms_web_header(request, "If-None-Match"), page->etag) == 0) ||
+	    (page->date &&
+	     strcmp(ms_web_header(request, "If-Modified-Since"), page->modified) == 0)) {
 		page->spared++;
 		ms_web_answer(request, 304, "", 0);
 		return;
@@ -197,6 +204,20 @@ START_TEST(what_is_as_before_is_not_told)
 	ask_again();
 	ck_assert_uint_eq(pages[0].spared, 1);
 	ck_assert_uint_eq(host.changes, 2);
+}
+END_TEST
+
+/* A date is exact to the second, so one of this very second says nothing. */
+START_TEST(a_date_is_told_back_if_it_is_old_enough)
+{
+	pages[0].date = "Sun, 06 Nov 1994 08:49:37 GMT";
+	pages[0].modified = _i ? "Sun, 06 Nov 1994 08:49:35 GMT" : "Sun, 06 Nov 1994 08:49:36 GMT";
+	run_one();
+	UNTIL(host.changes);
+	pages[0].body = "10.0.0.2\n"; /* in that very second */
+	ask_again();
+	ck_assert_uint_eq(pages[0].spared, (unsigned)_i);
+	ck_assert_uint_eq(host.changes, _i ? 1 : 2);
 }
 END_TEST
 
@@ -526,6 +547,7 @@ static Suite *feed_suite(void)
 	tcase_set_timeout(lists, 60);
 	tcase_add_test(lists, a_list_becomes_a_set);
 	tcase_add_test(lists, what_is_as_before_is_not_told);
+	tcase_add_loop_test(lists, a_date_is_told_back_if_it_is_old_enough, 0, 2);
 	tcase_add_loop_test(lists, what_does_not_come_changes_nothing, 0, COUNT(failures));
 	tcase_add_loop_test(lists, what_never_came_is_no_empty_set, 0, COUNT(failures));
 	tcase_add_test(lists, the_server_is_gone);

@@ -85,8 +85,6 @@ static void failed(struct feed *feed, const char *why)
 	const struct ms_plugin_host *host = feed->state->host;
 	char trouble[sizeof(feed->trouble)];
 
-	ms_feed_list_free(feed->coming);
-	feed->coming = NULL;
 	feed->failures++;
 	feed->state->failures++;
 	snprintf(trouble, sizeof(trouble), "%s: %s", feed->address->shown, why);
@@ -94,6 +92,9 @@ static void failed(struct feed *feed, const char *why)
 		host->log(host->state, MS_PLUGIN_LOG_WARNING, "set %s: %s", feed->address->set,
 			  trouble);
 	memcpy(feed->trouble, trouble, sizeof(trouble));
+	/* `why` may have been its. */
+	ms_feed_list_free(feed->coming);
+	feed->coming = NULL;
 	tell_trouble(feed->state);
 }
 

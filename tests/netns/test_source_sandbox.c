@@ -118,6 +118,21 @@ static int make_a_thread(void)
 	return r ? r : pthread_join(thread, NULL);
 }
 
+static int make_a_pair(void)
+{
+	int pair[2];
+
+	return told(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+}
+
+/* As the C library asks a name server; there is no socket here. */
+static int send_by_sendmmsg(void)
+{
+	int r = told(sendmmsg(-1, NULL, 0, 0));
+
+	return r == EBADF ? 0 : r;
+}
+
 static int signal_another(void)
 {
 	return told(kill(getppid(), 0));
@@ -181,6 +196,8 @@ static const struct {
 	{ "a program", run_a_program, NONE },
 	{ "a process", make_a_process, NONE },
 	{ "a thread", make_a_thread, MS_PLUGIN_NEEDS_THREADS },
+	{ "a pair of sockets", make_a_pair, MS_PLUGIN_NEEDS_THREADS },
+	{ "sendmmsg", send_by_sendmmsg, MS_PLUGIN_NEEDS_THREADS },
 	{ "another's signal", signal_another, NONE },
 	{ "ptrace", trace_another, NONE },
 	{ "bpf()", ask_bpf, NONE },

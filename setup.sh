@@ -106,10 +106,10 @@ packages_test() {
   packages_package
   packages_bench
   echo check valgrind jq procps iputils-ping ethtool wget iptables nftables podman runc conmon \
-    containernetworking-plugins busybox-static cpio xz-utils util-linux
+    containernetworking-plugins busybox-static cpio xz-utils util-linux openssl python3
   case $(distribution) in
   debian-12)
-    echo clang-format-14 clang-tidy-14 codespell shellcheck mandoc systemd python3 \
+    echo clang-format-14 clang-tidy-14 codespell shellcheck mandoc systemd \
       qemu-system-x86 kmod debootstrap
     ;;
   esac

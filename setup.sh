@@ -91,7 +91,7 @@ is_supported() {
 packages_build() {
   echo gcc libc6-dev clang llvm cmake ninja-build pkg-config libbpf-dev libelf-dev zlib1g-dev \
     libnl-3-dev libnl-route-3-dev libevent-dev libfyaml-dev libjansson-dev libncurses-dev libseccomp-dev \
-    libcurl4-openssl-dev iproute2
+    libcurl4-openssl-dev libssl-dev iproute2
   case $(distribution) in
   ubuntu-*) echo linux-tools-common linux-tools-generic ;;
   *) echo bpftool ;;
@@ -106,7 +106,8 @@ packages_test() {
   packages_package
   packages_bench
   echo check valgrind jq procps iputils-ping ethtool wget iptables nftables podman runc conmon \
-    containernetworking-plugins busybox-static cpio xz-utils util-linux openssl python3
+    containernetworking-plugins busybox-static cpio xz-utils util-linux etcd-server etcd-client openssl \
+    python3
   case $(distribution) in
   debian-12)
     echo clang-format-14 clang-tidy-14 codespell shellcheck mandoc systemd \

@@ -84,10 +84,11 @@ ROOMS = {
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]"),
-    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c"),
+    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),
+    (r"openssl/.*", r"plugins/etcd/codec\.c"),
     (r"(curses|ncurses.*|term)\.h", r"core/cli/.*"),
     (r"curl/.*", r"plugins/lib/http\.c"),
     (r"argp\.h", r"core/(cli/.*|options\.c|pluginhost/main\.c)"),

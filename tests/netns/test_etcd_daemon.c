@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A daemon that follows a real etcd: what is put there denies packets here, whatever fails. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+#include "tests/netns/etcd_server.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define BASE "/microseg/v1/policy/base"
+#define OWN "/microseg/v1/hosts/web1/policy/own"
+#define GUARDED "10.1.0.2"
+#define SOON 3000
+#define GONE 400
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+static void setup(void)
+{
+	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_add("a");
+	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
+	ms_traffic_server("a", 80);
+	ms_traffic_server("a", 81);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/etcd.so " FOLDER "/");
+	ms_etcd_server_init(1, 0);
+	ms_etcd_server_start_all();
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_write_config(microsegd, "plugins:\n  etcd: { endpoints: \"http://127.0.1.1:2379\", "
+					"hostname: web1 }\n");
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+static void put(const char *key, const char *id, unsigned port, const char *action)
+{
+	ms_etcd_server_ctl(0,
+			   "put %s 'version: 1\nrules:\n  - { id: %s, group: work, dir: in, "
+			   "proto: tcp, dport: %u, action: %s, log: true }\n'",
+			   key, id, port, action);
+}
+
+struct expectation {
+	const char *path;
+	const char *text;  /* NULL = null */
+	json_int_t number; /* where there is no path to a text */
+};
+
+static bool is_shown(void *user)
+{
+	const struct expectation *expected = user;
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "etcd", NULL);
+	json_t *value = ms_ctl_at(json_array_get(lines, 0), expected->path);
+
+	if (json_is_integer(value))
+		return json_integer_value(value) == expected->number;
+	return expected->text ? json_is_string(value) &&
+					strstr(json_string_value(value), expected->text) != NULL
+			      : json_is_null(value);
+}
+
+static void expect(const char *path, const char *wanted, json_int_t number)
+{
+	struct expectation expected = { .path = path, .text = wanted, .number = number };
+	json_auto_t *lines = NULL;
+	char *shown;
+
+	if (ms_netns_wait(is_shown, &expected, 30))
+		return;
+	lines = ms_ctl(microsegd, "source", "show", "etcd", NULL);
+	shown = json_dumps(lines, JSON_COMPACT);
+	ck_abort_msg("%s is not %s or %lld: %s", path, wanted ? wanted : "null", (long long)number,
+		     shown);
+}
+
+static void expect_open(uint16_t port)
+{
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, port, SOON), 0);
+}
+
+static void expect_denied(uint16_t port, const char *rule)
+{
+	json_auto_t *event = NULL;
+	json_int_t before = ms_ctl_rule_packets(microsegd, rule);
+
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, port, GONE), -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, rule), before);
+	event = ms_ctl_event(microsegd, rule, "deny");
+	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
+	ck_assert_str_eq(ms_ctl_text(event, "origin"), "etcd:" BASE ":3");
+}
+
+START_TEST(what_is_put_denies_and_what_is_deleted_does_not)
+{
+	expect_open(81);
+	put(BASE, "fleet/shut", 81, "deny");
+	expect("source.rules", NULL, 1);
+	expect_denied(81, "fleet/shut");
+	expect_open(80);
+	/* This host's comes first. */
+	put(OWN, "own/open", 81, "allow");
+	expect("source.rules", NULL, 2);
+	expect_open(81);
+	ms_etcd_server_ctl(0, "del " OWN);
+	expect("source.rules", NULL, 1);
+	expect_denied(81, "fleet/shut");
+	ms_etcd_server_ctl(0, "del " BASE);
+	expect("source.rules", NULL, 0);
+	expect_open(81);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(what_does_not_parse_changes_nothing)
+{
+	put(BASE, "fleet/shut", 81, "deny");
+	expect("source.rules", NULL, 1);
+	ms_etcd_server_ctl(0, "put " BASE " 'version: 1\nrules:\n  - { id: x, action: drop }\n'");
+	expect("source.error", BASE ":3:", 0);
+	expect_denied(81, "fleet/shut");
+	put(BASE, "fleet/other", 80, "deny");
+	expect("source.error", NULL, 0);
+	expect_denied(80, "fleet/other");
+	expect_open(81);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(without_etcd_all_stays_and_with_it_all_comes)
+{
+	put(BASE, "fleet/shut", 81, "deny");
+	expect("source.rules", NULL, 1);
+	ms_etcd_server_kill(0);
+	expect("source.trouble", "http://127.0.1.1:2379: ", 0);
+	expect_denied(81, "fleet/shut");
+	expect_open(80);
+	/* A daemon that starts now never heard of it from etcd. */
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	expect("source.trouble", "http://127.0.1.1:2379: ", 0);
+	expect_denied(81, "fleet/shut");
+	ms_etcd_server_start(0);
+	ms_etcd_server_await(0);
+	put(OWN, "own/open", 81, "allow");
+	expect("source.rules", NULL, 2);
+	expect_open(81);
+	expect("source.trouble", NULL, 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("etcd daemon");
+	TCase *all = tcase_create("all");
+
+	tcase_add_checked_fixture(all, setup, NULL);
+	tcase_set_timeout(all, 200);
+	tcase_add_test(all, what_is_put_denies_and_what_is_deleted_does_not);
+	tcase_add_test(all, what_does_not_parse_changes_nothing);
+	tcase_add_test(all, without_etcd_all_stays_and_with_it_all_comes);
+	suite_add_tcase(suite, all);
+	return suite;
+}
+
+int main(void)
+{
+	return ms_netns_run(make_suite());
+}

@@ -9,6 +9,7 @@
 #include "core/base/parse.h"
 #include "core/base/proto.h"
 #include "core/policy/array.h"
+#include "core/policy/document.h"
 #include "core/policy/document_parts.h"
 
 static int refuse(struct ms_document_reader *reader, const char *complaint)
@@ -72,7 +73,7 @@ static int read_address(struct ms_document_reader *reader, void *into)
 	if (strncmp(reader->value, "set:", 4) == 0) {
 		const char *name = reader->value + 4;
 
-		if (!ms_document_schema_is_name(name, "._-", MS_DOCUMENT_NAME_MAX))
+		if (!ms_document_is_set_name(name))
 			return refuse(reader, "is not set: and the name of a set");
 		address.kind = MS_ADDRESS_SET;
 		address.set = strdup(name);

@@ -267,6 +267,21 @@ START_TEST(a_set_may_be_empty)
 }
 END_TEST
 
+START_TEST(names_of_sets_have_parts)
+{
+	static const char text[] =
+		"version: 1\n"
+		"sets: { compose/shop/web: 10.0.0.1 }\n"
+		"rules: [{ id: a, from: \"set:compose/shop/web\", action: deny }]\n";
+	ms_cleanup(ms_policy_fini) struct ms_policy policy = MS_POLICY_INIT;
+
+	ck_assert_int_eq(
+		ms_document_parse("a.yaml", text, strlen(text), MS_SOURCE_FILE, &policy, NULL), 0);
+	ck_assert_str_eq(policy.sets[0].name, "compose/shop/web");
+	ck_assert_str_eq(policy.rules[0].from[0].set, "compose/shop/web");
+}
+END_TEST
+
 /* ---- files ---- */
 
 static char directory[] = "/tmp/ms-document-XXXXXX";
@@ -410,6 +425,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, rule_alone_is_refused_at_its_word, 0,
 			    ms_array_size(refused_rules));
 	tcase_add_test(tcase, a_set_may_be_empty);
+	tcase_add_test(tcase, names_of_sets_have_parts);
 	suite_add_tcase(suite, tcase);
 
 	tcase = tcase_create("files");

@@ -3,18 +3,25 @@
 #include "tests/harness/podman.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/harness/netns.h"
+#include "tests/harness/proc.h"
 
 #define DIR MS_NETNS_DIR "/podman"
 #define PODMAN                                                                                     \
 	"podman --root " DIR "/root --runroot " DIR "/run --tmpdir " DIR "/tmp "                   \
 	"--runtime /usr/sbin/runc --cgroup-manager cgroupfs --storage-driver vfs "                 \
-	"--events-backend none "
+	"--events-backend file "
+
+#define LIMITS                                                                                     \
+	"--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --cgroup-parent \"/$" CGROUP "\" "
 
 #define CGROUP "MS_PODMAN_CGROUP" /* environment: this suite's own cgroup parent */
 
@@ -49,20 +56,76 @@ void ms_podman_setup(void)
 			     "mount --bind " DIR "/net /etc/cni/net.d && "
 			     "mount --bind " DIR "/cni /var/lib/cni");
 	ms_netns_run_command("mkdir -p " DIR "/image/bin && cp /bin/busybox " DIR "/image/bin/ && "
-			     "for tool in sh wget httpd mkdir echo timeout cat; do "
+			     "for tool in sh wget httpd mkdir echo timeout cat sleep; do "
 			     "ln -s busybox " DIR "/image/bin/$tool; done");
 	ms_netns_run_command("tar -C " DIR "/image -c . | " PODMAN "import - busybox");
 }
 
 void ms_podman_run(const char *name, const char *address, const char *publish)
 {
-	ms_netns_run_command(PODMAN
-			     "run -d --name %s --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "
-			     "--cgroup-parent \"/$" CGROUP "\" "
-			     "--network podman --ip %s %s %s busybox sh -c "
-			     "'mkdir -p /www && echo this is %s >/www/index.html && "
-			     "exec httpd -f -p 80 -h /www'",
+	ms_netns_run_command(PODMAN "run -d --name %s " LIMITS
+				    "--network podman --ip %s %s %s busybox sh -c "
+				    "'mkdir -p /www && echo this is %s >/www/index.html && "
+				    "exec httpd -f -p 80 -h /www'",
 			     name, address, publish ? "-p" : "", publish ? publish : "", name);
+}
+
+void ms_podman_make(const char *verb, const char *name, const char *options)
+{
+	ms_netns_run_command(PODMAN "%s --name %s " LIMITS "%s busybox sh -c 'exec sleep 1000'",
+			     verb, name, options);
+}
+
+void ms_podman_command(const char *format, ...)
+{
+	char arguments[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(arguments, sizeof(arguments), format, args);
+	va_end(args);
+	ms_netns_run_command(PODMAN "%s", arguments);
+}
+
+char *ms_podman_read(char *buf, size_t size, const char *format, ...)
+{
+	char arguments[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(arguments, sizeof(arguments), format, args);
+	va_end(args);
+	return ms_netns_read_command(buf, size, PODMAN "%s", arguments);
+}
+
+static void serve(void *user)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command), "exec " PODMAN "system service --time=0 unix://%s",
+		 (const char *)user);
+	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	_exit(127);
+}
+
+static bool answers(void *user)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", (const char *)user);
+	r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+	return r == 0;
+}
+
+pid_t ms_podman_serve(const char *socket_path)
+{
+	pid_t pid = ms_proc_fork(NULL, serve, (void *)socket_path);
+
+	ck_assert_msg(ms_netns_wait(answers, (void *)socket_path, 30), "podman does not serve %s",
+		      socket_path);
+	return pid;
 }
 
 int ms_podman_exec(const char *name, const char *command)

@@ -8,6 +8,7 @@
 #define MS_TESTS_HARNESS_PODMAN_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "tests/harness/ms_check.h"
 
@@ -21,6 +22,16 @@ void ms_podman_setup(void);
 /* A container at `address` that serves its own name over HTTP on port 80. `publish`, if given, is
  * "HOSTPORT:80". */
 void ms_podman_run(const char *name, const char *address, const char *publish);
+/* A container that does nothing, from "run -d" or "create" and more options. */
+void ms_podman_make(const char *verb, const char *name, const char *options);
+/* Any other command, which must succeed. */
+void ms_podman_command(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* First `size` - 1 bytes of what it writes. Returns `buf`. */
+char *ms_podman_read(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Starts the service that speaks Docker's API on a unix socket, and waits for it. End it with
+ * ms_proc_end(). */
+pid_t ms_podman_serve(const char *socket_path);
 /* Runs a command inside; its exit status. */
 int ms_podman_exec(const char *name, const char *command);
 /* wget inside the container: 0 = the page came within two seconds. */

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* docker: the policy that is in the labels of containers, from an engine that speaks Docker's API.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "microseg/plugin.h"
+#include "plugins/docker/engine.h"
+#include "plugins/docker/policy.h"
+
+#define NS_PER_S 1000000000ULL
+#define NS_PER_US 1000ULL
+
+struct docker {
+	const struct ms_plugin_host *host;
+	struct ms_docker_policy_limits limits;
+	char *socket_path;
+	uint64_t resync_ns;
+	struct ms_docker_engine *engine; /* NULL = not started */
+	/* From a container's start to the transaction that has it. */
+	uint64_t gaps, gap_last_ns, gap_most_ns;
+	uint64_t containers, refused; /* of the last transaction */
+};
+
+static void free_list(char **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(list[i]);
+	free(list);
+}
+
+static void destroy(void *self)
+{
+	struct docker *docker = self;
+
+	free_list(docker->limits.groups, docker->limits.group_count);
+	free_list(docker->limits.sets, docker->limits.set_count);
+	free(docker->limits.group);
+	free(docker->socket_path);
+	free(docker);
+}
+
+static int copy_list(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		     const char *name, char ***ret_list, size_t *ret_count)
+{
+	uint32_t count = host->value_count(config, name);
+	char **list = calloc(count + 1, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		list[i] = strdup(host->value_string(config, name, i));
+		if (!list[i]) {
+			free_list(list, i);
+			return -ENOMEM;
+		}
+	}
+	*ret_list = list;
+	*ret_count = count;
+	return 0;
+}
+
+static int read_config(struct docker *docker, const struct ms_plugin_values *config)
+{
+	const struct ms_plugin_host *host = docker->host;
+	struct ms_docker_policy_limits *limits = &docker->limits;
+	int r = 0;
+
+	docker->resync_ns = host->value_uint(config, "resync", 0);
+	docker->socket_path = strdup(host->value_string(config, "socket", 0));
+	limits->rules = host->value_uint(config, "rules", 0) != 0;
+	if (host->value_count(config, "group") > 0) {
+		limits->group = strdup(host->value_string(config, "group", 0));
+		r = limits->group ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		r = copy_list(host, config, "groups", &limits->groups, &limits->group_count);
+	if (r == 0)
+		r = copy_list(host, config, "sets", &limits->sets, &limits->set_count);
+	return docker->socket_path ? r : -ENOMEM;
+}
+
+static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		  void **ret_self, struct ms_plugin_error *error)
+{
+	struct docker *docker = calloc(1, sizeof(*docker));
+	int r = docker ? 0 : -ENOMEM;
+
+	if (docker) {
+		docker->host = host;
+		r = read_config(docker, config);
+	}
+	if (r < 0) {
+		host->error_set(error, "out of memory");
+	} else if (docker->socket_path[0] != '/') {
+		host->error_set(error, "`socket` must be a full path, and %s is not",
+				docker->socket_path);
+		r = -EINVAL;
+	}
+	if (r < 0 && docker)
+		destroy(docker);
+	if (r == 0)
+		*ret_self = docker;
+	return r;
+}
+
+static void stop(void *self)
+{
+	struct docker *docker = self;
+
+	ms_docker_engine_free(docker->engine);
+	docker->engine = NULL;
+}
+
+static int start(void *self, struct ms_plugin_error *error)
+{
+	struct docker *docker = self;
+	int r;
+
+	docker->engine = ms_docker_engine_new(docker->host, docker->socket_path, docker->resync_ns);
+	r = docker->engine ? ms_docker_engine_start(docker->engine) : -ENOMEM;
+	if (r < 0) {
+		stop(docker);
+		docker->host->error_set(error, "out of memory");
+	}
+	return r;
+}
+
+/* ---- a transaction ---- */
+
+/* Says a sentence about a container once, and again when it is another one. */
+static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
+		enum ms_docker_policy_result result, const char *why)
+{
+	const struct ms_plugin_host *host = docker->host;
+
+	if (strcmp(entry->said ? entry->said : "", why) == 0)
+		return;
+	free(entry->said);
+	entry->said = strdup(why);
+	if (!*why)
+		host->log(host->state, MS_PLUGIN_LOG_NOTICE,
+			  "container %s: its labels are good now", entry->container->name);
+	else
+		host->log(host->state, MS_PLUGIN_LOG_WARNING, "container %s: %s%s",
+			  entry->container->name, why,
+			  result == MS_DOCKER_POLICY_REFUSED_LABEL ? "; all its traffic is denied"
+								   : "");
+}
+
+/* How long it ran before the host was told of it; once per start. */
+static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entry)
+{
+	const struct ms_plugin_host *host = docker->host;
+	uint64_t started_ns = entry->container->started_ns, now_ns;
+	struct timespec now;
+
+	if (entry->container->pid == 0 || started_ns == entry->seen_start_ns || started_ns == 0)
+		return;
+	entry->seen_start_ns = started_ns;
+	clock_gettime(CLOCK_REALTIME, &now);
+	now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	docker->gaps++;
+	docker->gap_last_ns = now_ns > started_ns ? now_ns - started_ns : 0;
+	if (docker->gap_last_ns > docker->gap_most_ns)
+		docker->gap_most_ns = docker->gap_last_ns;
+	host->log(host->state, MS_PLUGIN_LOG_INFO,
+		  "container %s: its labels were told %llu us after its start",
+		  entry->container->name, (unsigned long long)(docker->gap_last_ns / NS_PER_US));
+}
+
+static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
+{
+	struct docker *docker = self;
+	struct ms_docker_policy policy = { docker->host, &docker->limits, builder, false };
+	uint64_t containers = 0, refused = 0;
+	struct ms_docker_engine_entry *entries;
+	size_t count;
+
+	if (!ms_docker_engine_is_known(docker->engine)) {
+		docker->host->error_set(error, "%s has not answered yet", docker->socket_path);
+		return -EAGAIN;
+	}
+	entries = ms_docker_engine_entries(docker->engine, &count);
+	for (size_t i = 0; i < count; i++) {
+		enum ms_docker_policy_result result;
+		char why[512];
+		int r = ms_docker_policy_add(&policy, entries[i].container, &result, why, error);
+
+		if (r < 0)
+			return r;
+		say(docker, &entries[i], result, why);
+		count_gap(docker, &entries[i]);
+		containers += ms_docker_container_is_alive(entries[i].container);
+		refused += result == MS_DOCKER_POLICY_REFUSED_LABEL;
+	}
+	docker->containers = containers;
+	docker->refused = refused;
+	return 0;
+}
+
+static void stats(void *self, struct ms_plugin_emit *to)
+{
+	struct docker *docker = self;
+	const struct ms_plugin_host *host = docker->host;
+	const struct ms_docker_engine_stats none = { 0 };
+	const struct ms_docker_engine_stats *engine =
+		docker->engine ? ms_docker_engine_stats(docker->engine) : &none;
+
+	host->emit(to, "containers", "containers that run or are to", NULL, docker->containers, 1);
+	host->emit(to, "refused", "containers with a wrong label", NULL, docker->refused, 1);
+	host->emit(to, "events", "events that were followed", NULL, engine->events, 0);
+	host->emit(to, "syncs", "times all containers were asked for", NULL, engine->syncs, 0);
+	host->emit(to, "losses", "times the engine was lost", NULL, engine->losses, 0);
+	host->emit(to, "gaps", "starts of containers seen", NULL, docker->gaps, 0);
+	host->emit(to, "gap_last_us", "from the last start until its labels were told", NULL,
+		   docker->gap_last_ns / NS_PER_US, 1);
+	host->emit(to, "gap_most_us", "the longest of these", NULL, docker->gap_most_ns / NS_PER_US,
+		   1);
+}
+
+/* ---- what the host reads before it runs any of this ---- */
+
+static const struct ms_plugin_item config[] = {
+	{ .name = "socket",
+	  .help = "the engine's unix socket",
+	  .type = MS_PLUGIN_STRING,
+	  .max = 107,
+	  .def = "/run/docker.sock" },
+	{ .name = "group",
+	  .help = "group of containers with microseg.rules and no microseg.group",
+	  .type = MS_PLUGIN_STRING,
+	  .min = 1,
+	  .max = 48 },
+	{ .name = "groups",
+	  .help = "groups that labels may name",
+	  .type = MS_PLUGIN_STRING,
+	  .flags = MS_PLUGIN_LIST },
+	{ .name = "sets",
+	  .help = "patterns of sets that labels may name; absent: any",
+	  .type = MS_PLUGIN_STRING,
+	  .flags = MS_PLUGIN_LIST },
+	{ .name = "rules",
+	  .help = "whether containers may bring rules",
+	  .type = MS_PLUGIN_BOOL,
+	  .def = "true" },
+	{ .name = "resync",
+	  .help = "how often to ask for all containers beside following events",
+	  .type = MS_PLUGIN_DURATION,
+	  .min = NS_PER_S,
+	  .def = "5m" },
+};
+
+static const struct ms_plugin_source source = {
+	.help = "groups, sets and rules from labels of containers",
+	.snapshot = snapshot,
+};
+
+MS_PLUGIN(MS_PLUGIN_SOURCE, .name = "docker", .version = "1.0",
+	  .summary = "policy from labels of Docker and Podman containers",
+	  .license = "GPL-2.0-or-later", .needs = MS_PLUGIN_NEEDS_UNIX, .config = config,
+	  .config_count = sizeof(config) / sizeof(config[0]), .create = create, .start = start,
+	  .stop = stop, .destroy = destroy, .stats = stats, .source = &source);

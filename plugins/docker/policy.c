@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "plugins/docker/policy.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/docker/rules.h"
+
+#define NAME_MAX_LENGTH 48 /* of sets and groups of the policy language */
+#define SHORT_ID 12
+
+struct work {
+	struct ms_docker_policy *policy;
+	const struct ms_docker_container *container;
+	char key[NAME_MAX_LENGTH + 1];
+	char origin[128];
+	char *why; /* char[512] */
+};
+
+static int refuse(struct work *work, const char *label, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int refuse(struct work *work, const char *label, const char *format, ...)
+{
+	int used = snprintf(work->why, 512, "label %s: ", label);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(work->why + used, 512 - (size_t)used, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static bool is_name(const char *name, const char *letters)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length <= NAME_MAX_LENGTH && strspn(name, letters) == length &&
+	       strchr("._/-", name[0]) == NULL;
+}
+
+static bool is_set_allowed(const struct ms_docker_policy_limits *limits, const char *name)
+{
+	for (size_t i = 0; i < limits->set_count; i++)
+		if (fnmatch(limits->sets[i], name, 0) == 0)
+			return true;
+	return limits->set_count == 0;
+}
+
+static bool is_group_allowed(const struct ms_docker_policy_limits *limits, const char *name)
+{
+	for (size_t i = 0; i < limits->group_count; i++)
+		if (strcmp(limits->groups[i], name) == 0)
+			return true;
+	return limits->group && strcmp(limits->group, name) == 0;
+}
+
+static bool begins_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* What container rules and their set are called: by its name, as long as that is one of the policy
+ * language; a slash is in no name of an engine, so the two forms never meet. */
+static void make_key(struct work *work)
+{
+	const struct ms_docker_container *container = work->container;
+	int length = snprintf(work->key, sizeof(work->key), "container/%s", container->name);
+
+	if (length < 0 || (size_t)length >= sizeof(work->key) ||
+	    !is_name(work->key, "abcdefghijklmnopqrstuvwxyz0123456789._/-"))
+		snprintf(work->key, sizeof(work->key), "container/id/%.*s", SHORT_ID,
+			 container->id);
+	snprintf(work->origin, sizeof(work->origin), "container %s", container->name);
+}
+
+/* ---- sets ---- */
+
+static int add_set(struct work *work, const char *name)
+{
+	const struct ms_plugin_host *host = work->policy->host;
+	int r = host->add_set(work->policy->builder, name, NULL);
+
+	return r == -EEXIST ? 0 : r;
+}
+
+static int add_members(struct work *work, const char *name)
+{
+	const struct ms_plugin_host *host = work->policy->host;
+	int r = add_set(work, name);
+
+	for (size_t i = 0; r == 0 && i < work->container->address_count; i++)
+		r = host->add_member(work->policy->builder, name, &work->container->addresses[i], 0,
+				     NULL);
+	return r;
+}
+
+/* Compose knows capital letters in the names of services, the policy language does not. */
+static int add_compose(struct work *work)
+{
+	const struct ms_docker_container *container = work->container;
+	char name[NAME_MAX_LENGTH + 1];
+	int length;
+
+	if (!container->project || !container->service)
+		return 0;
+	length = snprintf(name, sizeof(name), "compose/%s/%s", container->project,
+			  container->service);
+	for (char *at = name; *at; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+	if (length < 0 || (size_t)length >= sizeof(name) ||
+	    !is_name(name, "abcdefghijklmnopqrstuvwxyz0123456789._/-")) {
+		/* Nobody asked for the set, so nobody is punished for its name. */
+		snprintf(work->why, 512, "compose/%s/%s is no name of a set: it gets none",
+			 container->project, container->service);
+		return 0;
+	}
+	return add_members(work, name);
+}
+
+static int check_set(struct work *work, const char *name)
+{
+	const struct ms_docker_policy_limits *limits = work->policy->limits;
+
+	if (!is_name(name, "abcdefghijklmnopqrstuvwxyz0123456789._/-"))
+		return refuse(work, "microseg.set", "\"%s\" is no name of a set", name);
+	if (begins_with(name, "container/") || begins_with(name, "compose/"))
+		return refuse(work, "microseg.set", "the set %s is not for labels to fill", name);
+	if (!is_set_allowed(limits, name))
+		return refuse(work, "microseg.set", "`sets` in microseg.yaml does not allow %s",
+			      name);
+	return 0;
+}
+
+/* Calls `each` with every name of the list. */
+static int each_set(struct work *work, int (*each)(struct work *work, const char *name))
+{
+	char *copy = strdup(work->container->sets), *rest = copy, *name;
+	int r = copy ? 0 : -ENOMEM;
+
+	while (r == 0 && (name = strsep(&rest, ","))) {
+		size_t length;
+
+		name += strspn(name, " ");
+		for (length = strlen(name); length > 0 && name[length - 1] == ' ';)
+			length--;
+		name[length] = '\0';
+		r = each(work, name);
+	}
+	free(copy);
+	return r;
+}
+
+static int add_labelled_sets(struct work *work)
+{
+	int r;
+
+	if (!work->container->sets)
+		return 0;
+	/* All are looked at before one is filled. */
+	r = each_set(work, check_set);
+	if (r == 0)
+		r = each_set(work, add_members);
+	if (r < 0 && r != -ENOMEM && !*work->why)
+		r = refuse(work, "microseg.set", "the host does not take \"%s\"",
+			   work->container->sets);
+	return r;
+}
+
+/* ---- group and rules ---- */
+
+static int check_group(struct work *work)
+{
+	const struct ms_docker_policy_limits *limits = work->policy->limits;
+	const char *group = work->container->group;
+
+	if (!group)
+		return 0;
+	/* A group that nobody defines would have the whole transaction refused. */
+	if (!is_group_allowed(limits, group))
+		return refuse(work, "microseg.group", "`groups` in microseg.yaml has no \"%s\"",
+			      group);
+	return 0;
+}
+
+static int add_rules(struct work *work, const struct ms_docker_rules *rules)
+{
+	const struct ms_plugin_host *host = work->policy->host;
+	int r = add_members(work, work->key);
+
+	/* A set that the policy has nowhere else is empty: an unknown name in one label must not
+	 * have the whole transaction refused. */
+	for (size_t i = 0; r == 0 && i < rules->set_count; i++) {
+		r = add_set(work, rules->sets[i]);
+		if (r == -EINVAL)
+			return refuse(work, "microseg.rules", "\"%s\" is no name of a set",
+				      rules->sets[i]);
+	}
+	for (size_t i = 0; r == 0 && i < rules->count; i++) {
+		r = host->add_rule(work->policy->builder, work->origin, rules->texts[i],
+				   strlen(rules->texts[i]), NULL);
+		if (r == -EINVAL)
+			return refuse(work, "microseg.rules", "this is no rule: %s",
+				      rules->texts[i]);
+	}
+	return r;
+}
+
+static int take_rules(struct work *work, const char *group)
+{
+	struct ms_docker_rules rules;
+	int r;
+
+	if (!work->container->rules)
+		return 0;
+	if (!work->policy->limits->rules)
+		return refuse(work, "microseg.rules", "`rules: false` in microseg.yaml");
+	if (!group)
+		return refuse(work, "microseg.rules",
+			      "rules need a group: the label microseg.group, or `group` in "
+			      "microseg.yaml");
+	r = ms_docker_rules_parse(work->container->rules, work->key, group, &rules);
+	if (r == 0)
+		r = add_rules(work, &rules);
+	else if (r == -EINVAL)
+		refuse(work, "microseg.rules", "%s", rules.why);
+	ms_docker_rules_fini(&rules);
+	return r;
+}
+
+/* ---- links ---- */
+
+static int bind_links(struct work *work, const char *group, struct ms_plugin_error *error)
+{
+	const struct ms_plugin_host *host = work->policy->host;
+	const struct ms_docker_container *container = work->container;
+
+	if (container->pid)
+		return host->bind(work->policy->builder, group, MS_PLUGIN_WORKLOAD_PID,
+				  container->pid, error);
+	/* Known before the link is there: in force with its first packet. */
+	if (container->mac)
+		return host->bind(work->policy->builder, group, MS_PLUGIN_WORKLOAD_MAC,
+				  container->mac, error);
+	return 0;
+}
+
+static int bind_refused(struct work *work, struct ms_plugin_error *error)
+{
+	static const char text[] =
+		"{name: " MS_DOCKER_POLICY_REFUSED ", default: {in: deny, out: deny}}";
+	struct ms_docker_policy *policy = work->policy;
+
+	if (!policy->has_refused_group) {
+		int r = policy->host->add_group(policy->builder, "a wrong label", text,
+						sizeof(text) - 1, error);
+
+		if (r < 0)
+			return r;
+		policy->has_refused_group = true;
+	}
+	return bind_links(work, MS_DOCKER_POLICY_REFUSED, error);
+}
+
+/* Everything its labels ask for; a refusal adds nothing that another container would notice. */
+static int take_labels(struct work *work)
+{
+	const struct ms_docker_container *container = work->container;
+	const char *group = container->group ? container->group : work->policy->limits->group;
+	int r = check_group(work);
+
+	if (r == 0)
+		r = add_labelled_sets(work);
+	return r < 0 ? r : take_rules(work, group);
+}
+
+static int add_own(struct work *work, enum ms_docker_policy_result *result,
+		   struct ms_plugin_error *error)
+{
+	const struct ms_docker_container *container = work->container;
+	int r = take_labels(work);
+
+	if (r == -EINVAL) {
+		*result = MS_DOCKER_POLICY_REFUSED_LABEL;
+		return bind_refused(work, error);
+	}
+	if (r < 0) {
+		work->policy->host->error_set(error, "%s: %s", work->origin, strerror(-r));
+		return r;
+	}
+	if (container->group)
+		return bind_links(work, container->group, error);
+	return container->rules ? bind_links(work, work->policy->limits->group, error) : 0;
+}
+
+/* Its links are the host's or another container's, and must not be moved by its labels. */
+static int add_foreign(struct work *work, enum ms_docker_policy_result *result)
+{
+	const struct ms_docker_container *container = work->container;
+	int r = add_labelled_sets(work);
+
+	if (r == -EINVAL)
+		*result = MS_DOCKER_POLICY_REFUSED_LABEL;
+	else if (container->group || container->rules) {
+		*result = MS_DOCKER_POLICY_IGNORED;
+		snprintf(work->why, 512, "label %s: its network is that of %s, so it has no links",
+			 container->group ? "microseg.group" : "microseg.rules",
+			 container->network == MS_DOCKER_CONTAINER_NETWORK_HOST
+				 ? "the host"
+				 : "another container");
+	}
+	return r == -EINVAL ? 0 : r;
+}
+
+int ms_docker_policy_add(struct ms_docker_policy *policy,
+			 const struct ms_docker_container *container,
+			 enum ms_docker_policy_result *ret_result, char ret_why[512],
+			 struct ms_plugin_error *error)
+{
+	struct work work = { .policy = policy, .container = container, .why = ret_why };
+	int r;
+
+	ret_why[0] = '\0';
+	*ret_result = MS_DOCKER_POLICY_TAKEN;
+	if (!ms_docker_container_is_alive(container))
+		return 0;
+	make_key(&work);
+	r = add_compose(&work);
+	if (r < 0) {
+		policy->host->error_set(error, "%s: %s", work.origin, strerror(-r));
+		return r;
+	}
+	if (*ret_why)
+		*ret_result = MS_DOCKER_POLICY_IGNORED;
+	if (container->network == MS_DOCKER_CONTAINER_NETWORK_OWN)
+		return add_own(&work, ret_result, error);
+	return add_foreign(&work, ret_result);
+}

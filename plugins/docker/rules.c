@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "plugins/docker/rules.h"
+
+#include <errno.h>
+#include <libfyaml.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_MAX 63 /* of a rule in the policy language */
+
+struct label {
+	const char *key, *group;
+	struct fy_document *document;
+	struct ms_docker_rules *rules;
+};
+
+static int refuse(struct ms_docker_rules *rules, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static int refuse(struct ms_docker_rules *rules, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(rules->why, sizeof(rules->why), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/* Takes `text` over, also when it fails. */
+static int append(char ***list, size_t *count, char *text)
+{
+	char **grown = text ? realloc(*list, (*count + 1) * sizeof(**list)) : NULL;
+
+	if (!grown) {
+		free(text);
+		return -ENOMEM;
+	}
+	*list = grown;
+	grown[(*count)++] = text;
+	return 0;
+}
+
+static struct fy_node *value_of(struct fy_node *rule, const char *key)
+{
+	return fy_node_mapping_lookup_by_string(rule, key, FY_NT);
+}
+
+/* ---- sets that a rule mentions ---- */
+
+static int take_set(struct ms_docker_rules *rules, struct fy_node *node)
+{
+	size_t length = 0;
+	const char *text = fy_node_is_scalar(node) ? fy_node_get_scalar(node, &length) : NULL;
+
+	if (!text || length <= 4 || strncmp(text, "set:", 4) != 0)
+		return 0;
+	/* The host's own addresses, which need no set. */
+	if (length == 8 && strncmp(text, "set:host", 8) == 0)
+		return 0;
+	return append(&rules->sets, &rules->set_count, strndup(text + 4, length - 4));
+}
+
+static int take_sets(struct ms_docker_rules *rules, struct fy_node *node)
+{
+	struct fy_node *item;
+	void *at = NULL;
+	int r = 0;
+
+	if (!node || !fy_node_is_sequence(node))
+		return node ? take_set(rules, node) : 0;
+	while (r == 0 && (item = fy_node_sequence_iterate(node, &at)))
+		r = take_set(rules, item);
+	return r;
+}
+
+/* ---- one rule ---- */
+
+static int remove_key(struct label *label, struct fy_node *rule, const char *key)
+{
+	struct fy_node *name = fy_node_build_from_string(label->document, key, FY_NT);
+
+	if (!name)
+		return -ENOMEM;
+	fy_node_free(fy_node_mapping_remove_by_key(rule, name));
+	return 0;
+}
+
+/* Ids are unique in a policy, and one that is not has all of a transaction refused. */
+static bool is_taken(const struct ms_docker_rules *rules, const char *id)
+{
+	char start[80];
+	int length = snprintf(start, sizeof(start), "{id: \"%s\",", id);
+
+	for (size_t i = 0; i < rules->count; i++)
+		if (strncmp(rules->texts[i], start, (size_t)length) == 0)
+			return true;
+	return false;
+}
+
+static int compose(struct label *label, const char *name, const char *suffix, const char *dir,
+		   const char *rest)
+{
+	char id[ID_MAX + 1], *text;
+	int length = snprintf(id, sizeof(id), "%s/%s%s", label->key, name, suffix);
+
+	if (length < 0 || (size_t)length >= sizeof(id))
+		return refuse(label->rules, "the id %s is too long by %d letters", name,
+			      length - ID_MAX);
+	if (is_taken(label->rules, id))
+		return refuse(label->rules, "two rules are called %s", name);
+	/* `rest` begins with the brace of its mapping. */
+	if (asprintf(&text, "{id: \"%s\", group: \"%s\", dir: %s, %s: \"set:%s\", %s", id,
+		     label->group, dir, strcmp(dir, "in") == 0 ? "to" : "from", label->key,
+		     rest + 1) < 0)
+		return -ENOMEM;
+	return append(&label->rules->texts, &label->rules->count, text);
+}
+
+/* What the author leaves out is the container itself, so that no label speaks for another one. */
+static int check_sides(struct label *label, struct fy_node *rule, size_t number, char ret_dir[4])
+{
+	size_t length = 0;
+	struct fy_node *node = value_of(rule, "dir");
+	const char *dir = node ? fy_node_get_scalar(node, &length) : NULL;
+	bool in = dir && length == 2 && strncmp(dir, "in", 2) == 0;
+	bool out = dir && length == 3 && strncmp(dir, "out", 3) == 0;
+
+	if (value_of(rule, "group"))
+		return refuse(label->rules,
+			      "rule %zu has a `group`: it is for this container alone", number);
+	if (node && !in && !out)
+		return refuse(label->rules, "`dir` of rule %zu is neither in nor out", number);
+	if (!node && (value_of(rule, "from") || value_of(rule, "to")))
+		return refuse(label->rules, "rule %zu has `from` or `to` and needs a `dir`",
+			      number);
+	if ((in && value_of(rule, "to")) || (out && value_of(rule, "from")))
+		return refuse(label->rules,
+			      "`%s` of rule %zu is this container itself: leave it out",
+			      in ? "to" : "from", number);
+	snprintf(ret_dir, 4, "%s", in ? "in" : out ? "out" : "");
+	return 0;
+}
+
+static int take_id(struct label *label, struct fy_node *rule, size_t number, char ret_id[64])
+{
+	size_t length = 0;
+	struct fy_node *node = value_of(rule, "id");
+	const char *id = node ? fy_node_get_scalar(node, &length) : NULL;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu", number);
+	if (node && (!id || length == 0 || length >= sizeof(text) ||
+		     strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._/-") < length))
+		return refuse(label->rules, "`id` of rule %zu is no name", number);
+	if (node)
+		snprintf(text, sizeof(text), "%.*s", (int)length, id);
+	memcpy(ret_id, text, sizeof(text));
+	return 0;
+}
+
+static int rewrite(struct label *label, struct fy_node *rule, size_t number)
+{
+	char dir[4], id[64], *rest;
+	int r;
+
+	if (!fy_node_is_mapping(rule))
+		return refuse(label->rules, "rule %zu is not a mapping", number);
+	r = check_sides(label, rule, number, dir);
+	if (r == 0)
+		r = take_id(label, rule, number, id);
+	if (r == 0)
+		r = take_sets(label->rules, value_of(rule, "from"));
+	if (r == 0)
+		r = take_sets(label->rules, value_of(rule, "to"));
+	if (r == 0)
+		r = remove_key(label, rule, "id");
+	if (r == 0)
+		r = remove_key(label, rule, "dir");
+	if (r < 0)
+		return r;
+	rest = fy_emit_node_to_string(rule, FYECF_MODE_FLOW_ONELINE | FYECF_WIDTH_INF);
+	if (!rest)
+		return -ENOMEM;
+	if (rest[0] != '{')
+		r = refuse(label->rules, "rule %zu is not a plain mapping", number);
+	else if (*dir)
+		r = compose(label, id, "", dir, rest);
+	else
+		r = compose(label, id, "/in", "in", rest);
+	if (r == 0 && !*dir)
+		r = compose(label, id, "/out", "out", rest);
+	free(rest);
+	return r;
+}
+
+/* ---- the whole label ---- */
+
+static void print_nothing(struct fy_diag *diag, void *user, const char *text, size_t length)
+{
+	(void)diag;
+	(void)user;
+	(void)text;
+	(void)length;
+}
+
+static int refuse_syntax(struct ms_docker_rules *rules, struct fy_diag *diag)
+{
+	void *at = NULL;
+	const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &at);
+
+	if (!error || !error->msg)
+		return refuse(rules, "it is not YAML");
+	return refuse(rules, "line %d, column %d: %s", error->line, error->column, error->msg);
+}
+
+static int rewrite_all(struct label *label)
+{
+	struct fy_node *root = fy_document_root(label->document), *rule;
+	size_t number = 0;
+	void *at = NULL;
+	int r = 0;
+
+	if (!root || !fy_node_is_sequence(root) || fy_node_sequence_item_count(root) == 0)
+		return refuse(label->rules, "it is not a list of rules");
+	while (r == 0 && (rule = fy_node_sequence_iterate(root, &at)))
+		r = rewrite(label, rule, ++number);
+	return r;
+}
+
+int ms_docker_rules_parse(const char *text, const char *key, const char *group,
+			  struct ms_docker_rules *ret_rules)
+{
+	const struct fy_diag_cfg diag_cfg = { .output_fn = print_nothing };
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET, .diag = fy_diag_create(&diag_cfg) };
+	struct label label = { .key = key, .group = group, .rules = ret_rules };
+	int r;
+
+	memset(ret_rules, 0, sizeof(*ret_rules));
+	if (!cfg.diag)
+		return -ENOMEM;
+	fy_diag_set_collect_errors(cfg.diag, true);
+	label.document = fy_document_build_from_string(&cfg, text, strlen(text));
+	r = label.document ? rewrite_all(&label) : refuse_syntax(ret_rules, cfg.diag);
+	fy_document_destroy(label.document);
+	fy_diag_destroy(cfg.diag);
+	return r;
+}
+
+void ms_docker_rules_fini(struct ms_docker_rules *rules)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		free(rules->texts[i]);
+	for (size_t i = 0; i < rules->set_count; i++)
+		free(rules->sets[i]);
+	free(rules->texts);
+	free(rules->sets);
+	memset(rules, 0, sizeof(*rules));
+}

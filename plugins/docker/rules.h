@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The label microseg.rules: a YAML list of rules as below `rules:` of a document, turned into rules
+ * that concern this container alone. Pure.
+ */
+#ifndef MS_PLUGINS_DOCKER_RULES_H
+#define MS_PLUGINS_DOCKER_RULES_H
+
+#include <stddef.h>
+
+struct ms_docker_rules {
+	char **texts; /* rules, each one mapping */
+	size_t count;
+	char **sets; /* names of the sets they mention */
+	size_t set_count;
+	char why[256]; /* after a refusal: the sentence, that of the label's author */
+};
+
+/*
+ * `key` names the container in rule ids and is the name of the set of its addresses; `group` is the
+ * group of its links. Both are proper names already. -EINVAL: `why` says what is wrong with `text`;
+ * -ENOMEM. In any case _fini() afterwards.
+ */
+int ms_docker_rules_parse(const char *text, const char *key, const char *group,
+			  struct ms_docker_rules *ret_rules);
+void ms_docker_rules_fini(struct ms_docker_rules *rules);
+
+#endif

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The docker source without an engine: recorded answers, labels as a table, events in pieces. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "microseg/trial.h"
+#include "plugins/docker/container.h"
+#include "plugins/docker/events.h"
+#include "plugins/docker/policy.h"
+#include "tests/harness/ms_check.h"
+
+#define WEB_ID "5f73c4b1c0ddde40cdae28f4328323a73b0073cbe8b8319c09c4fe9bfd090e6c"
+
+static char *read_whole(const char *name, size_t *ret_size)
+{
+	char path[512], *text = malloc(1 << 20);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", MS_TEST_DOCKER_DIR, name);
+	file = fopen(path, "re");
+	ck_assert_msg(file && text, "%s", path);
+	*ret_size = fread(text, 1, 1 << 20, file);
+	fclose(file);
+	return text;
+}
+
+static struct ms_docker_container *recorded(const char *name)
+{
+	struct ms_docker_container *container;
+	size_t size;
+	char *text = read_whole(name, &size);
+
+	ck_assert_int_eq(ms_docker_container_parse(text, size, &container), 0);
+	free(text);
+	return container;
+}
+
+static void expect_address(const struct ms_docker_container *container, size_t i, const char *is)
+{
+	char text[64];
+
+	ck_assert_uint_lt(i, container->address_count);
+	ms_trial_format_cidr(&container->addresses[i], text);
+	ck_assert_str_eq(text, is);
+}
+
+/* ---- answers ---- */
+
+START_TEST(a_running_container_of_podman_is_understood)
+{
+	struct ms_docker_container *web = recorded("podman-web.json");
+
+	ck_assert_str_eq(web->id, WEB_ID);
+	ck_assert_str_eq(web->name, "web");
+	ck_assert_uint_eq(web->pid, 155);
+	ck_assert(!web->is_new && ms_docker_container_is_alive(web));
+	ck_assert_int_eq(web->network, MS_DOCKER_CONTAINER_NETWORK_OWN);
+	ck_assert_uint_eq(web->mac, 0xba207e9b7020);
+	ck_assert_uint_eq(web->started_ns, 1795895168685524688ULL);
+	ck_assert_uint_eq(web->address_count, 1);
+	expect_address(web, 0, "10.88.0.2/32");
+	ck_assert_str_eq(web->group, "front");
+	ck_assert_str_eq(web->sets, "a,b");
+	ck_assert_ptr_null(web->rules);
+	ck_assert_str_eq(web->project, "shop");
+	ck_assert_str_eq(web->service, "web");
+	ms_docker_container_free(web);
+}
+END_TEST
+
+START_TEST(whose_network_it_is_is_told)
+{
+	struct ms_docker_container *host = recorded("podman-hostnet.json");
+	struct ms_docker_container *shared = recorded("podman-shared.json");
+	struct ms_docker_container *created = recorded("podman-notyet.json");
+
+	ck_assert_int_eq(host->network, MS_DOCKER_CONTAINER_NETWORK_HOST);
+	ck_assert_uint_eq(host->address_count, 0);
+	ck_assert_int_eq(shared->network, MS_DOCKER_CONTAINER_NETWORK_SHARED);
+	ck_assert_int_eq(created->network, MS_DOCKER_CONTAINER_NETWORK_OWN);
+	ck_assert(created->is_new && ms_docker_container_is_alive(created));
+	ck_assert_uint_eq(created->pid, 0);
+	ck_assert_uint_eq(created->started_ns, 0);
+	ms_docker_container_free(host);
+	ms_docker_container_free(shared);
+	ms_docker_container_free(created);
+}
+END_TEST
+
+START_TEST(what_docker_knows_before_the_start_is_used)
+{
+	struct ms_docker_container *db = recorded("docker-created.json");
+
+	ck_assert(db->is_new);
+	ck_assert_uint_eq(db->mac, 0x0242ac120502);
+	ck_assert_uint_eq(db->address_count, 2);
+	expect_address(db, 0, "172.20.30.33/32");
+	expect_address(db, 1, "2001:db8:abcd::3033/128");
+	ms_docker_container_free(db);
+}
+END_TEST
+
+static int count_id(void *user, const char *id)
+{
+	*(unsigned *)user += strlen(id) == 64;
+	return 0;
+}
+
+START_TEST(a_list_gives_ids)
+{
+	unsigned count = 0;
+	size_t size;
+	char *text = read_whole("podman-list.json", &size);
+
+	ck_assert_int_eq(ms_docker_container_list(text, size, count_id, &count), 0);
+	ck_assert_uint_eq(count, 4);
+	free(text);
+}
+END_TEST
+
+START_TEST(what_is_no_answer_is_refused)
+{
+	static const char *const answers[] = { "",
+					       "null",
+					       "[]",
+					       "{}",
+					       "{\"message\":\"no such container\"}",
+					       "{\"Id\":\"../../etc\",\"State\":{},\"Config\":{}}",
+					       "{\"Id\":\"5f73c4b1c0dd\",\"State\":{}}",
+					       "{\"Id\":\"5f73c4b1c0dd\",\"Config\":{}}" };
+	struct ms_docker_container *container = NULL;
+	const char *answer = answers[_i];
+	unsigned count = 0;
+
+	ck_assert_int_eq(ms_docker_container_parse(answer, strlen(answer), &container), -EINVAL);
+	ck_assert_ptr_null(container);
+	if (strcmp(answer, "[]") != 0)
+		ck_assert_int_eq(ms_docker_container_list(answer, strlen(answer), count_id, &count),
+				 -EINVAL);
+	ck_assert_int_eq(ms_docker_container_list("[{\"Id\":\"a/b\"}]", 14, count_id, &count),
+			 -EINVAL);
+	ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+/* ---- events ---- */
+
+static char seen[4096];
+
+static void note_id(void *user, const char *id)
+{
+	(void)user;
+	strncat(seen, id, 4);
+	strcat(seen, " ");
+}
+
+static const char *feed(const char *text, size_t size, size_t piece)
+{
+	struct ms_docker_events events = { .on_container = note_id };
+
+	seen[0] = '\0';
+	for (size_t at = 0; at < size; at += piece)
+		ck_assert_int_eq(ms_docker_events_feed(&events, text + at,
+						       size - at < piece ? size - at : piece),
+				 0);
+	ms_docker_events_fini(&events);
+	return seen;
+}
+
+START_TEST(events_in_pieces_are_the_same_events)
+{
+	static const size_t pieces[] = { 1, 7, 400, 1 << 20 };
+	size_t size;
+	char *text = read_whole("podman-events.txt", &size);
+
+	/* Every start and end; neither the pulls of the image nor pause and unpause. */
+	ck_assert_str_eq(feed(text, size, pieces[_i]),
+			 "5f73 5f73 5f73 e3da e3da e3da 62d7 62d7 62d7 b4b5 5f73 5f73 5f73 5f73 "
+			 "5f73 62d7 62d7 62d7 e3da 5f73 5f73 b4b5 e3da 5f73 ");
+	free(text);
+}
+END_TEST
+
+START_TEST(networks_and_noise)
+{
+	static const char text[] =
+		"\r\n{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"aa00\","
+		"\"Attributes\":{\"container\":\"cc00\"}}}\n"
+		"{\"Type\":\"network\",\"Action\":\"create\",\"Actor\":{\"ID\":\"aa01\"}}\n"
+		"{\"Type\":\"container\",\"Action\":\"exec_start: sh\",\"Actor\":{\"ID\":\"cc01\"}}\n"
+		"{\"Type\":\"container\",\"Action\":\"rename\",\"Actor\":{\"ID\":\"cc02\"}}\r\n";
+	struct ms_docker_events events = { .on_container = note_id };
+
+	ck_assert_str_eq(feed(text, sizeof(text) - 1, 5), "cc00 cc02 ");
+	ck_assert_int_eq(ms_docker_events_feed(&events, "{\"a\":1}\n", 8), -EINVAL);
+	ms_docker_events_fini(&events);
+	ck_assert_int_eq(ms_docker_events_feed(&events, "nonsense\n", 9), -EINVAL);
+	ms_docker_events_fini(&events);
+}
+END_TEST
+
+START_TEST(an_endless_line_is_refused)
+{
+	struct ms_docker_events events = { .on_container = note_id };
+	static char zeros[1 << 20];
+	int r = 0;
+
+	for (unsigned i = 0; i < 5 && r == 0; i++)
+		r = ms_docker_events_feed(&events, zeros, sizeof(zeros));
+	ck_assert_int_eq(r, -EFBIG);
+	ms_docker_events_fini(&events);
+}
+END_TEST
+
+/* ---- labels ---- */
+
+static char name_web[] = "web", group_front[] = "front", sets_ab[] = "a, b";
+static char project[] = "shop", service[] = "Web";
+static char any_group[] = "containers", set_pattern[] = "a*";
+static char *groups[] = { group_front }, *set_patterns[] = { set_pattern };
+
+static struct ms_plugin_cidr addresses[] = { { { 10, 88, 0, 2 }, 4, 32, { 0 } } };
+
+/* The host refuses what the language does not know; here, whatever has this word. */
+static int add_rule_or_refuse(struct ms_plugin_builder *builder, const char *origin,
+			      const char *text, size_t size, struct ms_plugin_error *error)
+{
+	return strstr(text, "bogus") ? -EINVAL
+				     : ms_trial_add_rule(builder, origin, text, size, error);
+}
+
+static struct ms_docker_container web(void)
+{
+	return (struct ms_docker_container) { .id = WEB_ID,
+					      .name = name_web,
+					      .pid = 155,
+					      .addresses = addresses,
+					      .address_count = 1 };
+}
+
+static struct ms_docker_policy_limits limits = { .groups = groups,
+						 .group_count = 1,
+						 .rules = true };
+static char said[512];
+
+/* What one container adds; `said` is the sentence about it. */
+static const char *added(const struct ms_docker_container *container,
+			 enum ms_docker_policy_result result)
+{
+	static struct ms_plugin_builder builder;
+	static struct ms_plugin_host_state host;
+	struct ms_docker_policy policy = { &host.table, &limits, &builder, false };
+	enum ms_docker_policy_result is;
+
+	ms_trial_init(&host);
+	host.table.add_rule = add_rule_or_refuse;
+	builder.text[0] = '\0';
+	ck_assert_int_eq(ms_docker_policy_add(&policy, container, &is, said, NULL), 0);
+	ck_assert_msg(is == result, "%d: %s", is, said);
+	return builder.text;
+}
+
+#define MEMBER(set) "set " set "\nmember " set " 10.88.0.2/32 0\n"
+#define DENIED                                                                                     \
+	"group a wrong label {name: docker-refused, default: {in: deny, out: deny}}\n"             \
+	"bind docker-refused 1 155\n"
+
+START_TEST(labels_become_groups_and_sets)
+{
+	struct ms_docker_container container = web();
+
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN), "");
+	container.group = group_front;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN), "bind front 1 155\n");
+	container.sets = sets_ab;
+	container.project = project;
+	container.service = service;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN),
+			 MEMBER("compose/shop/web") MEMBER("a") MEMBER("b") "bind front 1 155\n");
+	/* Before the first start its sets are there, and its link is known by its address. */
+	container.pid = 0;
+	container.is_new = true;
+	container.address_count = 0;
+	container.mac = 0x0242ac120502;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN),
+			 "set compose/shop/web\nset a\nset b\nbind front 3 2485377959170\n");
+	container.is_new = false;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN), "");
+}
+END_TEST
+
+START_TEST(a_compose_name_that_does_not_fit_hurts_nobody)
+{
+	struct ms_docker_container container = web();
+	char odd[] = "shop of mine";
+
+	container.project = odd;
+	container.service = service;
+	container.group = group_front;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_IGNORED), "bind front 1 155\n");
+	ck_assert_str_eq(said, "compose/shop of mine/Web is no name of a set: it gets none");
+}
+END_TEST
+
+#define RULE(id, dir, side, rest)                                                                  \
+	"rule container web {id: \"container/web/" id "\", group: \"front\", dir: " dir ", " side  \
+	": \"set:container/web\", " rest "}\n"
+
+static const struct {
+	const char *label;
+	const char *adds;
+} good_rules[] = {
+	{ "- { dir: in, proto: tcp, dport: [80, 443], action: allow }",
+	  RULE("1", "in", "to", "proto: tcp, dport: [80, 443], action: allow") },
+	{ "- id: http\n  dir: in\n  from: 'set:office'\n  action: allow\n- action: deny\n",
+	  "set office\n" RULE("http", "in", "to", "from: 'set:office', action: allow")
+		  RULE("2/in", "in", "to", "action: deny")
+			  RULE("2/out", "out", "from", "action: deny") },
+	{ "[{\"dir\": \"out\", \"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"}]",
+	  "set x\n" RULE("1", "out", "from",
+			 "\"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"") },
+};
+
+START_TEST(rules_are_for_their_container_alone)
+{
+	struct ms_docker_container container = web();
+	char label[512], expected[2048];
+
+	snprintf(label, sizeof(label), "%s", good_rules[_i].label);
+	snprintf(expected, sizeof(expected), MEMBER("container/web") "%sbind front 1 155\n",
+		 good_rules[_i].adds);
+	container.group = group_front;
+	container.rules = label;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN), expected);
+	/* The group may be the operator's word. */
+	container.group = NULL;
+	limits.group = group_front;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN), expected);
+	limits.group = NULL;
+}
+END_TEST
+
+START_TEST(a_name_that_is_none_of_the_language_gives_way_to_the_id)
+{
+	static const char *const names[] = { "Web", "web_1 ",
+					     "a-name-that-is-longer-than-a-set-may-be" };
+	struct ms_docker_container container = web();
+	char label[] = "[{dir: in, action: deny}]";
+
+	container.name = (char *)names[_i];
+	container.group = group_front;
+	container.rules = label;
+	ck_assert_ptr_nonnull(strstr(added(&container, MS_DOCKER_POLICY_TAKEN),
+				     "{id: \"container/id/5f73c4b1c0dd/1\","));
+}
+END_TEST
+
+static const struct {
+	const char *group, *sets, *rules;
+	const char *why;
+} bad_labels[] = {
+	{ "back", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"back\"" },
+	{ "", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"\"" },
+	{ "fron*", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"fron*\"" },
+	{ NULL, "a,,b", NULL, "label microseg.set: \"\" is no name of a set" },
+	{ NULL, "a,b", NULL, "label microseg.set: `sets` in microseg.yaml does not allow b" },
+	{ NULL, "a , a b", NULL, "label microseg.set: \"a b\" is no name of a set" },
+	{ NULL, "container/web", NULL,
+	  "label microseg.set: the set container/web is not for labels to fill" },
+	{ NULL, "compose/shop/db", NULL,
+	  "label microseg.set: the set compose/shop/db is not for labels to fill" },
+	{ NULL, NULL, "- { dir: in, action: allow }",
+	  "label microseg.rules: rules need a group: the label microseg.group, or `group` in "
+	  "microseg.yaml" },
+	{ "front", NULL, "", "label microseg.rules: it is not YAML" },
+	{ "front", NULL, "allow", "label microseg.rules: it is not a list of rules" },
+	{ "front", NULL, "[]", "label microseg.rules: it is not a list of rules" },
+	{ "front", NULL, "{action: allow}", "label microseg.rules: it is not a list of rules" },
+	{ "front", NULL, "[allow]", "label microseg.rules: rule 1 is not a mapping" },
+	{ "front", NULL, "- {action: allow", "label microseg.rules: line 2, column 1: " },
+	{ "front", NULL, "[{action: allow, group: db}]",
+	  "label microseg.rules: rule 1 has a `group`: it is for this container alone" },
+	{ "front", NULL, "[{action: allow}, {dir: both, action: allow}]",
+	  "label microseg.rules: `dir` of rule 2 is neither in nor out" },
+	{ "front", NULL, "[{from: any, action: allow}]",
+	  "label microseg.rules: rule 1 has `from` or `to` and needs a `dir`" },
+	{ "front", NULL, "[{dir: in, to: any, action: allow}]",
+	  "label microseg.rules: `to` of rule 1 is this container itself: leave it out" },
+	{ "front", NULL, "[{dir: out, from: any, action: allow}]",
+	  "label microseg.rules: `from` of rule 1 is this container itself: leave it out" },
+	{ "front", NULL, "[{id: 'x\", group: \"db', dir: in, action: allow}]",
+	  "label microseg.rules: `id` of rule 1 is no name" },
+	{ "front", NULL, "[{id: a, dir: in, action: deny}, {id: a, dir: out, action: deny}]",
+	  "label microseg.rules: two rules are called a" },
+	{ "front", NULL, "[{dir: in, action: bogus}]",
+	  "label microseg.rules: this is no rule: {id: \"container/web/1\"" },
+};
+
+START_TEST(a_wrong_label_denies_its_own_container_all)
+{
+	struct ms_docker_container container = web();
+	const char *text;
+
+	limits.sets = set_patterns;
+	limits.set_count = 1;
+	container.group = (char *)bad_labels[_i].group;
+	container.sets = (char *)bad_labels[_i].sets;
+	container.rules = (char *)bad_labels[_i].rules;
+	text = added(&container, MS_DOCKER_POLICY_REFUSED_LABEL);
+	ck_assert_msg(strncmp(said, bad_labels[_i].why, strlen(bad_labels[_i].why)) == 0, "%s",
+		      said);
+	ck_assert_uint_ge(strlen(text), strlen(DENIED));
+	ck_assert_str_eq(text + strlen(text) - strlen(DENIED), DENIED);
+	ck_assert_ptr_null(strstr(text, "bind front"));
+	ck_assert_ptr_null(strstr(text, "member a"));
+	limits.set_count = 0;
+}
+END_TEST
+
+START_TEST(rules_may_be_switched_off)
+{
+	struct ms_docker_container container = web();
+	char label[] = "[{dir: in, action: allow}]";
+
+	limits.rules = false;
+	limits.group = any_group;
+	container.rules = label;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_REFUSED_LABEL), DENIED);
+	ck_assert_str_eq(said, "label microseg.rules: `rules: false` in microseg.yaml");
+	limits.rules = true;
+	limits.group = NULL;
+}
+END_TEST
+
+START_TEST(links_of_others_are_left_alone)
+{
+	struct ms_docker_container container = web();
+	bool is_host = _i == 0;
+
+	container.network =
+		is_host ? MS_DOCKER_CONTAINER_NETWORK_HOST : MS_DOCKER_CONTAINER_NETWORK_SHARED;
+	container.group = group_front;
+	container.sets = sets_ab;
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_IGNORED), MEMBER("a") MEMBER("b"));
+	ck_assert_str_eq(said, is_host ? "label microseg.group: its network is that of the host, "
+					 "so it has no links"
+				       : "label microseg.group: its network is that of another "
+					 "container, so it has no links");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("unit/plugins/docker");
+	TCase *tcase = tcase_create("docker");
+
+	tcase_add_test(tcase, a_running_container_of_podman_is_understood);
+	tcase_add_test(tcase, whose_network_it_is_is_told);
+	tcase_add_test(tcase, what_docker_knows_before_the_start_is_used);
+	tcase_add_test(tcase, a_list_gives_ids);
+	tcase_add_loop_test(tcase, what_is_no_answer_is_refused, 0, 8);
+	tcase_add_loop_test(tcase, events_in_pieces_are_the_same_events, 0, 4);
+	tcase_add_test(tcase, networks_and_noise);
+	tcase_add_test(tcase, an_endless_line_is_refused);
+	tcase_add_test(tcase, labels_become_groups_and_sets);
+	tcase_add_test(tcase, a_compose_name_that_does_not_fit_hurts_nobody);
+	tcase_add_loop_test(tcase, rules_are_for_their_container_alone, 0,
+			    sizeof(good_rules) / sizeof(good_rules[0]));
+	tcase_add_loop_test(tcase, a_name_that_is_none_of_the_language_gives_way_to_the_id, 0, 3);
+	tcase_add_loop_test(tcase, a_wrong_label_denies_its_own_container_all, 0,
+			    sizeof(bad_labels) / sizeof(bad_labels[0]));
+	tcase_add_test(tcase, rules_may_be_switched_off);
+	tcase_add_loop_test(tcase, links_of_others_are_left_alone, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

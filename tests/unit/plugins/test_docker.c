@@ -173,7 +173,7 @@ START_TEST(events_in_pieces_are_the_same_events)
 {
 	static const size_t pieces[] = { 1, 7, 400, 1 << 20 };
 	size_t size;
-	char *text = read_whole("podman-events.txt", &size);
+	char *text = read_whole("podman-events.json", &size);
 
 	/* Every start and end; neither the pulls of the image nor pause and unpause. */
 	ck_assert_str_eq(feed(text, size, pieces[_i]),
@@ -363,7 +363,7 @@ static const struct {
 } bad_labels[] = {
 	{ "back", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"back\"" },
 	{ "", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"\"" },
-	{ "fron*", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"fron*\"" },
+	{ "f*", NULL, NULL, "label microseg.group: `groups` in microseg.yaml has no \"f*\"" },
 	{ NULL, "a,,b", NULL, "label microseg.set: \"\" is no name of a set" },
 	{ NULL, "a,b", NULL, "label microseg.set: `sets` in microseg.yaml does not allow b" },
 	{ NULL, "a , a b", NULL, "label microseg.set: \"a b\" is no name of a set" },

@@ -167,8 +167,8 @@ static void take_state(struct ms_docker_container *container, const json_t *stat
 
 	container->pid = pid > 0 ? (uint64_t)pid : 0;
 	container->started_ns = parse_time(text_of(state, "StartedAt"));
-	/* Podman between making the network and starting the process: "initialized". */
-	container->is_new = strcmp(status, "created") == 0 || strcmp(status, "initialized") == 0;
+	/* In Podman also after `podman init`: then there are links and a process that waits. */
+	container->is_new = strcmp(status, "created") == 0;
 }
 
 static bool is_id(const char *id)

@@ -101,12 +101,19 @@ static int put_container(struct ms_docker_engine *engine, struct ms_docker_conta
 
 /* ---- loss and return ---- */
 
+/* One that has fired is still the host's to free. */
+static void end_timer(struct ms_docker_engine *engine)
+{
+	if (engine->timer)
+		engine->host->unwatch(engine->host->state, engine->timer);
+	engine->timer = NULL;
+}
+
 static void set_timer(struct ms_docker_engine *engine, uint64_t first_ns, void (*due)(void *self))
 {
 	const struct ms_plugin_host *host = engine->host;
 
-	host->unwatch(host->state, engine->timer);
-	engine->timer = NULL;
+	end_timer(engine);
 	if (host->watch_time(host->state, first_ns, 0, due, engine, &engine->timer) < 0)
 		host->log(host->state, MS_PLUGIN_LOG_ERROR, "cannot set a timer");
 }
@@ -338,7 +345,7 @@ static void look_again(void *self)
 					   .on_done = on_list,
 					   .user_data = engine };
 
-	engine->timer = NULL;
+	end_timer(engine);
 	engine->listed = engine->missed = false;
 	if (get(engine, "http://engine/containers/json?all=1", &request, &engine->list) < 0)
 		lose(engine, "list of containers", "no memory");
@@ -393,7 +400,7 @@ static void connect_again(void *self)
 					   .user_data = engine };
 	char url[256];
 
-	engine->timer = NULL;
+	end_timer(engine);
 	/* Since a second ago: what happens between this and the list is told twice, not never. */
 	snprintf(url, sizeof(url), "http://engine/events?since=%lld&filters=%s",
 		 (long long)time(NULL) - 1, FILTERS);
@@ -432,8 +439,7 @@ void ms_docker_engine_free(struct ms_docker_engine *engine)
 	if (!engine)
 		return;
 	drop_calls(engine);
-	if (engine->timer)
-		engine->host->unwatch(engine->host->state, engine->timer);
+	end_timer(engine);
 	ms_http_free(engine->http);
 	for (size_t i = 0; i < engine->count; i++)
 		fini_entry(&engine->entries[i]);

@@ -18,6 +18,7 @@ struct ms_docker_engine_entry {
 	char id[MS_DOCKER_CONTAINER_ID_MAX + 1];
 	struct ms_docker_container *container; /* NULL = not answered yet */
 	uint64_t seen_start_ns; /* started_ns of the start whose gap was counted already */
+	bool told_early;        /* before its start, with its links */
 	char *said;             /* the last sentence about its labels; the reader's to keep */
 };
 

@@ -156,21 +156,28 @@ static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
 static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entry)
 {
 	const struct ms_plugin_host *host = docker->host;
-	uint64_t started_ns = entry->container->started_ns, now_ns;
+	const struct ms_docker_container *container = entry->container;
+	uint64_t now_ns;
 	struct timespec now;
 
-	if (entry->container->pid == 0 || started_ns == entry->seen_start_ns || started_ns == 0)
+	if (container->is_new)
+		entry->told_early = container->pid != 0 || container->mac != 0;
+	if (container->is_new || container->pid == 0 ||
+	    container->started_ns == entry->seen_start_ns)
 		return;
-	entry->seen_start_ns = started_ns;
+	entry->seen_start_ns = container->started_ns;
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	docker->gaps++;
-	docker->gap_last_ns = now_ns > started_ns ? now_ns - started_ns : 0;
+	docker->gap_last_ns = entry->told_early || now_ns < container->started_ns
+				      ? 0
+				      : now_ns - container->started_ns;
+	entry->told_early = false;
 	if (docker->gap_last_ns > docker->gap_most_ns)
 		docker->gap_most_ns = docker->gap_last_ns;
 	host->log(host->state, MS_PLUGIN_LOG_INFO,
-		  "container %s: its labels were told %llu us after its start",
-		  entry->container->name, (unsigned long long)(docker->gap_last_ns / NS_PER_US));
+		  "container %s: its labels were told %llu us after its start", container->name,
+		  (unsigned long long)(docker->gap_last_ns / NS_PER_US));
 }
 
 static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)

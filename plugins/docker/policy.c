@@ -252,8 +252,10 @@ static int bind_links(struct work *work, const char *group, struct ms_plugin_err
 
 static int bind_refused(struct work *work, struct ms_plugin_error *error)
 {
+	/* There is no such loopback: only bind() fills it. */
 	static const char text[] =
-		"{name: " MS_DOCKER_POLICY_REFUSED ", default: {in: deny, out: deny}}";
+		"{name: " MS_DOCKER_POLICY_REFUSED
+		", match: {kind: loopback, name: docker-refused}, default: {in: deny, out: deny}}";
 	struct ms_docker_policy *policy = work->policy;
 
 	if (!policy->has_refused_group) {

@@ -101,6 +101,18 @@ static unsigned long long number_of(const char *name)
 	return number;
 }
 
+static void wait_for_gaps(unsigned long long gaps)
+{
+	uint64_t deadline_ns = ms_netns_now_ns() + 20000000000ULL;
+
+	while (number_of("gaps ") != gaps) {
+		ck_assert_uint_lt(ms_netns_now_ns(), deadline_ns);
+		ms_trial_poll(&host, 20);
+		ms_trial_pass(&host, ms_netns_now_ns() - host.now_ns);
+		snapshot();
+	}
+}
+
 START_TEST(labels_arrive_and_go_with_their_container)
 {
 	ms_podman_setup();
@@ -144,8 +156,11 @@ START_TEST(labels_arrive_and_go_with_their_container)
 }
 END_TEST
 
-START_TEST(rules_are_there_before_the_start)
+/* `podman init` makes the network and the process, and lets neither run. */
+START_TEST(all_is_there_before_the_start)
 {
+	char status[32];
+
 	ms_podman_setup();
 	engine = ms_podman_serve(SOCKET);
 	start_source();
@@ -156,8 +171,15 @@ START_TEST(rules_are_there_before_the_start)
 		 "to: \"set:container/web\", action: deny}\n",
 		 true);
 	ck_assert_ptr_null(strstr(snapshot(), "bind"));
-	ms_podman_command("start web");
+	ms_podman_command("init web");
 	expect_bound("front", "web");
+	wait_for("member container/web " B "/32 0\n", true);
+	ms_podman_read(status, sizeof(status), "inspect -f '{{.State.Status}}' web");
+	ck_assert_str_eq(status, "initialized");
+	ck_assert_uint_eq(number_of("gaps "), 0);
+	ms_podman_command("start web");
+	wait_for_gaps(1);
+	ck_assert_uint_eq(number_of("gap_most_us "), 0);
 	stop_source();
 	ms_proc_end(engine);
 }
@@ -223,7 +245,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
 	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, labels_arrive_and_go_with_their_container);
-	tcase_add_test(tcase, rules_are_there_before_the_start);
+	tcase_add_test(tcase, all_is_there_before_the_start);
 	tcase_add_test(tcase, a_wrong_label_is_its_containers_alone);
 	tcase_add_test(tcase, an_engine_that_was_lost_is_asked_for_all_again);
 	suite_add_tcase(suite, tcase);

@@ -263,8 +263,8 @@ static const char *added(const struct ms_docker_container *container,
 }
 
 #define MEMBER(set) "set " set "\nmember " set " 10.88.0.2/32 0\n"
-#define DENIED                                                                                     \
-	"group a wrong label {name: docker-refused, default: {in: deny, out: deny}}\n"             \
+#define DENIED                                                                                                                        \
+	"group a wrong label {name: docker-refused, match: {kind: loopback, name: docker-refused}, default: {in: deny, out: deny}}\n" \
 	"bind docker-refused 1 155\n"
 
 START_TEST(labels_become_groups_and_sets)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The docker source in a daemon, with a real podman and real connections: a label decides what a
+ * container may do. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/podman.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define SOCKET MS_NETNS_DIR "/podman/api.sock"
+#define SERVER "10.88.0.10"
+#define URL "http://" SERVER "/"
+#define CLIENT "--network podman --ip 10.88.0.11 "
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static pid_t engine;
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: front, match: { name: none }, default: { in: allow, out: allow } }\n"
+	"  - { name: containers, match: { kind: veth, master: \"" MS_PODMAN_BRIDGE "\" },\n"
+	"      default: { in: allow, out: allow } }\n"
+	"sets: { blocked: 192.0.2.1 }\n"
+	"rules:\n"
+	"  - { id: no-blocked, dir: out, from: \"set:blocked\", proto: tcp, dport: 80,\n"
+	"      action: deny }\n";
+
+static void start(void)
+{
+	char command[256];
+
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	snprintf(command, sizeof(command), "install -m 0755 %s/docker.so " FOLDER "/",
+		 MS_TEST_PLUGIN_DIR);
+	ms_netns_run_command("%s", command);
+	ms_podman_setup();
+	engine = ms_podman_serve(SOCKET);
+	ms_podman_run("server", SERVER, NULL);
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_write_config(microsegd, "plugins: { docker: { socket: " SOCKET
+					", groups: [front], resync: 1s } }\n");
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+static json_t *source_now(void)
+{
+	return ms_ctl(microsegd, "source", "show", "docker", NULL);
+}
+
+static bool is_in_trouble(void *user)
+{
+	json_auto_t *lines = source_now();
+	const char *trouble = json_string_value(
+		json_object_get(json_object_get(json_array_get(lines, 0), "source"), "trouble"));
+
+	(void)user;
+	return trouble && strstr(trouble, SOCKET);
+}
+
+/* By way of what is in force, not of time. */
+static bool is_denied(void *user)
+{
+	return ms_podman_wget(user, URL) != 0;
+}
+
+static bool is_reached(void *user)
+{
+	return ms_podman_wget(user, URL) == 0;
+}
+
+static void expect_denied_by(const char *rule)
+{
+	json_auto_t *event = ms_ctl_event(microsegd, rule, "deny");
+
+	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
+	ck_assert_str_eq(ms_ctl_text(event, "dir"), "out");
+}
+
+START_TEST(a_set_of_a_label_is_denied)
+{
+	start();
+	ms_podman_make("run -d", "free",
+		       "--network podman --ip 10.88.0.12 "
+		       "--label microseg.set=others");
+	ms_podman_make("run -d", "caught", CLIENT "--label microseg.set=blocked");
+	ck_assert(ms_netns_wait(is_denied, (char *)"caught", 30));
+	expect_denied_by("no-blocked");
+	ck_assert_int_eq(ms_podman_wget("free", URL), 0);
+
+	/* Without the engine all is as before, and the daemon says so. */
+	ms_proc_end(engine);
+	ck_assert(ms_netns_wait(is_in_trouble, NULL, 30));
+	ck_assert_int_ne(ms_podman_wget("caught", URL), 0);
+	ck_assert_int_eq(ms_podman_wget("free", URL), 0);
+
+	/* What changes meanwhile is found when it is back. */
+	ms_podman_command("rm -f -t 0 caught");
+	ms_podman_make("run -d", "next", CLIENT);
+	ck_assert_int_ne(ms_podman_wget("next", URL), 0);
+	engine = ms_podman_serve(SOCKET);
+	ck_assert(ms_netns_wait(is_reached, (char *)"next", 60));
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/docker_daemon");
+	TCase *tcase = tcase_create("docker_daemon");
+
+	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
+	tcase_set_timeout(tcase, 240);
+	tcase_add_test(tcase, a_set_of_a_label_is_denied);
+	suite_add_tcase(suite, tcase);
+	return ms_podman_run_suite(suite);
+}

@@ -40,7 +40,7 @@ int ms_plugin_probe_start(const char *folder, const char *name, const json_t *co
 	output = pipe_fds[1];
 	/* Only our end waits for nobody. */
 	fcntl(output, F_SETFL, 0);
-	r = ms_plugin_spawn(is_trial ? "--try" : "--describe", folder, name, config, output,
+	r = ms_plugin_spawn(is_trial ? "--try" : "--describe", folder, name, NULL, config, output,
 			    &probe->pid, err);
 	if (r < 0) {
 		close(probe->fd);

@@ -57,22 +57,24 @@ static int spawn(const char *program, char *const *argv, int input, int output, 
 	return r;
 }
 
-int ms_plugin_spawn(const char *task, const char *folder, const char *name, const json_t *config,
-		    int output, pid_t *ret_pid, struct ms_error *err)
+int ms_plugin_spawn(const char *task, const char *folder, const char *name, const char *own_folder,
+		    const json_t *config, int output, pid_t *ret_pid, struct ms_error *err)
 {
 	ms_cleanup(ms_close_fd) int input = -1;
-	char program[512], own_folder[512];
-	char *argv[] = { program,    (char *)task, (char *)"--plugin-dir",
-			 own_folder, (char *)"--", (char *)name,
-			 NULL };
+	char program[512], plugins[512];
+	char *argv[] = {
+		program,      (char *)task,           (char *)"--plugin-dir",
+		plugins,      (char *)"--own-folder", (char *)(own_folder ? own_folder : ""),
+		(char *)"--", (char *)name,           NULL
+	};
 	int r = ms_plugin_place_program(program, sizeof(program));
 
 	if (r == 0 && folder)
-		r = snprintf(own_folder, sizeof(own_folder), "%s", folder) < (int)sizeof(own_folder)
+		r = snprintf(plugins, sizeof(plugins), "%s", folder) < (int)sizeof(plugins)
 			    ? 0
 			    : -ENAMETOOLONG;
 	else if (r == 0)
-		r = ms_plugin_place_folder(own_folder, sizeof(own_folder));
+		r = ms_plugin_place_folder(plugins, sizeof(plugins));
 	if (r == 0)
 		r = make_input(config, &input);
 	if (r < 0)

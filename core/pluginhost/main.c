@@ -19,7 +19,7 @@
 
 const char *argp_program_version = "microseg-plugin-host " MS_VERSION;
 
-enum { OPTION_DESCRIBE = 256, OPTION_TRY, OPTION_SERVE, OPTION_PLUGIN_DIR };
+enum { OPTION_DESCRIBE = 256, OPTION_TRY, OPTION_SERVE, OPTION_PLUGIN_DIR, OPTION_OWN_FOLDER };
 
 static const struct argp_option table[] = {
 	{ "describe", OPTION_DESCRIBE, NULL, 0, "load the plugin and say what it is", 1 },
@@ -31,11 +31,14 @@ static const struct argp_option table[] = {
 	  "run a source for the daemon, whose socket is standard output; standard input as above",
 	  1 },
 	{ "plugin-dir", OPTION_PLUGIN_DIR, "DIR", 0, "where plugins are", 2 },
+	{ "own-folder", OPTION_OWN_FOLDER, "DIR", 0,
+	  "what the plugin may write below, if it needs to", 2 },
 	{ 0 },
 };
 
 struct request {
 	struct ms_pluginhost_trial trial;
+	const char *own_folder; /* NULL = none */
 	bool has_task, is_service;
 };
 
@@ -53,6 +56,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_PLUGIN_DIR:
 		request->trial.folder = arg;
+		return 0;
+	case OPTION_OWN_FOLDER:
+		request->own_folder = *arg ? arg : NULL;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (request->trial.name)
@@ -115,6 +121,7 @@ static int serve(const struct request *request)
 	struct ms_pluginhost_service service = {
 		.folder = request->trial.folder,
 		.name = request->trial.name,
+		.own_folder = request->own_folder,
 		.fd = STDOUT_FILENO,
 	};
 	struct ms_error err = MS_ERROR_INIT;

@@ -205,6 +205,8 @@ static int create(struct serving *serving, struct ms_error *err)
 		return r;
 	ms_plugin_host_init(&serving->host, &serving->state);
 	serving->host.log = host_log;
+	serving->host.state_dir =
+		serving->plugin.needs & MS_PLUGIN_NEEDS_WRITE ? serving->service->own_folder : NULL;
 	serving->host.source_changed = source_changed;
 	serving->host.source_trouble = source_trouble;
 	ms_pluginhost_builder_serve(&serving->host);
@@ -262,7 +264,7 @@ static int open_plugin(struct serving *serving, struct ms_error *err)
 	/* The loop has its descriptors by now; what it needs later is open to everybody. */
 	if (r == 0)
 		r = ms_loop_new(&serving->loop);
-	return r < 0 ? r : ms_source_sandbox_enter(serving->plugin.needs, err);
+	return r < 0 ? r : ms_source_sandbox_enter(serving->plugin.needs, service->own_folder, err);
 }
 
 int ms_pluginhost_serve(const struct ms_pluginhost_service *service, struct ms_error *err)

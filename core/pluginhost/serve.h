@@ -12,6 +12,7 @@
 
 struct ms_pluginhost_service {
 	const char *folder, *name; /* of the plugin */
+	const char *own_folder;    /* it may write below, if it needs to; NULL = none */
 	const json_t *config;      /* lists of texts by item, or null for what defaults give */
 	int fd;                    /* a stream socket whose other end is the daemon's */
 };

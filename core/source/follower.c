@@ -20,6 +20,7 @@ struct ms_source_follower {
 	struct ms_source_follower_config config;
 	char name[MS_PLUGIN_NAME_MAX + 1];
 	char folder[512];
+	char own_folder[512]; /* for what its plugin writes */
 	json_t *values;
 
 	enum ms_source_state state;
@@ -233,7 +234,8 @@ static void start(struct ms_source_follower *follower)
 	follower->state = MS_SOURCE_STARTING;
 	if (ms_source_process_start(follower->config.loop,
 				    follower->folder[0] ? follower->folder : NULL, follower->name,
-				    follower->values, &hooks, &follower->process, &why) < 0)
+				    follower->own_folder, follower->values, &hooks,
+				    &follower->process, &why) < 0)
 		plan(follower, false, why.message);
 }
 
@@ -319,6 +321,16 @@ static int read_saved(struct ms_source_follower *follower, struct ms_error *err)
 	return 0;
 }
 
+static int make_own_folder(struct ms_source_follower *follower, struct ms_error *err)
+{
+	int r = ms_state_plugin_folder(follower->config.state, follower->name, follower->own_folder,
+				       sizeof(follower->own_folder));
+
+	return r < 0 ? ms_error_set(err, r, "%s: cannot make a folder for what it writes: %s",
+				    follower->name, strerror(-r))
+		     : 0;
+}
+
 int ms_source_follower_new(const struct ms_source_follower_config *config,
 			   struct ms_source_follower **ret_follower, struct ms_error *err)
 {
@@ -334,6 +346,8 @@ int ms_source_follower_new(const struct ms_source_follower_config *config,
 		 config->folder ? config->folder : "");
 	follower->values = json_deep_copy(config->config);
 	r = ms_loop_add_timer(config->loop, MS_LOOP_CONTROL, on_again, follower, &follower->again);
+	if (r == 0)
+		r = make_own_folder(follower, err);
 	if (r == 0)
 		r = read_saved(follower, err);
 	if (r < 0) {

@@ -223,7 +223,8 @@ static int watch(struct ms_source_process *process, struct ms_loop *loop)
 }
 
 int ms_source_process_start(struct ms_loop *loop, const char *folder, const char *name,
-			    const json_t *config, const struct ms_source_process_hooks *hooks,
+			    const char *own_folder, const json_t *config,
+			    const struct ms_source_process_hooks *hooks,
 			    struct ms_source_process **ret_process, struct ms_error *err)
 {
 	struct ms_source_process *process = calloc(1, sizeof(*process));
@@ -239,7 +240,8 @@ int ms_source_process_start(struct ms_loop *loop, const char *folder, const char
 	} else {
 		process->fd = ends[0];
 		theirs = ends[1];
-		r = ms_plugin_spawn("--serve", folder, name, config, theirs, &process->pid, err);
+		r = ms_plugin_spawn("--serve", folder, name, own_folder, config, theirs,
+				    &process->pid, err);
 	}
 	if (r == 0) {
 		process->pid_fd = pidfd_open(process->pid, 0);

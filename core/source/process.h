@@ -32,9 +32,10 @@ struct ms_source_process_hooks {
 	void *user;
 };
 
-/* `folder` and `config` as ms_plugin_spawn() wants them; `hooks` is copied. */
+/* `folder`, `own_folder` and `config` as ms_plugin_spawn() wants them; `hooks` is copied. */
 int ms_source_process_start(struct ms_loop *loop, const char *folder, const char *name,
-			    const json_t *config, const struct ms_source_process_hooks *hooks,
+			    const char *own_folder, const json_t *config,
+			    const struct ms_source_process_hooks *hooks,
 			    struct ms_source_process **ret_process, struct ms_error *err);
 pid_t ms_source_process_pid(const struct ms_source_process *process);
 /* Told to stop, given half a second, then killed. No hook is called. Returns NULL. */

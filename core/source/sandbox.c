@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/source/landlock.h"
 #include "microseg/plugin.h"
 
 /* ---- capabilities and limits ---- */
@@ -37,6 +38,17 @@ static int drop_capabilities(void)
 	return 0;
 }
 
+/* The hard limit stays until it is known whether the plugin needs to write. */
+static int limit_file_size(rlim_t most)
+{
+	struct rlimit size;
+
+	if (getrlimit(RLIMIT_FSIZE, &size) < 0)
+		return -errno;
+	size.rlim_cur = most < size.rlim_max ? most : size.rlim_max;
+	return setrlimit(RLIMIT_FSIZE, &size) < 0 ? -errno : 0;
+}
+
 static int limit(void)
 {
 	const struct {
@@ -44,7 +56,6 @@ static int limit(void)
 		rlim_t most;
 	} limits[] = {
 		{ RLIMIT_CORE, 0 },
-		{ RLIMIT_FSIZE, 0 },
 		{ RLIMIT_NOFILE, MS_SOURCE_SANDBOX_FILES },
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow alone is larger */
 		{ RLIMIT_AS, MS_SOURCE_SANDBOX_MEMORY },
@@ -57,7 +68,7 @@ static int limit(void)
 		if (setrlimit(limits[i].resource, &both) < 0)
 			return -errno;
 	}
-	return 0;
+	return limit_file_size(0);
 }
 
 int ms_source_sandbox_drop(struct ms_error *err)
@@ -139,6 +150,14 @@ static const int files[] = {
 	SCMP_SYS(statfs),     SCMP_SYS(fstatfs),    SCMP_SYS(statx),
 };
 
+/* Not truncate() and none that change a mode, an owner, a time: Landlock lets them through. */
+static const int writing[] = {
+	SCMP_SYS(fallocate),  SCMP_SYS(fdatasync), SCMP_SYS(fsync),    SCMP_SYS(ftruncate),
+	SCMP_SYS(getdents64), SCMP_SYS(mkdir),     SCMP_SYS(mkdirat),  SCMP_SYS(newfstatat),
+	SCMP_SYS(pwrite64),   SCMP_SYS(rename),    SCMP_SYS(renameat), SCMP_SYS(renameat2),
+	SCMP_SYS(rmdir),      SCMP_SYS(unlink),    SCMP_SYS(unlinkat),
+};
+
 static const int sockets[] = {
 	SCMP_SYS(connect),     SCMP_SYS(getsockopt),  SCMP_SYS(setsockopt),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(shutdown),
@@ -195,6 +214,18 @@ static int allow_files(scmp_filter_ctx filter)
 	return r < 0 ? r : allow_all(filter, files, ms_array_size(files));
 }
 
+/* Opening to write is Landlock's to judge, with whatever other flags; to read one's own is part. */
+static int allow_writing(scmp_filter_ctx filter)
+{
+	int r = allow_if(filter, SCMP_SYS(openat), 2, O_ACCMODE | O_TRUNC, O_RDONLY);
+
+	if (r == 0)
+		r = allow_if(filter, SCMP_SYS(openat), 2, O_ACCMODE, O_WRONLY);
+	if (r == 0)
+		r = allow_if(filter, SCMP_SYS(openat), 2, O_ACCMODE, O_RDWR);
+	return r < 0 ? r : allow_all(filter, writing, ms_array_size(writing));
+}
+
 static int allow_socket(scmp_filter_ctx filter, int family, int type)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
@@ -247,6 +278,8 @@ static int load_filter(scmp_filter_ctx filter, uint32_t needs)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (r == 0 && (needs & MS_PLUGIN_NEEDS_FILES))
 		r = allow_files(filter);
+	if (r == 0 && (needs & MS_PLUGIN_NEEDS_WRITE))
+		r = allow_writing(filter);
 	if (r == 0 && (needs & (MS_PLUGIN_NEEDS_UNIX | MS_PLUGIN_NEEDS_INET)))
 		r = allow_sockets(filter, needs);
 	if (r == 0 && (needs & MS_PLUGIN_NEEDS_THREADS))
@@ -254,16 +287,29 @@ static int load_filter(scmp_filter_ctx filter, uint32_t needs)
 	return r < 0 ? r : seccomp_load(filter);
 }
 
-int ms_source_sandbox_enter(uint32_t needs, struct ms_error *err)
+/* Before the filter, which leaves none of these calls. */
+static int let_write(uint32_t needs, const char *folder, struct ms_error *err)
+{
+	int r;
+
+	if (!folder)
+		return ms_error_set(err, -EINVAL, "it needs to write files and has no folder");
+	r = ms_source_landlock_confine(folder, needs & MS_PLUGIN_NEEDS_FILES, err);
+	if (r < 0)
+		return r;
+	r = limit_file_size(RLIM_INFINITY);
+	return r < 0 ? ms_error_set(err, r, "cannot let it write files: %s", strerror(-r)) : 0;
+}
+
+int ms_source_sandbox_enter(uint32_t needs, const char *folder, struct ms_error *err)
 {
 	scmp_filter_ctx filter;
-	int r = -ENOMEM;
+	int r = needs & MS_PLUGIN_NEEDS_WRITE ? let_write(needs, folder, err) : 0;
 
-	if (needs & MS_PLUGIN_NEEDS_WRITE)
-		return ms_error_set(err, -ENOTSUP,
-				    "it needs to write files, and this process cannot be held to a "
-				    "folder of its own");
+	if (r < 0)
+		return r;
 	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	r = -ENOMEM;
 	if (filter) {
 		r = load_filter(filter, needs);
 		seccomp_release(filter);

@@ -17,14 +17,15 @@
 #define MS_SOURCE_SANDBOX_FILES 256                  /* open descriptors */
 
 /* Before the plugin's file is loaded, whose constructors run then: no capabilities, none by
- * execve() either, no core files, no file written, limits above. */
+ * execve() either, no core files, no byte written to a file, limits above. */
 int ms_source_sandbox_drop(struct ms_error *err);
 /*
  * After it is loaded and before create(): only system calls for `needs` (MS_PLUGIN_NEEDS_*); any
  * other one fails with EPERM, clone3() with ENOSYS, for which the C library has an answer. Memory
- * that can be executed cannot be had any more. -ENOTSUP with a sentence for MS_PLUGIN_NEEDS_WRITE,
- * since a filter of system calls cannot hold it to one folder.
+ * that can be executed cannot be had any more. With MS_PLUGIN_NEEDS_WRITE files below `folder` can
+ * be written, and nothing elsewhere (core/source/landlock.h); it must exist. -ENOTSUP with a
+ * sentence where the kernel cannot hold it to that. `folder` is NULL without that need.
  */
-int ms_source_sandbox_enter(uint32_t needs, struct ms_error *err);
+int ms_source_sandbox_enter(uint32_t needs, const char *folder, struct ms_error *err);
 
 #endif

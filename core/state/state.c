@@ -231,6 +231,29 @@ int ms_state_forget_source(struct ms_state *state, const char *name)
 	return ms_state_file_remove(state->dir_fd, source_file(name, file, sizeof(file)));
 }
 
+int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_path, size_t size)
+{
+	char folder[128], link[64], path[4096];
+	ms_cleanup(ms_close_fd) int fd = -1;
+	ssize_t length;
+
+	snprintf(folder, sizeof(folder), "plugin-%s", name);
+	if (mkdirat(state->dir_fd, folder, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(state->dir_fd, folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	if ((size_t)length >= size)
+		return -ENAMETOOLONG;
+	memcpy(ret_path, path, (size_t)length + 1);
+	return 0;
+}
+
 uint32_t ms_state_load_generation(struct ms_state *state)
 {
 	ms_cleanup(ms_free) char *text = NULL;

@@ -52,6 +52,9 @@ int ms_state_settle_source(struct ms_state *state, const char *name);
 void ms_state_unstage_source(struct ms_state *state, const char *name);
 int ms_state_forget_source(struct ms_state *state, const char *name);
 
+/* Makes the folder that a plugin may write below, if need be, and says its full path. */
+int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_path, size_t size);
+
 uint32_t ms_state_load_generation(struct ms_state *state); /* 0 = none yet */
 int ms_state_save_generation(struct ms_state *state, uint32_t generation);
 

@@ -38,7 +38,8 @@ ROOMS = {
         "core/source/follower",
         "base abi layout sdk policy source loop process state documents",
     ),
-    "sandbox": ("core/source/sandbox", "base sdk"),
+    "landlock": ("core/source/landlock", "base"),
+    "sandbox": ("core/source/sandbox", "base sdk landlock"),
     "trace": ("core/trace/", "base abi layout dataplane"),
     "file": ("core/state/file", "base"),
     "documents": ("core/state/documents", "base policy file"),
@@ -84,7 +85,7 @@ ROOMS = {
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]|plugins/docker/rules\.c"),
-    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*"),
+    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),
@@ -93,6 +94,7 @@ LIBRARIES = [
     (r"curl/.*", r"plugins/lib/http\.c"),
     (r"argp\.h", r"core/(cli/.*|options\.c|pluginhost/main\.c)"),
     (r"seccomp\.h", r"core/source/sandbox\.c"),
+    (r"linux/landlock\.h", r"core/source/landlock\.c"),
     (r".*\.skel\.h", r"bpf/dataplane.*|plugins/.*"),
     (r"vm" r"linux\.h", r"$^"),
 ]

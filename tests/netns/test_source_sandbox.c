@@ -9,18 +9,22 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "microseg/plugin.h"
 #include "tests/harness/netns.h"
+
+#define FOLDER "/run/own"
 
 /* ---- attempts: 0, or the errno of what was refused ---- */
 
@@ -214,7 +218,8 @@ static int attempt_within(uint32_t needs, int (*attempt)(void))
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		if (ms_source_sandbox_drop(NULL) < 0 || ms_source_sandbox_enter(needs, NULL) < 0)
+		if (ms_source_sandbox_drop(NULL) < 0 ||
+		    ms_source_sandbox_enter(needs, FOLDER, NULL) < 0)
 			_exit(255);
 		_exit(attempt());
 	}
@@ -295,13 +300,189 @@ START_TEST(privileges_are_gone_before_code_is_loaded)
 }
 END_TEST
 
-START_TEST(writing_cannot_be_granted)
+/* ---- writing ---- */
+
+static int write_to(const char *path, int flags)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0600);
+
+	return fd < 0 ? errno : told(write(fd, "line\n", 5));
+}
+
+static int write_within(void)
+{
+	int r = write_to(FOLDER "/new", O_CREAT | O_APPEND);
+	struct stat is;
+	int fd = open(FOLDER "/new", O_RDWR | O_CLOEXEC);
+
+	return r ? r : told(fstat(fd, &is)) ?: told(ftruncate(fd, 3));
+}
+
+static int rename_within(void)
+{
+	return told(rename(FOLDER "/old", FOLDER "/old.1"));
+}
+
+static int unlink_within(void)
+{
+	return told(unlink(FOLDER "/old"));
+}
+
+static int mkdir_within(void)
+{
+	return told(mkdir(FOLDER "/deeper", 0700)) ?: write_to(FOLDER "/deeper/new", O_CREAT);
+}
+
+static int read_within(void)
+{
+	return told(open(FOLDER "/old", O_RDONLY | O_CLOEXEC));
+}
+
+static int bind_to(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(at.sun_path, path);
+	return fd < 0 ? errno : told(bind(fd, (struct sockaddr *)&at, sizeof(at)));
+}
+
+static int bind_within(void)
+{
+	return bind_to(FOLDER "/socket");
+}
+
+static int bind_elsewhere(void)
+{
+	return bind_to("/run/socket");
+}
+
+static int write_elsewhere(void)
+{
+	return write_to("/run/kept", O_TRUNC);
+}
+
+static int create_elsewhere(void)
+{
+	return write_to("/run/created", O_CREAT);
+}
+
+static int write_by_dots(void)
+{
+	return write_to(FOLDER "/../kept", 0);
+}
+
+static int write_by_link(void)
+{
+	return write_to(FOLDER "/leads_out", 0);
+}
+
+static int rename_out(void)
+{
+	return told(rename(FOLDER "/old", "/run/moved"));
+}
+
+static int rename_in(void)
+{
+	return told(rename("/run/kept", FOLDER "/kept"));
+}
+
+static int truncate_elsewhere(void)
+{
+	return told(truncate("/run/kept", 0));
+}
+
+static int change_mode(void)
+{
+	return told(chmod("/run/kept", 0666));
+}
+
+static int make_a_link(void)
+{
+	return told(symlink("/run/kept", FOLDER "/link"));
+}
+
+static int make_a_hard_link(void)
+{
+	return told(link("/run/kept", FOLDER "/link"));
+}
+
+/* What a plugin that needs to write may do with files, and gets told. */
+static const struct {
+	const char *what;
+	int (*attempt)(void);
+	uint32_t also;
+	int expected;
+} writings[] = {
+	{ "write within", write_within, 0, 0 },
+	{ "rename within", rename_within, 0, 0 },
+	{ "unlink within", unlink_within, 0, 0 },
+	{ "mkdir within", mkdir_within, 0, 0 },
+	{ "read within", read_within, 0, 0 },
+	{ "bind within", bind_within, MS_PLUGIN_NEEDS_UNIX | MS_PLUGIN_NEEDS_LISTEN, 0 },
+	{ "bind elsewhere", bind_elsewhere, MS_PLUGIN_NEEDS_UNIX | MS_PLUGIN_NEEDS_LISTEN, EACCES },
+	{ "write elsewhere", write_elsewhere, 0, EACCES },
+	{ "write elsewhere, files", write_elsewhere, MS_PLUGIN_NEEDS_FILES, EACCES },
+	{ "create elsewhere", create_elsewhere, 0, EACCES },
+	{ "write by ..", write_by_dots, 0, EACCES },
+	{ "write by link", write_by_link, 0, EACCES },
+	{ "rename out", rename_out, 0, EACCES },
+	{ "rename in", rename_in, 0, EACCES },
+	{ "remove elsewhere", remove_a_file, 0, EACCES },
+	{ "read elsewhere", read_a_file, 0, EACCES },
+	{ "read elsewhere, files", read_a_file, MS_PLUGIN_NEEDS_FILES, 0 },
+	{ "empty elsewhere", empty_a_file, 0, EPERM },
+	{ "empty elsewhere, files", empty_a_file, MS_PLUGIN_NEEDS_FILES, EPERM },
+	{ "truncate elsewhere", truncate_elsewhere, 0, EPERM },
+	{ "chmod elsewhere", change_mode, 0, EPERM },
+	{ "symlink", make_a_link, 0, EPERM },
+	{ "link", make_a_hard_link, 0, EPERM },
+};
+
+static void make_files(void)
+{
+	ck_assert_int_eq(mkdir(FOLDER, 0700), 0);
+	ck_assert_int_eq(write_to(FOLDER "/old", O_CREAT), 0);
+	ck_assert_int_eq(write_to("/run/kept", O_CREAT), 0);
+	ck_assert_int_eq(symlink("/run/kept", FOLDER "/leads_out"), 0);
+}
+
+START_TEST(who_may_write_does_so_in_one_folder)
+{
+	struct stat kept;
+	int r;
+
+	make_files();
+	r = attempt_within(MS_PLUGIN_NEEDS_WRITE | writings[_i].also, writings[_i].attempt);
+	ck_assert_msg(r == writings[_i].expected, "%s: %s", writings[_i].what, strerror(r));
+	ck_assert_int_eq(stat("/run/kept", &kept), 0);
+	ck_assert_int_eq(kept.st_size, 5);
+	ck_assert_int_eq(kept.st_mode & 0777, 0600);
+	ck_assert_int_ne(access("/run/created", F_OK), 0);
+	ck_assert_int_ne(access("/run/moved", F_OK), 0);
+}
+END_TEST
+
+/* The folder alone is no leave to write. */
+START_TEST(who_does_not_need_it_writes_nowhere)
+{
+	make_files();
+	ck_assert_int_eq(attempt_within(ALL, write_within), EPERM);
+	ck_assert_int_eq(attempt_within(ALL, rename_within), EPERM);
+}
+END_TEST
+
+START_TEST(without_a_folder_nothing_is_entered)
 {
 	struct ms_error err = MS_ERROR_INIT;
 
-	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, &err), -ENOTSUP);
+	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, NULL, &err), -EINVAL);
 	ck_assert_str_ne(err.message, "");
-	ck_assert_int_eq(make_netlink(), 0); /* and nothing was entered */
+	err = (struct ms_error)MS_ERROR_INIT;
+	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, "/run/none", &err),
+			 -ENOENT);
+	ck_assert_ptr_nonnull(strstr(err.message, "/run/none"));
+	ck_assert_int_eq(make_netlink(), 0);
 }
 END_TEST
 
@@ -313,7 +494,10 @@ int main(void)
 	tcase_add_checked_fixture(cases, ms_netns_setup, NULL);
 	tcase_add_loop_test(cases, only_what_is_needed_works, 0, (int)ms_array_size(attempts));
 	tcase_add_test(cases, privileges_are_gone_before_code_is_loaded);
-	tcase_add_test(cases, writing_cannot_be_granted);
+	tcase_add_loop_test(cases, who_may_write_does_so_in_one_folder, 0,
+			    (int)ms_array_size(writings));
+	tcase_add_test(cases, who_does_not_need_it_writes_nowhere);
+	tcase_add_test(cases, without_a_folder_nothing_is_entered);
 	suite_add_tcase(suite, cases);
 	return ms_netns_run(suite);
 }

@@ -258,6 +258,11 @@ struct ms_plugin_host {
 	/* from D. The id of the rule that programs know by this number (ctx.rule), as emit() wants
 	 * it; lent until the callback returns. NULL: no rule in force has this number. */
 	const char *(*rule_id)(struct ms_plugin_host_state *state, uint32_t rule);
+
+	/* from C. Full path of the plugin's own directory, which it may write below if it needs
+	 * MS_PLUGIN_NEEDS_WRITE; what is in it outlives the process. NULL = it has none, as in a
+	 * trial. */
+	const char *state_dir;
 };
 
 /* What bind() calls a workload. */

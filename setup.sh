@@ -91,7 +91,7 @@ is_supported() {
 packages_build() {
   echo gcc libc6-dev clang llvm cmake ninja-build pkg-config libbpf-dev libelf-dev zlib1g-dev \
     libnl-3-dev libnl-route-3-dev libevent-dev libfyaml-dev libjansson-dev libncurses-dev libseccomp-dev \
-    libcurl4-openssl-dev libssl-dev iproute2
+    libsystemd-dev libcurl4-openssl-dev libssl-dev iproute2
   case $(distribution) in
   ubuntu-*) echo linux-tools-common linux-tools-generic ;;
   *) echo bpftool ;;

@@ -106,8 +106,8 @@ packages_test() {
   packages_package
   packages_bench
   echo check valgrind jq procps iputils-ping ethtool wget iptables nftables podman runc conmon \
-    containernetworking-plugins busybox-static cpio xz-utils util-linux etcd-server etcd-client openssl \
-    python3
+    containernetworking-plugins prometheus busybox-static cpio xz-utils util-linux etcd-server \
+    etcd-client openssl python3
   case $(distribution) in
   debian-12)
     echo clang-format-14 clang-tidy-14 codespell shellcheck mandoc systemd \

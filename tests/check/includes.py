@@ -83,7 +83,7 @@ ROOMS = {
 
 # A library's headers stay where its types are translated into ours.
 LIBRARIES = [
-    (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)"),
+    (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)|plugins/.*"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]|plugins/docker/rules\.c"),
     (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),

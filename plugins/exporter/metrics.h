@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the daemon answered, as metrics. Every number is the daemon's own, as `microsegctl -o json`
+ * shows it; nothing is counted a second time here. Pure.
+ */
+#ifndef MS_EXPORTER_METRICS_H
+#define MS_EXPORTER_METRICS_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The `parameters` of each answer; NULL = there was none, and its metrics are left out. */
+struct ms_exporter_answers {
+	json_t *version, *status, *stats, *groups, *sources, *plugins;
+	json_t *shown; /* of the plugins that are loaded: an array of answers to plugin.show */
+	json_t *rules; /* an array of rules, in their order */
+	uint64_t rules_max;
+};
+
+/* What only the exporter knows. */
+struct ms_exporter_own {
+	int is_up; /* the daemon answered */
+	uint64_t scrapes, events, events_lost;
+	int64_t now_ms; /* wall clock */
+};
+
+void ms_exporter_metrics_forget(struct ms_exporter_answers *answers);
+/* The whole text, with its end. */
+void ms_exporter_metrics_write(const struct ms_exporter_answers *answers,
+			       const struct ms_exporter_own *own, FILE *to);
+
+#endif

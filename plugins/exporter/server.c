@@ -94,19 +94,6 @@ static void on_answers(void *user, int error, const struct ms_exporter_answers *
 
 /* ---- requests ---- */
 
-/* libevent frees the request with its connection. */
-static void on_closed(struct evhttp_connection *connection, void *user)
-{
-	struct ms_exporter_server *server = user;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < server->n_waiting; i++) {
-		if (evhttp_request_get_connection(server->waiting[i]) != connection)
-			server->waiting[kept++] = server->waiting[i];
-	}
-	server->n_waiting = kept;
-}
-
 static void on_metrics(struct evhttp_request *request, void *user)
 {
 	struct ms_exporter_server *server = user;
@@ -116,7 +103,6 @@ static void on_metrics(struct evhttp_request *request, void *user)
 		evhttp_send_error(request, HTTP_SERVUNAVAIL, "too many scrapes at a time");
 		return;
 	}
-	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_closed, server);
 	server->waiting[server->n_waiting++] = request;
 	if (is_first)
 		ms_exporter_daemon_ask(server->daemon, on_answers, server);
@@ -220,6 +206,11 @@ struct ms_exporter_server *ms_exporter_server_free(struct ms_exporter_server *se
 		return NULL;
 	if (server->is_running && write(server->stop_fd, &once, sizeof(once)) == sizeof(once))
 		pthread_join(server->thread, NULL);
+	/* A request whose client went away belongs to nobody else any more. */
+	for (size_t i = 0; i < server->n_waiting; i++) {
+		if (!evhttp_request_get_connection(server->waiting[i]))
+			evhttp_request_free(server->waiting[i]);
+	}
 	if (server->http)
 		evhttp_free(server->http);
 	ms_exporter_daemon_free(server->daemon);

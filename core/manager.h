@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
@@ -143,6 +144,8 @@ int ms_manager_plugin_reload(struct ms_manager *manager, const char *name, struc
 struct ms_source_follower; /* core/source/follower.h */
 const struct ms_source_follower *ms_manager_follower_at(const struct ms_manager *manager,
 							size_t index);
+/* Whether this is the process of a source or sink. */
+bool ms_manager_is_plugin(const struct ms_manager *manager, pid_t pid);
 const struct ms_source_follower *ms_manager_follower(const struct ms_manager *manager,
 						     const char *name);
 /* Its rules are judged before the operator's. */

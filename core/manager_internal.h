@@ -71,14 +71,17 @@ int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
  */
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
-/* manager_source.c: begins to follow a source; what is on disk of it waits for the next commit. */
-int ms_manager_follow_source(void *user, const char *name, const json_t *values,
+/* manager_source.c: begins to follow a source or sink; what is on disk of a source waits for the
+ * next commit. */
+int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
 			     struct ms_error *err);
 /* What it offers is out of force, and then it is gone. -EBUSY: the policy is refused without it. */
 int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, struct ms_error *err);
 /* Gone without a commit: what was seeded never came in force. No source of that name is fine. */
 void ms_manager_leave_source(struct ms_manager *manager, const char *name, bool forget);
 int ms_manager_restart_source(struct ms_manager *manager, const char *name); /* -ENOENT */
+/* manager_sink.c: an event for every sink. */
+void ms_manager_tell_sinks(struct ms_manager *manager, const struct ms_event_record *record);
 void ms_manager_free_sources(struct ms_manager *manager);
 /* What was seeded is not to be in force, because of `why`; false = there was nothing. */
 bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why);

@@ -220,7 +220,7 @@ static int seed(struct ms_manager *manager, const struct ms_source_follower *fol
 	return r;
 }
 
-int ms_manager_follow_source(void *user, const char *name, const json_t *values,
+int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
 			     struct ms_error *err)
 {
 	struct ms_manager *manager = user;
@@ -232,13 +232,15 @@ int ms_manager_follow_source(void *user, const char *name, const json_t *values,
 		.config = values,
 		.apply = apply,
 		.user = manager,
+		.is_source = provides & MS_PLUGIN_SOURCE,
+		.is_sink = provides & MS_PLUGIN_SINK,
 	};
 	struct ms_source_follower *follower;
 	int r = ms_source_follower_new(&config, &follower, err);
 
 	if (r < 0)
 		return r;
-	r = seed(manager, follower, err);
+	r = config.is_source ? seed(manager, follower, err) : 0;
 	if (r == 0)
 		r = ms_array_append(&manager->followers, &manager->n_followers, follower);
 	if (r == 0)
@@ -306,8 +308,14 @@ int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, str
 	struct ms_sources_next next;
 	struct ms_error why = MS_ERROR_INIT;
 	char text[640];
-	int r = ms_sources_begin(manager->sources, &next);
+	int r;
 
+	/* A sink offers nothing that there could be less of. */
+	if (!ms_manager_offered(manager, name)) {
+		ms_manager_leave_source(manager, name, true);
+		return 0;
+	}
+	r = ms_sources_begin(manager->sources, &next);
 	if (r < 0)
 		return r;
 	ms_sources_offers_remove(&next.offers, name);
@@ -359,6 +367,18 @@ const struct ms_source_follower *ms_manager_follower(const struct ms_manager *ma
 	return at ? *at : NULL;
 }
 
+bool ms_manager_is_plugin(const struct ms_manager *manager, pid_t pid)
+{
+	for (size_t i = 0; i < manager->n_followers; i++) {
+		struct ms_source_status status;
+
+		ms_source_follower_status(manager->followers[i], &status);
+		if (status.pid && status.pid == pid)
+			return true;
+	}
+	return false;
+}
+
 const struct ms_policy *ms_manager_offered(const struct ms_manager *manager, const char *name)
 {
 	return ms_sources_offers_find(ms_sources_offers(manager->sources), name);
@@ -372,7 +392,7 @@ void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size
 
 		ms_source_follower_status(manager->followers[i], &status);
 		if (status.last_error[0] || status.trouble[0])
-			snprintf(buf, size, "source %s: %s",
+			snprintf(buf, size, "%s %s: %s", status.is_source ? "source" : "sink",
 				 ms_source_follower_name(manager->followers[i]),
 				 status.last_error[0] ? status.last_error : status.trouble);
 	}

@@ -22,6 +22,15 @@ static const char *or_null(const char *text)
 	return *text ? text : NULL;
 }
 
+/* A sink alone is none. */
+static bool is_source(const struct ms_source_follower *follower)
+{
+	struct ms_source_status status;
+
+	ms_source_follower_status(follower, &status);
+	return status.is_source;
+}
+
 /* `delivered_at` and `age_ms` are null while nothing of it is in force. */
 static json_t *shape_source(struct ms_manager *manager, const struct ms_source_follower *follower)
 {
@@ -53,6 +62,8 @@ int ms_control_cmd_source_list(struct ms_manager *manager, struct ms_control_cal
 	if (r < 0)
 		return r;
 	for (size_t i = 0; (follower = ms_manager_follower_at(manager, i)); i++) {
+		if (!is_source(follower))
+			continue;
 		if (json_array_append_new(list, shape_source(manager, follower)) < 0)
 			return -ENOMEM;
 	}
@@ -82,7 +93,7 @@ int ms_control_cmd_source_show(struct ms_manager *manager, struct ms_control_cal
 	if (r < 0)
 		return r;
 	follower = ms_manager_follower(manager, name);
-	if (!follower)
+	if (!follower || !is_source(follower))
 		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name,
 				       "no source '%s': `source list` has those that there are",
 				       name);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/control/command.h"
 
+#include <errno.h>
+
 #include "core/base/cleanup.h"
+#include "core/manager.h"
 
 typedef int (*handler)(struct ms_manager *manager, struct ms_control_call *call, json_t **ret_reply,
 		       struct ms_error *err);
@@ -16,6 +19,12 @@ _Static_assert(ms_array_size(handlers) == MS_METHOD__COUNT, "a handler per metho
 static int dispatch(void *user, struct ms_control_call *call, json_t **ret_reply,
 		    struct ms_error *err)
 {
+	/* Sources and sinks run as user 0 and parse what others wrote: they may ask like anybody.
+	 */
+	if ((ms_method_flags(call->method) & MS_METHOD_CHANGES) &&
+	    ms_manager_is_plugin(user, call->pid))
+		return ms_error_set(err, -EPERM, "%s is not for a plugin's process",
+				    ms_method_name(call->method));
 	return handlers[call->method](user, call, ret_reply, err);
 }
 

@@ -363,10 +363,10 @@ static int begin_source(const struct ms_plugin_registry *registry,
 			struct ms_error *err)
 {
 	const struct ms_plugin_services *services = registry->services;
+	uint32_t what = (provides(entry, "source") ? MS_PLUGIN_SOURCE : 0) |
+			(provides(entry, "sink") ? MS_PLUGIN_SINK : 0);
 
-	if (!provides(entry, "source"))
-		return ms_error_set(err, -ENOTSUP, "%s: this version runs no sinks", entry->name);
-	return services->begin_source(services->user, entry->name, values, err);
+	return services->begin_source(services->user, entry->name, what, values, err);
 }
 
 static int load_code(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,

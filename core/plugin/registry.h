@@ -35,9 +35,9 @@ int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_
 /* What a plugin may ask of the daemon, filled in by who owns the rest of it. */
 struct ms_plugin_services {
 	void *user;
-	/* A source: it lives in a process of its own, which begins here. `config` is lent, lists of
-	 * texts by item. */
-	int (*begin_source)(void *user, const char *name, const json_t *config,
+	/* A source or sink (`provides` as in struct ms_plugin): it lives in a process of its own,
+	 * which begins here. `config` is lent, lists of texts by item. */
+	int (*begin_source)(void *user, const char *name, uint32_t provides, const json_t *config,
 			    struct ms_error *err);
 	/* Before create(): sets functions of the table and host->state->services. 0 or -errno. */
 	int (*begin)(void *user, struct ms_plugin_host *host);

@@ -18,10 +18,12 @@
 #include "core/plugin/watches.h"
 #include "core/pluginhost/builder.h"
 #include "core/pluginhost/config.h"
+#include "core/source/events.h"
 #include "core/source/sandbox.h"
 #include "core/source/wire.h"
 
 #define BEAT_MS 2000
+#define READ_SIZE (64u << 10)
 #define SNAPSHOT_MS 20 /* what changes in a burst is one transaction */
 
 /* One per process, for the table's functions get only the state. */
@@ -34,6 +36,7 @@ struct serving {
 	struct ms_plugin_host_state state;
 	void *self;
 	bool is_created, is_started;
+	struct ms_source_wire_buffer got; /* of the daemon's, not taken yet */
 };
 
 /* ---- what is said ---- */
@@ -127,8 +130,12 @@ static void on_snapshot(void *user)
 	struct serving *serving = user;
 	struct ms_plugin_builder builder = { .name = serving->service->name };
 	struct ms_plugin_error error = { "" };
-	int r = serving->plugin.source->snapshot(serving->self, &builder, &error);
+	int r = 0;
 
+	/* A sink has none, and calls source_changed() in vain. */
+	if (!serving->plugin.source)
+		return;
+	r = serving->plugin.source->snapshot(serving->self, &builder, &error);
 	if (r == 0)
 		send_offer(serving, &builder);
 	else
@@ -171,13 +178,51 @@ static void on_beat(void *user)
 	say(serving, MS_SOURCE_WIRE_BEAT, 0, NULL);
 }
 
-/* It says nothing to a source: readable is the end. */
+/* ---- what is told ---- */
+
+static int take(struct serving *serving, const struct ms_source_wire_message *message)
+{
+	struct ms_source_events events;
+	int r;
+
+	if (message->kind != MS_SOURCE_WIRE_EVENTS || !serving->plugin.sink)
+		return -EPROTO;
+	r = ms_source_events_decode(message->text, message->length, &events);
+	if (r < 0)
+		return r;
+	serving->plugin.sink->on_events(serving->self, events.list, events.count, events.lost);
+	ms_source_events_fini(&events);
+	return 0;
+}
+
+static int take_all(struct serving *serving)
+{
+	const char *bytes = serving->got.bytes;
+	size_t left = serving->got.length;
+	struct ms_source_wire_message message;
+	int r;
+
+	while ((r = ms_source_wire_take(&bytes, &left, &message, NULL)) > 0) {
+		r = take(serving, &message);
+		if (r < 0)
+			return r;
+	}
+	memmove(serving->got.bytes, bytes, left);
+	serving->got.length = left;
+	return r;
+}
+
+/* The daemon says nothing but events, and nothing at all to a source: the rest is its end. */
 static void on_daemon(void *user)
 {
 	struct serving *serving = user;
-	char byte;
+	static char bytes[READ_SIZE];
+	ssize_t n = recv(serving->service->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
-	if (recv(serving->service->fd, &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || ms_source_wire_append(&serving->got, bytes, (size_t)n) < 0 ||
+	    take_all(serving) < 0)
 		ms_loop_stop(serving->loop);
 }
 
@@ -248,6 +293,7 @@ static void end(struct serving *serving)
 	ms_watch_free(serving->beat);
 	ms_watch_free(serving->snapshot);
 	ms_loop_free(serving->loop);
+	ms_source_wire_buffer_fini(&serving->got);
 	ms_plugin_descriptor_free(&serving->plugin);
 }
 
@@ -259,8 +305,9 @@ static int open_plugin(struct serving *serving, struct ms_error *err)
 	if (r == 0)
 		r = ms_plugin_library_open(service->folder, service->name, NULL, NULL,
 					   &serving->plugin, err);
-	if (r == 0 && !serving->plugin.source)
-		r = ms_error_set(err, -ENOTSUP, "%s: it is no source", service->name);
+	if (r == 0 && !serving->plugin.source && !serving->plugin.sink)
+		r = ms_error_set(err, -ENOTSUP, "%s: it is neither a source nor a sink",
+				 service->name);
 	/* The loop has its descriptors by now; what it needs later is open to everybody. */
 	if (r == 0)
 		r = ms_loop_new(&serving->loop);

@@ -25,6 +25,7 @@ struct ms_source_follower {
 
 	enum ms_source_state state;
 	struct ms_source_process *process;
+	struct ms_source_feed feed; /* of a sink */
 	struct ms_source_restart restart;
 	struct ms_watch *again;
 
@@ -102,8 +103,14 @@ static void on_offer(void *user, struct ms_source_offer *offer, const char *byte
 {
 	struct ms_source_follower *follower = user;
 	struct ms_error why = MS_ERROR_INIT;
-	int r = ms_state_stage_source(follower->config.state, follower->name, bytes, length);
+	int r;
 
+	if (!follower->config.is_source) {
+		ms_error_set(&why, -EPROTO, "it is no source");
+		refuse(follower, &why);
+		return;
+	}
+	r = ms_state_stage_source(follower->config.state, follower->name, bytes, length);
 	if (r < 0)
 		ms_error_set(&why, r, "it cannot be saved: %s", strerror(-r));
 	else
@@ -170,6 +177,7 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 	switch (message->kind) {
 	case MS_SOURCE_WIRE_READY:
 		follower->state = MS_SOURCE_RUNNING;
+		ms_source_process_tell(follower->process); /* what waited for it */
 		break;
 	case MS_SOURCE_WIRE_ABORT:
 		ms_error_set(&why, -EPROTO, "%.*s", (int)message->length, message->text);
@@ -189,7 +197,26 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 	}
 }
 
+/* ---- what it is told ---- */
+
+void ms_source_follower_tell(struct ms_source_follower *follower,
+			     const struct ms_plugin_event *event)
+{
+	if (!follower->config.is_sink)
+		return;
+	ms_source_feed_add(&follower->feed, event);
+	if (follower->process && follower->state == MS_SOURCE_RUNNING)
+		ms_source_process_tell(follower->process);
+}
+
 /* ---- its process ---- */
+
+/* What is so while its process is not there. */
+static const char *meanwhile(const struct ms_source_follower *follower)
+{
+	return follower->config.is_source ? "what it said last stays in force"
+					  : "events wait for it, up to a limit";
+}
 
 static void plan(struct ms_source_follower *follower, bool crashed, const char *sentence)
 {
@@ -200,14 +227,14 @@ static void plan(struct ms_source_follower *follower, bool crashed, const char *
 		follower->state = MS_SOURCE_DISABLED;
 		ms_log_error("source",
 			     "%s: %s; that was the %dth time in ten minutes: it is left alone, and "
-			     "what it said last stays in force. `microsegctl plugin reload %s` "
-			     "starts it again",
-			     follower->name, sentence, MS_SOURCE_RESTART_CRASHES, follower->name);
+			     "%s. `microsegctl plugin reload %s` starts it again",
+			     follower->name, sentence, MS_SOURCE_RESTART_CRASHES,
+			     meanwhile(follower), follower->name);
 		return;
 	}
 	follower->state = MS_SOURCE_WAITING;
-	ms_log_error("source", "%s: %s; what it said last stays in force, again in %llu s",
-		     follower->name, sentence, (unsigned long long)pause_ms / 1000);
+	ms_log_error("source", "%s: %s; %s, again in %llu s", follower->name, sentence,
+		     meanwhile(follower), (unsigned long long)pause_ms / 1000);
 	ms_watch_arm(follower->again, pause_ms, false);
 }
 
@@ -228,10 +255,12 @@ static void start(struct ms_source_follower *follower)
 		.on_offer = on_offer,
 		.on_end = on_end,
 		.user = follower,
+		.feed = follower->config.is_sink ? &follower->feed : NULL,
 	};
 	struct ms_error why = MS_ERROR_INIT;
 
 	follower->state = MS_SOURCE_STARTING;
+	ms_source_feed_rewind(&follower->feed);
 	if (ms_source_process_start(follower->config.loop,
 				    follower->folder[0] ? follower->folder : NULL, follower->name,
 				    follower->own_folder, follower->values, &hooks,
@@ -363,6 +392,7 @@ struct ms_source_follower *ms_source_follower_free(struct ms_source_follower *fo
 	if (!follower)
 		return NULL;
 	ms_source_process_free(follower->process);
+	ms_source_feed_fini(&follower->feed);
 	ms_watch_free(follower->again);
 	ms_source_offer_fini(&follower->offer);
 	json_decref(follower->values);
@@ -401,6 +431,8 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 			       struct ms_source_status *ret_status)
 {
 	*ret_status = (struct ms_source_status) {
+		.is_source = follower->config.is_source,
+		.is_sink = follower->config.is_sink,
 		.state = follower->state,
 		.pid = follower->process ? ms_source_process_pid(follower->process) : 0,
 		.delivered_at = follower->delivered_at,
@@ -411,6 +443,7 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 		.refused = follower->refused,
 		.restarts = follower->restarts,
 		.crashes = follower->restart.n_crashes,
+		.events_lost = follower->feed.lost_total,
 		.stats = follower->stats,
 	};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One policy source in the daemon: its process, started again when it ends, and the last
- * transaction that was good. That one is on disk too, so a daemon that starts has it in force
- * before the source has said a word, and a source that never comes back changes nothing.
+ * One policy source, or sink of events, in the daemon: its process, started again when it ends, and
+ * the last transaction that was good. That one is on disk too, so a daemon that starts has it in
+ * force before the source has said a word, and a source that never comes back changes nothing.
  *
  * On the loop's thread.
  */
@@ -15,6 +15,7 @@
 #include "core/loop.h"
 #include "core/source/offer.h"
 #include "core/state/state.h"
+#include "microseg/plugin.h"
 
 enum ms_source_state {
 	MS_SOURCE_STARTING, /* its process runs and has not said that it is ready */
@@ -40,6 +41,7 @@ struct ms_source_follower_config {
 		     const struct ms_source_offer *offer, const struct ms_source_offer *before,
 		     struct ms_error *err);
 	void *user;
+	bool is_source, is_sink; /* what its plugin provides */
 };
 
 /* Reads what is on disk; the strings and `config` are copied, the rest is borrowed. */
@@ -53,6 +55,10 @@ void ms_source_follower_restart(struct ms_source_follower *follower);
 struct ms_source_follower *ms_source_follower_free(struct ms_source_follower *follower);
 void ms_source_follower_forget(struct ms_source_follower *follower);
 
+/* An event for a sink; any other is not told. */
+void ms_source_follower_tell(struct ms_source_follower *follower,
+			     const struct ms_plugin_event *event);
+
 const char *ms_source_follower_name(const struct ms_source_follower *follower);
 /* What is in force of it, NULL = nothing; borrowed until the next return to the loop. */
 const struct ms_source_offer *ms_source_follower_offer(const struct ms_source_follower *follower);
@@ -61,6 +67,7 @@ const struct ms_source_offer *ms_source_follower_offer(const struct ms_source_fo
 void ms_source_follower_leave_out(struct ms_source_follower *follower, const struct ms_error *why);
 
 struct ms_source_status {
+	bool is_source, is_sink;
 	enum ms_source_state state;
 	pid_t pid;              /* 0 = no process */
 	int64_t delivered_at;   /* seconds since 1970, of what is in force; 0 = nothing is */
@@ -68,7 +75,8 @@ struct ms_source_status {
 	const char *trouble;    /* what it cannot reach, "" = nothing */
 	const char *last_error; /* why its last transaction or process failed, "" = it did not */
 	unsigned int transactions, refused, restarts, crashes;
-	const json_t *stats; /* its own numbers, NULL = none; borrowed */
+	uint64_t events_lost; /* that a sink was too slow for */
+	const json_t *stats;  /* its own numbers, NULL = none; borrowed */
 };
 void ms_source_follower_status(const struct ms_source_follower *follower,
 			       struct ms_source_status *ret_status);

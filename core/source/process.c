@@ -18,13 +18,16 @@
 
 #define READ_SIZE (256u << 10) /* of one round of the loop: interfaces come first */
 #define STOP_MS 500
+#define TELL_MS 20 /* what happens in a burst is one frame */
 
 struct ms_source_process {
 	struct ms_source_process_hooks hooks;
 	pid_t pid;
 	int fd, pid_fd;
+	struct ms_loop *loop;
 	struct ms_watch *on_readable, *on_exit, *silence;
-	bool is_heard; /* since the timer last looked */
+	struct ms_watch *tell, *on_writable; /* of a sink */
+	bool is_heard;                       /* since the timer last looked */
 
 	struct ms_source_wire_buffer got; /* what is not taken yet */
 	struct ms_source_wire_buffer raw; /* the transaction so far, as it came */
@@ -203,15 +206,45 @@ static void on_exit_of(void *user)
 	explain(process, status);
 	process->on_exit = ms_watch_free(process->on_exit);
 	process->silence = ms_watch_free(process->silence);
+	process->tell = ms_watch_free(process->tell);
+	process->on_writable = ms_watch_free(process->on_writable);
 	process->hooks.on_end(process->hooks.user, process->gave_up, process->sentence);
+}
+
+/* ---- events ---- */
+
+/* That nobody reads any more is found out, and said, by who waits for its end. */
+static void send_events(void *user)
+{
+	struct ms_source_process *process = user;
+	bool is_left = ms_source_feed_send(process->hooks.feed, process->fd) > 0;
+
+	if (!is_left)
+		process->on_writable = ms_watch_free(process->on_writable);
+	else if (!process->on_writable &&
+		 ms_loop_add_io(process->loop, process->fd, MS_LOOP_WRITABLE, MS_LOOP_CONTROL,
+				send_events, process, &process->on_writable) < 0)
+		ms_watch_arm(process->tell, TELL_MS, false);
+}
+
+void ms_source_process_tell(struct ms_source_process *process)
+{
+	if (process->tell && !process->on_writable && !ms_watch_is_armed(process->tell))
+		ms_watch_arm(process->tell, TELL_MS, false);
 }
 
 /* ---- start and stop ---- */
 
 static int watch(struct ms_source_process *process, struct ms_loop *loop)
 {
-	int r = ms_loop_add_fd(loop, process->fd, MS_LOOP_CONTROL, on_readable, process,
-			       &process->on_readable);
+	int r = 0;
+
+	process->loop = loop;
+	if (process->hooks.feed)
+		r = ms_loop_add_timer(loop, MS_LOOP_CONTROL, send_events, process, &process->tell);
+	if (r == 0)
+		r = ms_loop_add_fd(loop, process->fd, MS_LOOP_CONTROL, on_readable, process,
+				   &process->on_readable);
 
 	if (r == 0)
 		r = ms_loop_add_fd(loop, process->pid_fd, MS_LOOP_CONTROL, on_exit_of, process,
@@ -269,6 +302,8 @@ struct ms_source_process *ms_source_process_free(struct ms_source_process *proce
 	ms_watch_free(process->on_readable);
 	ms_watch_free(process->on_exit);
 	ms_watch_free(process->silence);
+	ms_watch_free(process->tell);
+	ms_watch_free(process->on_writable);
 	ms_close_fd(&process->fd); /* for it that is the word to stop */
 	exit.fd = process->pid_fd;
 	if (process->pid) {

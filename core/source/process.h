@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "core/loop.h"
+#include "core/source/feed.h"
 #include "core/source/offer.h"
 
 #define MS_SOURCE_PROCESS_SILENCE_MS 30000 /* its beats come every two seconds */
@@ -30,6 +31,7 @@ struct ms_source_process_hooks {
 	/* It is over; `process` may be freed now. `gave_up`: in order, with its own sentence. */
 	void (*on_end)(void *user, bool gave_up, const char *sentence);
 	void *user;
+	struct ms_source_feed *feed; /* of a sink, borrowed; NULL = it is none */
 };
 
 /* `folder`, `own_folder` and `config` as ms_plugin_spawn() wants them; `hooks` is copied. */
@@ -37,6 +39,8 @@ int ms_source_process_start(struct ms_loop *loop, const char *folder, const char
 			    const char *own_folder, const json_t *config,
 			    const struct ms_source_process_hooks *hooks,
 			    struct ms_source_process **ret_process, struct ms_error *err);
+/* Something was added to the feed: it is sent soon, with what comes until then. */
+void ms_source_process_tell(struct ms_source_process *process);
 pid_t ms_source_process_pid(const struct ms_source_process *process);
 /* Told to stop, given half a second, then killed. No hook is called. Returns NULL. */
 struct ms_source_process *ms_source_process_free(struct ms_source_process *process);

@@ -49,6 +49,7 @@ static const struct {
 	[MS_SOURCE_WIRE_TROUBLE] = { "trouble", 0, 0, MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_FAILED] = { "failed", 0, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_STATS] = { "stats", 0, 2, MS_SOURCE_WIRE_BODY_MAX },
+	[MS_SOURCE_WIRE_EVENTS] = { "events", 0, 8, MS_SOURCE_WIRE_BODY_MAX },
 	[MS_SOURCE_WIRE_LOG] = { "log", 4, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 };
 
@@ -225,7 +226,7 @@ static int read_body(const struct header *header, const char *body,
 		return read_text(rest, length, message, err);
 	if (message->kind == MS_SOURCE_WIRE_MEMBERS)
 		return read_members(rest, length, message, err);
-	if (memchr(rest, '\0', length))
+	if (message->kind != MS_SOURCE_WIRE_EVENTS && memchr(rest, '\0', length))
 		return refuse(err, "a name or sentence with a NUL in it");
 	message->text = rest;
 	message->length = length;

@@ -15,6 +15,7 @@
  *	LOG       severity (32 bits), a line
  *	STATS     a JSON array, as ms_plugin_emit has it
  *	BEGIN, COMMIT, READY, BEAT    nothing
+ *	EVENTS    from the daemon: see core/source/events.h
  *
  * Numbers are in the machine's byte order. What stands between BEGIN and COMMIT is a transaction;
  * without its COMMIT it is nothing.
@@ -49,6 +50,7 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_FAILED,  /* it gives up, and why: the last frame */
 	MS_SOURCE_WIRE_LOG,
 	MS_SOURCE_WIRE_STATS,
+	MS_SOURCE_WIRE_EVENTS, /* the one thing that the daemon says, to a sink */
 	MS_SOURCE_WIRE__COUNT,
 };
 
@@ -72,7 +74,7 @@ struct ms_source_wire_message {
 	uint64_t workload;  /* BIND */
 	const char *origin; /* TEXT */
 	size_t origin_length;
-	const char *text; /* TEXT; a name or a sentence of the others */
+	const char *text; /* TEXT; EVENTS, as bytes; a name or a sentence of the others */
 	size_t length;
 	const char *members; /* MEMBERS: for ms_source_wire_member() */
 	size_t n_members;

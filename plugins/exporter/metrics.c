@@ -255,6 +255,7 @@ static void write_left_out(FILE *to, const struct ms_exporter_answers *answers)
 
 static void write_sources(FILE *to, const json_t *sources)
 {
+	static const char *const kinds[] = { "groups", "rules", "sets", "members" };
 	json_t *source;
 	size_t i;
 
@@ -267,10 +268,12 @@ static void write_sources(FILE *to, const json_t *sources)
 			sample(to, "microseg_source_age_seconds", json_number_value(age) / 1000,
 			       "source", text(source, "name"), NULL);
 	}
-	family(to, "microseg_source_entries", "gauge", NULL, "Entries of the source in force.");
-	json_array_foreach (sources, i, source)
-		sample(to, "microseg_source_entries", number(source, "entries"), "source",
-		       text(source, "name"), NULL);
+	family(to, "microseg_source_entries", "gauge", NULL, "What is in force of the source.");
+	json_array_foreach (sources, i, source) {
+		for (size_t j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++)
+			sample(to, "microseg_source_entries", number(source, kinds[j]), "source",
+			       text(source, "name"), "kind", kinds[j], NULL);
+	}
 }
 
 /* ---- plugins ---- */

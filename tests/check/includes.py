@@ -33,10 +33,12 @@ ROOMS = {
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
     "source": ("core/source/", "base layout policy"),
-    "process": ("core/source/process", "base layout policy source loop loader"),
+    "events": ("core/source/events", "base abi sdk source"),
+    "feed": ("core/source/feed", "base abi sdk source events"),
+    "process": ("core/source/process", "base abi layout sdk policy source events feed loop loader"),
     "follower": (
         "core/source/follower",
-        "base abi layout sdk policy source loop process state documents",
+        "base abi layout sdk policy source events feed loop process state documents",
     ),
     "landlock": ("core/source/landlock", "base"),
     "sandbox": ("core/source/sandbox", "base sdk landlock"),
@@ -49,7 +51,7 @@ ROOMS = {
     "watches": ("core/plugin/watches", "base abi sdk loader loop"),
     "pluginhost": (
         "core/pluginhost/",
-        "base abi layout sdk loader watches loop policy source sandbox",
+        "base abi layout sdk loader watches loop policy source events sandbox",
     ),
     "message": ("core/control/message", "base"),
     "cli": ("core/cli/", "base policy documents message loader"),

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Our own sinks in a daemon, with packets that are real. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define PACKETS 40
+#define SOON 30
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
+	"rules:\n"
+	"  - { id: no/udp, group: work, dir: in, proto: udp, dport: 9999, action: deny }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static char text[1 << 17], file[200];
+
+static void setup(void)
+{
+	char config[512];
+
+	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ms_netns_run_command("mkdir -p " FOLDER);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/journal.so " MS_TEST_PLUGIN_DIR
+			     "/exporter.so " FOLDER "/");
+	ms_netns_add("a");
+	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	snprintf(config, sizeof(config),
+		 "plugins: { journal: { to: file }, exporter: { control: %s/run/control.sock } }\n",
+		 microsegd->dir);
+	snprintf(file, sizeof(file), "%s/state/plugin-journal/events.json", microsegd->dir);
+	ms_proc_write_config(microsegd, config);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+}
+
+static void send_denied(uint16_t from, unsigned int count)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+					.sin_port = htons(9999),
+					.sin_addr.s_addr = inet_addr("10.1.0.2") };
+	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(from) };
+	ms_cleanup(ms_close_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	for (unsigned int i = 0; i < count; i++)
+		ck_assert_int_eq(sendto(fd, "x", 1, 0, (const struct sockaddr *)&to, sizeof(to)),
+				 1);
+}
+
+/* ---- journal ---- */
+
+/* The first line about a packet from this port. */
+static bool is_written(void *user)
+{
+	ms_netns_read_command(text, sizeof(text),
+			      "grep -m 1 '\"sport\":%u,' %s 2>/dev/null || true",
+			      *(unsigned int *)user, file);
+	return text[0] == '{';
+}
+
+static json_t *line_of(unsigned int from)
+{
+	json_t *line;
+
+	ck_assert_msg(ms_netns_wait(is_written, &from, SOON), "no line about port %u", from);
+	line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(line);
+	return line;
+}
+
+START_TEST(journal_has_what_the_daemon_judged)
+{
+	json_auto_t *line = NULL, *event = NULL;
+
+	send_denied(4001, 1);
+	line = line_of(4001);
+	event = ms_ctl_event(microsegd, "no/udp", "deny");
+	ck_assert_str_eq(ms_ctl_text(line, "verdict"), "deny");
+	ck_assert_str_eq(ms_ctl_text(line, "reason"), "rule");
+	ck_assert_str_eq(ms_ctl_text(line, "rule"), "no/udp");
+	ck_assert_str_eq(ms_ctl_text(line, "iface"), "veth-a");
+	ck_assert_str_eq(ms_ctl_text(line, "group"), "work");
+	ck_assert_str_eq(ms_ctl_text(line, "dir"), "in");
+	ck_assert_str_eq(ms_ctl_text(line, "proto"), "udp");
+	ck_assert_str_eq(ms_ctl_text(line, "to"), "10.1.0.2");
+	ck_assert_int_eq(ms_ctl_int(line, "dport"), 9999);
+	/* The same words as `observe` has. */
+	ck_assert_str_eq(ms_ctl_text(line, "time"), ms_ctl_text(event, "time"));
+	ck_assert_str_eq(ms_ctl_text(line, "origin"), ms_ctl_text(event, "origin"));
+	ck_assert_int_eq(ms_ctl_int(line, "length_bytes"), ms_ctl_int(event, "length_bytes"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- exporter ---- */
+
+static unsigned long long exported(const char *sample)
+{
+	char start_of[128];
+	const char *at;
+
+	ms_netns_read_command(text, sizeof(text),
+			      "wget -q -O - http://127.0.0.1:9477/metrics || true");
+	snprintf(start_of, sizeof(start_of), "\n%s ", sample);
+	at = strstr(text, start_of);
+	return at ? strtoull(at + strlen(start_of), NULL, 10) : ~0ull;
+}
+
+static bool has_all(void *user)
+{
+	return exported("microseg_packets_total{verdict=\"deny\",reason=\"rule\"}") ==
+	       *(unsigned int *)user;
+}
+
+START_TEST(exporter_counts_every_packet)
+{
+	unsigned int sent = PACKETS;
+
+	send_denied(4002, PACKETS);
+	ck_assert(ms_netns_wait(has_all, &sent, SOON));
+	ck_assert_uint_eq(exported("microseg_rule_packets_total{rule=\"no/udp\"}"), PACKETS);
+	ck_assert_uint_eq(exported("microseg_plugin_loaded{plugin=\"journal\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_degraded"), 0);
+	send_denied(4002, PACKETS);
+	sent = 2 * PACKETS;
+	ck_assert(ms_netns_wait(has_all, &sent, SOON));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- in the daemon's list ---- */
+
+static json_int_t stat_of(const char *plugin, const char *name)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", plugin, NULL);
+	json_t *number = ms_ctl_find(lines, "stats", "name", name);
+
+	return number ? json_integer_value(json_object_get(number, "value")) : -1;
+}
+
+static bool has_written(void *user)
+{
+	(void)user;
+	return stat_of("journal", "written") >= 1;
+}
+
+START_TEST(the_daemon_shows_and_unloads_them)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL),
+		    *sources = ms_ctl(microsegd, "source", "list", NULL);
+
+	ck_assert_str_eq(ms_ctl_text(ms_ctl_find(lines, "plugins", "name", "journal"), "state"),
+			 "loaded");
+	ck_assert_str_eq(
+		ms_ctl_text(ms_ctl_find(lines, "plugins", "name", "exporter"), "provides.0"),
+		"sink");
+	ck_assert_ptr_null(ms_ctl_find(sources, "sources", "name", "journal"));
+	send_denied(4003, 1);
+	ck_assert(ms_netns_wait(has_written, NULL, SOON));
+	ms_ctl_do(microsegd, "plugin", "reload", "journal", NULL);
+	send_denied(4004, 1);
+	json_decref(line_of(4004));
+	ms_ctl_do(microsegd, "plugin", "unload", "exporter", NULL);
+	ck_assert_uint_eq(exported("microseg_up"), ~0ull);
+	ms_ctl_do(microsegd, "plugin", "load", "exporter", NULL);
+	ck_assert(ms_netns_wait(has_written, NULL, SOON));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- its end ---- */
+
+START_TEST(a_sink_that_is_killed_comes_back)
+{
+	pid_t daemon = microsegd->pid;
+
+	send_denied(4005, 1);
+	json_decref(line_of(4005));
+	ms_netns_run_command("pkill -KILL -P %d -f -- '-- journal$'", (int)daemon);
+	/* Whether it is told before it is back, or after, it is told. */
+	send_denied(4006, 1);
+	json_decref(line_of(4006));
+	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == daemon);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- what a sink may not ---- */
+
+static bool has_meddled(void *user)
+{
+	(void)user;
+	return stat_of("meddler", "denied") >= 1;
+}
+
+START_TEST(a_sink_may_ask_and_not_change)
+{
+	char config[512];
+
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/meddler.so " FOLDER "/");
+	snprintf(config, sizeof(config), "plugins: { meddler: { control: %s/run/control.sock } }\n",
+		 microsegd->dir);
+	ms_proc_write_config(microsegd, config);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	send_denied(4007, 1);
+	ck_assert(ms_netns_wait(has_meddled, NULL, SOON));
+	ck_assert_int_ge(stat_of("meddler", "asked"), 1);
+	ck_assert_int_eq(stat_of("meddler", "other"), 0);
+	ck_assert(ms_proc_logged(microsegd, "panic is not for a plugin's process"));
+	/* And root may. */
+	ms_ctl_do(microsegd, "panic", "closed", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sinks");
+	TCase *cases = tcase_create("sinks");
+
+	tcase_add_checked_fixture(cases, setup, NULL);
+	tcase_set_timeout(cases, 90);
+	tcase_add_test(cases, journal_has_what_the_daemon_judged);
+	tcase_add_test(cases, exporter_counts_every_packet);
+	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
+	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
+	tcase_add_test(cases, a_sink_may_ask_and_not_change);
+	suite_add_tcase(suite, cases);
+	return ms_netns_run(suite);
+}

@@ -510,11 +510,13 @@ const struct ms_monitor *ms_manager_monitor(const struct ms_manager *manager)
 
 const struct ms_policy *ms_manager_policy(const struct ms_manager *manager)
 {
+	ms_sources_follow_members(manager->sources);
 	return ms_sources_merged(manager->sources);
 }
 
 const struct ms_policy *ms_manager_source(const struct ms_manager *manager, enum ms_source source)
 {
+	ms_sources_follow_members(manager->sources);
 	return ms_sources_policy(manager->sources, source);
 }
 

@@ -94,6 +94,19 @@ int ms_manager_save_rest(struct ms_manager *manager)
 	return 0;
 }
 
+static int64_t next_rule_expiry(const struct ms_policy *policy)
+{
+	int64_t next = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		int64_t expires = policy->rules[i].expires;
+
+		if (expires && (!next || expires < next))
+			next = expires;
+	}
+	return next;
+}
+
 /*
  * From a merged `next` to a policy in force. `next` is used up on success. `must_save`: a change
  * that cannot be saved is refused. A start is none: with a full disk it is no reason to leave new
@@ -129,6 +142,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	ms_sources_take(manager->sources, next, &old);
 	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 	ms_policy_free(old);
+	manager->rule_expires = next_rule_expiry(ms_sources_merged(manager->sources));
 	ms_manager_plan_expiry(manager);
 	if (r == 0)
 		r = ms_sources_settle(manager->sources);
@@ -507,22 +521,9 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 
 /* ---- things that end by themselves ---- */
 
-static int64_t next_rule_expiry(const struct ms_policy *policy)
-{
-	int64_t next = 0;
-
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		int64_t expires = policy->rules[i].expires;
-
-		if (expires && (!next || expires < next))
-			next = expires;
-	}
-	return next;
-}
-
 void ms_manager_plan_expiry(struct ms_manager *manager)
 {
-	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
+	int64_t rule = manager->rule_expires;
 	uint64_t member_ns = ms_set_table_next_expiry(ms_committer_sets(manager->committer));
 	uint64_t due_ms = member_ns == UINT64_MAX ? UINT64_MAX : member_ns / NS_PER_MS + 1;
 
@@ -544,7 +545,7 @@ void ms_manager_on_expiry(void *user)
 {
 	struct ms_manager *manager = user;
 	struct ms_error err = MS_ERROR_INIT;
-	int64_t rule = next_rule_expiry(ms_sources_merged(manager->sources));
+	int64_t rule = manager->rule_expires;
 	struct ms_sources_next next;
 	bool failed = false;
 	char text[640];

@@ -50,6 +50,7 @@ struct ms_manager {
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
+	int64_t rule_expires; /* the first of them to end, seconds since 1970, 0 = none does */
 	char last_error[640]; /* of the last reload, "" = none */
 	bool taken_over;
 	dev_t pins_dev; /* the pin folder as it was at start */

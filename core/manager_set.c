@@ -3,8 +3,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/manager_internal.h"
 #include "core/policy/document.h"
@@ -78,51 +80,72 @@ static int put_member(struct ms_manager *manager, const char *set, const struct 
 	return ms_set_table_add(ms_committer_sets(manager->committer), set, member, timeout_ns);
 }
 
-/* `before` holds again, on disk and in the datapath, where only the first `count` were tried. */
-static void take_back(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
-		      size_t count, struct ms_runtime *before)
+/* The first `tried` of a change that the datapath could not take whole are there no more, unless
+ * something else holds them. */
+static void take_back(struct ms_manager *manager, const struct ms_runtime_change *change,
+		      const int64_t *before, size_t tried)
 {
 	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
-	const struct ms_policy *runtime;
 
-	ms_sources_replace_runtime(manager->sources, before, NULL);
-	runtime = ms_sources_policy(manager->sources, MS_SOURCE_RUNTIME);
-	for (size_t i = 0; i < count; i++) {
-		if (!holds_member(runtime, set, &members[i]) &&
-		    !holds_member(files, set, &members[i]))
-			ms_set_table_remove(ms_committer_sets(manager->committer), set,
-					    &members[i]);
+	ms_sources_undo_members(manager->sources, change, before);
+	for (size_t i = 0; i < tried; i++) {
+		const struct ms_cidr *member = &change->members[i];
+
+		if (!ms_runtime_find_member(ms_sources_runtime(manager->sources), change->set,
+					    member) &&
+		    !holds_member(files, change->set, member))
+			ms_set_table_remove(ms_committer_sets(manager->committer), change->set,
+					    member);
 	}
 }
 
 /* What is on disk must fit: a start that cannot load it would be no start. */
-static int add_members(struct ms_manager *manager, struct ms_runtime *runtime, const char *set,
-		       const struct ms_cidr *members, size_t count, uint64_t timeout_ns,
-		       struct ms_error *err)
+static int add_members(struct ms_manager *manager, const struct ms_runtime_change *change,
+		       uint64_t timeout_ns, struct ms_error *err)
 {
-	struct ms_runtime before = { 0 };
+	ms_cleanup(ms_free) int64_t *before = calloc(change->count + 1, sizeof(*before));
 	size_t tried = 0;
-	int r = ms_runtime_copy(ms_sources_runtime(manager->sources), &before);
+	int r = -ENOMEM;
 
-	if (r == 0)
-		r = ms_sources_replace_runtime(manager->sources, runtime, err);
-	while (r == 0 && tried < count)
-		r = put_member(manager, set, &members[tried++], timeout_ns);
+	if (before)
+		r = ms_sources_change_members(manager->sources, change, before, err);
+	while (r == 0 && tried < change->count)
+		r = put_member(manager, change->set, &change->members[tried++], timeout_ns);
 	if (r < 0 && tried) {
-		take_back(manager, set, members, tried, &before);
-		ms_error_set(err, r, "set %s: the datapath cannot take the members (%s)", set,
-			     strerror(-r));
+		take_back(manager, change, before, tried);
+		ms_error_set(err, r, "set %s: the datapath cannot take the members (%s)",
+			     change->set, strerror(-r));
 	}
-	if (before.rules)
-		ms_runtime_fini(&before);
+	return r;
+}
+
+/* A set that is not in force yet. */
+static int add_set(struct ms_manager *manager, const struct ms_runtime_change *change, bool dry_run,
+		   struct ms_error *err)
+{
+	struct ms_runtime runtime = { 0 };
+	int r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+
+	for (size_t i = 0; r == 0 && i < change->count; i++)
+		r = ms_runtime_set_add(&runtime, change->set, &change->members[i],
+				       change->expires_ms);
+	if (r == 0)
+		r = commit_runtime(manager, &runtime, dry_run, err);
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
 	return r;
 }
 
 int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
 		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err)
 {
-	int64_t expires = timeout_ns ? ms_sources_wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
-	struct ms_runtime runtime = { 0 };
+	const struct ms_runtime_change change = {
+		.set = set,
+		.members = members,
+		.count = count,
+		.expires_ms =
+			timeout_ns ? ms_sources_wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0,
+	};
 	int r = refuse_set_name(set, err);
 
 	/* `policy show` prints it for a file, where it must be read again. */
@@ -130,69 +153,126 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 		r = ms_error_set_at(err, -EINVAL, NULL, 0, 0, set,
 				    "'%s' is not a set's name: lower-case letters, digits and ._/-",
 				    set);
-	if (r == 0)
-		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = ms_runtime_set_add(&runtime, set, &members[i], expires);
-	if (r == 0 && !is_in_force(manager, set))
-		r = commit_runtime(manager, &runtime, dry_run, err);
-	else if (r == 0 && !dry_run) {
-		r = add_members(manager, &runtime, set, members, count, timeout_ns, err);
-		ms_manager_touch(manager);
+	if (r < 0)
+		return r;
+	if (!is_in_force(manager, set))
+		return add_set(manager, &change, dry_run, err);
+	if (dry_run)
+		return 0;
+	r = add_members(manager, &change, timeout_ns, err);
+	ms_manager_touch(manager);
+	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
-	}
-	if (runtime.rules)
-		ms_runtime_fini(&runtime);
 	return r;
 }
 
-/* Emptied, known to no file and named by no rule: nobody would miss it. */
-static bool is_left_over(struct ms_manager *manager, const struct ms_runtime *runtime,
-			 const char *name)
+static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_change *change,
+			  struct ms_error *err)
 {
 	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
-	const struct ms_runtime_set *set = ms_runtime_find_set(runtime, name);
+	const struct ms_runtime *runtime = ms_sources_runtime(manager->sources);
+	char text[MS_CIDR_TEXT];
+	int r = 0;
 
-	return set && set->n_members == 0 && !(files && ms_policy_find_set(files, name)) &&
-	       ms_policy_count_naming(ms_sources_merged(manager->sources), name) == 0;
+	for (size_t i = 0; r == 0 && i < change->count; i++) {
+		const struct ms_cidr *member = &change->members[i];
+
+		r = refuse_file_member(files, change->set, member, err);
+		if (r == 0 && !ms_runtime_find_member(runtime, change->set, member))
+			r = ms_error_set(err, -ENOENT, "%s is no member of set %s",
+					 ms_cidr_format(member, text, sizeof(text)), change->set);
+	}
+	return r;
+}
+
+static int remove_members(struct ms_manager *manager, const struct ms_runtime_change *change,
+			  struct ms_error *err)
+{
+	ms_cleanup(ms_free) int64_t *before = calloc(change->count + 1, sizeof(*before));
+	int r = before ? ms_sources_change_members(manager->sources, change, before, err) : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < change->count; i++) {
+		r = ms_set_table_remove(ms_committer_sets(manager->committer), change->set,
+					&change->members[i]);
+		r = r == -ENOENT ? 0 : r; /* it had expired already */
+	}
+	return r;
+}
+
+static int by_cidr(const void *a, const void *b)
+{
+	return ms_cidr_compare(a, b);
+}
+
+/* All that is named is a member: do so many go as there are? */
+static bool is_emptied(const struct ms_runtime_set *set, const struct ms_runtime_change *change)
+{
+	ms_cleanup(ms_free) struct ms_cidr *sorted = NULL;
+	size_t distinct = 1;
+
+	if (!set || change->count == 0 || set->n_members > change->count)
+		return false;
+	sorted = calloc(change->count, sizeof(*sorted));
+	if (!sorted)
+		return false; /* it stays, empty */
+	memcpy(sorted, change->members, change->count * sizeof(*sorted));
+	qsort(sorted, change->count, sizeof(*sorted), by_cidr);
+	for (size_t i = 1; i < change->count; i++)
+		distinct += by_cidr(&sorted[i - 1], &sorted[i]) != 0;
+	return distinct == set->n_members;
+}
+
+/* Emptied by the change, known to no file and named by no rule: nobody would miss it. */
+static bool is_left_over(struct ms_manager *manager, const struct ms_runtime_change *change)
+{
+	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+
+	if (!is_emptied(ms_runtime_find_set(ms_sources_runtime(manager->sources), change->set),
+			change))
+		return false;
+	return !(files && ms_policy_find_set(files, change->set)) &&
+	       ms_policy_count_naming(ms_sources_merged(manager->sources), change->set) == 0;
+}
+
+static int remove_set(struct ms_manager *manager, const char *set, bool dry_run,
+		      struct ms_error *err)
+{
+	struct ms_runtime runtime = { 0 };
+	int r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
+
+	if (r < 0)
+		return r;
+	ms_runtime_forget_set(&runtime, set);
+	r = commit_runtime(manager, &runtime, dry_run, err);
+	if (runtime.rules)
+		ms_runtime_fini(&runtime);
+	return r;
 }
 
 int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 			  const struct ms_cidr *members, size_t count, bool dry_run,
 			  struct ms_error *err)
 {
-	struct ms_runtime runtime = { 0 };
-	char text[MS_CIDR_TEXT];
+	const struct ms_runtime_change change = {
+		.set = set,
+		.is_removal = true,
+		.members = members,
+		.count = count,
+	};
 	int r = refuse_set_name(set, err);
 
 	if (r == 0 && !is_in_force(manager, set))
 		r = ms_error_set(err, -ENOENT, "no set %s", set);
 	if (r == 0)
-		r = ms_runtime_copy(ms_sources_runtime(manager->sources), &runtime);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = refuse_file_member(ms_sources_policy(manager->sources, MS_SOURCE_FILE), set,
-				       &members[i], err);
-		if (r == 0)
-			r = ms_runtime_set_remove(&runtime, set, &members[i]);
-		if (r == -ENOENT)
-			r = ms_error_set(err, r, "%s is no member of set %s",
-					 ms_cidr_format(&members[i], text, sizeof(text)), set);
-	}
-	if (r == 0 && is_left_over(manager, &runtime, set)) {
-		ms_runtime_forget_set(&runtime, set);
-		r = commit_runtime(manager, &runtime, dry_run, err);
-	} else if (r == 0 && !dry_run) {
-		r = ms_sources_replace_runtime(manager->sources, &runtime, err);
-		/* -ENOENT: it had expired already. */
-		for (size_t i = 0; r == 0 && i < count; i++) {
-			r = ms_set_table_remove(ms_committer_sets(manager->committer), set,
-						&members[i]);
-			r = r == -ENOENT ? 0 : r;
-		}
-		ms_manager_touch(manager);
-	}
-	if (runtime.rules)
-		ms_runtime_fini(&runtime);
+		r = refuse_removal(manager, &change, err);
+	if (r < 0)
+		return r;
+	if (is_left_over(manager, &change))
+		return remove_set(manager, set, dry_run, err);
+	if (dry_run)
+		return 0;
+	r = remove_members(manager, &change, err);
+	ms_manager_touch(manager);
 	return r;
 }
 

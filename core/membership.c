@@ -236,7 +236,7 @@ bool ms_membership_equal(const struct ms_membership *a, const struct ms_membersh
 int ms_membership_put(struct ms_membership *membership, const struct ms_member *member)
 {
 	struct ms_member *members = ms_membership_find(membership, &member->cidr);
-	size_t at = membership->count;
+	size_t at;
 
 	if (members) {
 		*members = *member;
@@ -246,8 +246,7 @@ int ms_membership_put(struct ms_membership *membership, const struct ms_member *
 	if (!members)
 		return -ENOMEM;
 	membership->members = members;
-	while (at > 0 && by_cidr(&members[at - 1], member) > 0)
-		at--;
+	at = first_within(membership, &member->cidr);
 	memmove(&members[at + 1], &members[at], (membership->count - at) * sizeof(*members));
 	members[at] = *member;
 	membership->count++;

@@ -71,8 +71,9 @@ static bool is_trial_state(const struct ms_config *config)
 
 void ms_removal_forget_state(const struct ms_config *config)
 {
-	static const char *const files[] = { "runtime.json", "applied.json", "last-good.json",
-					     "generation", "plugin-in-callback" };
+	static const char *const files[] = { "runtime.json", "runtime.journal",
+					     "applied.json", "last-good.json",
+					     "generation",   "plugin-in-callback" };
 	ms_cleanup(ms_close_fd) int fd = -1;
 
 	if (!is_trial_state(config))

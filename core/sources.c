@@ -12,13 +12,7 @@
 #include "core/default_policy.h"
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
-
-struct ms_sources {
-	const struct ms_config *config;
-	struct ms_state *state;
-	struct ms_sources_next now; /* what is in force */
-	bool staged;                /* last-good.json waits for its rename */
-};
+#include "core/sources_private.h"
 
 int64_t ms_sources_wall_ms(void)
 {
@@ -78,15 +72,17 @@ void ms_sources_next_fini(struct ms_sources_next *next)
 	*next = (struct ms_sources_next) { 0 };
 }
 
-int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next)
+int ms_sources_begin(struct ms_sources *sources, struct ms_sources_next *ret_next)
 {
 	struct ms_sources_next next = {
 		.applied = sources->now.applied,
 		.builtin = sources->now.builtin,
 	};
-	int r = ms_documents_copy(sources->now.documents.items, sources->now.documents.count,
-				  &next.documents);
+	int r = ms_sources_follow_members(sources);
 
+	if (r == 0)
+		r = ms_documents_copy(sources->now.documents.items, sources->now.documents.count,
+				      &next.documents);
 	if (r == 0)
 		r = ms_runtime_copy(&sources->now.runtime, &next.runtime);
 	if (r == 0)
@@ -353,6 +349,7 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
 	*ret_old = ms_take_ptr(sources->now.merged);
 	ms_sources_next_fini(&sources->now);
 	sources->now = *next;
+	sources->members_behind = false;
 	*next = (struct ms_sources_next) { 0 };
 }
 
@@ -448,41 +445,6 @@ char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t si
 	return buf;
 }
 
-/* The merged set follows its runtime members: those go, `def`'s come, a document's stay. */
-static int refresh_set(struct ms_set_def *merged, const struct ms_set_def *def)
-{
-	size_t kept = 0, room = merged->n_members + def->n_members + 1;
-	struct ms_set_member *members = reallocarray(merged->members, room, sizeof(*members));
-
-	if (!members)
-		return -ENOMEM;
-	merged->members = members;
-	for (size_t i = 0; i < merged->n_members; i++) {
-		if (members[i].origin.source != MS_SOURCE_RUNTIME)
-			members[kept++] = members[i];
-		else
-			free(members[i].origin.file);
-	}
-	for (size_t i = 0; i < def->n_members; i++) {
-		members[kept] = def->members[i];
-		members[kept++].origin.file = NULL;
-	}
-	merged->n_members = kept;
-	return 0;
-}
-
-static int refresh_sets(struct ms_policy *merged, const struct ms_policy *runtime)
-{
-	for (size_t i = 0; i < runtime->n_sets; i++) {
-		struct ms_set_def *set = ms_policy_find_set(merged, runtime->sets[i].name);
-		int r = set ? refresh_set(set, &runtime->sets[i]) : 0;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /* `*ret_saved` = 0 or -errno of the save; `must_save` makes that the result, with nothing changed.
  */
 static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime, bool must_save,
@@ -505,7 +467,8 @@ static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtim
 	ms_policy_free(sources->now.runtime_policy);
 	sources->now.runtime_policy = policy;
 	sources->now.runtime_changed = saved < 0;
-	return refresh_sets(sources->now.merged, policy);
+	sources->members_behind = false;
+	return ms_sources_refresh_runtime_sets(sources->now.merged, policy);
 }
 
 int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
@@ -533,8 +496,10 @@ struct ms_sources_offers *ms_sources_offers(struct ms_sources *sources)
 int ms_sources_refresh_sets(struct ms_sources *sources, struct ms_error *err)
 {
 	struct ms_policy *merged = sources->now.merged, *fresh, old;
-	int r = merge_with(&sources->now, ms_policy_merge_sets, &fresh, err);
+	int r = ms_sources_follow_members(sources);
 
+	if (r == 0)
+		r = merge_with(&sources->now, ms_policy_merge_sets, &fresh, err);
 	if (r < 0)
 		return r;
 	old = *merged;

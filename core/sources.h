@@ -53,7 +53,7 @@ int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *nex
 			 struct ms_error *err);
 
 /* A copy of what is in force, to be changed; then exactly one of take/fini. */
-int ms_sources_begin(const struct ms_sources *sources, struct ms_sources_next *ret_next);
+int ms_sources_begin(struct ms_sources *sources, struct ms_sources_next *ret_next);
 /* The directory again, and no applied documents any more. */
 int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,
 			      struct ms_error *err);
@@ -83,9 +83,24 @@ bool ms_sources_are_applied(const struct ms_sources *sources);
 /* "/etc/microseg/policy.d", "applied: a.yaml", "built-in default". Returns `buf`. */
 char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t size);
 
-/* Replaces runtime changes that need no merge (members in place): saves, then holds. */
+/* Replaces runtime changes that need no merge: saves, then holds. */
 int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 			       struct ms_error *err);
+/*
+ * Members of a set in force come or go: saved by one line, then held; rules and other sets cost
+ * nothing. What merged and runtime policy say of members follows with ms_sources_follow_members().
+ * `ret_before`, as long as the change: the end that each member had, MS_SOURCES_NO_MEMBER = it was
+ * none, for ms_sources_undo_members(). On failure nothing changed.
+ */
+#define MS_SOURCES_NO_MEMBER (-1)
+int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+			      int64_t *ret_before, struct ms_error *err);
+/* The change made last did not happen after all. */
+void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+			     const int64_t *before);
+/* Before members of the merged or the runtime policy are read; -ENOMEM, they are the old ones then.
+ */
+int ms_sources_follow_members(struct ms_sources *sources);
 
 /* The same for what must hold even if it cannot be saved; `*ret_saved` = 0 or -errno of that. */
 int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,

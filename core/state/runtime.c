@@ -166,6 +166,17 @@ static void drop_member(struct ms_runtime_set *set, size_t at)
 		(set->n_members - at) * sizeof(*set->members));
 }
 
+const struct ms_runtime_member *ms_runtime_find_member(const struct ms_runtime *runtime,
+						       const char *name,
+						       const struct ms_cidr *member)
+{
+	const struct ms_runtime_set *set = ms_runtime_find_set(runtime, name);
+	bool found = false;
+	size_t at = set ? position(set, member, &found) : 0;
+
+	return found ? &set->members[at] : NULL;
+}
+
 int ms_runtime_set_remove(struct ms_runtime *runtime, const char *name,
 			  const struct ms_cidr *member)
 {
@@ -320,20 +331,37 @@ static int export_set(const struct ms_runtime_set *set, int64_t now_ms, struct m
 	return 0;
 }
 
+static void free_sets(struct ms_set_def *sets, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ms_set_def_fini(&sets[i]);
+	free(sets);
+}
+
+int ms_runtime_export_sets(const struct ms_runtime *runtime, int64_t now_ms,
+			   struct ms_policy *policy)
+{
+	struct ms_set_def *sets = calloc(runtime->n_sets + 1, sizeof(*sets));
+	int r = sets ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < runtime->n_sets; i++)
+		r = export_set(&runtime->sets[i], now_ms, &sets[i]);
+	if (r < 0) {
+		free_sets(sets, sets ? runtime->n_sets : 0);
+		return r;
+	}
+	free_sets(policy->sets, policy->n_sets);
+	policy->sets = sets;
+	policy->n_sets = runtime->n_sets;
+	return 0;
+}
+
 int ms_runtime_policy(const struct ms_runtime *runtime, int64_t now_ms,
 		      struct ms_policy **ret_policy)
 {
 	struct ms_policy *policy = ms_policy_copy(runtime->rules);
-	int r = policy ? 0 : -ENOMEM;
+	int r = policy ? ms_runtime_export_sets(runtime, now_ms, policy) : -ENOMEM;
 
-	if (r == 0) {
-		policy->sets = calloc(runtime->n_sets + 1, sizeof(*policy->sets));
-		r = policy->sets ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; r == 0 && i < runtime->n_sets; i++) {
-		policy->n_sets++;
-		r = export_set(&runtime->sets[i], now_ms, &policy->sets[i]);
-	}
 	if (r < 0) {
 		ms_policy_free(policy);
 		return r;

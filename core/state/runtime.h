@@ -39,6 +39,15 @@ struct ms_runtime {
 	uint64_t next_rule; /* the N of the next runtime/N */
 };
 
+/* Members of one set that come (with an end, 0 = none) or go. All is borrowed. */
+struct ms_runtime_change {
+	const char *set;
+	bool is_removal;
+	const struct ms_cidr *members;
+	size_t count;
+	int64_t expires_ms;
+};
+
 int ms_runtime_init(struct ms_runtime *runtime);
 void ms_runtime_fini(struct ms_runtime *runtime);
 int ms_runtime_copy(const struct ms_runtime *runtime, struct ms_runtime *ret_copy);
@@ -71,10 +80,25 @@ int ms_runtime_set_panic(struct ms_runtime *runtime, const char *group, enum ms_
 int ms_runtime_policy(const struct ms_runtime *runtime, int64_t now_ms,
 		      struct ms_policy **ret_policy);
 
-/* The file form (JSON); `*ret_text` is new. */
-int ms_runtime_encode(const struct ms_runtime *runtime, char **ret_text, size_t *ret_length);
-/* `*runtime` is replaced on success, untouched on failure. */
+/* Only the sets of such a policy, made anew in `policy`, which is untouched on failure. */
+int ms_runtime_export_sets(const struct ms_runtime *runtime, int64_t now_ms,
+			   struct ms_policy *policy);
+
+/* What a set holds of `member`; NULL = the set or the member is not there. */
+const struct ms_runtime_member *ms_runtime_find_member(const struct ms_runtime *runtime,
+						       const char *set,
+						       const struct ms_cidr *member);
+
+/* The file form (JSON); `serial` is the number of this save; `*ret_text` is new. */
+int ms_runtime_encode(const struct ms_runtime *runtime, uint64_t serial, char **ret_text,
+		      size_t *ret_length);
+/* `*runtime` and `*ret_serial` are replaced on success, untouched on failure. */
 int ms_runtime_decode(const char *text, size_t length, struct ms_runtime *runtime,
+		      uint64_t *ret_serial, struct ms_error *err);
+/* A change as one line (JSON, no newline); `*ret_line` is new. */
+int ms_runtime_encode_change(const struct ms_runtime_change *change, char **ret_line);
+/* Makes the change of such a line. What it removes need not be there. */
+int ms_runtime_replay(struct ms_runtime *runtime, const char *line, size_t length,
 		      struct ms_error *err);
 
 #endif

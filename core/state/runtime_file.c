@@ -60,10 +60,11 @@ static int encode_overrides(const struct ms_runtime *runtime, json_t *root)
 	return json_object_set_new(root, "overrides", overrides) < 0 ? -ENOMEM : 0;
 }
 
-int ms_runtime_encode(const struct ms_runtime *runtime, char **ret_text, size_t *ret_length)
+int ms_runtime_encode(const struct ms_runtime *runtime, uint64_t serial, char **ret_text,
+		      size_t *ret_length)
 {
-	json_auto_t *root =
-		json_pack("{s:i, s:I}", "version", 1, "next_rule", (json_int_t)runtime->next_rule);
+	json_auto_t *root = json_pack("{s:i, s:I, s:I}", "version", 1, "serial", (json_int_t)serial,
+				      "next_rule", (json_int_t)runtime->next_rule);
 	char *text;
 	int r;
 
@@ -142,18 +143,22 @@ static int decode_overrides(json_t *overrides, struct ms_runtime *runtime, struc
 	return 0;
 }
 
-static int decode(json_t *root, struct ms_runtime *runtime, struct ms_error *err)
+static int decode(json_t *root, struct ms_runtime *runtime, uint64_t *ret_serial,
+		  struct ms_error *err)
 {
 	json_t *sets, *overrides;
 	const char *rules;
-	json_int_t next;
+	json_int_t next, serial = 0; /* of a version that had none: no journal goes on from it */
 	int version, r;
 
-	if (json_unpack(root, "{s:i, s:I, s:s, s:o, s:o}", "version", &version, "next_rule", &next,
-			"rules", &rules, "sets", &sets, "overrides", &overrides) < 0 ||
-	    version != 1 || next < 1 || !json_is_object(sets) || !json_is_array(overrides))
+	if (json_unpack(root, "{s:i, s?I, s:I, s:s, s:o, s:o}", "version", &version, "serial",
+			&serial, "next_rule", &next, "rules", &rules, "sets", &sets, "overrides",
+			&overrides) < 0 ||
+	    version != 1 || next < 1 || serial < 0 || !json_is_object(sets) ||
+	    !json_is_array(overrides))
 		return ms_error_set(err, -EINVAL, "not a runtime state this version wrote");
 	runtime->next_rule = (uint64_t)next;
+	*ret_serial = (uint64_t)serial;
 	r = ms_document_parse("runtime.json", rules, strlen(rules), MS_SOURCE_RUNTIME,
 			      runtime->rules, err);
 	if (r == 0)
@@ -164,23 +169,88 @@ static int decode(json_t *root, struct ms_runtime *runtime, struct ms_error *err
 }
 
 int ms_runtime_decode(const char *text, size_t length, struct ms_runtime *runtime,
-		      struct ms_error *err)
+		      uint64_t *ret_serial, struct ms_error *err)
 {
 	json_error_t problem;
 	json_auto_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
 	struct ms_runtime fresh;
+	uint64_t serial = 0;
 	int r;
 
 	if (!root)
 		return ms_error_set(err, -EINVAL, "%s (line %d)", problem.text, problem.line);
 	r = ms_runtime_init(&fresh);
 	if (r == 0)
-		r = decode(root, &fresh, err);
+		r = decode(root, &fresh, &serial, err);
 	if (r < 0) {
 		ms_runtime_fini(&fresh);
 		return r;
 	}
 	ms_runtime_fini(runtime);
 	*runtime = fresh;
+	*ret_serial = serial;
+	return 0;
+}
+
+/* ---- one change as a line ---- */
+
+int ms_runtime_encode_change(const struct ms_runtime_change *change, char **ret_line)
+{
+	json_auto_t *members = json_array();
+	json_auto_t *root = NULL;
+	char text[MS_CIDR_TEXT];
+
+	for (size_t i = 0; i < change->count; i++) {
+		ms_cidr_format(&change->members[i], text, sizeof(text));
+		if (json_array_append_new(members, json_string(text)) < 0)
+			return -ENOMEM;
+	}
+	if (change->is_removal)
+		root = json_pack("{s:s, s:O}", "set", change->set, "remove", members);
+	else
+		root = json_pack("{s:s, s:O, s:I}", "set", change->set, "add", members,
+				 "expires_ms", (json_int_t)change->expires_ms);
+	*ret_line = root ? json_dumps(root, JSON_COMPACT) : NULL;
+	return *ret_line ? 0 : -ENOMEM;
+}
+
+static int replay_member(struct ms_runtime *runtime, const char *set, const char *text,
+			 bool is_removal, int64_t expires_ms, struct ms_error *err)
+{
+	struct ms_cidr member;
+	int r;
+
+	if (!text || !ms_cidr_parse(text, &member))
+		return ms_error_set(err, -EINVAL, "set %s: no address", set);
+	if (!is_removal)
+		return ms_runtime_set_add(runtime, set, &member, expires_ms);
+	/* Its time may have been over by then. */
+	r = ms_runtime_set_remove(runtime, set, &member);
+	return r == -ENOENT ? 0 : r;
+}
+
+int ms_runtime_replay(struct ms_runtime *runtime, const char *line, size_t length,
+		      struct ms_error *err)
+{
+	json_error_t problem;
+	json_auto_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &problem);
+	json_t *add = NULL, *remove = NULL, *members, *item;
+	json_int_t expires = 0;
+	const char *set;
+	size_t i;
+
+	if (!root)
+		return ms_error_set(err, -EINVAL, "%s", problem.text);
+	if (json_unpack_ex(root, &problem, JSON_STRICT, "{s:s, s?o, s?I, s?o}", "set", &set, "add",
+			   &add, "expires_ms", &expires, "remove", &remove) < 0 ||
+	    !add == !remove || !json_is_array(add ? add : remove))
+		return ms_error_set(err, -EINVAL, "not a change this version wrote");
+	members = add ? add : remove;
+	json_array_foreach (members, i, item) {
+		int r = replay_member(runtime, set, json_string_value(item), !add, expires, err);
+
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }

@@ -15,12 +15,19 @@
 #include "core/base/parse.h"
 #include "core/policy/document.h"
 #include "core/state/file.h"
+#include "core/state/journal.h"
 
 #define FILE_MAX (4 * MS_DOCUMENT_SIZE_MAX)
 #define SOURCE_FILE_MAX ((size_t)160 << 20) /* texts and members at their limits */
 
+/* Lines of some ten thousand changes: read in a blink, and as seldom as that all is saved. */
+#define JOURNAL_LONG ((size_t)4 << 20)
+
 struct ms_state {
 	int dir_fd;
+	uint64_t serial; /* of runtime.json, 0 = there is none */
+	struct ms_journal journal;
+	bool is_doubtful; /* a save that failed may yet have replaced runtime.json */
 };
 
 static const char *const document_files[] = {
@@ -49,6 +56,7 @@ int ms_state_open(const char *dir, struct ms_state **ret_state, struct ms_error 
 	if (!state)
 		return -ENOMEM;
 	state->dir_fd = ms_take_fd(&fd);
+	ms_journal_init(&state->journal, state->dir_fd, "runtime.journal");
 	*ret_state = state;
 	return 0;
 }
@@ -57,12 +65,14 @@ struct ms_state *ms_state_close(struct ms_state *state)
 {
 	if (!state)
 		return NULL;
+	ms_journal_fini(&state->journal);
 	close(state->dir_fd);
 	free(state);
 	return NULL;
 }
 
-int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err)
+static int load_runtime_file(struct ms_state *state, struct ms_runtime *runtime,
+			     struct ms_error *err)
 {
 	ms_cleanup(ms_free) char *text = NULL;
 	struct ms_error why = MS_ERROR_INIT;
@@ -75,22 +85,60 @@ int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, st
 		return ms_error_set(err, r,
 				    "runtime.json in the state directory cannot be read: %s",
 				    strerror(-r));
-	r = ms_runtime_decode(text, length, runtime, &why);
+	r = ms_runtime_decode(text, length, runtime, &state->serial, &why);
 	if (r < 0)
 		ms_error_set(err, r, "runtime.json in the state directory is damaged: %.300s",
 			     why.message);
 	return r;
 }
 
+static int replay(void *user, const char *line, size_t length, struct ms_error *err)
+{
+	return ms_runtime_replay(user, line, length, err);
+}
+
+int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err)
+{
+	int loaded = load_runtime_file(state, runtime, err), r;
+
+	if (loaded < 0 && loaded != -ENOENT)
+		return loaded;
+	r = ms_journal_load(&state->journal, state->serial, replay, runtime, err);
+	return r < 0 || state->journal.length ? r : loaded;
+}
+
 int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime)
 {
 	ms_cleanup(ms_free) char *text = NULL;
 	size_t length;
-	int r = ms_runtime_encode(runtime, &text, &length);
+	int r = ms_runtime_encode(runtime, state->serial + 1, &text, &length);
 
+	if (r == 0)
+		r = ms_state_file_write(state->dir_fd, "runtime.json", text, length);
+	state->is_doubtful = r < 0;
 	if (r < 0)
 		return r;
-	return ms_state_file_write(state->dir_fd, "runtime.json", text, length);
+	state->serial++;
+	ms_journal_drop(&state->journal);
+	return 0;
+}
+
+int ms_state_append_runtime(struct ms_state *state, const struct ms_runtime_change *change)
+{
+	ms_cleanup(ms_free) char *line = NULL;
+	int r = ms_runtime_encode_change(change, &line);
+
+	return r < 0 ? r : ms_journal_append(&state->journal, state->serial, line, strlen(line));
+}
+
+int ms_state_retract_runtime(struct ms_state *state)
+{
+	return ms_journal_retract(&state->journal);
+}
+
+bool ms_state_wants_runtime(const struct ms_state *state)
+{
+	return state->is_doubtful || state->journal.length > JOURNAL_LONG;
 }
 
 int ms_state_load_documents(struct ms_state *state, enum ms_state_documents which,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state directory: what the daemon must know again after a restart or a reboot. Every save is
- * on disk when it returns and replaces the old file whole.
+ * on disk when it returns and replaces the old file whole, but for the journal, which grows.
  *
  *	runtime.json    rules, set members, modes and panic given by the CLI
+ *	runtime.journal members of sets that came and went since runtime.json was saved
  *	applied.json    documents of `policy apply PATH...`, absent = the policy directory counts
  *	last-good.json  the documents of the last policy that was in force
  *	source-NAME     the last good transaction of a policy source, as it came from its process
@@ -12,6 +13,7 @@
 #ifndef MS_CORE_STATE_STATE_H
 #define MS_CORE_STATE_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/error.h"
@@ -25,9 +27,15 @@ struct ms_state;
 int ms_state_open(const char *dir, struct ms_state **ret_state, struct ms_error *err);
 struct ms_state *ms_state_close(struct ms_state *state);
 
-/* Absent file: -ENOENT. */
+/* Absent files: -ENOENT. */
 int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, struct ms_error *err);
 int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime);
+/* One change to what was saved or loaded last, at the cost of a line. */
+int ms_state_append_runtime(struct ms_state *state, const struct ms_runtime_change *change);
+/* The last append did not happen after all. */
+int ms_state_retract_runtime(struct ms_state *state);
+/* All is to be saved instead: there are many lines, or the last such save failed. */
+bool ms_state_wants_runtime(const struct ms_state *state);
 
 /* -ENOENT, without a sentence, if and only if the file is absent; anything else is a file that
  * cannot be read or is damaged. */

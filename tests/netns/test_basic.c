@@ -304,7 +304,7 @@ static bool is_cleared(void *user)
 	(void)user;
 	return strcmp(ms_netns_read_command(
 			      shown, sizeof(shown),
-			      "grep -c 192.0.2.77 %s/state/runtime.json || :", microsegd->dir),
+			      "cat %s/state/runtime.j* | grep -c 192.0.2.77 || :", microsegd->dir),
 		      "0") == 0;
 }
 

@@ -130,6 +130,53 @@ START_TEST(damaged_runtime_changes_stop_the_start)
 }
 END_TEST
 
+START_TEST(damaged_changes_of_members_stop_the_start)
+{
+	ms_proc_start(microsegd, NULL);
+	ms_ctl_do(microsegd, "set", "add", "shut", "10.1.0.2", NULL);
+	ms_ctl_do(microsegd, "set", "add", "shut", "10.9.0.1", NULL);
+	ms_proc_stop(microsegd);
+	damage("runtime.journal", "garbage\n");
+	ck_assert_int_eq(ms_proc_start_refused(microsegd, NULL), 1);
+	ck_assert(ms_proc_logged(microsegd, "runtime.journal"));
+	ms_site_expect_enforced();
+	/* As the table in docs/operations.md says. */
+	ms_netns_run_command("rm %s/state/runtime.journal", microsegd->dir);
+	ms_proc_start(microsegd, NULL);
+	ms_site_expect_enforced();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* A command that has answered is on disk, whatever happens to the daemon and to what is pinned. */
+START_TEST(members_outlive_the_daemon_and_the_pins)
+{
+	ms_proc_write_policy(microsegd, "20-set.yaml",
+			     "version: 1\n"
+			     "sets: { file: [10.9.9.9] }\n"
+			     "rules:\n"
+			     "  - { id: f, to: \"set:file\", proto: icmp, action: deny }\n");
+	ms_proc_start(microsegd, NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_SOON), 0);
+	ms_ctl_do(microsegd, "set", "add", "file", "10.1.0.2", NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_GONE), -ETIMEDOUT);
+	for (int i = 0; i < 2; i++) {
+		ms_proc_kill(microsegd);
+		ms_netns_run_command(MS_TEST_BIN_DIR "/microsegctl cleanup --bpffs " PINS);
+		ms_proc_start(microsegd, NULL);
+		ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_GONE), -ETIMEDOUT);
+		/* A save of everything in between takes what the lines said along. */
+		ms_ctl_do(microsegd, "group", "mode", "work", "enforce", NULL);
+	}
+	ms_ctl_do(microsegd, "set", "del", "file", "10.1.0.2", NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_SOON), 0);
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- refused ---- */
 
 static const char opening[] =
@@ -263,6 +310,31 @@ START_TEST(panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last)
 }
 END_TEST
 
+START_TEST(a_full_disk_refuses_members_and_changes_nothing)
+{
+	char text[2048];
+
+	ms_ctl_do(microsegd, "set", "add", "some", "10.9.0.1", NULL);
+	ms_ctl_do(microsegd, "rule", "add", "--to", "set:some", "--proto", "icmp", "deny", NULL);
+	fill();
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "set", "add", "some",
+				       "10.1.0.2", NULL),
+			 1);
+	ck_assert_ptr_nonnull(strstr(text, "nothing was changed"));
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_SOON), 0);
+	ms_ctl_status(microsegd, text, sizeof(text), "set", "show", "some", NULL);
+	ck_assert_ptr_null(strstr(text, "10.1.0.2"));
+	ck_assert_ptr_nonnull(strstr(text, "10.9.0.1"));
+	make_room();
+	ms_ctl_do(microsegd, "set", "add", "some", "10.1.0.2", NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_GONE), -ETIMEDOUT);
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, NULL);
+	ck_assert_int_eq(ms_traffic_ping(NULL, "10.1.0.2", MS_SITE_GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/state");
@@ -276,6 +348,8 @@ int main(void)
 	tcase_add_test(tcase, with_a_bad_policy_both_are_named);
 	tcase_add_test(tcase, damaged_applied_documents_leave_the_last_good_ones);
 	tcase_add_test(tcase, damaged_runtime_changes_stop_the_start);
+	tcase_add_test(tcase, damaged_changes_of_members_stop_the_start);
+	tcase_add_test(tcase, members_outlive_the_daemon_and_the_pins);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("refused");
 	tcase_add_checked_fixture(tcase, setup, NULL);
@@ -288,6 +362,7 @@ int main(void)
 	tcase_add_test(tcase, a_full_disk_does_not_keep_the_daemon_from_starting);
 	tcase_add_test(tcase, a_full_disk_repeats_no_generation);
 	tcase_add_test(tcase, panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last);
+	tcase_add_test(tcase, a_full_disk_refuses_members_and_changes_nothing);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

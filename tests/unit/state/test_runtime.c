@@ -94,6 +94,7 @@ START_TEST(file_form_reads_back_to_the_same)
 {
 	struct ms_error err = MS_ERROR_INIT;
 	struct ms_runtime back;
+	uint64_t serial = 0;
 	char *text = NULL;
 	size_t length;
 
@@ -107,9 +108,11 @@ START_TEST(file_form_reads_back_to_the_same)
 	ck_assert_int_eq(ms_runtime_set_panic(&runtime, "", MS_PANIC_CLOSED), 0);
 	runtime.next_rule = 17;
 
-	ck_assert_int_eq(ms_runtime_encode(&runtime, &text, &length), 0);
+	ck_assert_int_eq(ms_runtime_encode(&runtime, 7, &text, &length), 0);
 	ck_assert_int_eq(ms_runtime_init(&back), 0);
-	ck_assert_msg(ms_runtime_decode(text, length, &back, &err) == 0, "%s", err.message);
+	ck_assert_msg(ms_runtime_decode(text, length, &back, &serial, &err) == 0, "%s",
+		      err.message);
+	ck_assert_uint_eq(serial, 7);
 	free(text);
 	ck_assert_uint_eq(back.next_rule, 17);
 	ck_assert_uint_eq(back.rules->n_rules, 2);
@@ -139,6 +142,56 @@ START_TEST(panic_everywhere_ends_that_of_groups)
 }
 END_TEST
 
+START_TEST(a_change_is_a_line_that_makes_it_again)
+{
+	struct ms_cidr members[2];
+	struct ms_runtime_change change = { .set = "office", .members = members, .count = 2 };
+	struct ms_error err = MS_ERROR_INIT;
+	char *line;
+
+	ck_assert(ms_cidr_parse("10.0.0.1", &members[0]));
+	ck_assert(ms_cidr_parse("2001:db8::/32", &members[1]));
+	change.expires_ms = 12345;
+	ck_assert_int_eq(ms_runtime_encode_change(&change, &line), 0);
+	ck_assert_ptr_null(strchr(line, '\n'));
+	ck_assert_int_eq(ms_runtime_replay(&runtime, line, strlen(line), &err), 0);
+	free(line);
+	ck_assert_uint_eq(ms_runtime_find_set(&runtime, "office")->n_members, 2);
+	ck_assert_int_eq(ms_runtime_find_member(&runtime, "office", &members[1])->expires_ms,
+			 12345);
+
+	change.is_removal = true;
+	change.count = 1;
+	ck_assert_int_eq(ms_runtime_encode_change(&change, &line), 0);
+	/* Twice: the first may have been one whose time was over. */
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(ms_runtime_replay(&runtime, line, strlen(line), &err), 0);
+	free(line);
+	ck_assert_ptr_null(ms_runtime_find_member(&runtime, "office", &members[0]));
+	ck_assert_ptr_nonnull(ms_runtime_find_member(&runtime, "office", &members[1]));
+}
+END_TEST
+
+static const char *const damaged_lines[] = {
+	"",
+	"[]",
+	"{\"set\":\"a\"}",
+	"{\"set\":\"a\",\"add\":[\"10.0.0.1/33\"],\"expires_ms\":0}",
+	"{\"set\":\"a\",\"add\":[],\"remove\":[]}",
+	"{\"set\":\"a\",\"add\":[7]}",
+	"{\"set\":\"a\",\"add\":[],\"more\":1}",
+};
+
+START_TEST(a_line_that_is_no_change_is_refused)
+{
+	const char *line = damaged_lines[_i];
+	struct ms_error err = MS_ERROR_INIT;
+
+	ck_assert_int_lt(ms_runtime_replay(&runtime, line, strlen(line), &err), 0);
+	ck_assert(ms_error_is_set(&err));
+}
+END_TEST
+
 static const char *const damaged[] = {
 	"",
 	"[]",
@@ -155,9 +208,12 @@ static const char *const damaged[] = {
 START_TEST(damaged_file_is_refused_and_changes_nothing)
 {
 	struct ms_error err = MS_ERROR_INIT;
+	uint64_t serial = 3;
 
 	add("office", "10.0.0.1", 0);
-	ck_assert_int_lt(ms_runtime_decode(damaged[_i], strlen(damaged[_i]), &runtime, &err), 0);
+	ck_assert_int_lt(
+		ms_runtime_decode(damaged[_i], strlen(damaged[_i]), &runtime, &serial, &err), 0);
+	ck_assert_uint_eq(serial, 3);
 	ck_assert(ms_error_is_set(&err));
 	ck_assert_uint_eq(ms_runtime_find_set(&runtime, "office")->n_members, 1);
 }
@@ -210,6 +266,9 @@ int main(void)
 			    sizeof(damaged) / sizeof(damaged[0]));
 	tcase_add_test(tcase, copy_is_its_own);
 	tcase_add_test(tcase, policy_form_has_rules_and_live_members_only);
+	tcase_add_test(tcase, a_change_is_a_line_that_makes_it_again);
+	tcase_add_loop_test(tcase, a_line_that_is_no_change_is_refused, 0,
+			    sizeof(damaged_lines) / sizeof(damaged_lines[0]));
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

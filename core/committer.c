@@ -9,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
+#include "core/encoding.h"
 
 struct ms_committer {
 	struct ms_dataplane *dp;
@@ -16,6 +17,7 @@ struct ms_committer {
 	struct ms_committer_hooks hooks;
 	struct ms_set_table *sets;
 	char engine[32];
+	struct ms_encoding *encoding; /* during load */
 
 	/* between load and publish/abandon */
 	const struct ms_policy *pending_policy;
@@ -201,9 +203,7 @@ static int action_of(void *user, const struct ms_rule_action *action, uint8_t *r
 {
 	const struct ms_committer *committer = user;
 
-	if (!committer->hooks.action)
-		return -ENOENT;
-	return committer->hooks.action(committer->hooks.user, action, ret_slot, ret_args, err);
+	return ms_encoding_find(committer->encoding, action, ret_slot, ret_args, err);
 }
 
 /* ---- a generation ---- */
@@ -214,7 +214,7 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 		.slot = slot_of,
 		.group = group_of,
 		.set = set_of,
-		.action = action_of,
+		.action = committer->encoding ? action_of : NULL,
 		.user = committer,
 	};
 	const struct ms_policy *policy = committer->pending_policy;
@@ -232,9 +232,30 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 	return r;
 }
 
+struct building {
+	struct ms_committer *committer;
+	uint32_t generation;
+	struct ms_error *err;
+};
+
+/* On another thread. */
+static int build(void *arg)
+{
+	struct building *building = arg;
+	struct ms_committer *committer = building->committer;
+	int r = ms_set_table_load(committer->sets, committer->pending_policy, building->err);
+
+	if (r == 0)
+		r = each_author(committer->pending_policy, assign_slot, committer, building->err);
+	if (r == 0)
+		r = compile(committer, building->generation, building->err);
+	return r;
+}
+
 int ms_committer_load(struct ms_committer *committer, const struct ms_policy *policy,
 		      uint32_t generation, unsigned int *ret_half, struct ms_error *err)
 {
+	struct building building = { committer, generation, err };
 	int r;
 
 	if (policy->n_groups >= MS_GROUPS_MAX)
@@ -245,11 +266,13 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 		return r;
 	committer->pending_policy = policy;
 	committer->pending_generation = generation;
-	r = ms_set_table_load(committer->sets, policy, err);
+	if (committer->hooks.action)
+		r = ms_encoding_new(policy, committer->hooks.action, committer->hooks.user,
+				    &committer->encoding);
 	if (r == 0)
-		r = each_author(policy, assign_slot, committer, err);
-	if (r == 0)
-		r = compile(committer, generation, err);
+		r = committer->hooks.away(committer->hooks.user, build, &building);
+	committer->encoding = ms_encoding_free(committer->encoding);
+	/* After what took long: interfaces came and went. */
 	if (r == 0)
 		r = committer->hooks.prepare(committer->hooks.user, policy,
 					     committer->pending_half);
@@ -278,6 +301,7 @@ void ms_committer_abandon(struct ms_committer *committer)
 	committer->pending_is_named = false;
 	ms_numbering_abandon(committer->numbers);
 	ms_set_table_abandon(committer->sets);
+	committer->hooks.prepare(committer->hooks.user, NULL, committer->pending_half);
 	committer->pending_policy = NULL;
 }
 
@@ -286,6 +310,10 @@ void ms_committer_publish(struct ms_committer *committer)
 	ms_dataplane_publish(committer->dp, committer->pending_half, committer->pending_generation);
 	ms_set_table_publish(committer->sets);
 	memcpy(committer->engine, committer->pending_engine, sizeof(committer->engine));
+}
+
+void ms_committer_settle(struct ms_committer *committer)
+{
 	ms_numbering_begin(committer->numbers);
 	each_author(committer->pending_policy, keep_slot, committer, NULL);
 	ms_numbering_end(committer->numbers);

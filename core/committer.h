@@ -20,13 +20,17 @@ struct ms_committer;
 
 struct ms_committer_hooks {
 	/* Writes every interface's group and side for `half` under `policy`; nothing visible yet.
-	 */
+	 * `policy` NULL: the one before comes to nothing. */
 	int (*prepare)(void *user, const struct ms_policy *policy, unsigned int half);
 	/* Panic of one group, put into its line. */
 	enum ms_panic (*panic_of)(void *user, const char *group);
-	/* As in struct ms_numbering; `user` is this one. NULL = there are no actions. */
+	/* As in struct ms_numbering; `user` is this one. NULL = there are no actions. Called before
+	 * `away`, never from what that does. */
 	int (*action)(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
 		      struct ms_action_args *ret_args, struct ms_error *err);
+	/* Does what takes long, and returns what that did. Everything but interfaces stands still
+	 * meanwhile. */
+	int (*away)(void *user, int (*work)(void *arg), void *arg);
 	void *user;
 };
 
@@ -37,8 +41,8 @@ struct ms_committer *ms_committer_free(struct ms_committer *committer);
 
 /*
  * First half: everything but the switch. `*ret_half` is complete and may be asked by trace. On
- * failure nothing changed. Ends with ms_committer_publish() or ms_committer_abandon(), in the same
- * turn of the loop. `policy` is borrowed until then.
+ * failure nothing changed. Ends with ms_committer_publish() and ms_committer_settle(), or with
+ * ms_committer_abandon(), in the same turn of the loop. `policy` is borrowed until then.
  */
 int ms_committer_load(struct ms_committer *committer, const struct ms_policy *policy,
 		      uint32_t generation, unsigned int *ret_half, struct ms_error *err);
@@ -48,6 +52,8 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 int ms_committer_ready(struct ms_committer *committer, struct ms_error *err);
 /* The switch. Cannot fail. After ms_committer_ready(). */
 void ms_committer_publish(struct ms_committer *committer);
+/* What follows it, in no hurry: where each rule stands, and which rules are gone. */
+void ms_committer_settle(struct ms_committer *committer);
 void ms_committer_abandon(struct ms_committer *committer);
 
 /* Group numbers of a policy: its place in `policy->groups`, from 1. 0 = no such group. */

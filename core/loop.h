@@ -4,7 +4,7 @@
  * current round. The only file that includes libevent's loop headers is loop.c; sockets with
  * buffers (core/control/server) get the base from ms_loop_base().
  *
- * Single thread. Callbacks may add and free watches, their own included, and must not block.
+ * One thread's. Callbacks may add and free watches, their own included, and must not block.
  * Lower priority numbers run first within a round: netlink before events before control.
  */
 #ifndef MS_CORE_LOOP_H

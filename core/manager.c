@@ -42,8 +42,10 @@ static void on_addresses(void *user)
 {
 	struct ms_manager *manager = user;
 
-	if (manager->monitor) /* the first walk: read when it is complete */
+	/* The first walk: read when it is complete. Sets being loaded: when they are. */
+	if (manager->monitor && !manager->is_away)
 		ms_manager_follow_addresses(manager);
+	manager->addresses_wait = manager->is_away;
 }
 
 static void plan_check(struct ms_manager *manager)
@@ -71,9 +73,8 @@ static void plan_resync(struct ms_manager *manager)
 		ms_watch_arm(manager->resync, (uint64_t)due, false);
 }
 
-static void on_netlink(void *user)
+int ms_manager_dispatch_netlink(struct ms_manager *manager)
 {
-	struct ms_manager *manager = user;
 	int r = ms_monitor_dispatch(manager->monitor);
 
 	if (r < 0) {
@@ -81,9 +82,15 @@ static void on_netlink(void *user)
 		ms_log_error("netlink", "the netlink socket is beyond repair (%s): restarting",
 			     strerror(-r));
 		ms_loop_stop(manager->loop);
-		return;
+		return r;
 	}
 	plan_resync(manager);
+	return 0;
+}
+
+static void on_netlink(void *user)
+{
+	ms_manager_dispatch_netlink(user);
 }
 
 static void on_resync(void *user)
@@ -294,6 +301,7 @@ static int open_committer(struct ms_manager *manager)
 		.prepare = prepare,
 		.panic_of = ms_manager_panic_of,
 		.action = action_of,
+		.away = ms_manager_away,
 		.user = manager,
 	};
 	const struct ms_runtime_override *everywhere;

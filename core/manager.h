@@ -89,6 +89,14 @@ int ms_manager_listen(struct ms_manager *manager,
 		      void *user, struct ms_event_listener **ret_listener);
 void ms_manager_unlisten(struct ms_manager *manager, struct ms_event_listener *listener);
 
+/*
+ * Does `work` on another thread, while this one follows and attaches interfaces and nothing else,
+ * and returns what it returned. For what takes long with many rules; it may read all but
+ * interfaces. `user` is the manager. Interfaces come and go in this and in the operations below;
+ * everything else that was borrowed stays valid.
+ */
+int ms_manager_away(void *user, int (*work)(void *arg), void *arg);
+
 /* ---- what is wanted ---- */
 
 struct ms_commit {

@@ -63,173 +63,6 @@ enum ms_panic ms_manager_effective_panic(struct ms_manager *manager, const char 
 	return everywhere > alone ? everywhere : alone;
 }
 
-/* ---- commits ---- */
-
-/* In force, but not on disk: said at once and until it is. */
-static void note_unsaved(struct ms_manager *manager, int r)
-{
-	bool is_new = !manager->unsaved[0];
-
-	snprintf(manager->unsaved, sizeof(manager->unsaved),
-		 "cannot save to %.128s: %s. What is in force is not all on disk, and a restart "
-		 "would lose it; it is tried again every 10 s",
-		 manager->config->state_dir, strerror(-r));
-	if (is_new)
-		ms_log_error("state", "%s", manager->unsaved);
-}
-
-int ms_manager_save_rest(struct ms_manager *manager)
-{
-	int r;
-
-	if (!manager->unsaved[0])
-		return 0;
-	r = ms_state_save_generation(manager->state, manager->generation);
-	if (r == 0)
-		r = ms_sources_save_rest(manager->sources);
-	if (r < 0)
-		return r;
-	manager->unsaved[0] = '\0';
-	ms_log_notice("state", "what is in force is on disk again");
-	return 0;
-}
-
-static int64_t next_rule_expiry(const struct ms_policy *policy)
-{
-	int64_t next = 0;
-
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		int64_t expires = policy->rules[i].expires;
-
-		if (expires && (!next || expires < next))
-			next = expires;
-	}
-	return next;
-}
-
-/*
- * From a merged `next` to a policy in force. `next` is used up on success. `must_save`: a change
- * that cannot be saved is refused. A start is none: with a full disk it is no reason to leave new
- * interfaces open, and the number is in the pinned control word too.
- */
-static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
-			struct ms_error *err)
-{
-	struct ms_policy *old;
-	int r = ms_committer_ready(manager->committer, err);
-
-	if (r < 0) {
-		ms_committer_abandon(manager->committer);
-		return r;
-	}
-	r = ms_manager_save_rest(manager);
-	/* The number first: after a crash or an error between the two, numbers still never repeat,
-	 * and what the next start reads is what is in force. */
-	if (r == 0)
-		r = ms_state_save_generation(manager->state, manager->generation + 1);
-	if (r < 0)
-		ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
-			     manager->config->state_dir, strerror(-r));
-	else
-		r = ms_sources_save(manager->sources, next, err);
-	if (r < 0 && must_save) {
-		ms_committer_abandon(manager->committer);
-		return r;
-	}
-	ms_committer_publish(manager->committer);
-	manager->generation++;
-	manager->applied_at = ms_sources_wall_ms() / 1000;
-	ms_sources_take(manager->sources, next, &old);
-	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
-	ms_policy_free(old);
-	manager->rule_expires = next_rule_expiry(ms_sources_merged(manager->sources));
-	ms_manager_plan_expiry(manager);
-	if (r == 0)
-		r = ms_sources_settle(manager->sources);
-	if (r < 0)
-		note_unsaved(manager, r);
-	return 0;
-}
-
-static unsigned int count_changes(const struct ms_policy *old, const struct ms_policy *new)
-{
-	struct ms_change *changes = NULL;
-	size_t count = 0;
-
-	if (!old || ms_policy_diff(old, new, &changes, &count) < 0)
-		return 0;
-	free(changes);
-	return (unsigned int)count;
-}
-
-int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
-		      struct ms_commit *ret_commit, struct ms_error *err)
-{
-	struct ms_commit commit = { .generation = manager->generation + 1 };
-	unsigned int half;
-	int r = ms_sources_merge(manager->sources, next, err);
-
-	if (r == 0)
-		r = ms_committer_load(manager->committer, next->merged, manager->generation + 1,
-				      &half, err);
-	if (r < 0) {
-		ms_sources_next_fini(next);
-		return r;
-	}
-	commit.changes = count_changes(ms_sources_merged(manager->sources), next->merged);
-	if (ret_commit)
-		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
-			       &commit.sessions_end, &commit.sessions_end_is_minimum);
-	if (dry_run)
-		ms_committer_abandon(manager->committer);
-	else
-		r = put_in_force(manager, next, true, err);
-	ms_sources_next_fini(next);
-	if (r == 0 && ret_commit) {
-		memcpy(commit.rule_id, ret_commit->rule_id, sizeof(commit.rule_id));
-		*ret_commit = commit;
-	}
-	return r;
-}
-
-static int commit_initial(struct ms_manager *manager, struct ms_error *err)
-{
-	struct ms_sources_next next;
-	unsigned int half;
-	int fallback = ms_sources_initial(manager->sources, &next, err);
-	int r = fallback;
-
-	if (r >= 0)
-		r = ms_committer_load(manager->committer, next.merged, manager->generation + 1,
-				      &half, err);
-	/* A daemon that does not start protects no new interface: what once fitted fits again. */
-	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next, NULL) == 0 &&
-	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
-			      NULL) == 0)
-		r = fallback = 1;
-	if (r >= 0)
-		r = put_in_force(manager, &next, false, NULL);
-	if (fallback >= 0)
-		ms_sources_next_fini(&next);
-	return r < 0 ? r : fallback;
-}
-
-/* The operator's documents come first: what is on disk of sources is left out if it keeps them from
- * being in force. */
-int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
-{
-	struct ms_error why = MS_ERROR_INIT;
-	int r = commit_initial(manager, &why);
-
-	if (r != 0 && ms_manager_leave_offers_out(manager, &why)) {
-		why = (struct ms_error)MS_ERROR_INIT;
-		r = commit_initial(manager, &why);
-	}
-	if (r != 0 && err)
-		*err = why;
-	return r;
-}
-
 static void remember_result(struct ms_manager *manager, int r, const struct ms_error *err)
 {
 	manager->last_error[0] = '\0';
@@ -241,13 +74,13 @@ int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit
 		      struct ms_error *err)
 {
 	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
 	r = ms_sources_read_directory(manager->sources, &next, err);
 	if (r < 0)
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 	else
 		r = ms_manager_commit(manager, &next, dry_run, ret_commit, err);
 	if (!dry_run)
@@ -263,12 +96,12 @@ int ms_manager_apply(struct ms_manager *manager, const struct ms_document *docum
 
 	if (count == 0)
 		return ms_manager_reload(manager, dry_run, ret_commit, err);
-	r = ms_sources_begin(manager->sources, &next);
+	r = ms_manager_begin(manager, &next);
 	if (r < 0)
 		return r;
 	r = ms_sources_use_documents(&next, documents, count);
 	if (r < 0) {
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 		return r;
 	}
 	r = ms_manager_commit(manager, &next, dry_run, ret_commit, err);
@@ -281,7 +114,7 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err)
 {
 	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
@@ -290,10 +123,10 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 	else
 		r = ms_sources_read_directory(manager->sources, &next, err);
 	if (r == 0)
-		r = ms_sources_merge(manager->sources, &next, err);
+		r = ms_manager_merge(manager, &next, err);
 	if (r == 0)
 		*ret_policy = ms_take_ptr(next.merged);
-	ms_sources_next_fini(&next);
+	ms_manager_give_up(manager, &next);
 	return r;
 }
 
@@ -370,13 +203,13 @@ int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, 
 			struct ms_commit *ret_commit, struct ms_error *err)
 {
 	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
 	r = add_rule(manager, &next, rule, ret_commit->rule_id, sizeof(ret_commit->rule_id), err);
 	if (r < 0) {
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 		return r;
 	}
 	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
@@ -389,14 +222,14 @@ int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_
 	struct ms_sources_next next;
 	struct ms_policy *rules;
 	char origin[MS_ORIGIN_MAX];
-	int at, r = ms_sources_begin(manager->sources, &next);
+	int at, r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
 	rules = next.runtime.rules;
 	at = find_rule(rules, id);
 	if (at < 0) {
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 		if (!rule)
 			return ms_error_set(err, -ENOENT, "no rule %s", id);
 		ms_origin_format(&rule->origin, origin, sizeof(origin));
@@ -424,28 +257,44 @@ static void empty_rules(struct ms_policy *rules)
 	rules->n_rules = 0;
 }
 
+struct parsing {
+	const struct ms_document *document;
+	bool replace;
+	struct ms_policy *rules;
+	struct ms_error *err;
+};
+
+static int parse(void *arg)
+{
+	const struct parsing *parsing = arg;
+	const struct ms_document *document = parsing->document;
+
+	if (parsing->replace)
+		empty_rules(parsing->rules);
+	return ms_document_parse(document->name, document->text, document->length,
+				 MS_SOURCE_RUNTIME, parsing->rules, parsing->err);
+}
+
 int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document *document,
 			   bool replace, bool dry_run, struct ms_commit *ret_commit,
 			   struct ms_error *err)
 {
+	struct parsing parsing = { .document = document, .replace = replace, .err = err };
 	struct ms_sources_next next;
 	struct ms_policy *rules;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
-	rules = next.runtime.rules;
-	if (replace)
-		empty_rules(rules);
-	r = ms_document_parse(document->name, document->text, document->length, MS_SOURCE_RUNTIME,
-			      rules, err);
+	rules = parsing.rules = next.runtime.rules;
+	r = ms_manager_away(manager, parse, &parsing);
 	if (r == 0 && (rules->n_groups || rules->n_sets || rules->failsafe.present))
 		r = ms_error_set(err, -EINVAL,
 				 "%s: only rules can be imported; groups, sets and failsafe belong "
 				 "into a policy file",
 				 document->name);
 	if (r < 0) {
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 		return r;
 	}
 	next.runtime_changed = true;
@@ -462,11 +311,11 @@ int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms
 
 	if (!ms_policy_find_group(ms_sources_merged(manager->sources), group))
 		return ms_error_set(err, -ENOENT, "no group %s", group);
-	r = ms_sources_begin(manager->sources, &next);
+	r = ms_manager_begin(manager, &next);
 	if (r == 0)
 		r = ms_runtime_set_mode(&next.runtime, group, mode);
 	if (r < 0) {
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 		return r;
 	}
 	next.runtime_changed = true;
@@ -515,7 +364,7 @@ int ms_manager_panic(struct ms_manager *manager, enum ms_panic panic, const char
 			r = panic_group(manager, MS_PANIC_OFF, merged->groups[i].name);
 	}
 	if (saved < 0)
-		note_unsaved(manager, saved);
+		ms_manager_note_unsaved(manager, saved);
 	return r < 0 ? r : saved < 0;
 }
 
@@ -552,8 +401,7 @@ void ms_manager_on_expiry(void *user)
 
 	/* Members end in the datapath by their own tick; their sessions must be asked again. */
 	ms_manager_touch(manager);
-	if (rule && rule * 1000 <= ms_sources_wall_ms() &&
-	    ms_sources_begin(manager->sources, &next) == 0) {
+	if (rule && rule * 1000 <= ms_sources_wall_ms() && ms_manager_begin(manager, &next) == 0) {
 		ms_runtime_expire_rules(&next.runtime, ms_sources_wall_ms() / 1000);
 		ms_runtime_expire_members(&next.runtime, ms_sources_wall_ms());
 		next.runtime_changed = true;

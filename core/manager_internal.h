@@ -46,7 +46,9 @@ struct ms_manager {
 
 	struct ms_watch *on_netlink, *on_events;
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *watchdog;
-	bool touch_again; /* something changed since the last bump of the epoch */
+	bool touch_again;    /* something changed since the last bump of the epoch */
+	bool is_away;        /* a worker has everything but interfaces */
+	bool addresses_wait; /* for its end */
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
@@ -98,7 +100,18 @@ int ms_manager_bind(struct ms_manager *manager, const char *source,
 const char *ms_manager_bound_group(void *user, const struct ms_link *link, const char **ret_source);
 /* manager_service.c: what plugins may ask of the daemon. Valid as long as the manager. */
 const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
-/* manager_change.c: the policy of start-up. 1 = the last good one stands in for a refused one. */
+/* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
+int ms_manager_dispatch_netlink(struct ms_manager *manager);
+/* manager_commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or
+ * ms_manager_give_up(). */
+int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_next);
+void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next);
+/* `next->merged` is complete on success. */
+int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next,
+		     struct ms_error *err);
+/* Something is in force, but not on disk: said until it is. */
+void ms_manager_note_unsaved(struct ms_manager *manager, int r);
+/* The policy of start-up. 1 = the last good one stands in for a refused one. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */
 int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,

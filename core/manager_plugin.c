@@ -63,7 +63,7 @@ const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, c
 static int commit_again(struct ms_manager *manager, struct ms_error *err)
 {
 	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	return r < 0 ? r : ms_manager_commit(manager, &next, false, NULL, err);
 }

@@ -54,7 +54,7 @@ static int commit_runtime(struct ms_manager *manager, struct ms_runtime *runtime
 			  struct ms_error *err)
 {
 	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
@@ -116,6 +116,9 @@ static int add_members(struct ms_manager *manager, const struct ms_runtime_chang
 		ms_error_set(err, r, "set %s: the datapath cannot take the members (%s)",
 			     change->set, strerror(-r));
 	}
+	/* What was refused before it was tried leaves the next change its turn. */
+	if (tried)
+		ms_manager_touch(manager);
 	return r;
 }
 
@@ -160,7 +163,6 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 	if (dry_run)
 		return 0;
 	r = add_members(manager, &change, timeout_ns, err);
-	ms_manager_touch(manager);
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
@@ -191,11 +193,14 @@ static int remove_members(struct ms_manager *manager, const struct ms_runtime_ch
 	ms_cleanup(ms_free) int64_t *before = calloc(change->count + 1, sizeof(*before));
 	int r = before ? ms_sources_change_members(manager->sources, change, before, err) : -ENOMEM;
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; r == 0 && i < change->count; i++) {
 		r = ms_set_table_remove(ms_committer_sets(manager->committer), change->set,
 					&change->members[i]);
 		r = r == -ENOENT ? 0 : r; /* it had expired already */
 	}
+	ms_manager_touch(manager);
 	return r;
 }
 
@@ -271,9 +276,7 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 		return remove_set(manager, set, dry_run, err);
 	if (dry_run)
 		return 0;
-	r = remove_members(manager, &change, err);
-	ms_manager_touch(manager);
-	return r;
+	return remove_members(manager, &change, err);
 }
 
 static void forget_ended(struct ms_manager *manager, const struct ms_runtime *runtime, int64_t now)

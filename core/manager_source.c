@@ -55,14 +55,14 @@ static int commit_policy(struct ms_manager *manager, const char *name, struct ms
 {
 	const struct ms_policy *offered = *policy;
 	struct ms_sources_next next;
-	int r = ms_sources_begin(manager->sources, &next);
+	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
 	r = ms_sources_offers_put(&next.offers, name, ms_manager_source_is_before(manager, name),
 				  *policy);
 	if (r < 0) {
-		ms_sources_next_fini(&next);
+		ms_manager_give_up(manager, &next);
 		return r;
 	}
 	*policy = NULL;
@@ -315,7 +315,7 @@ int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, str
 		ms_manager_leave_source(manager, name, true);
 		return 0;
 	}
-	r = ms_sources_begin(manager->sources, &next);
+	r = ms_manager_begin(manager, &next);
 	if (r < 0)
 		return r;
 	ms_sources_offers_remove(&next.offers, name);

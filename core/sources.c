@@ -343,14 +343,13 @@ int ms_sources_save_rest(struct ms_sources *sources)
 	return r < 0 ? r : ms_sources_settle(sources);
 }
 
-void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
-		     struct ms_policy **ret_old)
+void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next)
 {
-	*ret_old = ms_take_ptr(sources->now.merged);
-	ms_sources_next_fini(&sources->now);
+	struct ms_sources_next before = sources->now;
+
 	sources->now = *next;
 	sources->members_behind = false;
-	*next = (struct ms_sources_next) { 0 };
+	*next = before;
 }
 
 int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,

@@ -70,10 +70,9 @@ int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, st
 int ms_sources_settle(struct ms_sources *sources);
 /* Saves what is in force and could not be saved; -errno. */
 int ms_sources_save_rest(struct ms_sources *sources);
-/* `next` is in force; its contents move, `*ret_old` gets the merged policy that was (may be NULL;
- * the caller frees it when nothing borrows from it any more). */
-void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next,
-		     struct ms_policy **ret_old);
+/* `next` is in force, and becomes what was: the caller ends that with ms_sources_next_fini() when
+ * nothing borrows from its merged policy any more. */
+void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next);
 void ms_sources_next_fini(struct ms_sources_next *next);
 
 const struct ms_policy *ms_sources_merged(const struct ms_sources *sources);

@@ -58,11 +58,27 @@ static bool has_action(void *user, const char *name)
 	return false;
 }
 
+struct checking {
+	struct ms_manager *manager;
+	const struct ms_policy *policy;
+	struct ms_warning *warnings;
+	size_t count;
+};
+
+static int check(void *arg)
+{
+	struct checking *checking = arg;
+
+	return ms_policy_check_with(checking->policy, has_action, checking->manager,
+				    &checking->warnings, &checking->count);
+}
+
 static int put_warnings(struct ms_manager *manager, json_t *reply, const struct ms_policy *policy)
 {
-	ms_cleanup(ms_free) struct ms_warning *warnings = NULL;
-	size_t count = 0;
-	int r = ms_policy_check_with(policy, has_action, manager, &warnings, &count);
+	struct checking checking = { .manager = manager, .policy = policy };
+	int r = ms_manager_away(manager, check, &checking);
+	ms_cleanup(ms_free) struct ms_warning *warnings = checking.warnings;
+	size_t count = checking.count;
 
 	if (r < 0)
 		return r;
@@ -75,6 +91,20 @@ static int put_warnings(struct ms_manager *manager, json_t *reply, const struct 
 										: WARNINGS_SHOWN));
 }
 
+struct comparing {
+	const struct ms_policy *policy, *wanted;
+	struct ms_change *changes;
+	size_t count;
+};
+
+static int compare(void *arg)
+{
+	struct comparing *comparing = arg;
+
+	return ms_policy_diff(comparing->policy, comparing->wanted, &comparing->changes,
+			      &comparing->count);
+}
+
 int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_call *call,
 			       json_t **ret_reply, struct ms_error *err)
 {
@@ -82,6 +112,7 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 	ms_cleanup(free_policy) struct ms_policy *wanted = NULL;
 	ms_cleanup(ms_free) struct ms_change *changes = NULL;
 	struct ms_manager_status status;
+	struct comparing comparing = { ms_manager_policy(manager), NULL, NULL, 0 };
 	size_t n_documents, n_changes = 0;
 	unsigned int flips = 0;
 	bool is_minimum = false;
@@ -93,8 +124,11 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 		r = ms_control_unpack_documents(list, &documents, &n_documents, err);
 	if (r == 0)
 		r = ms_manager_preview(manager, documents, n_documents, &wanted, err);
+	comparing.wanted = wanted;
 	if (r == 0)
-		r = ms_policy_diff(ms_manager_policy(manager), wanted, &changes, &n_changes);
+		r = ms_manager_away(manager, compare, &comparing);
+	changes = comparing.changes;
+	n_changes = comparing.count;
 	if (r == 0)
 		r = ms_manager_count_flips(manager, wanted, &flips, &is_minimum, err);
 	if (r < 0)

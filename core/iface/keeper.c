@@ -19,8 +19,9 @@ struct ms_keeper {
 	struct ms_keeper_config config;
 	struct ms_iface_set *ifaces;
 	struct ms_zone_pool *zones;
-	const struct ms_policy *policy; /* in force; NULL before the first commit */
-	uint32_t *checks;               /* ifindexes whose hooks are to be looked at */
+	const struct ms_policy *policy;   /* in force; NULL before the first commit */
+	const struct ms_policy *prepared; /* that of the other half, not in force yet; or NULL */
+	uint32_t *checks;                 /* ifindexes whose hooks are to be looked at */
 	size_t n_checks;
 	size_t n_asked; /* see ASKED_MAX */
 	struct ms_keeper_counts counts;
@@ -190,6 +191,8 @@ static int write_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 	line.flags = line_flags(entry);
 	if (keeper->policy)
 		aim(&line, keeper->policy, entry, half);
+	if (keeper->prepared)
+		aim(&line, keeper->prepared, entry, !half);
 	r = ms_dataplane_put_iface(keeper->config.dp, &line);
 	/* A zone without a line would be in the way of every commit to come. */
 	if (r < 0 && is_new) {
@@ -240,6 +243,8 @@ static void decide(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 		return;
 	bind_one(keeper, entry);
 	changed = ms_iface_set_decide(entry, keeper->policy, keeper->config.attacher);
+	/* What does not change it under this policy may do so under the next. */
+	changed |= keeper->prepared != NULL;
 	if (entry->want == MS_ATTACHED_NONE || (!changed && entry->zone))
 		return;
 	r = write_line(keeper, entry);
@@ -405,6 +410,9 @@ int ms_keeper_prepare(struct ms_keeper *keeper, const struct ms_policy *policy, 
 {
 	struct preparation preparation = { keeper, policy, half, 0 };
 
+	keeper->prepared = policy;
+	if (!policy)
+		return 0;
 	ms_iface_set_foreach(keeper->ifaces, prepare_one, &preparation);
 	return preparation.result;
 }
@@ -425,6 +433,7 @@ void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *
 	bool first = !keeper->policy;
 
 	keeper->policy = policy;
+	keeper->prepared = NULL;
 	ms_iface_set_foreach(keeper->ifaces, decide_one, keeper);
 	ms_keeper_settle(keeper);
 	/* Those taken over from an earlier daemon get the program of this one. */

@@ -56,7 +56,11 @@ void ms_keeper_check(struct ms_keeper *keeper);
 /* Carries out everything that has been noted since; also after a commit. */
 void ms_keeper_settle(struct ms_keeper *keeper);
 
-/* Writes group and side of every interface for `half` under `policy`, which is not in force yet. */
+/*
+ * Writes group and side of every interface for `half` under `policy`, which is not in force yet;
+ * those that come or change from here on get them as well, until the policy is in force or, with
+ * `policy` NULL, is given up.
+ */
 int ms_keeper_prepare(struct ms_keeper *keeper, const struct ms_policy *policy, unsigned int half);
 /* Somebody was bound to a group, or is no more: decide every interface again. */
 void ms_keeper_rebind(struct ms_keeper *keeper);

@@ -9,7 +9,8 @@
  * next daemon finds it and leaves that plugin alone, with its slots empty and its rules on their
  * fallback, until somebody loads it.
  *
- * Runs on the loop's thread, and so do all callbacks.
+ * Runs on the loop's thread, and so do all callbacks. A worker may ask which actions there are
+ * while the loop leaves the registry alone.
  */
 #ifndef MS_CORE_PLUGIN_REGISTRY_H
 #define MS_CORE_PLUGIN_REGISTRY_H

@@ -61,15 +61,20 @@ ROOMS = {
     "default_policy": ("core/default_policy", ""),
     "sources": ("core/sources", "base policy state documents config default_policy"),
     "membership": ("core/membership", "base policy"),
+    "worker": ("core/worker", "base"),
     "set_table": ("core/set_table", "base abi layout dataplane policy membership"),
-    "committer": ("core/committer", "base abi layout dataplane policy image classify set_table"),
+    "encoding": ("core/encoding", "base abi policy"),
+    "committer": (
+        "core/committer",
+        "base abi layout dataplane policy image classify set_table encoding",
+    ),
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager",
         "base abi layout dataplane tcx netlink policy image classify iface event session trace "
-        "state documents loop config sources membership set_table committer flips registry watches "
-        "source follower",
+        "state documents loop worker config sources membership set_table committer flips registry "
+        "watches source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An action that counts, with a skeleton as real ones have. */
+/*
+ * An action that counts, with a skeleton as real ones have. It insists on being called on one
+ * thread.
+ */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "microseg/action.h"
@@ -9,6 +13,7 @@
 struct tally {
 	const struct ms_plugin_host *host;
 	struct tally_bpf *skeleton;
+	pthread_t thread;
 };
 
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
@@ -21,6 +26,7 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 	if (!tally)
 		return -ENOMEM;
 	tally->host = host;
+	tally->thread = pthread_self();
 	*ret_self = tally;
 	return 0;
 }
@@ -60,7 +66,10 @@ static int encode(void *self, const struct ms_plugin_values *values,
 {
 	const struct tally *tally = self;
 
-	(void)error;
+	if (!pthread_equal(tally->thread, pthread_self())) {
+		tally->host->error_set(error, "called on another thread");
+		return -EXDEV;
+	}
 	ret_args[0] = (uint8_t)tally->host->value_uint(values, "counter", 0);
 	return 0;
 }

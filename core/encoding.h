@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What programs find for the actions of a policy, asked of their plugins beforehand: plugins are
+ * called on the loop's thread only, and the policy is compiled on another one.
+ */
+#ifndef MS_CORE_ENCODING_H
+#define MS_CORE_ENCODING_H
+
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/policy/model.h"
+#include "microseg/chain.h"
+
+struct ms_encoding;
+
+/* Asks `action`, as in struct ms_numbering, about each action of `policy`, in order, up to the
+ * first that is refused. `policy` is borrowed. -ENOMEM */
+int ms_encoding_new(const struct ms_policy *policy,
+		    int (*action)(void *user, const struct ms_rule_action *action,
+				  uint8_t *ret_slot, struct ms_action_args *ret_args,
+				  struct ms_error *err),
+		    void *user, struct ms_encoding **ret_encoding);
+struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding); /* returns NULL */
+/* The answer, for struct ms_numbering: `action` is one of the policy's, by its address, and none
+ * that follows the first refused one. */
+int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
+		     uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err);
+
+#endif

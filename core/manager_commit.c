@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a policy that is wanted to one in force. What takes long with many rules is done by a
+ * worker, and interfaces are followed and attached meanwhile; what is seen from outside, and the
+ * switch itself, is done here.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "core/flips.h"
+#include "core/manager_internal.h"
+#include "core/policy/diff.h"
+#include "core/worker.h"
+
+/* ---- the worker ---- */
+
+/* Until the work is done. Every other watch of the loop waits, as for any callback. */
+static void follow_interfaces(struct ms_manager *manager, const struct ms_worker *worker)
+{
+	struct pollfd fds[] = {
+		{ .fd = ms_worker_fd(worker), .events = POLLIN },
+		{ .fd = ms_monitor_fd(manager->monitor), .events = POLLIN },
+	};
+
+	while (!fds[0].revents) {
+		if (poll(fds, ms_array_size(fds), -1) < 0) {
+			fds[0].revents = fds[1].revents = 0;
+			if (errno != EINTR)
+				return; /* ms_worker_end() waits as well */
+		}
+		if (fds[1].revents && ms_manager_dispatch_netlink(manager) < 0)
+			fds[1].fd = -1;
+	}
+}
+
+int ms_manager_away(void *user, int (*work)(void *arg), void *arg)
+{
+	struct ms_manager *manager = user;
+	struct ms_worker *worker;
+	int r;
+
+	if (!manager->on_netlink || ms_worker_start(work, arg, &worker) < 0)
+		return work(arg);
+	manager->is_away = true;
+	follow_interfaces(manager, worker);
+	r = ms_worker_end(worker);
+	manager->is_away = false;
+	if (manager->addresses_wait)
+		ms_manager_follow_addresses(manager);
+	manager->addresses_wait = false;
+	return r;
+}
+
+struct beginning {
+	struct ms_manager *manager;
+	struct ms_sources_next *next;
+};
+
+static int begin(void *arg)
+{
+	struct beginning *beginning = arg;
+
+	return ms_sources_begin(beginning->manager->sources, beginning->next);
+}
+
+int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_next)
+{
+	struct beginning beginning = { manager, ret_next };
+
+	return ms_manager_away(manager, begin, &beginning);
+}
+
+static int give_up(void *arg)
+{
+	ms_sources_next_fini(arg);
+	return 0;
+}
+
+void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next)
+{
+	ms_manager_away(manager, give_up, next);
+}
+
+/* ---- on disk, and not ---- */
+
+/* In force, but not on disk: said at once and until it is. */
+void ms_manager_note_unsaved(struct ms_manager *manager, int r)
+{
+	bool is_new = !manager->unsaved[0];
+
+	snprintf(manager->unsaved, sizeof(manager->unsaved),
+		 "cannot save to %.128s: %s. What is in force is not all on disk, and a restart "
+		 "would lose it; it is tried again every 10 s",
+		 manager->config->state_dir, strerror(-r));
+	if (is_new)
+		ms_log_error("state", "%s", manager->unsaved);
+}
+
+int ms_manager_save_rest(struct ms_manager *manager)
+{
+	int r;
+
+	if (!manager->unsaved[0])
+		return 0;
+	r = ms_state_save_generation(manager->state, manager->generation);
+	if (r == 0)
+		r = ms_sources_save_rest(manager->sources);
+	if (r < 0)
+		return r;
+	manager->unsaved[0] = '\0';
+	ms_log_notice("state", "what is in force is on disk again");
+	return 0;
+}
+
+/* ---- in force ---- */
+
+static int64_t next_rule_expiry(const struct ms_policy *policy)
+{
+	int64_t next = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		int64_t expires = policy->rules[i].expires;
+
+		if (expires && (!next || expires < next))
+			next = expires;
+	}
+	return next;
+}
+
+struct saving {
+	struct ms_manager *manager;
+	struct ms_sources_next *next;
+	bool must_save;
+	int saved; /* 0 or -errno */
+	struct ms_error *err;
+};
+
+static int save(void *arg)
+{
+	struct saving *saving = arg;
+	struct ms_manager *manager = saving->manager;
+	int r = ms_committer_ready(manager->committer, saving->err);
+
+	if (r < 0)
+		return r;
+	r = ms_manager_save_rest(manager);
+	/* The number first: after a crash or an error between the two, numbers still never repeat,
+	 * and what the next start reads is what is in force. */
+	if (r == 0)
+		r = ms_state_save_generation(manager->state, manager->generation + 1);
+	if (r < 0)
+		ms_error_set(saving->err, r, "cannot save to %s: %s; nothing was changed",
+			     manager->config->state_dir, strerror(-r));
+	else
+		r = ms_sources_save(manager->sources, saving->next, saving->err);
+	saving->saved = r;
+	return saving->must_save ? r : 0;
+}
+
+struct settling {
+	struct ms_manager *manager;
+	struct ms_sources_next *before;
+	int saved;
+};
+
+static int settle(void *arg)
+{
+	struct settling *settling = arg;
+	struct ms_manager *manager = settling->manager;
+
+	ms_committer_settle(manager->committer);
+	ms_sources_next_fini(settling->before);
+	if (settling->saved == 0)
+		settling->saved = ms_sources_settle(manager->sources);
+	return 0;
+}
+
+/*
+ * From a merged `next` to a policy in force. `next` is used up on success. `must_save`: a change
+ * that cannot be saved is refused. A start is none: with a full disk it is no reason to leave new
+ * interfaces open, and the number is in the pinned control word too.
+ */
+static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
+			struct ms_error *err)
+{
+	struct saving saving = { manager, next, must_save, 0, err };
+	struct settling settling = { .manager = manager, .before = next };
+	int r = ms_manager_away(manager, save, &saving);
+
+	if (r < 0) {
+		ms_committer_abandon(manager->committer);
+		return r;
+	}
+	ms_committer_publish(manager->committer);
+	manager->generation++;
+	manager->applied_at = ms_sources_wall_ms() / 1000;
+	ms_sources_take(manager->sources, next);
+	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
+	settling.saved = saving.saved;
+	ms_manager_away(manager, settle, &settling);
+	manager->rule_expires = next_rule_expiry(ms_sources_merged(manager->sources));
+	ms_manager_plan_expiry(manager);
+	if (settling.saved < 0)
+		ms_manager_note_unsaved(manager, settling.saved);
+	return 0;
+}
+
+static unsigned int count_changes(const struct ms_policy *old, const struct ms_policy *new)
+{
+	struct ms_change *changes = NULL;
+	size_t count = 0;
+
+	if (!old || ms_policy_diff(old, new, &changes, &count) < 0)
+		return 0;
+	free(changes);
+	return (unsigned int)count;
+}
+
+struct merging {
+	struct ms_manager *manager;
+	struct ms_sources_next *next;
+	unsigned int *ret_changes; /* may be NULL */
+	struct ms_error *err;
+};
+
+static int merge(void *arg)
+{
+	struct merging *merging = arg;
+	const struct ms_sources *sources = merging->manager->sources;
+	int r = ms_sources_merge(sources, merging->next, merging->err);
+
+	if (r == 0 && merging->ret_changes)
+		*merging->ret_changes =
+			count_changes(ms_sources_merged(sources), merging->next->merged);
+	return r;
+}
+
+int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+		      struct ms_commit *ret_commit, struct ms_error *err)
+{
+	struct ms_commit commit = { .generation = manager->generation + 1 };
+	struct merging merging = { manager, next, &commit.changes, err };
+	unsigned int half;
+	int r = ms_manager_away(manager, merge, &merging);
+
+	if (r == 0)
+		r = ms_committer_load(manager->committer, next->merged, manager->generation + 1,
+				      &half, err);
+	if (r < 0) {
+		ms_manager_give_up(manager, next);
+		return r;
+	}
+	if (ret_commit)
+		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
+			       &commit.sessions_end, &commit.sessions_end_is_minimum);
+	if (dry_run)
+		ms_committer_abandon(manager->committer);
+	else
+		r = put_in_force(manager, next, true, err);
+	ms_manager_give_up(manager, next);
+	if (r == 0 && ret_commit) {
+		memcpy(commit.rule_id, ret_commit->rule_id, sizeof(commit.rule_id));
+		*ret_commit = commit;
+	}
+	return r;
+}
+
+int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, struct ms_error *err)
+{
+	struct merging merging = { manager, next, NULL, err };
+
+	return ms_manager_away(manager, merge, &merging);
+}
+
+static int commit_initial(struct ms_manager *manager, struct ms_error *err)
+{
+	struct ms_sources_next next;
+	unsigned int half;
+	int fallback = ms_sources_initial(manager->sources, &next, err);
+	int r = fallback;
+
+	if (r >= 0)
+		r = ms_committer_load(manager->committer, next.merged, manager->generation + 1,
+				      &half, err);
+	/* A daemon that does not start protects no new interface: what once fitted fits again. */
+	if (r < 0 && fallback == 0 && ms_sources_fall_back(manager->sources, &next, NULL) == 0 &&
+	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
+			      NULL) == 0)
+		r = fallback = 1;
+	if (r >= 0)
+		r = put_in_force(manager, &next, false, NULL);
+	if (fallback >= 0)
+		ms_sources_next_fini(&next);
+	return r < 0 ? r : fallback;
+}
+
+/* The operator's documents come first: what is on disk of sources is left out if it keeps them from
+ * being in force. */
+int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	int r = commit_initial(manager, &why);
+
+	if (r != 0 && ms_manager_leave_offers_out(manager, &why)) {
+		why = (struct ms_error)MS_ERROR_INIT;
+		r = commit_initial(manager, &why);
+	}
+	if (r != 0 && err)
+		*err = why;
+	return r;
+}

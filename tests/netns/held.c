@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A daemon that stops in the middle of a commit, where a test has put two pipes into the folder
+ * that MS_TEST_HELD names: the first tells that it is there, the second when it may go on.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "core/classify/compile.h"
+#include "core/state/state.h"
+
+int __real_ms_compile(const struct ms_policy *policy, uint32_t generation,
+		      const struct ms_numbering *numbering, enum ms_engine engine,
+		      struct ms_image **ret_image, struct ms_error *err);
+int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
+		      const struct ms_numbering *numbering, enum ms_engine engine,
+		      struct ms_image **ret_image, struct ms_error *err);
+int __real_ms_state_save_generation(struct ms_state *state, uint32_t generation);
+int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation);
+
+/* Opening a pipe waits for its other end. */
+static void hold(const char *stage)
+{
+	const char *dir = getenv("MS_TEST_HELD");
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s-there", dir ? dir : "", stage);
+	if (!dir || access(path, F_OK) < 0)
+		return;
+	close(open(path, O_WRONLY | O_CLOEXEC));
+	snprintf(path, sizeof(path), "%s/%s-go", dir, stage);
+	close(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
+		      const struct ms_numbering *numbering, enum ms_engine engine,
+		      struct ms_image **ret_image, struct ms_error *err)
+{
+	hold("compile");
+	return __real_ms_compile(policy, generation, numbering, engine, ret_image, err);
+}
+
+int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)
+{
+	hold("save");
+	return __real_ms_state_save_generation(state, generation);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interfaces are followed while a commit is under way, however long that takes, and all else waits
+ * for its end. Nothing here hangs on time: the daemon stands still in the middle of the commit
+ * until it is let go.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define SOON 3000
+#define GONE 400
+
+static const char before[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n";
+
+/* The group has another number, and one interface is of another group. */
+static const char after[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: first, match: { name: \"veth-c\" }, default: { in: allow, out: allow } }\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
+	"rules:\n"
+	"  - { id: w, group: work, dir: in, proto: tcp, dport: 81, action: deny }\n"
+	"  - { id: f, group: first, dir: in, proto: tcp, dport: 80, action: deny }\n"
+	"  - { id: h, dir: out, to: \"set:host\", proto: tcp, dport: 82, action: deny }\n";
+
+/* Port 80 passes through an action; where that is missing, not at all. */
+static const char counted[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
+	"rules:\n"
+	"  - { id: counted, group: work, dir: in, proto: tcp, dport: 80,\n"
+	"      action: [{ tally: 3 }, allow], fallback: deny }\n";
+
+static const char *const stages[] = { "compile", "save" };
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+static void add_peer(const char *name, const char *ns, const char *prefix)
+{
+	ms_netns_add(ns);
+	ms_netns_veth(name, ns, prefix, NULL);
+	ms_traffic_server(ns, 80);
+	ms_traffic_server(ns, 81);
+}
+
+static void prepare(void)
+{
+	ms_netns_setup();
+	add_peer("veth-a", "a", "10.1.0.");
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", before);
+	setenv("MS_TEST_HELD", microsegd->dir, 1);
+	/* What is freed is no policy any more, and shows it. */
+	setenv("MALLOC_PERTURB_", "165", 1);
+}
+
+static void setup(void)
+{
+	prepare();
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, NULL);
+}
+
+static void setup_plugins(void)
+{
+	prepare();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/tally.so " FOLDER "/");
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+}
+
+static int reach(const char *from, const char *address, uint16_t port, unsigned int ms)
+{
+	int fd = ms_traffic_connect(from, address, port, ms);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/* ---- the commit ---- */
+
+static void make_pipe(const char *stage, const char *which)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s-%s", microsegd->dir, stage, which);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+}
+
+static void open_pipe(const char *stage, const char *which, int flags)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s-%s", microsegd->dir, stage, which);
+	fd = open(path, flags);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+/* Does not wait for the answer, which goes to a file of that name, and the exit code to another. */
+static void send_command(const char *name, const char *words)
+{
+	ms_netns_run_command("(" MS_TEST_BIN_DIR "/microsegctl --socket %s/run/control.sock %s; "
+			     "echo $? >%s/%s-code) >%s/%s 2>&1 </dev/null &",
+			     microsegd->dir, words, microsegd->dir, name, microsegd->dir, name);
+}
+
+/* Comes back when the commit stands still in the middle. */
+static void begin(const char *stage, const char *words)
+{
+	make_pipe(stage, "there");
+	make_pipe(stage, "go");
+	send_command("commit", words);
+	open_pipe(stage, "there", O_RDONLY);
+}
+
+static bool has_answered(void *user)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s-code", microsegd->dir, (const char *)user);
+	return access(path, F_OK) == 0;
+}
+
+static void expect_code(char *name, const char *code)
+{
+	char path[256], text[16];
+
+	ck_assert_msg(ms_netns_wait(has_answered, name, 30), "%s: no answer", name);
+	snprintf(path, sizeof(path), "%s/%s", microsegd->dir, name);
+	ms_netns_read_command(text, sizeof(text), "until [ -s %s-code ]; do :; done; cat %s-code",
+			      path, path);
+	ck_assert_str_eq(text, code);
+}
+
+static void let_go(const char *stage)
+{
+	char commit[] = "commit";
+
+	ck_assert(!has_answered(commit));
+	open_pipe(stage, "go", O_WRONLY);
+	expect_code(commit, "0");
+}
+
+static bool is_attached(void *user)
+{
+	const char *const *name = user;
+	char count[16];
+
+	/* By the kernel's word: the daemon answers nobody now. */
+	return strcmp(ms_netns_read_command(
+			      count, sizeof(count),
+			      "tc filter show dev %s ingress | grep -c ms_ingress || :", *name),
+		      "0") != 0;
+}
+
+static void expect_attached(const char *name)
+{
+	ck_assert_msg(ms_netns_wait(is_attached, &name, 20), "%s is not attached", name);
+}
+
+/* ---- tests ---- */
+
+START_TEST(interfaces_come_while_a_policy_is_applied)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", after);
+	begin(stages[_i], "policy apply");
+	add_peer("veth-b", "b", "10.2.0.");
+	add_peer("veth-c", "c", "10.3.0.");
+	expect_attached("veth-b");
+	expect_attached("veth-c");
+	/* What was in force is in force. */
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, SOON), 0);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 81, SOON), 0);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, SOON), 0);
+	let_go(stages[_i]);
+	/* And then the new one, for those that came meanwhile as for those that were there. */
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 80, SOON), 0);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 81, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 80, SOON), 0);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 81, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(an_interface_changes_its_group_while_a_policy_is_applied)
+{
+	add_peer("veth-b", "b", "10.2.0.");
+	expect_attached("veth-b");
+	ms_proc_write_policy(microsegd, "10-test.yaml", after);
+	begin(stages[_i], "policy apply");
+	/* The same group in the policy in force, another one in that to come. */
+	ms_netns_run_command("ip link set veth-b down && ip link set veth-b name veth-c && "
+			     "ip link set veth-c up");
+	add_peer("veth-d", "d", "10.4.0.");
+	expect_attached("veth-d"); /* then the renaming was heard, too */
+	let_go(stages[_i]);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 81, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(an_interface_goes_while_a_policy_is_applied)
+{
+	add_peer("veth-b", "b", "10.2.0.");
+	expect_attached("veth-b");
+	ms_proc_write_policy(microsegd, "10-test.yaml", after);
+	begin(stages[_i], "policy apply");
+	ms_netns_run_command("ip link del veth-b");
+	add_peer("veth-d", "d", "10.4.0.");
+	expect_attached("veth-d");
+	let_go(stages[_i]);
+	ck_assert_int_eq(reach(NULL, "10.4.0.2", 81, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach(NULL, "10.4.0.2", 80, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(this_machines_addresses_are_followed_after_it)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", after);
+	ck_assert_int_eq(reach("a", "10.1.0.1", 82, SOON), -ECONNREFUSED);
+	begin(stages[_i], "policy apply");
+	ms_netns_run_command("ip address add 10.8.0.1/32 dev lo");
+	add_peer("veth-d", "d", "10.4.0.");
+	expect_attached("veth-d");
+	let_go(stages[_i]);
+	ck_assert_int_eq(reach("a", "10.1.0.1", 82, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach("a", "10.8.0.1", 82, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach("a", "10.8.0.1", 83, SOON), -ECONNREFUSED);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What was prepared for a policy that does not come must not be asked for later interfaces. */
+START_TEST(a_policy_that_only_was_tried_is_forgotten)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", after);
+	begin("compile", "policy apply --dry-run");
+	let_go("compile");
+	add_peer("veth-c", "c", "10.3.0.");
+	ms_ctl_wait_iface(microsegd, "veth-c", "protected");
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, SOON), 0);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static bool is_queued(void *user)
+{
+	char count[16];
+
+	(void)user;
+	/* The third column: connections that nobody has accepted yet. */
+	return strcmp(ms_netns_read_command(count, sizeof(count),
+					    "ss -Hxl | awk '/run.control.sock/ { print $3 }'"),
+		      "1") == 0;
+}
+
+static const struct {
+	const char *first, *words, *code, *says;
+} waiting[] = {
+	/* Before the commit it would have been unloaded: no rule in force named it. */
+	{ "load", "plugin unload tally", "1", "rule counted names it" },
+	{ "load", "plugin reload tally", "0", "" },
+	{ NULL, "plugin load tally", "0", "" },
+};
+
+START_TEST(a_command_to_a_plugin_waits_for_the_commit)
+{
+	const char *stage = stages[_i / (int)ms_array_size(waiting)];
+	size_t which = (size_t)_i % ms_array_size(waiting);
+	char command[] = "command", answer[1024];
+
+	if (waiting[which].first)
+		ms_ctl_do(microsegd, "plugin", waiting[which].first, "tally", NULL);
+	ms_proc_write_policy(microsegd, "10-test.yaml", counted);
+	begin(stage, "policy apply");
+	send_command(command, waiting[which].words);
+	ck_assert_msg(ms_netns_wait(is_queued, NULL, 20), "the command is not waiting");
+	/* Who follows interfaces could have taken it by then. */
+	add_peer("veth-b", "b", "10.2.0.");
+	expect_attached("veth-b");
+	ck_assert(!has_answered(command));
+	let_go(stage);
+	expect_code(command, waiting[which].code);
+	ms_netns_read_command(answer, sizeof(answer), "cat %s/command", microsegd->dir);
+	ck_assert_msg(strstr(answer, waiting[which].says) != NULL, "%s", answer);
+	/* The policy came in force, and its action is there. */
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 80, SOON), 0);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 80, SOON), 0);
+	ms_ctl_do(microsegd, "rule", "show", "counted", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* The twin: without the action port 80 is closed. */
+START_TEST(a_commit_without_the_plugin_is_compiled_to_the_fallback)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", counted);
+	begin("compile", "policy apply");
+	let_go("compile");
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 80, GONE), -ETIMEDOUT);
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	const int n_stages = (int)ms_array_size(stages);
+	Suite *suite = suite_create("netns/away");
+	TCase *tcase = tcase_create("away"), *plugins = tcase_create("plugins");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 90);
+	tcase_add_loop_test(tcase, interfaces_come_while_a_policy_is_applied, 0, n_stages);
+	tcase_add_loop_test(tcase, an_interface_changes_its_group_while_a_policy_is_applied, 0,
+			    n_stages);
+	tcase_add_loop_test(tcase, an_interface_goes_while_a_policy_is_applied, 0, n_stages);
+	tcase_add_loop_test(tcase, this_machines_addresses_are_followed_after_it, 0, n_stages);
+	tcase_add_test(tcase, a_policy_that_only_was_tried_is_forgotten);
+	suite_add_tcase(suite, tcase);
+	tcase_add_checked_fixture(plugins, setup_plugins, NULL);
+	tcase_set_timeout(plugins, 90);
+	tcase_add_loop_test(plugins, a_command_to_a_plugin_waits_for_the_commit, 0,
+			    n_stages * (int)ms_array_size(waiting));
+	tcase_add_test(plugins, a_commit_without_the_plugin_is_compiled_to_the_fallback);
+	suite_add_tcase(suite, plugins);
+	return ms_netns_run(suite);
+}

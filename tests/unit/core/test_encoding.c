@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/encoding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "tests/harness/ms_check.h"
+
+/* Named by one letter: of the letter itself are the answers made. */
+static struct ms_rule_action first[] = { { .name = (char *)"a" }, { .name = (char *)"b" } };
+static struct ms_rule_action second[] = { { .name = (char *)"c" } };
+static struct ms_rule rules[] = {
+	{ .actions = first, .n_actions = 2 },
+	{ .actions = NULL },
+	{ .actions = second, .n_actions = 1 },
+};
+static const struct ms_policy policy = { .rules = rules, .n_rules = 3 };
+
+static struct {
+	char absent, refused; /* letters */
+	unsigned int asked;
+} plugins;
+
+static int answer(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		  struct ms_action_args *ret_args, struct ms_error *err)
+{
+	ck_assert_ptr_eq(user, &plugins);
+	plugins.asked++;
+	if (action->name[0] == plugins.absent)
+		return -ENOENT;
+	if (action->name[0] == plugins.refused)
+		return ms_error_set(err, -EINVAL, "%s must not be", action->name);
+	*ret_slot = (uint8_t)(action->name[0] - 'a');
+	ret_args->bytes[0] = (uint8_t)action->name[0];
+	return 0;
+}
+
+static struct ms_encoding *ask(void)
+{
+	struct ms_encoding *encoding = NULL;
+
+	ck_assert_int_eq(ms_encoding_new(&policy, answer, &plugins, &encoding), 0);
+	return encoding;
+}
+
+static int find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
+		uint8_t *ret_slot, struct ms_error *err)
+{
+	struct ms_action_args args = { 0 };
+	int r = ms_encoding_find(encoding, action, ret_slot, &args, err);
+
+	ck_assert_int_eq(args.bytes[0], r < 0 ? 0 : action->name[0]);
+	return r;
+}
+
+START_TEST(each_action_has_its_own_answer)
+{
+	struct ms_encoding *encoding = ask();
+	uint8_t slot = 99;
+
+	ck_assert_uint_eq(plugins.asked, 3);
+	ck_assert_int_eq(find(encoding, &second[0], &slot, NULL), 0);
+	ck_assert_uint_eq(slot, 2);
+	ck_assert_int_eq(find(encoding, &first[0], &slot, NULL), 0);
+	ck_assert_uint_eq(slot, 0);
+	ck_assert_int_eq(find(encoding, &first[1], &slot, NULL), 0);
+	ck_assert_uint_eq(slot, 1);
+	/* The plugins have nothing to do with it any more. */
+	ck_assert_uint_eq(plugins.asked, 3);
+	ms_encoding_free(encoding);
+}
+END_TEST
+
+START_TEST(one_that_is_not_there_is_no_end)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_encoding *encoding;
+	uint8_t slot = 99;
+
+	plugins.absent = 'a';
+	encoding = ask();
+	ck_assert_int_eq(find(encoding, &first[0], &slot, &err), -ENOENT);
+	ck_assert_uint_eq(slot, 99);
+	ck_assert(!ms_error_is_set(&err));
+	ck_assert_int_eq(find(encoding, &second[0], &slot, &err), 0);
+	ms_encoding_free(encoding);
+}
+END_TEST
+
+START_TEST(a_refusal_is_the_last_answer_and_keeps_its_sentence)
+{
+	struct ms_error err = MS_ERROR_INIT, before = MS_ERROR_INIT;
+	struct ms_encoding *encoding;
+	uint8_t slot = 99;
+
+	plugins.refused = 'b';
+	encoding = ask();
+	ck_assert_uint_eq(plugins.asked, 2);
+	ck_assert_int_eq(find(encoding, &first[0], &slot, &err), 0);
+	ck_assert(!ms_error_is_set(&err));
+	ck_assert_int_eq(find(encoding, &first[1], &slot, &err), -EINVAL);
+	ck_assert_uint_eq(slot, 0);
+	ck_assert_str_eq(err.message, "b must not be");
+	ck_assert_int_eq(find(encoding, &first[1], &slot, NULL), -EINVAL);
+	/* The first writer wins. */
+	ms_error_set(&before, -EIO, "something else");
+	ck_assert_int_eq(find(encoding, &first[1], &slot, &before), -EINVAL);
+	ck_assert_str_eq(before.message, "something else");
+	ms_encoding_free(encoding);
+}
+END_TEST
+
+START_TEST(no_more_are_asked_than_the_datapath_holds)
+{
+	const size_t count = MS_ACTION_LISTS + 10;
+	struct ms_policy many = { .rules = calloc(count, sizeof(*many.rules)), .n_rules = count };
+	struct ms_encoding *encoding = NULL;
+
+	ck_assert_ptr_nonnull(many.rules);
+	for (size_t i = 0; i < count; i++)
+		many.rules[i] = rules[2];
+	ck_assert_int_eq(ms_encoding_new(&many, answer, &plugins, &encoding), 0);
+	ck_assert_uint_eq(plugins.asked, MS_ACTION_LISTS);
+	ms_encoding_free(encoding);
+	free(many.rules);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core/encoding");
+	TCase *tcase = tcase_create("encoding");
+
+	tcase_add_test(tcase, each_action_has_its_own_answer);
+	tcase_add_test(tcase, one_that_is_not_there_is_no_end);
+	tcase_add_test(tcase, a_refusal_is_the_last_answer_and_keeps_its_sentence);
+	tcase_add_test(tcase, no_more_are_asked_than_the_datapath_holds);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

@@ -159,11 +159,12 @@ static int diff_failsafe(struct diff *diff)
 /* ---- rules ---- */
 
 /* Which rules differ, id by id. Lines of one id (built-in dhcp) count as their first. */
-static int index_rules(const struct ms_policy *policy, struct ms_name_index *index)
+static int index_rules(const struct ms_policy *policy, size_t from, size_t to,
+		       struct ms_name_index *index)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < policy->n_rules && (r == 0 || r == -EEXIST); i++) {
+	for (size_t i = from; i < to && (r == 0 || r == -EEXIST); i++) {
 		if (policy->rules[i].id)
 			r = ms_name_index_add(index, policy->rules[i].id, i);
 	}
@@ -184,14 +185,18 @@ static const char *first_difference(const struct ms_rule *old, const struct ms_r
 	return "";
 }
 
+static bool has_same_comment(const struct ms_rule *old, const struct ms_rule *new)
+{
+	return old->comment && new->comment ? strcmp(old->comment, new->comment) == 0
+					    : old->comment == new->comment;
+}
+
 static int diff_rule(struct diff *diff, const struct ms_rule *old, const struct ms_rule *new)
 {
 	char text[380], detail[400];
-	bool same_comment = old->comment && new->comment ? strcmp(old->comment, new->comment) == 0
-							 : old->comment == new->comment;
 
 	if (ms_rule_equal(old, new))
-		return same_comment
+		return has_same_comment(old, new)
 			       ? 0
 			       : add(diff, MS_CHANGE_CHANGED, MS_CHANGE_RULE, old->id, "comment");
 	describe_rule(new, text, sizeof(text));
@@ -244,19 +249,49 @@ static int diff_order(struct diff *diff, const size_t *old_positions, const size
 	return r;
 }
 
+static bool is_unchanged(const struct ms_rule *a, const struct ms_rule *b)
+{
+	return a->id && b->id && strcmp(a->id, b->id) == 0 && ms_rule_equal(a, b) &&
+	       has_same_comment(a, b);
+}
+
+/* What stands at the beginning and at the end of both and is the same: most of a large policy.
+ * Lines of one id are not torn apart: only built-in ones are several, together, and all there or
+ * none. */
+static void skip_unchanged(const struct ms_policy *old, const struct ms_policy *new,
+			   size_t *ret_head, size_t *ret_tail)
+{
+	size_t most = old->n_rules < new->n_rules ? old->n_rules : new->n_rules;
+	size_t head = 0, tail = 0;
+
+	while (head < most && is_unchanged(&old->rules[head], &new->rules[head]))
+		head++;
+	while (tail < most - head && is_unchanged(&old->rules[old->n_rules - 1 - tail],
+						  &new->rules[new->n_rules - 1 - tail]))
+		tail++;
+	*ret_head = head;
+	*ret_tail = tail;
+}
+
 static int diff_rules(struct diff *diff)
 {
 	const struct ms_policy *old = diff->old, *new = diff->new;
 	ms_cleanup(ms_name_index_fini) struct ms_name_index old_index = { 0 };
 	ms_cleanup(ms_name_index_fini) struct ms_name_index new_index = { 0 };
-	ms_cleanup(ms_free) size_t *old_positions = calloc(new->n_rules + 1, sizeof(size_t));
-	ms_cleanup(ms_free) size_t *new_positions = calloc(new->n_rules + 1, sizeof(size_t));
-	size_t n_common = 0, at;
-	int r = old_positions && new_positions ? index_rules(old, &old_index) : -ENOMEM;
+	ms_cleanup(ms_free) size_t *old_positions = NULL;
+	ms_cleanup(ms_free) size_t *new_positions = NULL;
+	size_t n_common = 0, head, tail, old_end, new_end, at;
+	int r;
 
+	skip_unchanged(old, new, &head, &tail);
+	old_end = old->n_rules - tail;
+	new_end = new->n_rules - tail;
+	old_positions = calloc(new_end - head + 1, sizeof(*old_positions));
+	new_positions = calloc(new_end - head + 1, sizeof(*new_positions));
+	r = old_positions && new_positions ? index_rules(old, head, old_end, &old_index) : -ENOMEM;
 	if (r == 0)
-		r = index_rules(new, &new_index);
-	for (size_t i = 0; r == 0 && i < old->n_rules; i++) {
+		r = index_rules(new, head, new_end, &new_index);
+	for (size_t i = head; r == 0 && i < old_end; i++) {
 		const struct ms_rule *rule = &old->rules[i];
 		char text[400];
 
@@ -266,7 +301,7 @@ static int diff_rules(struct diff *diff)
 		describe_rule(rule, text, sizeof(text));
 		r = add(diff, MS_CHANGE_REMOVED, MS_CHANGE_RULE, rule->id, text);
 	}
-	for (size_t i = 0; r == 0 && i < new->n_rules; i++) {
+	for (size_t i = head; r == 0 && i < new_end; i++) {
 		const struct ms_rule *rule = &new->rules[i];
 		char text[400];
 

@@ -119,6 +119,137 @@ START_TEST(time_running_out_is_no_change)
 }
 END_TEST
 
+/* ---- by chance ---- */
+
+#define LETTERS 10
+
+/* Some of the first ten letters as rules, in some order, a few of them denied. */
+struct mix {
+	size_t count;
+	char ids[LETTERS];
+	bool denies[LETTERS];
+};
+
+static struct mix make_mix(const struct mix *from)
+{
+	struct mix mix = { 0 };
+
+	if (from)
+		mix = *from;
+	for (char id = 'a'; !from && id < 'a' + LETTERS; id++)
+		mix.ids[mix.count++] = id;
+	for (int changes = rand() % 4; changes > 0 && mix.count > 1; changes--) {
+		size_t at = (size_t)rand() % mix.count, to = (size_t)rand() % mix.count;
+		char id = mix.ids[at];
+
+		switch (rand() % 3) {
+		case 0:
+			mix.denies[id - 'a'] ^= 1;
+			break;
+		case 1:
+			memmove(&mix.ids[at], &mix.ids[at + 1], mix.count - at - 1);
+			memmove(&mix.ids[to + 1], &mix.ids[to], mix.count - to - 1);
+			mix.ids[to] = id;
+			break;
+		default:
+			memmove(&mix.ids[at], &mix.ids[at + 1], --mix.count - at);
+		}
+	}
+	return mix;
+}
+
+static struct ms_policy *policy_of(const struct mix *mix)
+{
+	char text[1024] = "rules:\n";
+	size_t used = strlen(text);
+
+	for (size_t i = 0; i < mix->count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "  - { id: %c, action: %s }\n", mix->ids[i],
+					 mix->denies[mix->ids[i] - 'a'] ? "deny" : "allow");
+	return make_policy(text);
+}
+
+static bool has(const struct mix *mix, char id)
+{
+	return memchr(mix->ids, id, mix->count) != NULL;
+}
+
+/* What is in both, but for a longest part that kept its order. */
+static size_t count_moved(const struct mix *old, const struct mix *new)
+{
+	size_t best[LETTERS] = { 0 }, common = 0, longest = 0;
+
+	for (size_t i = 0; i < new->count; i++) {
+		const char *was = memchr(old->ids, new->ids[i], old->count);
+
+		if (!was)
+			continue;
+		common++;
+		best[i] = 1;
+		for (size_t j = 0; j < i; j++) {
+			const char *before = memchr(old->ids, new->ids[j], old->count);
+
+			if (before && before < was && best[i] < best[j] + 1)
+				best[i] = best[j] + 1;
+		}
+		if (longest < best[i])
+			longest = best[i];
+	}
+	return common - longest;
+}
+
+/* A place counts the built-in rules, which come first. */
+static void check_places(const struct ms_change *change, const struct ms_policy *old,
+			 const struct ms_policy *new)
+{
+	size_t from, to;
+
+	ck_assert_int_eq(sscanf(change->detail, "from place %zu to %zu", &from, &to), 2);
+	ck_assert(from >= 1 && from <= old->n_rules && to >= 1 && to <= new->n_rules);
+	ck_assert_str_eq(old->rules[from - 1].id, change->name);
+	ck_assert_str_eq(new->rules[to - 1].id, change->name);
+}
+
+static void check_mixes(const struct mix *before, const struct mix *after)
+{
+	struct ms_policy *old = policy_of(before), *new = policy_of(after);
+	ms_cleanup(ms_free) struct ms_change *changes = NULL;
+	size_t kinds[4] = { 0 }, expected[4] = { 0 }, count;
+
+	ck_assert_int_eq(ms_policy_diff(old, new, &changes, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		kinds[changes[i].kind]++;
+		if (changes[i].kind == MS_CHANGE_MOVED)
+			check_places(&changes[i], old, new);
+	}
+	for (char id = 'a'; id < 'a' + LETTERS; id++) {
+		bool was = has(before, id), is = has(after, id);
+
+		expected[MS_CHANGE_ADDED] += is && !was;
+		expected[MS_CHANGE_REMOVED] += was && !is;
+		expected[MS_CHANGE_CHANGED] +=
+			was && is && before->denies[id - 'a'] != after->denies[id - 'a'];
+	}
+	expected[MS_CHANGE_MOVED] = count_moved(before, after);
+	for (size_t kind = 0; kind < ms_array_size(kinds); kind++)
+		ck_assert_uint_eq(kinds[kind], expected[kind]);
+	ms_policy_free(old);
+	ms_policy_free(new);
+}
+
+START_TEST(what_stays_in_its_place_hides_nothing)
+{
+	srand(1);
+	for (int i = 0; i < 2000; i++) {
+		struct mix before = make_mix(NULL), after = make_mix(&before);
+
+		check_mixes(&before, &after);
+		check_mixes(&after, &before);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("policy/diff");
@@ -126,6 +257,7 @@ static Suite *make_suite(void)
 
 	tcase_add_loop_test(tcase, says_this_change_and_no_other, 0, ms_array_size(cases));
 	tcase_add_loop_test(tcase, time_running_out_is_no_change, 0, 2);
+	tcase_add_test(tcase, what_stays_in_its_place_hides_nothing);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

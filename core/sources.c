@@ -60,15 +60,23 @@ struct ms_sources *ms_sources_free(struct ms_sources *sources)
 	return NULL;
 }
 
+static void free_policies(struct ms_sources_next *next)
+{
+	if (!next->files_lent)
+		ms_policy_free(next->files);
+	ms_policy_free(next->runtime_policy);
+	ms_policy_free(next->merged);
+	next->files = next->runtime_policy = next->merged = NULL;
+	next->files_lent = false;
+}
+
 void ms_sources_next_fini(struct ms_sources_next *next)
 {
 	ms_documents_fini(&next->documents);
 	ms_sources_offers_fini(&next->offers);
 	if (next->runtime.rules)
 		ms_runtime_fini(&next->runtime);
-	ms_policy_free(next->files);
-	ms_policy_free(next->runtime_policy);
-	ms_policy_free(next->merged);
+	free_policies(next);
 	*next = (struct ms_sources_next) { 0 };
 }
 
@@ -241,14 +249,11 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 {
 	int r = 0;
 
-	ms_policy_free(next->files);
-	ms_policy_free(next->runtime_policy);
-	ms_policy_free(next->merged);
-	next->files = next->runtime_policy = next->merged = NULL;
+	free_policies(next);
 	/* Unchanged documents were parsed when they came: no need to read 100k rules again. */
 	if (!next->documents_changed && sources->now.files) {
-		next->files = ms_policy_copy(sources->now.files);
-		r = next->files ? 0 : -ENOMEM;
+		next->files = sources->now.files;
+		next->files_lent = true;
 	} else {
 		r = ms_documents_parse(&next->documents, MS_SOURCE_FILE, &next->files, err);
 	}
@@ -348,6 +353,8 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next)
 	struct ms_sources_next before = sources->now;
 
 	sources->now = *next;
+	before.files_lent = next->files_lent;
+	sources->now.files_lent = false;
 	sources->members_behind = false;
 	*next = before;
 }

@@ -29,6 +29,7 @@ struct ms_sources_next {
 	struct ms_runtime runtime;               /* edit freely before merge */
 	struct ms_sources_offers offers;         /* of plugin sources: edit freely, too */
 	struct ms_policy *files;
+	bool files_lent; /* `files` is what is in force, and not ours to free */
 	struct ms_policy *runtime_policy;
 	struct ms_policy *merged;
 };
@@ -52,7 +53,7 @@ int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_n
 int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,
 			 struct ms_error *err);
 
-/* A copy of what is in force, to be changed; then exactly one of take/fini. */
+/* A copy of what is in force, to be changed; then exactly one of take/fini, before the next one. */
 int ms_sources_begin(struct ms_sources *sources, struct ms_sources_next *ret_next);
 /* The directory again, and no applied documents any more. */
 int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next *next,

@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
 #include "core/encoding.h"
+#include "core/policy/name_index.h"
 
 struct ms_committer {
 	struct ms_dataplane *dp;
@@ -18,6 +19,7 @@ struct ms_committer {
 	struct ms_set_table *sets;
 	char engine[32];
 	struct ms_encoding *encoding; /* during load */
+	uint64_t *places;             /* by slot: where its name says that its rule stands */
 
 	/* between load and publish/abandon */
 	const struct ms_policy *pending_policy;
@@ -50,7 +52,8 @@ int ms_committer_new(struct ms_dataplane *dp, struct ms_numbering_table *numbers
 	committer->dp = dp;
 	committer->numbers = numbers;
 	committer->hooks = *hooks;
-	r = ms_dataplane_slot_foreach(dp, adopt_slot, committer);
+	committer->places = calloc(MS_SLOTS_MAX, sizeof(*committer->places));
+	r = committer->places ? ms_dataplane_slot_foreach(dp, adopt_slot, committer) : -ENOMEM;
 	if (r == 0)
 		r = ms_set_table_new(dp, &committer->sets);
 	if (r < 0) {
@@ -66,6 +69,7 @@ struct ms_committer *ms_committer_free(struct ms_committer *committer)
 	if (!committer)
 		return NULL;
 	ms_set_table_free(committer->sets);
+	free(committer->places);
 	free(committer);
 	return NULL;
 }
@@ -151,20 +155,38 @@ static int each_author(const struct ms_policy *policy,
 	return r;
 }
 
+/* What of a name can change while the slot is its rule's. Never 0. */
+static uint64_t hash_place(const struct ms_origin *origin)
+{
+	const struct {
+		uint32_t source, line;
+	} numbers = { (uint32_t)origin->source, origin->line };
+	uint64_t hash = ms_name_index_hash(MS_NAME_HASH_INIT, &numbers, sizeof(numbers));
+
+	if (origin->file)
+		hash = ms_name_index_hash(hash, origin->file, strlen(origin->file));
+	return hash ? hash : 1;
+}
+
 /* Its rule may stand somewhere else now: told from here on, not by a load that only asked. */
 static int keep_slot(struct ms_committer *committer, const char *id, const struct ms_origin *origin,
 		     struct ms_error *err)
 {
 	uint32_t slot = ms_numbering_find(committer->numbers, id);
+	uint64_t place = hash_place(origin);
 	struct ms_slot_name name, before;
 
 	(void)err;
 	ms_numbering_keep(committer->numbers, slot);
+	/* 100,000 names are not read back for the one that is new. */
+	if (committer->places[slot] == place)
+		return 0;
 	make_name(id, origin, &name);
 	/* A name that cannot be replaced is the right rule's still, with the line it stood in. */
-	if (ms_dataplane_get_slot(committer->dp, slot, &before) < 0 ||
-	    memcmp(&before, &name, sizeof(name)) != 0)
-		ms_dataplane_put_slot(committer->dp, slot, &name);
+	if ((ms_dataplane_get_slot(committer->dp, slot, &before) == 0 &&
+	     memcmp(&before, &name, sizeof(name)) == 0) ||
+	    ms_dataplane_put_slot(committer->dp, slot, &name) == 0)
+		committer->places[slot] = place;
 	return 0;
 }
 
@@ -345,6 +367,7 @@ static void forget_slot(void *user, uint32_t slot)
 {
 	struct round *round = user;
 
+	round->committer->places[slot] = 0;
 	ms_dataplane_remove_slot(round->committer->dp, slot);
 }
 

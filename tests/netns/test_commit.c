@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 
@@ -103,6 +104,29 @@ START_TEST(the_author_of_a_verdict_is_told_by_the_policy_in_force_alone)
 	ms_ctl_do(microsegd, "policy", "apply", path, NULL);
 	expect_origin("other.yaml:6");
 	ck_assert_uint_eq(names_in_datapath(), names + 1);
+}
+END_TEST
+
+/* What is told is not read back at each commit, and must be told anew when it changes. */
+START_TEST(a_rule_that_moves_is_told_where_it_stands)
+{
+	static const char *const texts[] = { other, other, policy, other };
+	static const char *const origins[] = { "10-test.yaml:6", "10-test.yaml:6", "10-test.yaml:5",
+					       "10-test.yaml:6" };
+
+	for (size_t i = 0; i < ms_array_size(texts); i++) {
+		ms_proc_write_policy(microsegd, "10-test.yaml", texts[i]);
+		ms_ctl_do(microsegd, "policy", "apply", NULL);
+		expect_origin(origins[i]);
+	}
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_ctl_do(microsegd, "policy", "apply", path, NULL);
+	expect_origin("other.yaml:6");
+	/* By the next daemon, too, which finds the names of this one. */
+	ms_proc_stop(microsegd);
+	ms_proc_start(microsegd, NULL);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_origin("10-test.yaml:5");
 }
 END_TEST
 
@@ -361,6 +385,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, the_author_of_a_verdict_is_told_by_the_policy_in_force_alone);
+	tcase_add_test(tcase, a_rule_that_moves_is_told_where_it_stands);
 	tcase_add_test(tcase, asking_uses_nothing_up);
 	tcase_add_test(tcase, a_set_of_more_than_half_the_table_lives_over_restarts_and_changes);
 	tcase_add_test(tcase, a_set_too_large_for_the_table_is_refused_with_a_sentence);

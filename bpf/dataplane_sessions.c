@@ -217,10 +217,20 @@ static int reap_some(struct ms_dataplane *dp, const struct ms_session_raw *sessi
 	return run_reaper(dp, io);
 }
 
+static int step_dead(struct ms_dataplane *dp, uint8_t step, struct ms_reap_io *io)
+{
+	size_t taken;
+	int r = 0;
+
+	io->step = step;
+	for (size_t i = 0; r == 0 && i < dp->n_dead; i += taken)
+		r = reap_some(dp, dp->dead + i, dp->n_dead - i, io, &taken);
+	return r;
+}
+
 static int delete_dead(struct ms_dataplane *dp)
 {
 	ms_cleanup(ms_free) struct ms_reap_io *io = NULL;
-	size_t taken;
 	int r;
 
 	if (dp->n_dead == 0)
@@ -228,10 +238,11 @@ static int delete_dead(struct ms_dataplane *dp)
 	io = calloc(1, sizeof(*io));
 	if (!io)
 		return -ENOMEM;
-	r = ms_dataplane_wait_grace();
-	io->step = MS_REAP_DELETE;
-	for (size_t i = 0; r == 0 && i < dp->n_dead; i += taken)
-		r = reap_some(dp, dp->dead + i, dp->n_dead - i, io, &taken);
+	r = step_dead(dp, MS_REAP_MARK, io);
+	if (r == 0)
+		r = ms_dataplane_wait_grace();
+	if (r == 0)
+		r = step_dead(dp, MS_REAP_DELETE, io);
 	/* Whatever is left is met again, dead, by the next walk. */
 	dp->n_dead = 0;
 	return r;

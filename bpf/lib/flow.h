@@ -37,6 +37,25 @@ static __always_inline void ms_flow_include(struct ms_session *fresh, const stru
 	fresh->bytes[1] += scene->bytes & from_hi;
 }
 
+/* Takes back from slot and zone what a one-way session had counted, which is what the two-way one
+ * begins with but for the packet in hand. */
+__noinline int ms_half_take_back(struct ms_session *fresh, struct ms_flow *flow,
+				 struct ms_scene *scene)
+{
+	__u64 packets[2], bytes[2], from_hi;
+
+	if (!fresh || !flow || !scene)
+		return 0;
+	from_hi = flow->index ? ~0ull : 0;
+	packets[0] = fresh->packets[0] - (scene->packets & ~from_hi);
+	packets[1] = fresh->packets[1] - (scene->packets & from_hi);
+	bytes[0] = fresh->bytes[0] - (scene->bytes & ~from_hi);
+	bytes[1] = fresh->bytes[1] - (scene->bytes & from_hi);
+	ms_session_credit(fresh->word & MS_SESS_SLOT_MASK, flow->zone, flow->flags, packets, bytes,
+			  -1);
+	return 0;
+}
+
 /*
  * One-way becomes two-way, this packet included. The insert itself decides between two CPUs that
  * try; whoever wins takes back what the one-way table had counted. The one-way entry goes last, so
@@ -44,7 +63,7 @@ static __always_inline void ms_flow_include(struct ms_session *fresh, const stru
  * was faster) and the packet is still to be counted.
  */
 static __always_inline int ms_half_promote(const struct ms_session *half, struct ms_flow *flow,
-					   const struct ms_scene *scene, __u32 word)
+					   struct ms_scene *scene, __u32 word)
 {
 	struct ms_session fresh = {
 		.epoch = scene->epoch,
@@ -53,27 +72,22 @@ static __always_inline int ms_half_promote(const struct ms_session *half, struct
 		.first_seen = half->first_seen,
 	};
 	struct ms_session *dead;
-	__u64 packets[2], bytes[2];
 	long r;
 
-	packets[0] = MS_READ_ONCE(half->packets[0]);
-	packets[1] = MS_READ_ONCE(half->packets[1]);
-	bytes[0] = MS_READ_ONCE(half->bytes[0]);
-	bytes[1] = MS_READ_ONCE(half->bytes[1]);
-	fresh.packets[0] = packets[0];
-	fresh.packets[1] = packets[1];
-	fresh.bytes[0] = bytes[0];
-	fresh.bytes[1] = bytes[1];
+	fresh.packets[0] = MS_READ_ONCE(half->packets[0]);
+	fresh.packets[1] = MS_READ_ONCE(half->packets[1]);
+	fresh.bytes[0] = MS_READ_ONCE(half->bytes[0]);
+	fresh.bytes[1] = MS_READ_ONCE(half->bytes[1]);
 	ms_flow_include(&fresh, flow, scene);
 	r = ms_session_insert(flow, &fresh);
 	if (r) {
-		dead = ms_session_find(flow);
-		if (!dead)
+		dead = ms_session_find_dead(flow);
+		if (!dead && r != -17) /* EEXIST: another CPU has just stored it */
 			ms_stats_note(MS_STAT_INSERT_FAILED);
 		if (!dead || !ms_session_revive(dead, flow, &fresh))
 			return 0;
 	}
-	ms_session_credit(word & MS_SESS_SLOT_MASK, flow->zone, flow->flags, packets, bytes, -1);
+	ms_half_take_back(&fresh, flow, scene);
 	ms_half_delete(flow);
 	return 1;
 }
@@ -112,7 +126,7 @@ static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene
 
 	fresh.epoch = scene->epoch;
 	fresh.last_seen = scene->now;
-	fresh.first_seen = scene->now;
+	fresh.first_seen = ms_session_began(scene->now);
 	fresh.word = ms_flow_decided(answer);
 	ms_flow_include(&fresh, flow, scene);
 	if (pkt->proto == MS_PROTO_TCP) {
@@ -193,12 +207,14 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 	if (!session || !flow || !scene || !answer)
 		return 0;
 	epoch = MS_READ_ONCE(session->epoch);
-	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY || epoch == scene->epoch ||
+	if (!ms_session_is_free_to_change(epoch) || epoch == scene->epoch ||
 	    __sync_val_compare_and_swap(&session->epoch, epoch, MS_EPOCH_BUSY) != epoch)
 		return 0;
 	old = ms_session_rewrite(session, MS_FLOW_DECIDED, ms_flow_decided(answer));
 	if (old == ~0u) {
 		__sync_lock_test_and_set(&session->epoch, epoch);
+		if (!is_half)
+			ms_session_is_alone(session, flow);
 		return 0;
 	}
 	old &= MS_SESS_SLOT_MASK;
@@ -211,6 +227,9 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 		ms_stats_slot(answer->slot, -(packets[0] + packets[1]), -(bytes[0] + bytes[1]));
 	}
 	__sync_lock_test_and_set(&session->epoch, scene->epoch);
+	/* While it was in hand nobody could end it for another's sake. */
+	if (!is_half)
+		ms_session_is_alone(session, flow);
 	ms_stats_note(MS_STAT_EXISTING_SESSION);
 	return 0;
 }
@@ -232,7 +251,7 @@ static __noinline int ms_flow_deny(struct ms_session *session, struct ms_flow *f
 	}
 	fresh.epoch = scene->epoch;
 	fresh.last_seen = scene->now;
-	fresh.first_seen = session->first_seen;
+	fresh.first_seen = ms_session_began(MS_READ_ONCE(session->first_seen));
 	fresh.word = (MS_READ_ONCE(session->word) & ~MS_FLOW_DECIDED) | ms_flow_decided(answer);
 	if (ms_session_end(session, flow, MS_READ_ONCE(session->epoch)))
 		ms_session_revive(session, flow, &fresh);

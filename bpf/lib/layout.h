@@ -264,6 +264,8 @@ enum ms_tcp_state {
 /* Engine `set`: a line that one CPU fills, revives or frees; it is nobody's session. (BUSY is one
  * that was live and will be, and may be used as such.) */
 #define MS_EPOCH_HELD 0xfffffffeu
+/* A dead session's first_seen: marked by MS_REAP_MARK. No live one has it (ms_session_began). */
+#define MS_SEEN_DEAD 0xffffffffu
 
 struct ms_session {
 	__u32 epoch;      /* read before it was judged; differs from control's = judge again */
@@ -274,6 +276,18 @@ struct ms_session {
 	__u32 first_seen; /* tick */
 };
 _Static_assert(sizeof(struct ms_session) == 48, "design: value <= 48 B");
+
+/* May it be ended or judged again, or has somebody it in hand, or is it over? */
+static inline int ms_session_is_free_to_change(__u32 epoch)
+{
+	return epoch != MS_EPOCH_DEAD && epoch != MS_EPOCH_BUSY && epoch != MS_EPOCH_HELD;
+}
+
+/* A tick as a first_seen that does not look like the mark of the dead. */
+static inline __u32 ms_session_began(__u32 tick)
+{
+	return tick == MS_SEEN_DEAD ? tick - 1 : tick;
+}
 
 /* Where two-way sessions lie: the engine (docs/adr/0023). */
 enum ms_session_table { MS_SESSION_TABLE_LRU_HASH, MS_SESSION_TABLE_SET };
@@ -479,14 +493,15 @@ _Static_assert(sizeof(struct ms_trace_io) == 24, "packed by hand");
  * ms_reap ends sessions in two steps with an RCU grace period (membarrier GLOBAL) between them, so
  * that no packet that still holds an entry meets its memory in another flow's hands:
  *   MS_REAP_END     marks as dead what is unchanged (or all, with force) and folds its counters
- *   MS_REAP_DELETE  deletes those of the keys that are still dead
+ *   MS_REAP_MARK    marks those of the keys that are dead
+ *   MS_REAP_DELETE  a grace period later: deletes those that have been dead since they were marked
  * One-way sessions are counted as their packets come: MS_REAP_END deletes them at once.
  */
 #define MS_REAP_MAX 64
-enum { MS_REAP_END = 0, MS_REAP_DELETE = 1 };
+enum { MS_REAP_END = 0, MS_REAP_DELETE = 1, MS_REAP_MARK = 2 };
 enum {
 	MS_REAPED_NOT = 0,     /* changed, or not there */
-	MS_REAPED_ENDED = 1,   /* dead now, counters folded; run MS_REAP_DELETE later */
+	MS_REAPED_ENDED = 1,   /* dead now, counters folded; mark and delete it later */
 	MS_REAPED_DELETED = 2, /* gone */
 };
 

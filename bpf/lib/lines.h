@@ -212,6 +212,23 @@ static __always_inline struct ms_session *ms_lines_by_number(int number)
 	return set ? ms_lines_at(set, number, 0) : NULL;
 }
 
+/* Is a line that the caller holds the flow's own? */
+static __always_inline int ms_lines_is_of(const struct ms_session *session, struct ms_flow *flow)
+{
+	return session == ms_lines_by_number(ms_lines_locate(flow, MS_LINES_HELD, -1));
+}
+
+/* Has the flow a live line beside this one? */
+static __always_inline int ms_lines_has_twin(struct ms_flow *flow, const struct ms_session *session)
+{
+	int number = ms_lines_locate(flow, MS_LINES_LIVE, -1);
+
+	if (number < 0)
+		return 0;
+	return session != ms_lines_by_number(number) ||
+	       ms_lines_locate(flow, MS_LINES_LIVE, number) >= 0;
+}
+
 /* Way of a free line of the set that is HELD now, in the caller's hands; -1 = none. */
 static __always_inline int ms_lines_claim(void *set, __u32 start, const int wide)
 {

@@ -25,17 +25,46 @@ static __always_inline __u32 ms_reap_half(struct ms_flow *flow, const struct ms_
 	return MS_REAPED_DELETED;
 }
 
+static __always_inline int ms_reap_hold(struct ms_session *dead)
+{
+	return __sync_val_compare_and_swap(&dead->epoch, MS_EPOCH_DEAD, MS_SESSION_HELD) ==
+	       MS_EPOCH_DEAD;
+}
+
+static __always_inline void ms_reap_let_go(struct ms_session *held)
+{
+	__sync_lock_test_and_set(&held->epoch, MS_EPOCH_DEAD);
+}
+
+/*
+ * What is dead goes a grace period after it was marked, and not if it has lived since: then a
+ * packet may have found it live meanwhile.
+ */
+static __always_inline __u32 ms_reap_mark(struct ms_flow *flow)
+{
+	struct ms_session *dead = ms_session_find_dead(flow);
+
+	if (!dead || !ms_reap_hold(dead))
+		return MS_REAPED_NOT;
+	if (ms_session_is_of(dead, flow))
+		MS_WRITE_ONCE(dead->first_seen, MS_SEEN_DEAD);
+	ms_reap_let_go(dead);
+	return MS_REAPED_ENDED;
+}
+
+static __always_inline int ms_reap_is_marked(const struct ms_session *held)
+{
+	return MS_READ_ONCE(held->first_seen) == MS_SEEN_DEAD;
+}
+
 static __always_inline __u32 ms_reap_end(struct ms_flow *flow, const struct ms_reap_key *key,
 					 int force)
 {
 	struct ms_session *session = ms_session_find(flow);
-	__u32 epoch;
+	__u32 epoch = session ? MS_READ_ONCE(session->epoch) : MS_EPOCH_DEAD;
 
-	if (!session)
-		return MS_REAPED_NOT;
-	epoch = MS_READ_ONCE(session->epoch);
 	if (epoch == MS_EPOCH_DEAD)
-		return MS_REAPED_ENDED;
+		return ms_session_find_dead(flow) ? MS_REAPED_ENDED : MS_REAPED_NOT;
 	if ((!force && !ms_reap_unchanged(session, key)) || !ms_session_end(session, flow, epoch))
 		return MS_REAPED_NOT;
 	if (!force)
@@ -52,11 +81,10 @@ static __always_inline __u32 ms_reap_line(struct ms_flow *flow, int number, cons
 	if (!set)
 		return MS_REAPED_NOT;
 	line = ms_lines_at(set, number, wide);
-	if (__sync_val_compare_and_swap(&line->epoch, MS_EPOCH_DEAD, MS_EPOCH_HELD) !=
-	    MS_EPOCH_DEAD)
+	if (!ms_reap_hold(line))
 		return MS_REAPED_NOT;
-	if (!ms_lines_is(line, flow->key.words, wide)) {
-		__sync_lock_test_and_set(&line->epoch, MS_EPOCH_DEAD);
+	if (!ms_lines_is(line, flow->key.words, wide) || !ms_reap_is_marked(line)) {
+		ms_reap_let_go(line);
 		return MS_REAPED_NOT;
 	}
 	ms_session_fold(line, flow->zone, flow->flags, MS_READ_ONCE(line->word));
@@ -80,9 +108,12 @@ static __always_inline __u32 ms_reap_delete(struct ms_flow *flow)
 {
 	struct ms_session *session = ms_session_find(flow);
 
-	if (!session || __sync_val_compare_and_swap(&session->epoch, MS_EPOCH_DEAD,
-						    MS_EPOCH_BUSY) != MS_EPOCH_DEAD)
+	if (!session || !ms_reap_hold(session))
 		return MS_REAPED_NOT;
+	if (!ms_reap_is_marked(session)) {
+		ms_reap_let_go(session);
+		return MS_REAPED_NOT;
+	}
 	ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
 	if (flow->family == 4)
 		bpf_map_delete_elem(&ms_sess4, &flow->key.k4);
@@ -119,6 +150,8 @@ __noinline int ms_reap_one(__u32 index)
 						      : MS_REAPED_NOT;
 	else if (io->step == MS_REAP_END)
 		key->result = ms_reap_end(&flow, key, io->force);
+	else if (io->step == MS_REAP_MARK)
+		key->result = ms_reap_mark(&flow);
 	else
 		key->result = ms_reap_delete(&flow);
 	return 1;

@@ -111,21 +111,29 @@ __noinline int ms_flow_place(struct ms_flow *flow, struct ms_scene *scene, struc
 /* ---- tables ---- */
 
 #ifdef MS_SET_TABLE
-/* A live one, or else a dead one of the key. */
 static __always_inline struct ms_session *ms_session_find(struct ms_flow *flow)
 {
-	int number = ms_lines_locate(flow, MS_LINES_LIVE, -1);
+	return ms_lines_by_number(ms_lines_locate(flow, MS_LINES_LIVE, -1));
+}
 
-	if (number < 0)
-		number = ms_lines_locate(flow, MS_LINES_DEAD, -1);
-	return ms_lines_by_number(number);
+/* One that was dead. It may be anybody's by now, so it is for those alone who ask again when they
+ * hold it (ms_session_is_of). */
+static __always_inline struct ms_session *ms_session_find_dead(struct ms_flow *flow)
+{
+	return ms_lines_by_number(ms_lines_locate(flow, MS_LINES_DEAD, -1));
 }
 #else
+/* May be dead. */
 static __always_inline struct ms_session *ms_session_find(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		return bpf_map_lookup_elem(&ms_sess4, &flow->key.k4);
 	return bpf_map_lookup_elem(&ms_sess6, &flow->key.k6);
+}
+
+static __always_inline struct ms_session *ms_session_find_dead(struct ms_flow *flow)
+{
+	return ms_session_find(flow);
 }
 #endif
 
@@ -284,7 +292,7 @@ static __always_inline void ms_half_count(struct ms_session *half, struct ms_flo
 static __always_inline int ms_session_end(struct ms_session *session, struct ms_flow *flow,
 					  __u32 epoch)
 {
-	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY ||
+	if (!ms_session_is_free_to_change(epoch) ||
 	    __sync_val_compare_and_swap(&session->epoch, epoch, MS_EPOCH_DEAD) != epoch)
 		return 0;
 	ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
@@ -304,19 +312,58 @@ static __always_inline int ms_session_end(struct ms_session *session, struct ms_
 static __always_inline int ms_session_is_of(const struct ms_session *session, struct ms_flow *flow)
 {
 #ifdef MS_SET_TABLE
-	return session == ms_lines_by_number(ms_lines_locate(flow, MS_LINES_HELD, -1));
+	return ms_lines_is_of(session, flow);
 #else
 	return 1;
 #endif
 }
 
 /*
+ * Looks round after a session became live, or may be ended again: of two CPUs that did so with two
+ * sessions of one flow, the later one sees the earlier's, because what made it live is a full
+ * barrier. Whoever sees another ends its own. True = the session stays.
+ */
+#ifdef MS_SET_TABLE
+__noinline int ms_session_is_alone(struct ms_session *session, struct ms_flow *flow)
+{
+	if (!session || !flow)
+		return 0;
+	if (ms_lines_has_twin(flow, session)) {
+		ms_session_end(session, flow, MS_READ_ONCE(session->epoch));
+		return 0;
+	}
+	return 1;
+}
+#else
+static __always_inline int ms_session_is_alone(struct ms_session *session, struct ms_flow *flow)
+{
+	return 1;
+}
+#endif
+
+/* The counts of a session that has just become live come last, as a packet's would: whoever ended
+ * it before takes nothing of them. */
+__noinline int ms_session_bring(struct ms_session *session, struct ms_flow *flow,
+				struct ms_session *fresh)
+{
+	if (!session || !flow || !fresh)
+		return 0;
+	__sync_fetch_and_add(&session->packets[0], fresh->packets[0]);
+	__sync_fetch_and_add(&session->packets[1], fresh->packets[1]);
+	__sync_fetch_and_add(&session->bytes[0], fresh->bytes[0]);
+	__sync_fetch_and_add(&session->bytes[1], fresh->bytes[1]);
+	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
+		ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
+	return 0;
+}
+
+/*
  * Makes a dead session of the same tuple live again as `fresh`, in place: its memory may still be
  * held by a packet that will add itself to it, which must not be another flow's by then. False if
- * it was not dead (any more).
+ * it was not dead (any more), or the flow has another one.
  */
 static __always_inline int ms_session_revive(struct ms_session *dead, struct ms_flow *flow,
-					     const struct ms_session *fresh)
+					     struct ms_session *fresh)
 {
 	if (__sync_val_compare_and_swap(&dead->epoch, MS_EPOCH_DEAD, MS_SESSION_HELD) !=
 	    MS_EPOCH_DEAD)
@@ -329,21 +376,15 @@ static __always_inline int ms_session_revive(struct ms_session *dead, struct ms_
 	MS_WRITE_ONCE(dead->word, fresh->word);
 	MS_WRITE_ONCE(dead->first_seen, fresh->first_seen);
 	MS_WRITE_ONCE(dead->last_seen, fresh->last_seen);
-	__sync_fetch_and_add(&dead->packets[0], fresh->packets[0]);
-	__sync_fetch_and_add(&dead->packets[1], fresh->packets[1]);
-	__sync_fetch_and_add(&dead->bytes[0], fresh->bytes[0]);
-	__sync_fetch_and_add(&dead->bytes[1], fresh->bytes[1]);
 	__sync_lock_test_and_set(&dead->epoch, fresh->epoch);
+	if (!ms_session_is_alone(dead, flow))
+		return 0;
+	ms_session_bring(dead, flow, fresh);
 	return 1;
 }
 
 #ifdef MS_SET_TABLE
-/*
- * Stores a new session, unless one of the key is there, be it dead. Two CPUs that store the same
- * flow at once find one another: storing is a full barrier before looking round, so the later one
- * sees the earlier, and whoever sees another ends its own. The counts come last, as a packet's
- * would: whoever takes the line back before takes nothing of them.
- */
+/* Stores a new session, unless one of the key is there, be it dead. */
 static __always_inline long ms_session_insert(struct ms_flow *flow, struct ms_session *fresh)
 {
 	struct ms_session *line;
@@ -361,16 +402,9 @@ static __always_inline long ms_session_insert(struct ms_flow *flow, struct ms_se
 	line = ms_lines_by_number(number);
 	if (!line)
 		return MS_LINES_FULL;
-	if (ms_lines_locate(flow, MS_LINES_LIVE, number) >= 0) {
-		ms_session_end(line, flow, fresh->epoch);
+	if (!ms_session_is_alone(line, flow))
 		return MS_LINES_EXISTS;
-	}
-	__sync_fetch_and_add(&line->packets[0], fresh->packets[0]);
-	__sync_fetch_and_add(&line->packets[1], fresh->packets[1]);
-	__sync_fetch_and_add(&line->bytes[0], fresh->bytes[0]);
-	__sync_fetch_and_add(&line->bytes[1], fresh->bytes[1]);
-	if (MS_READ_ONCE(line->epoch) == MS_EPOCH_DEAD)
-		ms_session_fold(line, flow->zone, flow->flags, MS_READ_ONCE(line->word));
+	ms_session_bring(line, flow, fresh);
 	return 0;
 }
 #else

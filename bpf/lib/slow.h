@@ -172,9 +172,9 @@ static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, s
 	int expired;
 
 	*ret_is_half = 0;
-	if (epoch == MS_EPOCH_DEAD || epoch == MS_EPOCH_BUSY) {
+	if (!ms_session_is_free_to_change(epoch)) {
 		half = ms_half_find(flow);
-		if (half || epoch == MS_EPOCH_DEAD) {
+		if (half || epoch != MS_EPOCH_BUSY) {
 			session = half;
 			*ret_is_half = 1;
 		}
@@ -207,7 +207,7 @@ static __always_inline int ms_slow_rejudge(struct ms_session *session, struct ms
 
 	if ((word & MS_SESS_ESTABLISHED_MASK) >> MS_SESS_ESTABLISHED_SHIFT == MS_ESTABLISHED_KEEP &&
 	    !(word & MS_SESS_DENIED)) {
-		if (!dry && epoch != MS_EPOCH_BUSY && epoch != MS_EPOCH_DEAD)
+		if (!dry && ms_session_is_free_to_change(epoch))
 			__sync_val_compare_and_swap(&session->epoch, epoch, scene->epoch);
 		ms_fast_answer(answer, word);
 		return 1;

@@ -118,11 +118,12 @@ void ms_rig_reap_step(const struct ms_rig_session *sessions, size_t count, bool 
 size_t ms_rig_reap(const struct ms_rig_session *sessions, size_t count, bool force)
 {
 	ms_cleanup(ms_free) uint32_t *results = calloc(count ? count : 1, sizeof(*results));
+	const int steps[] = { MS_REAP_END, MS_REAP_MARK, MS_REAP_DELETE };
 	size_t deleted = 0;
 
 	ck_assert_ptr_nonnull(results);
-	for (int step = MS_REAP_END; step <= MS_REAP_DELETE; step++) {
-		ms_rig_reap_step(sessions, count, force, step, results);
+	for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
+		ms_rig_reap_step(sessions, count, force, steps[step], results);
 		for (size_t i = 0; i < count; i++)
 			deleted += results[i] == MS_REAPED_DELETED;
 	}

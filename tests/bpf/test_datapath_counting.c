@@ -153,12 +153,20 @@ START_TEST(the_reaper_takes_what_is_unchanged_and_folds_it)
 	/* Dead is no session: the answer is judged by itself. */
 	ck_assert_uint_eq(ms_rig_sessions(NULL, 0), 0);
 	ms_rig_expect(MS_RIG_EGRESS, &ack, "deny default default/g/out");
-	/* The tuple comes back before the entry is deleted: it is not deleted then. */
+	/* The tuple comes back before the entry is deleted: it is not deleted then, */
+	ms_rig_reap_step(sessions, 1, false, MS_REAP_MARK, &result);
+	ck_assert_uint_eq(result, MS_REAPED_ENDED);
 	establish(0);
 	ck_assert_uint_eq(two_way_sessions(sessions, 8), 1);
 	ms_rig_reap_step(sessions, 1, false, MS_REAP_DELETE, &result);
 	ck_assert_uint_eq(result, MS_REAPED_NOT);
 	ck_assert_uint_eq(ms_rig_total("web"), 7);
+	/* nor when it has ended once more meanwhile: a packet may just have found it live. */
+	ms_rig_reap_step(sessions, 1, true, MS_REAP_END, &result);
+	ck_assert_uint_eq(result, MS_REAPED_ENDED);
+	ms_rig_reap_step(sessions, 1, false, MS_REAP_DELETE, &result);
+	ck_assert_uint_eq(result, MS_REAPED_NOT);
+	ck_assert_uint_eq(ms_rig_dead_sessions(), 1);
 	ck_assert_uint_eq(ms_rig_reap(sessions, 1, true), 1);
 	ck_assert_uint_eq(ms_rig_dead_sessions(), 0);
 	ck_assert_uint_eq(ms_rig_folded("web"), 7);

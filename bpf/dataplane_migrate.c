@@ -337,5 +337,10 @@ int ms_dataplane_migrate_rest(struct ms_dataplane *dp)
 {
 	int r = check_readable(dp);
 
-	return r < 0 ? r : copy_sessions(dp, BPF_NOEXIST);
+	if (r == 0)
+		r = copy_sessions(dp, BPF_NOEXIST);
+	/* What was denied for want of one of them is not to be denied again (bpf/lib/denied.h). */
+	if (r == 0)
+		ms_dataplane_bump_epoch(dp);
+	return r;
 }

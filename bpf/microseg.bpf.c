@@ -15,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/lib/chain.h"
+#include "bpf/lib/denied.h"
 #include "bpf/lib/fast.h"
 #include "bpf/lib/lean.h"
 #include "bpf/lib/maps.h"
@@ -69,6 +70,8 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 					     &flow);
 			return ms_verdict(&pkt, &scene, &answer, 1);
 		}
+		if (ms_denied_is_known(skb, &scene, &pkt, &flow))
+			return TC_ACT_SHOT;
 	}
 	ms_tailcall_slow(skb, word.word, egress);
 	ms_tailcall_clear(skb);
@@ -93,8 +96,9 @@ __noinline int ms_incomplete(struct __sk_buff *skb, __u64 control_word, __u32 eg
 static __always_inline int enter(struct __sk_buff *skb, const int egress)
 {
 	struct ms_control *control = ms_scene_control();
-	const struct ms_iface *iface;
 	union ms_control_word word;
+	struct ms_iface *iface;
+	int result = MS_LEAN_NOT;
 
 	if (!control)
 		return TC_ACT_SHOT;
@@ -105,8 +109,10 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 		return TC_ACT_UNSPEC;
 	if (iface && (iface->flags & MS_IFACE_YOUNG))
 		ms_stats_gap(iface->zone, egress, 1);
-	if (iface && ms_lean_hit(skb, control, word, iface, egress))
-		return TC_ACT_UNSPEC;
+	if (iface)
+		result = ms_lean_hit(skb, control, word, iface, egress);
+	if (result != MS_LEAN_NOT)
+		return result == MS_LEAN_DENIED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	ms_tailcall_slow(skb, word.word, egress);
 	ms_tailcall_clear(skb);
 	return ms_incomplete(skb, word.word, egress);

@@ -14,21 +14,43 @@
 #include "bpf/lib/scene.h"
 #include "bpf/lib/stats.h"
 
+/* Has the window that began at `window` ended? They are numbered from 1, so that an untouched line
+ * has none. */
+static __always_inline int ms_event_is_new_window(__u32 window, __u32 every_ms, __u32 now,
+						  __u32 tick_us)
+{
+	__u64 length_us = every_ms ? (__u64)every_ms * 1000 : 1000000;
+
+	return window == 0 || (__u64)(now + 1 - window) * tick_us >= length_us;
+}
+
+/* Events in a window. */
+static __always_inline __u32 ms_event_limit(__u32 every_ms)
+{
+	return every_ms ? 1 : MS_EVENTS_PER_SECOND;
+}
+
+/* Would this slot not be heard now? Changes nothing. */
+static __always_inline int ms_event_is_mute(const struct ms_slot_log *log, __u32 now, __u32 tick_us)
+{
+	__u32 every_ms = MS_READ_ONCE(log->every_ms);
+
+	return MS_READ_ONCE(log->sent) >= ms_event_limit(every_ms) &&
+	       !ms_event_is_new_window(MS_READ_ONCE(log->window), every_ms, now, tick_us);
+}
+
 /* May this slot speak now? `*ret_held` = how many it held back since it last did. */
 static __always_inline int ms_event_admit(struct ms_slot_log *log, __u32 now, __u32 tick_us,
 					  __u32 *ret_held)
 {
 	__u32 every_ms = log->every_ms;
 	__u32 window = MS_READ_ONCE(log->window);
-	__u64 length_us = every_ms ? (__u64)every_ms * 1000 : 1000000;
-	__u32 limit = every_ms ? 1 : MS_EVENTS_PER_SECOND;
 
-	/* Windows are numbered from 1, so that an untouched line has none. */
-	if (window == 0 || (__u64)(now + 1 - window) * tick_us >= length_us) {
+	if (ms_event_is_new_window(window, every_ms, now, tick_us)) {
 		if (__sync_val_compare_and_swap(&log->window, window, (now + 1) ?: 1) == window)
 			MS_WRITE_ONCE(log->sent, 0);
 	}
-	if (__sync_fetch_and_add(&log->sent, 1) < limit) {
+	if (__sync_fetch_and_add(&log->sent, 1) < ms_event_limit(every_ms)) {
 		*ret_held = __sync_lock_test_and_set(&log->suppressed, 0);
 		return 1;
 	}

@@ -8,6 +8,7 @@
 #ifndef MS_BPF_LIB_FLOW_H
 #define MS_BPF_LIB_FLOW_H
 
+#include "bpf/lib/denied.h"
 #include "bpf/lib/judge.h"
 #include "bpf/lib/session.h"
 
@@ -151,6 +152,7 @@ static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene
 	if (ms_session_dir(flow->flags, from_hi) == MS_DIR_OUT)
 		fresh.word |= MS_SESS_ORIGIN_OUT;
 	r = ms_half_insert(flow, &fresh);
+	ms_denied_forget(flow);
 	if (r == 0)
 		ms_stats_note(MS_STAT_NEW_SESSION);
 	else if (r != -17) /* EEXIST: the flow's first packets came on two CPUs */
@@ -230,6 +232,7 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 	/* While it was in hand nobody could end it for another's sake. */
 	if (!is_half)
 		ms_session_is_alone(session, flow);
+	ms_denied_forget(flow);
 	ms_stats_note(MS_STAT_EXISTING_SESSION);
 	return 0;
 }
@@ -255,6 +258,7 @@ static __noinline int ms_flow_deny(struct ms_session *session, struct ms_flow *f
 	fresh.word = (MS_READ_ONCE(session->word) & ~MS_FLOW_DECIDED) | ms_flow_decided(answer);
 	if (ms_session_end(session, flow, MS_READ_ONCE(session->epoch)))
 		ms_session_revive(session, flow, &fresh);
+	ms_denied_forget(flow);
 	return 0;
 }
 

@@ -402,6 +402,27 @@ struct ms_frag {
 };
 _Static_assert(sizeof(struct ms_frag) == 16, "packed by hand");
 
+/*
+ * ---- what was denied a moment ago: ms_denied PERCPU_ARRAY, ms_begun ARRAY of __u32 (denied.h)
+ * ----
+ */
+#define MS_DENIED_LINES 256 /* of each CPU; a power of two */
+#define MS_DENIED_LIFE_US 1000000
+#define MS_BEGUN_CELLS 4096 /* a power of two */
+
+struct ms_denied {
+	__u32 epoch;       /* in which it was judged, MS_EPOCH_DEAD = nothing here */
+	__u32 until;       /* tick */
+	__u32 what;        /* MS_DENIED_*: what decided beside the key */
+	__u32 begun;       /* its flow's cell of ms_begun, read before a session was looked for */
+	__u32 grace_until; /* of the interface then */
+	__u32 slot;
+	__u32 reason;
+	__u32 hits;                /* packets that the line has answered, whatever it held */
+	__u64 key[MS_LINE6_WORDS]; /* a union ms_key */
+};
+_Static_assert(sizeof(struct ms_denied) == 80, "no padding");
+
 /* ---- ms_progs, PROG_ARRAY ---- */
 
 enum { MS_PROG_SLOW = 0, MS_PROG_RESUME = 1 /* MS_CHAIN_RESUME */, MS_PROG__MAX = 64 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The shortest way: a plain packet of a two-way session of which nothing is to be noted but that it
- * came. Whatever is not plain (options, extension headers, fragments, tags in the frame, ICMP, TCP
- * flags that change a state, one-way sessions, sessions that log) is the slow program's, which
- * knows all of it; this one only has to be sure that what it takes is plain. The offsets vary, so
- * it takes CAP_PERFMON to load; without it the entry programs go by fast.h.
+ * came, or one that was denied a moment ago (denied.h). Whatever is not plain (options, extension
+ * headers, fragments, tags in the frame, ICMP, TCP flags that change a state, one-way sessions,
+ * sessions that log) is the slow program's, which knows all of it; this one only has to be sure
+ * that what it takes is plain. The offsets vary, so it takes CAP_PERFMON to load; without it the
+ * entry programs go by fast.h.
  *
  * Endpoints are put in order by arithmetic, not by branches: which one is lower is a coin's throw
  * from flow to flow.
@@ -20,8 +21,10 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "bpf/lib/denied.h"
 #include "bpf/lib/eth.h"
 #include "bpf/lib/ip4.h"
+#include "bpf/lib/ip6.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/scene.h"
 #include "bpf/lib/session.h"
@@ -32,9 +35,17 @@
 	(MS_SESS_TCP_MASK | MS_SESS_RST_LO | MS_SESS_RST_HI | MS_SESS_ACTIONS | MS_SESS_LOG |      \
 	 MS_SESS_AUDIT | MS_SESS_DENIED)
 
+enum ms_lean_result {
+	MS_LEAN_NOT, /* not for us to say */
+	MS_LEAN_ALLOWED,
+	MS_LEAN_DENIED,
+};
+
 /* A packet as far as it is looked at here. */
 struct ms_lean {
+	struct __sk_buff *skb;
 	const struct ms_control *control;
+	struct ms_iface *iface;
 	__u32 epoch;
 	__u32 zone;
 	__u32 vlan_outer;
@@ -42,15 +53,27 @@ struct ms_lean {
 	__u32 loopback;
 };
 
-/* Is this a plain transport header, with all of it inside the frame and `room`? */
+#define MS_LEAN_NO_PORTS (-1)
+
+/* TCP's flags, 0 of UDP; MS_LEAN_NO_PORTS of what is neither, or not wholly inside frame and
+ * `room`.
+ */
 static __always_inline int ms_lean_l4(const void *l4, const void *end, __u32 room, __u32 proto)
 {
 	if (proto == MS_PROTO_UDP)
-		return l4 + sizeof(struct udphdr) <= end && room >= sizeof(struct udphdr);
-	return proto == MS_PROTO_TCP && l4 + sizeof(struct tcphdr) <= end &&
-	       room >= sizeof(struct tcphdr) &&
-	       !(((const __u8 *)l4)[MS_L4_TCP_FLAGS] &
-		 (MS_TCP_SYN_FLAG | MS_TCP_FIN_FLAG | MS_TCP_RST_FLAG));
+		return l4 + sizeof(struct udphdr) <= end && room >= sizeof(struct udphdr)
+			       ? 0
+			       : MS_LEAN_NO_PORTS;
+	if (proto != MS_PROTO_TCP || l4 + sizeof(struct tcphdr) > end ||
+	    room < sizeof(struct tcphdr))
+		return MS_LEAN_NO_PORTS;
+	return ((const __u8 *)l4)[MS_L4_TCP_FLAGS];
+}
+
+/* Do these flags leave a TCP state as it is? */
+static __always_inline int ms_lean_is_plain(int flags)
+{
+	return !(flags & (MS_TCP_SYN_FLAG | MS_TCP_FIN_FLAG | MS_TCP_RST_FLAG));
 }
 
 /* All ones if `a` > `b`; both below 2^63. */
@@ -70,23 +93,17 @@ static __always_inline __u32 ms_lean_key_flags(const struct ms_lean *lean, __u32
 }
 _Static_assert(MS_KEY_LO_OUT == 1 << 1, "as shifted above");
 
-/* `tail` is zone, protocol and flags as they lie in a struct ms_key4. */
-static __always_inline struct ms_session *ms_lean_find4(const struct ms_lean *lean, __u32 lo,
-							__u32 hi, __u32 ports, __u32 tail)
+/* Of the key that `ask` has: two words of it, all if there is a tag. */
+static __always_inline struct ms_session *ms_lean_find4(const struct ms_lean *lean,
+							const struct ms_denied_ask *ask)
 {
 #ifdef MS_SET_TABLE
-	__u64 key[MS_LINE4_WORDS] = { lo | (__u64)hi << 32, ports | (__u64)tail << 32 };
-
-	if (lean->vlan_outer) {
-		__u64 wide[MS_LINE6_WORDS] = {
-			key[0], key[1], lean->vlan_outer, 0, 0, (__u64)MS_KEY_WIDE4 << 32,
-		};
-
-		return ms_lines_find_wide(wide);
-	}
-	return ms_lines_find(lean->control, key, 0);
+	if (lean->vlan_outer)
+		return ms_lines_find_wide(ask->key);
+	return ms_lines_find(lean->control, ask->key, 0);
 #else
-	__u32 key[5] = { lo, hi, ports, tail, lean->vlan_outer };
+	__u32 key[5] = { ask->key[0], ask->key[0] >> 32, ask->key[1], ask->key[1] >> 32,
+			 lean->vlan_outer };
 
 	_Static_assert(sizeof(key) == sizeof(struct ms_key4), "the same memory");
 	return bpf_map_lookup_elem(&ms_sess4, &key);
@@ -102,16 +119,16 @@ static __always_inline struct ms_session *ms_lean_find6(const __u32 *key)
 #endif
 }
 
-/* Counts the packet of a session that is in force. 1 = done. */
-static __always_inline int ms_lean_take(struct __sk_buff *skb, struct ms_session *session,
-					const struct ms_lean *lean, __u32 proto, __u32 index,
-					__u32 key_flags)
+/* Counts the packet of a session that is in force. */
+static __always_inline int ms_lean_take(struct ms_session *session, const struct ms_lean *lean,
+					__u32 proto, __u32 index, __u32 key_flags)
 {
 	__u32 usual = 0, now, zero = 0, word;
+	struct __sk_buff *skb = lean->skb;
 	struct ms_stats *stats;
 	__u64 packets, bytes;
 
-	if (!session || MS_READ_ONCE(session->epoch) != lean->epoch)
+	if (MS_READ_ONCE(session->epoch) != lean->epoch)
 		return 0;
 	if (proto == MS_PROTO_TCP)
 		usual = MS_TCP_ESTABLISHED << MS_SESS_TCP_SHIFT;
@@ -138,26 +155,42 @@ static __always_inline int ms_lean_take(struct __sk_buff *skb, struct ms_session
 	stats->bytes[MS_REASON_SESSION][MS_VERDICT_ALLOW] += bytes;
 	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
 		ms_session_fold(session, lean->zone, key_flags, MS_READ_ONCE(session->word));
-	return 1;
+	return MS_LEAN_ALLOWED;
+}
+
+/* As ms_pkt_is_syn(). */
+static __always_inline int ms_lean_is_syn(int flags)
+{
+	return (flags & (MS_TCP_SYN_FLAG | MS_TCP_ACK_FLAG | MS_TCP_RST_FLAG)) == MS_TCP_SYN_FLAG;
+}
+
+/* No session. `ask` has the key, and what else decides. */
+static __always_inline int ms_lean_denied(struct ms_denied_ask *ask, const struct ms_lean *lean)
+{
+	return ms_denied_again(lean->skb, lean->iface, ask) ? MS_LEAN_DENIED : MS_LEAN_NOT;
 }
 
 static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __u32 present,
-				       const struct ms_lean *lean)
+				       const struct ms_lean *lean, struct ms_denied_ask *ask)
 {
 	const void *end = (const void *)(long)skb->data_end, *l4 = at + sizeof(struct iphdr);
-	__u32 total, ports, src, dst, proto, index, flags;
+	__u32 total, ports, src, dst, proto, index, flags, tail;
 	const struct iphdr *ip = at;
 	struct ms_session *session;
+	int tcp_flags;
 	__u64 swap;
 
 	if (l4 > end || *(const __u8 *)at != 0x45 ||
 	    (ip->frag_off & bpf_htons(MS_IP4_MORE | MS_IP4_OFFSET)))
-		return 0;
+		return MS_LEAN_NOT;
 	total = bpf_ntohs(ip->tot_len);
 	proto = ip->protocol;
-	if (total > present || total < sizeof(*ip) ||
-	    !ms_lean_l4(l4, end, total - sizeof(*ip), proto))
-		return 0;
+	if (total > present || total < sizeof(*ip))
+		return MS_LEAN_NOT;
+	tcp_flags = ms_lean_l4(l4, end, total - sizeof(*ip), proto);
+	if (tcp_flags == MS_LEAN_NO_PORTS)
+		return MS_LEAN_NOT;
+	ask->what |= MS_DENIED_DSCP(ip->tos >> 2);
 	src = ip->saddr;
 	dst = ip->daddr;
 	ports = *(const __u32 *)l4;
@@ -166,28 +199,52 @@ static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __
 	swap &= src ^ dst;
 	ports = ports >> (index * 16) | ports << (-(index * 16) & 31);
 	flags = ms_lean_key_flags(lean, index);
-	session = ms_lean_find4(lean, (__u32)(src ^ swap), (__u32)(dst ^ swap), ports,
-				lean->zone | proto << 16 | flags << 24);
-	return ms_lean_take(skb, session, lean, proto, index, flags);
+	tail = lean->zone | proto << 16 | flags << 24;
+	src ^= swap;
+	dst ^= swap;
+	ask->what |= MS_DENIED_FROM_HI(index);
+	ask->key[0] = src | (__u64)dst << 32;
+	ask->key[1] = ports | (__u64)tail << 32;
+	if (lean->vlan_outer) {
+		ask->what |= MS_DENIED_MARK(MS_KEY_WIDE4);
+		ask->key[2] = lean->vlan_outer;
+		ask->key[3] = ask->key[4] = 0;
+		ask->key[5] = (__u64)MS_KEY_WIDE4 << 32;
+	}
+	if (ms_lean_is_plain(tcp_flags)) {
+		session = ms_lean_find4(lean, ask);
+		if (session)
+			return ms_lean_take(session, lean, proto, index, flags);
+	} else if (ms_lean_is_syn(tcp_flags)) {
+		ask->what |= MS_DENIED_SYN;
+	}
+	for (int i = MS_LINE4_WORDS; i < MS_LINE6_WORDS && !lean->vlan_outer; i++)
+		ask->key[i] = 0;
+	return ms_lean_denied(ask, lean);
 }
 
 static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __u32 present,
-				       const struct ms_lean *lean)
+				       const struct ms_lean *lean, struct ms_denied_ask *ask)
 {
 	const void *end = (const void *)(long)skb->data_end, *l4 = at + sizeof(struct ipv6hdr);
 	__u32 payload, ports, proto, index, flags;
+	struct ms_session *session;
 	const struct ipv6hdr *ip = at;
 	const __be32 *src, *dst;
-	/* A struct ms_key6 with its mark (flow_key.h). */
-	__u32 key[2 * MS_LINE6_WORDS] __attribute__((aligned(8)));
+	__u32 *key = (__u32 *)ask->key;
 	__u64 a, b, swap;
+	int tcp_flags;
 
 	if (l4 > end || ip->version != 6)
-		return 0;
+		return MS_LEAN_NOT;
 	payload = bpf_ntohs(ip->payload_len);
 	proto = ip->nexthdr;
-	if (payload + sizeof(*ip) > present || !ms_lean_l4(l4, end, payload, proto))
-		return 0;
+	if (payload + sizeof(*ip) > present)
+		return MS_LEAN_NOT;
+	tcp_flags = ms_lean_l4(l4, end, payload, proto);
+	if (tcp_flags == MS_LEAN_NO_PORTS)
+		return MS_LEAN_NOT;
+	ask->what |= MS_DENIED_DSCP(ms_ip6_dscp(ip)) | MS_DENIED_MARK(MS_KEY_WIDE6);
 	src = ip->saddr.in6_u.u6_addr32;
 	dst = ip->daddr.in6_u.u6_addr32;
 	ports = *(const __u32 *)l4;
@@ -214,31 +271,50 @@ static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __
 	key[9] = lean->zone | proto << 16 | flags << 24;
 	key[10] = lean->vlan_outer;
 	key[11] = MS_KEY_WIDE6;
-	return ms_lean_take(skb, ms_lean_find6(key), lean, proto, index, flags);
+	ask->what |= MS_DENIED_FROM_HI(index);
+	if (ms_lean_is_plain(tcp_flags)) {
+		session = ms_lean_find6(key);
+		if (session)
+			return ms_lean_take(session, lean, proto, index, flags);
+	} else if (ms_lean_is_syn(tcp_flags)) {
+		ask->what |= MS_DENIED_SYN;
+	}
+	return ms_lean_denied(ask, lean);
 }
 
-/* 1 = the packet is allowed and counted. */
+/* enum ms_lean_result; a packet that we answer for is counted. */
 static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_control *control,
-				       union ms_control_word word, const struct ms_iface *iface,
+				       union ms_control_word word, struct ms_iface *iface,
 				       const int egress)
 {
 	const void *at = (const void *)(long)skb->data;
-	struct ms_lean lean = { .control = control, .epoch = word.epoch, .zone = iface->zone };
-	__u32 half = word.half & 1, present = skb->len;
+	struct ms_lean lean = {
+		.skb = skb,
+		.control = control,
+		.iface = iface,
+		.epoch = word.epoch,
+		.zone = iface->zone,
+	};
+	__u32 half = word.half & 1, side = iface->side >> half & 1, present = skb->len;
+	struct ms_denied_ask ask; /* one for both families: the stack is short */
 	__u16 ethertype;
 
 	if (iface->group[half] == 0)
-		return 0;
+		return MS_LEAN_NOT;
 	/* As ms_scene_set() has it. */
-	lean.flips = (iface->side >> half & 1) ^ egress;
+	lean.flips = side ^ egress;
 	lean.loopback = iface->flags & MS_IFACE_LOOPBACK;
+	/* Before a session is looked for, so that little has to be kept meanwhile. */
+	ask.epoch = word.epoch;
+	ask.what = ms_denied_facts(lean.loopback ? MS_DIR_IN : lean.flips, side, iface->flags,
+				   iface->group[half]);
 	if (iface->flags & MS_IFACE_L3) {
 		ethertype = skb->protocol;
 	} else {
 		const struct ethhdr *eth = at;
 
 		if (at + sizeof(*eth) > (const void *)(long)skb->data_end)
-			return 0;
+			return MS_LEAN_NOT;
 		ethertype = eth->h_proto;
 		at += sizeof(*eth);
 		present -= sizeof(*eth);
@@ -246,10 +322,10 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 			lean.vlan_outer = skb->vlan_tci & MS_VID_MASK;
 	}
 	if (ethertype == bpf_htons(ETH_P_IP))
-		return ms_lean_ip4(skb, at, present, &lean);
+		return ms_lean_ip4(skb, at, present, &lean, &ask);
 	if (ethertype == bpf_htons(ETH_P_IPV6))
-		return ms_lean_ip6(skb, at, present, &lean);
-	return 0;
+		return ms_lean_ip6(skb, at, present, &lean, &ask);
+	return MS_LEAN_NOT;
 }
 
 #endif

@@ -177,6 +177,20 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MS_DENIED_LINES);
+	__type(key, __u32);
+	__type(value, struct ms_denied);
+} ms_denied SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MS_BEGUN_CELLS);
+	__type(key, __u32);
+	__type(value, __u32);
+} ms_begun SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MS_SLOTS_MAX);
 	__type(key, __u32);
 	__type(value, struct ms_slot_count);

@@ -20,6 +20,7 @@ struct ms_scene {
 	__u32 ifindex;
 	__u32 grace_until;
 	__u32 packets, bytes; /* that this frame stands for */
+	__u32 begun;          /* its flow's cell of ms_begun (denied.h) */
 	__u16 zone;
 	__u16 group; /* 0 = none */
 	__u8 half;
@@ -38,9 +39,9 @@ static __always_inline struct ms_control *ms_scene_control(void)
 	return bpf_map_lookup_elem(&ms_control, &zero);
 }
 
-static __always_inline const struct ms_iface *ms_scene_iface(__u32 ifindex)
+static __always_inline struct ms_iface *ms_scene_iface(__u32 ifindex)
 {
-	const struct ms_iface *iface = bpf_map_lookup_elem(&ms_ifaces, &ifindex);
+	struct ms_iface *iface = bpf_map_lookup_elem(&ms_ifaces, &ifindex);
 
 	if (!iface)
 		iface = bpf_map_lookup_elem(&ms_ifaces_far, &ifindex);

@@ -8,6 +8,7 @@
 
 #include <linux/if_ether.h>
 
+#include "bpf/lib/denied.h"
 #include "bpf/lib/fast.h"
 #include "bpf/lib/flow.h"
 #include "bpf/lib/frag.h"
@@ -262,6 +263,8 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 		return 0;
 	}
 	ms_flow_place(flow, scene, pkt, scene->dir);
+	if (!dry)
+		scene->begun = ms_denied_begun(flow);
 	session = ms_slow_find(scene, pkt, flow, &is_half, &old, dry);
 	if (!session) {
 		ms_slow_judge(skb, scene, pkt, flow, query, answer);
@@ -275,6 +278,8 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 			if (old)
 				ms_flow_end(old, flow, is_half);
 			ms_flow_begin(flow, scene, pkt, answer);
+		} else if (!dry && !old) {
+			ms_denied_remember(flow, scene, pkt, answer);
 		}
 	} else if (MS_READ_ONCE(session->epoch) == scene->epoch) {
 		ms_fast_answer(answer, MS_READ_ONCE(session->word));

@@ -251,7 +251,7 @@ static void send_packet(unsigned number, unsigned index)
 	unsigned self = ms_processors_self();
 	struct __sk_buff skb = { .gso_segs = 1, .len = bytes_of(number) };
 	struct ms_scene scene = { .packets = 1, .bytes = bytes_of(number), .zone = 1, .group = 1 };
-	struct ms_lean lean = { .control = &world.control, .zone = 1 };
+	struct ms_lean lean = { .skb = &skb, .control = &world.control, .zone = 1 };
 	struct ms_flow flow;
 	struct ms_session *line;
 	struct ms_pkt pkt;
@@ -273,8 +273,8 @@ static void send_packet(unsigned number, unsigned index)
 		line = ms_lines_find(&world.control, flow.key.words, 0);
 	if (!line && plan.is_begun && number < plan.n_kept)
 		violation("a session that nobody ended was not found");
-	counted = !(pkt.tcp_flags & MS_TCP_SYN_FLAG) &&
-		  ms_lean_take(&skb, line, &lean, pkt.proto, flow.index, flow.flags);
+	counted = line && !(pkt.tcp_flags & MS_TCP_SYN_FLAG) &&
+		  ms_lean_take(line, &lean, pkt.proto, flow.index, flow.flags);
 	if (!counted)
 		counted = take_slow_way(&skb, &scene, &pkt, number);
 	if (line && !is_of(line, &flow))

@@ -95,6 +95,7 @@ uint64_t ms_rig_hits(const char *author);
 void ms_rig_gap(uint16_t zone, uint64_t ret_frames[2]); /* ingress, egress */
 uint64_t ms_rig_zone_packets(uint16_t zone, enum ms_dir dir, bool dropped);
 uint64_t ms_rig_stat(enum ms_stat stat);
+uint64_t ms_rig_denied_again(void); /* packets that were denied without a judgement */
 
 /* The live sessions, one-way ones first. Returns how many. */
 struct ms_rig_session {

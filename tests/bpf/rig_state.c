@@ -257,3 +257,18 @@ uint64_t ms_rig_stat(enum ms_stat stat)
 	ms_rig_take_stats(&stats);
 	return stats.other[stat];
 }
+
+uint64_t ms_rig_denied_again(void)
+{
+	struct ms_denied *lines = calloc(ms_rig.cpus, sizeof(*lines));
+	uint64_t sum = 0;
+
+	ck_assert_ptr_nonnull(lines);
+	for (uint32_t i = 0; i < MS_DENIED_LINES; i++) {
+		ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_denied"), &i, lines), 0);
+		for (unsigned int cpu = 0; cpu < ms_rig.cpus; cpu++)
+			sum += lines[cpu].hits;
+	}
+	free(lines);
+	return sum;
+}

@@ -29,19 +29,19 @@ struct budget {
 };
 
 static const struct budget budgets[] = {
-	{ "ms_ingress", 11000 }, { "ms_egress", 11000 }, { "ms_slow", 66000 },
+	{ "ms_ingress", 20000 }, { "ms_egress", 20000 }, { "ms_slow", 66000 },
 	{ "ms_trace", 50000 },   { "ms_reap", 3000 },    { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };
 
 static const struct budget set_budgets[] = {
-	{ "ms_ingress", 54000 }, { "ms_egress", 40000 }, { "ms_slow", 112000 },
+	{ "ms_ingress", 70000 }, { "ms_egress", 70000 }, { "ms_slow", 112000 },
 	{ "ms_trace", 84000 },   { "ms_reap", 45000 },   { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };
 
 static const struct budget hardened_budgets[] = {
-	{ "ms_ingress", 26000 }, { "ms_egress", 20000 }, { "ms_slow", 66000 },
+	{ "ms_ingress", 43000 }, { "ms_egress", 43000 }, { "ms_slow", 66000 },
 	{ "ms_trace", 50000 },   { "ms_reap", 3000 },    { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };

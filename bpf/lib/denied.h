@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What was denied a moment ago is denied again without a judgement: few lines to a CPU, each one
+ * answer of the rules that no session had a part in (docs/adr/0070). Nothing allowed has a place
+ * here, so a storm of what is denied can push out nothing else.
+ *
+ * A line answers a packet that is the same in all that was looked at, as long as nothing has
+ * changed that could change the answer: the epoch, the interface's group, side and grace, and that
+ * there is no session. That last a session tells by itself: when it begins, or its decision
+ * changes, it counts up its flow's cell of ms_begun. Lines keep what the cell said before their
+ * packet looked for a session. Cells are shared by flows, which costs a judgement now and then.
+ *
+ * Only a packet whose event would be held back is answered; one that is to be told of goes the long
+ * way. So all counters, and the events, are those of a judgement.
+ */
+#ifndef MS_BPF_LIB_DENIED_H
+#define MS_BPF_LIB_DENIED_H
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/lib/access.h"
+#include "bpf/lib/event.h"
+#include "bpf/lib/flow_key.h"
+#include "bpf/lib/judge.h"
+#include "bpf/lib/l4.h"
+#include "bpf/lib/maps.h"
+#include "bpf/lib/packet.h"
+#include "bpf/lib/scene.h"
+#include "bpf/lib/stats.h"
+
+/* What decides beside the flow's key: of the packet, and of the interface. */
+#define MS_DENIED_DSCP(n) ((__u32)(n)) /* six bits */
+#define MS_DENIED_FROM_HI(n) ((__u32)(n) << 6)
+#define MS_DENIED_SYN (1u << 7)   /* ms_pkt_is_syn(): never an answer to be adopted */
+#define MS_DENIED_REPLY (1u << 8) /* of ICMP; the key has the class alone */
+#define MS_DENIED_DIR_SHIFT 9
+#define MS_DENIED_SIDE_SHIFT 10
+#define MS_DENIED_LOOPBACK (1u << 11)
+#define MS_DENIED_MARK(n) ((__u32)(n) << 12) /* MS_KEY_NARROW, ... */
+#define MS_DENIED_MARK_MASK (7u << 12)
+#define MS_DENIED_GROUP(n) ((__u32)(n) << 16)
+
+/* What a packet asks the lines. */
+struct ms_denied_ask {
+	__u64 key[MS_LINE6_WORDS]; /* a union ms_key, zeroes behind it */
+	__u32 what;
+	__u32 epoch;
+};
+
+static __always_inline __u32 ms_denied_facts(__u32 dir, __u32 side, __u32 iface_flags, __u32 group)
+{
+	return dir << MS_DENIED_DIR_SHIFT | side << MS_DENIED_SIDE_SHIFT |
+	       (iface_flags & MS_IFACE_LOOPBACK ? MS_DENIED_LOOPBACK : 0) | MS_DENIED_GROUP(group);
+}
+
+static __always_inline struct ms_lines_place ms_denied_place(const __u64 *key, __u32 wide)
+{
+	return wide ? ms_lines_place(key, 1, 0) : ms_lines_place(key, 0, 0);
+}
+
+static __always_inline struct ms_denied *ms_denied_line(const struct ms_lines_place *place,
+							__u32 what)
+{
+	__u32 index = (place->first ^ what * 0x9e3779b1u) & (MS_DENIED_LINES - 1);
+
+	return bpf_map_lookup_elem(&ms_denied, &index);
+}
+
+static __always_inline __u32 *ms_denied_cell(const struct ms_lines_place *place)
+{
+	__u32 index = place->second & (MS_BEGUN_CELLS - 1);
+
+	return bpf_map_lookup_elem(&ms_begun, &index);
+}
+
+/* ---- the judgement's side ---- */
+
+/* How often the flow's cell has been counted up. To be read before a session is looked for. */
+__noinline int ms_denied_begun(struct ms_flow *flow)
+{
+	struct ms_lines_place place;
+	const __u32 *cell;
+
+	if (!flow)
+		return 0;
+	place = ms_denied_place(flow->key.words, flow->key.mark);
+	cell = ms_denied_cell(&place);
+	return cell ? (int)MS_READ_ONCE(*cell) : 0;
+}
+
+/* The flow has a session, or its session another answer: after that can be seen. */
+__noinline int ms_denied_forget(struct ms_flow *flow)
+{
+	struct ms_lines_place place;
+	__u32 *cell;
+
+	if (!flow)
+		return 0;
+	place = ms_denied_place(flow->key.words, flow->key.mark);
+	cell = ms_denied_cell(&place);
+	if (cell)
+		__sync_fetch_and_add(cell, 1);
+	return 0;
+}
+
+static __always_inline __u32 ms_denied_what(const struct ms_flow *flow,
+					    const struct ms_scene *scene, const struct ms_pkt *pkt)
+{
+	__u32 what = ms_denied_facts(scene->dir, scene->side, scene->iface_flags, scene->group);
+	int is_reply = 0;
+
+	if (ms_pkt_is_icmp(pkt))
+		ms_l4_icmp_class(pkt->family, pkt->icmp_type, pkt->icmp_code, &is_reply);
+	if (is_reply)
+		what |= MS_DENIED_REPLY;
+	if (ms_pkt_is_syn(pkt))
+		what |= MS_DENIED_SYN;
+	return what | MS_DENIED_DSCP(pkt->dscp) | MS_DENIED_FROM_HI(flow->index) |
+	       MS_DENIED_MARK(flow->key.mark);
+}
+
+/* A packet that has no session was judged so; `scene->begun` is from before one was looked for.
+ * Whether it may be remembered is seen here. */
+__noinline int ms_denied_remember(struct ms_flow *flow, struct ms_scene *scene, struct ms_pkt *pkt,
+				  struct ms_answer *answer)
+{
+	const struct ms_control *control = ms_scene_control();
+	struct ms_lines_place place;
+	struct ms_denied *line;
+	__u32 what;
+
+	if (!flow || !scene || !pkt || !answer || !control)
+		return 0;
+	/* Actions are to run each time. The verdict of an error hangs on the session of the packet
+	 * that it quotes. Fragments are remembered by their datagram. */
+	if (answer->verdict != MS_VERDICT_DENY || (answer->flags & MS_DECISION_ACTIONS) ||
+	    pkt->fragment != MS_FRAGMENT_NOT || ms_l4_is_icmp_error(pkt))
+		return 0;
+	what = ms_denied_what(flow, scene, pkt);
+	place = ms_denied_place(flow->key.words, flow->key.mark);
+	line = ms_denied_line(&place, what);
+	if (!line)
+		return 0;
+	MS_WRITE_ONCE(line->epoch, MS_EPOCH_DEAD);
+	line->until = scene->now + MS_DENIED_LIFE_US / (control->tick_us ?: MS_DENIED_LIFE_US);
+	line->what = what;
+	line->begun = scene->begun;
+	line->grace_until = scene->grace_until;
+	line->slot = answer->slot;
+	line->reason = answer->reason;
+	for (int i = 0; i < MS_LINE6_WORDS; i++)
+		line->key[i] = flow->key.words[i];
+	MS_WRITE_ONCE(line->epoch, scene->epoch);
+	return 0;
+}
+
+/* ---- the hit's side ---- */
+
+static __always_inline int ms_denied_is(const struct ms_denied *line,
+					const struct ms_denied_ask *ask)
+{
+	if (line->epoch != ask->epoch || line->what != ask->what || line->key[0] != ask->key[0] ||
+	    line->key[1] != ask->key[1])
+		return 0;
+	return !(ask->what & MS_DENIED_MARK_MASK) ||
+	       (line->key[2] == ask->key[2] && line->key[3] == ask->key[3] &&
+		line->key[4] == ask->key[4] && line->key[5] == ask->key[5]);
+}
+
+/*
+ * Counts what a judgement would have (ms_verdict, ms_stats_answer), 0 = it would have told. Sums of
+ * one CPU are not atomic: only packets come here, one after the other, and those who count from
+ * process context do so in one instruction.
+ */
+static __always_inline int ms_denied_count(struct __sk_buff *skb, const struct ms_iface *iface,
+					   struct ms_denied *line, __u32 what, __u32 now)
+{
+	const struct ms_control *control = ms_scene_control();
+	__u32 zero = 0, slot = line->slot, zone = iface->zone;
+	struct ms_zone_count *of_zone = bpf_map_lookup_elem(&ms_zonecnt, &zone);
+	struct ms_slot_count *of_slot = bpf_map_lookup_elem(&ms_slotcnt, &slot);
+	struct ms_slot_meta *meta = bpf_map_lookup_elem(&ms_slotmeta, &slot);
+	struct ms_slot_log *log = bpf_map_lookup_elem(&ms_slotlog, &slot);
+	struct ms_stats *stats = bpf_map_lookup_elem(&ms_stats, &zero);
+	__u64 packets = ms_scene_packets(skb), bytes = ms_scene_bytes(skb);
+	__u64 dir = what >> MS_DENIED_DIR_SHIFT, side = what >> MS_DENIED_SIDE_SHIFT;
+
+	if (!control || zone == 0 || !of_zone || !of_slot || !meta || !log || !stats ||
+	    !ms_event_is_mute(log, now, control->tick_us))
+		return 0;
+	ms_stats_packet(line->reason, MS_VERDICT_DENY, packets, bytes);
+	stats->other[MS_STAT_SUPPRESSED] += 1;
+	of_slot->packets += packets;
+	of_slot->bytes += bytes;
+	__sync_fetch_and_add(&log->suppressed, 1);
+	__sync_fetch_and_add(&meta->hits, 1);
+	if (meta->last_hit != now)
+		meta->last_hit = now;
+	/* As in ms_stats_zone(). */
+	asm volatile("%0 &= 1" : "+r"(dir));
+	__sync_fetch_and_add(&of_zone->packets[dir][1], packets);
+	__sync_fetch_and_add(&of_zone->bytes[dir][1], bytes);
+	/* As in ms_verdict(). */
+	if ((iface->flags & MS_IFACE_YOUNG) &&
+	    (dir == MS_DIR_IN) == ((side & 1) == MS_SIDE_WORKLOAD))
+		ms_stats_gap(zone, 1, -1ull);
+	return 1;
+}
+
+/* 1 = the packet is denied, as it was a moment ago, and counted. */
+__noinline int ms_denied_again(struct __sk_buff *skb, struct ms_iface *iface,
+			       struct ms_denied_ask *ask)
+{
+	struct ms_lines_place place;
+	struct ms_denied *line;
+	const __u32 *cell;
+	__u32 now;
+
+	if (!iface || !ask)
+		return 0;
+	now = ms_clock_tick();
+	place = ms_denied_place(ask->key, ask->what & MS_DENIED_MARK_MASK);
+	line = ms_denied_line(&place, ask->what);
+	if (!line || !ms_denied_is(line, ask) || line->grace_until != iface->grace_until ||
+	    (__s32)(line->until - now) <= 0)
+		return 0;
+	cell = ms_denied_cell(&place);
+	if (!cell || MS_READ_ONCE(*cell) != line->begun ||
+	    !ms_denied_count(skb, iface, line, ask->what, now))
+		return 0;
+	line->hits++;
+	return 1;
+}
+
+/* The same where the packet has been parsed and placed already. */
+static __always_inline int ms_denied_is_known(struct __sk_buff *skb, const struct ms_scene *scene,
+					      const struct ms_pkt *pkt, const struct ms_flow *flow)
+{
+	struct ms_iface *iface = ms_scene_iface(scene->ifindex);
+	struct ms_denied_ask ask = {};
+
+	if (!iface || ms_l4_is_icmp_error(pkt))
+		return 0;
+	for (int i = 0; i < MS_LINE6_WORDS; i++)
+		ask.key[i] = flow->key.words[i];
+	ask.what = ms_denied_what(flow, scene, pkt);
+	ask.epoch = scene->epoch;
+	return ms_denied_again(skb, iface, &ask);
+}
+
+#endif

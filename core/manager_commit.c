@@ -204,6 +204,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 	settling.saved = saving.saved;
 	ms_manager_away(manager, settle, &settling);
+	ms_manager_follow_actions(manager);
 	manager->rule_expires = next_rule_expiry(ms_sources_merged(manager->sources));
 	ms_manager_plan_expiry(manager);
 	if (settling.saved < 0)

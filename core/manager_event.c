@@ -111,6 +111,7 @@ void ms_manager_on_event(void *user, const struct ms_event *event)
 	ms_manager_tell_sinks(manager, &record);
 	if (wants_log(manager, event))
 		log_event(manager, &record);
+	ms_manager_tell_actions(manager, &record);
 }
 
 /* ---- interfaces ---- */

@@ -21,6 +21,12 @@ struct ms_manager_churn {
 	unsigned int protected_, gone, failed;
 };
 
+/* What one plugin has put into sets. Zeroed = nothing. */
+struct ms_manager_members {
+	struct ms_manager_member *list; /* sorted */
+	size_t count, room;
+};
+
 struct ms_manager {
 	const struct ms_config *config;
 	struct ms_loop *loop;
@@ -100,6 +106,17 @@ int ms_manager_bind(struct ms_manager *manager, const char *source,
 const char *ms_manager_bound_group(void *user, const struct ms_link *link, const char **ret_source);
 /* manager_service.c: what plugins may ask of the daemon. Valid as long as the manager. */
 const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
+/* manager_member.c: set_add() and set_del() of the plugin that `members` is of, as the host table
+ * says them. No commit comes of them, since a callback of a plugin may be under way. */
+int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members *members,
+			  const char *set, const struct ms_cidr *cidr, uint64_t ttl_ns);
+int ms_manager_member_del(struct ms_manager *manager, struct ms_manager_members *members,
+			  const char *set, const struct ms_cidr *cidr);
+/* Forgets whose they are; they stay in their sets. */
+void ms_manager_members_fini(struct ms_manager_members *members);
+/* manager_action.c: after every commit, and with every event. */
+void ms_manager_follow_actions(struct ms_manager *manager);
+void ms_manager_tell_actions(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
 int ms_manager_dispatch_netlink(struct ms_manager *manager);
 /* manager_commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or
@@ -118,7 +135,10 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 		      struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
-/* manager_set.c: members whose time is over go from the datapath, the CLI's from disk, too. */
+/* manager_set.c: one that the CLI or a plugin put in; the set stays, even if it is left over. */
+int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
+			    const struct ms_cidr *member);
+/* Members whose time is over go from the datapath, the CLI's from disk, too. */
 void ms_manager_clear_members(struct ms_manager *manager);
 /* set:host as the monitor knows this machine's addresses. */
 void ms_manager_follow_addresses(struct ms_manager *manager);

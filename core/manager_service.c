@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a plugin in the daemon may ask of it beyond watches: which interfaces are protected, and
- * what the rules are called. */
+/* What a plugin in the daemon may ask of it beyond watches: which interfaces are protected, members
+ * of sets, and what the rules are called. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/manager_internal.h"
 #include "core/plugin/watches.h"
 
 struct service {
 	struct ms_manager *manager;
+	struct ms_manager_members members;
 };
 
 static struct service *service_of(const struct ms_plugin_host_state *state)
@@ -51,6 +53,47 @@ static int iface_foreach(struct ms_plugin_host_state *state,
 	return visit.answer;
 }
 
+/* ---- sets ---- */
+
+/* False: no prefix, or host bits that are not zero. */
+static bool to_cidr(const struct ms_plugin_cidr *from, struct ms_cidr *ret_cidr)
+{
+	struct ms_cidr cidr = { .addr.family = from->family, .len = from->len };
+	size_t bytes = from->family == 4 ? 4 : 16;
+
+	if ((from->family != 4 && from->family != 6) || from->len > 8 * bytes)
+		return false;
+	for (size_t bit = from->len; bit < 8 * bytes; bit++) {
+		if (from->addr[bit / 8] & 0x80 >> bit % 8)
+			return false;
+	}
+	memcpy(cidr.addr.bytes, from->addr, bytes);
+	*ret_cidr = cidr;
+	return true;
+}
+
+static int set_add(struct ms_plugin_host_state *state, const char *set,
+		   const struct ms_plugin_cidr *member, uint64_t ttl_ns)
+{
+	struct service *service = service_of(state);
+	struct ms_cidr cidr;
+
+	if (!to_cidr(member, &cidr))
+		return -EINVAL;
+	return ms_manager_member_add(service->manager, &service->members, set, &cidr, ttl_ns);
+}
+
+static int set_del(struct ms_plugin_host_state *state, const char *set,
+		   const struct ms_plugin_cidr *member)
+{
+	struct service *service = service_of(state);
+	struct ms_cidr cidr;
+
+	if (!to_cidr(member, &cidr))
+		return -EINVAL;
+	return ms_manager_member_del(service->manager, &service->members, set, &cidr);
+}
+
 /* ---- rules ---- */
 
 static const char *rule_id(struct ms_plugin_host_state *state, uint32_t rule)
@@ -77,6 +120,8 @@ static int begin(void *user, struct ms_plugin_host *host)
 	}
 	host->state->services = service;
 	host->iface_foreach = iface_foreach;
+	host->set_add = set_add;
+	host->set_del = set_del;
 	host->rule_id = rule_id;
 	return 0;
 }
@@ -89,6 +134,7 @@ static void quiet(struct ms_plugin_host *host)
 static void end(struct ms_plugin_host *host)
 {
 	ms_plugin_watches_end(host->state);
+	ms_manager_members_fini(&service_of(host->state)->members);
 	free(service_of(host->state));
 	host->state->services = NULL;
 }

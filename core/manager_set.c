@@ -204,6 +204,21 @@ static int remove_members(struct ms_manager *manager, const struct ms_runtime_ch
 	return r;
 }
 
+int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
+			    const struct ms_cidr *member)
+{
+	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+	const struct ms_runtime_change change = {
+		.set = set,
+		.is_removal = true,
+		.members = member,
+		.count = 1,
+	};
+
+	/* It would stay. */
+	return holds_member(files, set, member) ? -ENOENT : remove_members(manager, &change, NULL);
+}
+
 static int by_cidr(const void *a, const void *b)
 {
 	return ms_cidr_compare(a, b);

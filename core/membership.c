@@ -125,6 +125,30 @@ static size_t first_within(const struct ms_membership *membership, const struct 
 	return low;
 }
 
+static bool is_ahead(uint32_t tick, uint32_t now)
+{
+	return tick == 0 || (int32_t)(tick - now) > 0;
+}
+
+bool ms_membership_meets(const struct ms_membership *membership, const struct ms_cidr *cidr,
+			 uint32_t now)
+{
+	const struct ms_member *cover = find_cover(membership, cidr);
+
+	/* The longest one has the end of all that cover it. */
+	if (cover && is_ahead(cover->until_tick, now))
+		return true;
+	for (size_t at = first_within(membership, cidr); at < membership->count; at++) {
+		const struct ms_member *member = &membership->members[at];
+
+		if (!ms_cidr_covers(cidr, &member->cidr))
+			break;
+		if (is_ahead(member->expires_tick, now))
+			return true;
+	}
+	return false;
+}
+
 int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr *cidr,
 			 int (*changed)(void *user, const struct ms_member *member), void *user)
 {

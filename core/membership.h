@@ -48,6 +48,9 @@ size_t ms_membership_common(const struct ms_membership *a, const struct ms_membe
 bool ms_membership_same_end(const struct ms_member *a, const struct ms_member *b);
 struct ms_member *ms_membership_find(const struct ms_membership *membership,
 				     const struct ms_cidr *cidr);
+/* Whether a member whose time is not over at `now` has an address in common with `cidr`. */
+bool ms_membership_meets(const struct ms_membership *membership, const struct ms_cidr *cidr,
+			 uint32_t now);
 /* For many at once: unsorted until ms_membership_sort(). -ENOMEM */
 int ms_membership_append(struct ms_membership *membership, const struct ms_member *member);
 /* Also works out `until_tick`. */

@@ -59,6 +59,9 @@ int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addr
  */
 int ms_set_table_left(const struct ms_set_table *table, const char *name,
 		      const struct ms_cidr *member, uint64_t *ret_left_ns);
+/* Whether the set in force (also set:host) has, now, an address in common with `cidr`. */
+bool ms_set_table_meets(const struct ms_set_table *table, const char *name,
+			const struct ms_cidr *cidr);
 /* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
  * it let in must be judged again then. */
 uint64_t ms_set_table_next_expiry(const struct ms_set_table *table);

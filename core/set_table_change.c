@@ -168,6 +168,16 @@ int ms_set_table_left(const struct ms_set_table *table, const char *name,
 	return 0;
 }
 
+bool ms_set_table_meets(const struct ms_set_table *table, const char *name,
+			const struct ms_cidr *cidr)
+{
+	const struct ms_membership *set = strcmp(name, MS_SET_HOST) == 0
+						  ? &table->host
+						  : ms_set_table_find_name(&table->live, name);
+
+	return set && ms_membership_meets(set, cidr, ms_dataplane_tick_now(table->dp));
+}
+
 uint64_t ms_set_table_next_expiry(const struct ms_set_table *table)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp);

@@ -8,43 +8,13 @@
 
 #include "core/base/cleanup.h"
 #include "core/plugin/descriptor.h"
-#include "core/plugin/host.h"
 #include "core/plugin/library.h"
 #include "core/plugin/note.h"
 #include "core/plugin/place.h"
 #include "core/plugin/probe.h"
+#include "core/plugin/registry_private.h"
 #include "core/plugin/registry_values.h"
 #include "core/plugin/values.h"
-
-#define PLUGINS_MAX 64
-
-struct ms_plugin_entry {
-	char name[MS_PLUGIN_NAME_MAX + 1];
-	enum ms_plugin_state state;
-	char reason[512];
-	json_t *description;
-
-	/* Of a loaded one. */
-	struct ms_plugin plugin;
-	struct ms_plugin_host host;
-	struct ms_plugin_host_state host_state;
-	struct ms_plugin_env env; /* its pin_dir_fd is ours */
-	void *self;
-	uint8_t slots[MS_PLUGIN_DESCRIPTOR_ACTIONS_MAX]; /* of its actions */
-	bool is_served, is_created, is_started;
-};
-
-struct ms_plugin_registry {
-	char folder[512];
-	struct ms_dataplane *dp;
-	struct ms_plugin_page *page;
-	struct ms_dataplane_shared_map shared[MS_DATAPLANE_SHARED_MAPS];
-	struct ms_plugin_map maps[MS_DATAPLANE_SHARED_MAPS];
-	struct ms_plugin_entry *entries[PLUGINS_MAX];
-	size_t n_entries;
-	const struct ms_plugin_services *services; /* NULL = none */
-	const char *loading;                       /* the plugin whose library is being opened */
-};
 
 static void free_values(struct ms_plugin_values **values)
 {
@@ -98,6 +68,7 @@ static void note(void *registry, const char *callback)
 
 static void stop(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry)
 {
+	ms_plugin_registry_unname(registry, entry);
 	if (entry->is_started && entry->plugin.stop) {
 		ms_plugin_note_set(registry->page, entry->name, "stop()");
 		entry->plugin.stop(entry->self);
@@ -231,8 +202,8 @@ static int load_actions(struct ms_plugin_registry *registry, struct ms_plugin_en
 	return r;
 }
 
-static const struct ms_plugin_action *find_action(const struct ms_plugin_entry *entry,
-						  const char *name)
+const struct ms_plugin_action *ms_plugin_registry_action(const struct ms_plugin_entry *entry,
+							 const char *name)
 {
 	for (uint32_t i = 0; i < entry->plugin.action_count; i++) {
 		if (strcmp(entry->plugin.actions[i].name, name) == 0)
@@ -241,14 +212,13 @@ static const struct ms_plugin_action *find_action(const struct ms_plugin_entry *
 	return NULL;
 }
 
-/* The loaded plugin that has the action. */
-static struct ms_plugin_entry *owner_of(const struct ms_plugin_registry *registry,
-					const char *action)
+struct ms_plugin_entry *ms_plugin_registry_owner(const struct ms_plugin_registry *registry,
+						 const char *action)
 {
 	for (size_t i = 0; i < registry->n_entries; i++) {
 		struct ms_plugin_entry *entry = registry->entries[i];
 
-		if (entry->state == MS_PLUGIN_LOADED && find_action(entry, action))
+		if (entry->state == MS_PLUGIN_LOADED && ms_plugin_registry_action(entry, action))
 			return entry;
 	}
 	return NULL;
@@ -260,7 +230,7 @@ void ms_plugin_registry_settle(struct ms_plugin_registry *registry)
 
 	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
 		if (ms_dataplane_action_get(registry->dp, slot, &there) == 0 && there.program_id &&
-		    !owner_of(registry, there.name))
+		    !ms_plugin_registry_owner(registry, there.name))
 			ms_dataplane_action_clear(registry->dp, slot);
 	}
 }
@@ -281,7 +251,7 @@ static int refuse_taken(const struct ms_plugin_registry *registry,
 {
 	for (uint32_t i = 0; i < entry->plugin.action_count; i++) {
 		const char *action = entry->plugin.actions[i].name;
-		const struct ms_plugin_entry *owner = owner_of(registry, action);
+		const struct ms_plugin_entry *owner = ms_plugin_registry_owner(registry, action);
 
 		if (owner && owner != entry)
 			return ms_error_set(err, -EEXIST, "%s: plugin %s has an action %s already",
@@ -409,8 +379,8 @@ static struct ms_plugin_entry *add_entry(struct ms_plugin_registry *registry, co
 {
 	struct ms_plugin_entry *entry = NULL;
 
-	if (registry->n_entries == PLUGINS_MAX)
-		ms_error_set(err, -ENOSPC, "more than %d plugins", PLUGINS_MAX);
+	if (registry->n_entries == MS_PLUGIN_REGISTRY_MAX)
+		ms_error_set(err, -ENOSPC, "more than %d plugins", MS_PLUGIN_REGISTRY_MAX);
 	else if (!(entry = calloc(1, sizeof(*entry))))
 		ms_error_set(err, -ENOMEM, "%s: out of memory", name);
 	if (!entry)
@@ -488,6 +458,7 @@ struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *re
 		free(registry->entries[i]);
 	}
 	ms_plugin_note_close(registry->page);
+	free(registry->named);
 	free(registry);
 	return NULL;
 }
@@ -499,7 +470,7 @@ int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *actio
 			      struct ms_error *err)
 {
 	struct ms_plugin_registry *of = registry;
-	struct ms_plugin_entry *entry = owner_of(of, action->name);
+	struct ms_plugin_entry *entry = ms_plugin_registry_owner(of, action->name);
 	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
 	const struct ms_plugin_action *what;
 	struct ms_plugin_error error = { "" };
@@ -507,7 +478,7 @@ int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *actio
 
 	if (!entry)
 		return -ENOENT;
-	what = find_action(entry, action->name);
+	what = ms_plugin_registry_action(entry, action->name);
 	r = ms_plugin_values_new(what->args, what->arg_count, &values);
 	if (r == 0)
 		r = ms_plugin_registry_values_read(action, NULL, what->short_arg, values, err);
@@ -577,5 +548,5 @@ json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry)
 
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action)
 {
-	return find_action(entry, action) != NULL;
+	return ms_plugin_registry_action(entry, action) != NULL;
 }

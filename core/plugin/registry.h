@@ -77,6 +77,21 @@ int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *actio
 			      uint8_t *ret_slot, struct ms_action_args *ret_args,
 			      struct ms_error *err);
 
+/* A rule in force, by the number that programs know, names an action. */
+struct ms_plugin_registry_use {
+	uint32_t rule;
+	const char *action;
+};
+/* All that rules in force name, after every change of them; `uses` is lent. Whom a rule named
+ * before is told that it is gone. Short of memory: -ENOMEM, as it was, and told with the next
+ * change. */
+int ms_plugin_registry_use(struct ms_plugin_registry *registry,
+			   const struct ms_plugin_registry_use *uses, size_t count);
+/* Does an action that this rule names want its events? */
+bool ms_plugin_registry_listens(const struct ms_plugin_registry *registry, uint32_t rule);
+void ms_plugin_registry_tell(struct ms_plugin_registry *registry, uint32_t rule,
+			     const struct ms_plugin_event *event);
+
 /* By index, NULL behind the last. */
 const struct ms_plugin_entry *ms_plugin_registry_at(const struct ms_plugin_registry *registry,
 						    size_t index);

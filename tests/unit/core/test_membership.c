@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "tests/harness/ms_check.h"
 
 static uint32_t now; /* ticks; one a second here */
@@ -218,6 +219,44 @@ START_TEST(two_sets_have_in_common_what_both_hold)
 }
 END_TEST
 
+START_TEST(what_meets_a_set_has_an_address_in_common)
+{
+	/* Sorted as they will be; ends in ticks from 100. */
+	struct ms_set_member members[] = {
+		member("10.0.0.0/8", 5, MS_SOURCE_FILE),
+		member("10.1.0.0/16", 20, MS_SOURCE_FILE),
+		member("192.0.2.1", 0, MS_SOURCE_FILE),
+		member("2001:db8::/32", 9, MS_SOURCE_FILE),
+	};
+	static const struct {
+		const char *cidr;
+		uint32_t now;
+		bool meets;
+	} cases[] = {
+		{ "10.200.0.1", 104, true },     { "10.200.0.1", 105, false },
+		{ "10.1.2.3", 119, true },       { "10.1.2.3", 120, false },
+		{ "10.0.0.0/8", 104, true },     { "10.0.0.0/8", 119, true },
+		{ "10.0.0.0/8", 120, false },    { "8.0.0.0/5", 119, true },
+		{ "192.0.2.0/24", 500, true },   { "192.0.2.1", 500, true },
+		{ "192.0.2.2", 100, false },     { "2001:db8:1::/48", 108, true },
+		{ "2001:db8::/32", 109, false }, { "0.0.0.0/0", 500, true },
+		{ "::/0", 109, false },
+	};
+	struct ms_membership set;
+
+	now = 100;
+	set = build(members, 4, NULL);
+	for (size_t i = 0; i < ms_array_size(cases); i++) {
+		struct ms_cidr cidr;
+
+		ck_assert(ms_cidr_parse(cases[i].cidr, &cidr));
+		ck_assert_msg(ms_membership_meets(&set, &cidr, cases[i].now) == cases[i].meets,
+			      "%s at %u", cases[i].cidr, cases[i].now);
+	}
+	ms_membership_fini(&set);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core/membership");
@@ -229,6 +268,7 @@ int main(void)
 	tcase_add_test(tcase, put_and_remove_keep_the_order);
 	tcase_add_test(tcase, equal_allows_a_tick_of_rounding_and_no_more);
 	tcase_add_test(tcase, a_prefix_ends_with_the_last_member_that_covers_it);
+	tcase_add_test(tcase, what_meets_a_set_has_an_address_in_common);
 	tcase_add_test(tcase, two_sets_have_in_common_what_both_hold);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What actions are told: events of the rules that name them, and that a rule has gone. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/log.h"
+#include "core/manager_internal.h"
+
+static size_t count_named(const struct ms_policy *policy)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++)
+		count += policy->rules[i].n_actions;
+	return count;
+}
+
+void ms_manager_follow_actions(struct ms_manager *manager)
+{
+	const struct ms_policy *policy = ms_sources_merged(manager->sources);
+	ms_cleanup(ms_free) struct ms_plugin_registry_use *uses =
+		calloc(count_named(policy) + 1, sizeof(*uses));
+	size_t count = 0;
+
+	for (size_t i = 0; uses && i < policy->n_rules; i++) {
+		const struct ms_rule *rule = &policy->rules[i];
+
+		for (size_t j = 0; j < rule->n_actions; j++)
+			uses[count++] = (struct ms_plugin_registry_use) {
+				.rule = ms_manager_slot(manager, rule->id),
+				.action = rule->actions[j].name,
+			};
+	}
+	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
+		ms_log_warn("plugin", "out of memory: actions are told of this change of rules "
+				      "with the next one");
+}
+
+static void fill(const struct ms_event_record *record, struct ms_plugin_event *ret_event)
+{
+	const struct ms_event *raw = &record->raw;
+
+	*ret_event = (struct ms_plugin_event) {
+		.struct_size = sizeof(*ret_event),
+		.ifindex = raw->ifindex,
+		.time_ns = (uint64_t)record->time_ns,
+		.seq = raw->seq,
+		.suppressed = raw->suppressed,
+		.generation = raw->generation,
+		.length = raw->length,
+		.cpu = raw->cpu,
+		.rule = record->rule,
+		.origin = record->origin,
+		.iface = record->iface,
+		.group = record->group,
+		.sport = ntohs(raw->sport),
+		.dport = ntohs(raw->dport),
+		.ethertype = raw->ethertype,
+		.vlan_outer = raw->vlan_outer,
+		.vlan_inner = raw->vlan_inner,
+		.family = raw->family,
+		.proto = raw->proto,
+		.tcp_flags = raw->tcp_flags,
+		.icmp_type = raw->icmp_type,
+		.icmp_code = raw->icmp_code,
+		.dscp = raw->dscp,
+		.dir = raw->dir,
+		.verdict = raw->verdict,
+		.reason = raw->reason,
+	};
+	memcpy(ret_event->src, raw->src, sizeof(ret_event->src));
+	memcpy(ret_event->dst, raw->dst, sizeof(ret_event->dst));
+}
+
+void ms_manager_tell_actions(struct ms_manager *manager, const struct ms_event_record *record)
+{
+	struct ms_plugin_event event;
+
+	if (!ms_plugin_registry_listens(manager->plugins, record->raw.slot))
+		return;
+	fill(record, &event);
+	ms_plugin_registry_tell(manager->plugins, record->raw.slot, &event);
+}

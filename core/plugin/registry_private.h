@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* struct ms_plugin_registry, shared by the files registry*.c and nobody else. */
+#ifndef MS_CORE_PLUGIN_REGISTRY_PRIVATE_H
+#define MS_CORE_PLUGIN_REGISTRY_PRIVATE_H
+
+#include "core/plugin/descriptor.h"
+#include "core/plugin/registry.h"
+
+#define MS_PLUGIN_REGISTRY_MAX 64
+
+struct ms_plugin_entry {
+	char name[MS_PLUGIN_NAME_MAX + 1];
+	enum ms_plugin_state state;
+	char reason[512];
+	json_t *description;
+
+	/* Of a loaded one. */
+	struct ms_plugin plugin;
+	struct ms_plugin_host host;
+	struct ms_plugin_host_state host_state;
+	struct ms_plugin_env env; /* its pin_dir_fd is ours */
+	void *self;
+	uint8_t slots[MS_PLUGIN_DESCRIPTOR_ACTIONS_MAX]; /* of its actions */
+	bool is_served, is_created, is_started;
+};
+
+/* A rule in force names an action of a loaded plugin. */
+struct ms_plugin_registry_named {
+	uint32_t rule;
+	struct ms_plugin_entry *entry;
+	const struct ms_plugin_action *action;
+};
+
+struct ms_plugin_registry {
+	char folder[512];
+	struct ms_dataplane *dp;
+	struct ms_plugin_page *page;
+	struct ms_dataplane_shared_map shared[MS_DATAPLANE_SHARED_MAPS];
+	struct ms_plugin_map maps[MS_DATAPLANE_SHARED_MAPS];
+	struct ms_plugin_entry *entries[MS_PLUGIN_REGISTRY_MAX];
+	size_t n_entries;
+	const struct ms_plugin_services *services; /* NULL = none */
+	const char *loading;                       /* the plugin whose library is being opened */
+	struct ms_plugin_registry_named *named;    /* sorted */
+	size_t n_named;
+};
+
+/* The loaded plugin that has the action. NULL = none */
+struct ms_plugin_entry *ms_plugin_registry_owner(const struct ms_plugin_registry *registry,
+						 const char *action);
+/* NULL = it has none of that name. */
+const struct ms_plugin_action *ms_plugin_registry_action(const struct ms_plugin_entry *entry,
+							 const char *name);
+/* Of a plugin that ends: no rule names what it had. */
+void ms_plugin_registry_unname(struct ms_plugin_registry *registry,
+			       const struct ms_plugin_entry *entry);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which rules name which action, and what actions are told of them. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/plugin/note.h"
+#include "core/plugin/registry_private.h"
+
+static int by_number(uintptr_t a, uintptr_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* Rules of one number lie together. */
+static int by_rule(const void *a, const void *b)
+{
+	const struct ms_plugin_registry_named *left = a, *right = b;
+	int order = by_number(left->rule, right->rule);
+
+	return order ? order : by_number((uintptr_t)left->action, (uintptr_t)right->action);
+}
+
+static size_t sort(struct ms_plugin_registry_named *named, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(named, count, sizeof(*named), by_rule);
+	/* A list may have an action twice. */
+	for (size_t i = 0; i < count; i++) {
+		if (kept == 0 || by_rule(&named[kept - 1], &named[i]) != 0)
+			named[kept++] = named[i];
+	}
+	return kept;
+}
+
+static void tell_gone(struct ms_plugin_registry *registry,
+		      const struct ms_plugin_registry_named *gone)
+{
+	if (!gone->action->rule_gone)
+		return;
+	ms_plugin_note_set(registry->page, gone->entry->name, "rule_gone()");
+	gone->action->rule_gone(gone->entry->self, gone->rule);
+	ms_plugin_note_set(registry->page, NULL, NULL);
+}
+
+int ms_plugin_registry_use(struct ms_plugin_registry *registry,
+			   const struct ms_plugin_registry_use *uses, size_t count)
+{
+	struct ms_plugin_registry_named *before = registry->named;
+	struct ms_plugin_registry_named *now = calloc(count + 1, sizeof(*now));
+	size_t n_before = registry->n_named, n_now = 0;
+
+	if (!now)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct ms_plugin_entry *entry = ms_plugin_registry_owner(registry, uses[i].action);
+
+		if (entry)
+			now[n_now++] = (struct ms_plugin_registry_named) {
+				.rule = uses[i].rule,
+				.entry = entry,
+				.action = ms_plugin_registry_action(entry, uses[i].action),
+			};
+	}
+	n_now = sort(now, n_now);
+	registry->named = now;
+	registry->n_named = n_now;
+	for (size_t i = 0; i < n_before; i++) {
+		if (!bsearch(&before[i], now, n_now, sizeof(*now), by_rule))
+			tell_gone(registry, &before[i]);
+	}
+	free(before);
+	return 0;
+}
+
+void ms_plugin_registry_unname(struct ms_plugin_registry *registry,
+			       const struct ms_plugin_entry *entry)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < registry->n_named; i++) {
+		if (registry->named[i].entry != entry)
+			registry->named[kept++] = registry->named[i];
+	}
+	registry->n_named = kept;
+}
+
+/* The first of this rule; n_named = none. */
+static size_t find_rule(const struct ms_plugin_registry *registry, uint32_t rule)
+{
+	size_t low = 0, high = registry->n_named;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (registry->named[middle].rule < rule)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool ms_plugin_registry_listens(const struct ms_plugin_registry *registry, uint32_t rule)
+{
+	for (size_t i = find_rule(registry, rule);
+	     i < registry->n_named && registry->named[i].rule == rule; i++) {
+		if (registry->named[i].action->on_event)
+			return true;
+	}
+	return false;
+}
+
+void ms_plugin_registry_tell(struct ms_plugin_registry *registry, uint32_t rule,
+			     const struct ms_plugin_event *event)
+{
+	for (size_t i = find_rule(registry, rule);
+	     i < registry->n_named && registry->named[i].rule == rule; i++) {
+		const struct ms_plugin_registry_named *named = &registry->named[i];
+
+		if (!named->action->on_event)
+			continue;
+		ms_plugin_note_set(registry->page, named->entry->name, "on_event()");
+		named->action->on_event(named->entry->self, event);
+		ms_plugin_note_set(registry->page, NULL, NULL);
+	}
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an action in a daemon is told, and the members that it puts into sets. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/cleanup.h"
+#include "microseg/abi.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/site.h"
+#include "tests/harness/traffic.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define HERE "10.1.0.1" /* whose connections come to 10.1.0.2 */
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+static void setup(void)
+{
+	ms_site_setup(microsegd);
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/warden.so " FOLDER "/");
+	ms_proc_write_config(microsegd, "plugins: { warden: {} }\n");
+}
+
+static void start(void)
+{
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+/* Who is in `bad` is denied; port 80 has the action. `more` is further keys of the document. */
+static void policy(const char *arguments, const char *more)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\n"
+		 "sets: { bad: [192.0.2.1], good: [10.9.0.0/16] }\n"
+		 "%s"
+		 "rules:\n"
+		 "  - { id: in/bad, dir: in, from: \"set:bad\", proto: tcp, action: deny }\n"
+		 "  - { id: in/good, dir: in, from: \"set:good\", proto: tcp, action: allow }\n"
+		 "  - { id: told, dir: in, proto: tcp, dport: 80, fallback: deny, log: true,\n"
+		 "      action: [{ warden: { %s } }, allow] }\n",
+		 more, arguments);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	if (ms_proc_is_alive(microsegd))
+		ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+static json_int_t told(const char *name)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "warden", NULL);
+	json_t *number = ms_ctl_find(lines, "stats", "name", name);
+
+	ck_assert_ptr_nonnull(number);
+	return json_integer_value(json_object_get(number, "value"));
+}
+
+/* The errno that the host answers, 0 = done. */
+static int does(const char *way, const char *set, const char *member, const char *ttl)
+{
+	char arguments[256];
+
+	snprintf(arguments, sizeof(arguments), "way: %s, set: %s, member: \"%s\", ttl: %s", way,
+		 set, member, ttl);
+	policy(arguments, "");
+	return (int)told("code");
+}
+
+static bool has_member(const char *set, const char *member)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "show", set, NULL);
+
+	return ms_ctl_find(lines, "members", "addr", member) != NULL;
+}
+
+static bool was_told(void *user)
+{
+	return told("events") >= *(const json_int_t *)user;
+}
+
+static void expect_told(json_int_t events)
+{
+	ck_assert(ms_netns_wait(was_told, &events, 10));
+}
+
+START_TEST(events_of_its_rule_are_told)
+{
+	json_int_t before;
+
+	policy("way: other", "");
+	start();
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	expect_told(1);
+	ck_assert_int_eq(told("dport"), 80);
+	ck_assert_int_eq(told("verdict"), MS_VERDICT_ALLOW);
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "warden", NULL);
+
+		ck_assert_ptr_nonnull(ms_ctl_find(lines, "stats", "rule", "told"));
+		ck_assert_ptr_nonnull(ms_ctl_find(lines, "stats", "rule", "veth-a"));
+	}
+	/* Another rule's event is not. */
+	before = told("events");
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_GONE), -ETIMEDOUT);
+	json_decref(ms_ctl_event(microsegd, "shut", "deny"));
+	ck_assert_int_eq(told("events"), before);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_member_is_in_force_when_it_is_in)
+{
+	json_int_t denied;
+
+	policy("way: on_event, set: bad, ttl: 1h", "");
+	start();
+	/* The twin: nobody is in the set, so the first one comes through. */
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	expect_told(1);
+	ck_assert_int_eq(told("code"), 0);
+	ck_assert(has_member("bad", HERE));
+	denied = ms_ctl_rule_packets(microsegd, "in/bad");
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "in/bad"), denied);
+	/* And stays so over a daemon that is killed. */
+	ms_proc_kill(microsegd);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	start();
+	ck_assert(has_member("bad", HERE));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	/* Until somebody takes it out. */
+	ms_ctl_do(microsegd, "set", "del", "bad", HERE, NULL);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(some_addresses_are_never_put_in)
+{
+	static const struct {
+		const char *set, *member;
+		int code;
+	} tries[] = {
+		{ "nosuch", "10.8.0.1/32", ENOENT }, { "host", "10.8.0.1/32", ENOENT },
+		{ "bad", "10.9.0.1/32", EPERM }, /* of the set that is allowed */
+		{ "bad", "10.0.0.0/8", EPERM },  /* covers it */
+		{ "bad", "10.9.0.0/16", EPERM },     { "bad", "10.8.255.255/32", 0 },
+		{ "good", "10.9.0.1/32", 0 }, /* the set itself is no reason */
+		{ "bad", "2001:db8::/32", 0 },
+	};
+
+	policy("way: other", "");
+	start();
+	for (size_t i = 0; i < ms_array_size(tries); i++)
+		ck_assert_msg(does("add", tries[i].set, tries[i].member, "1h") == tries[i].code,
+			      "%s into %s: not %d", tries[i].member, tries[i].set, tries[i].code);
+	/* What came into an allow-listed set a moment ago is looked at, too. */
+	ms_ctl_do(microsegd, "set", "add", "good", "10.7.0.1", NULL);
+	ck_assert_int_eq(does("add", "bad", "10.7.0.1/32", "1h"), EPERM);
+	ms_ctl_do(microsegd, "set", "del", "good", "10.7.0.1", NULL);
+	ck_assert_int_eq(does("add", "bad", "10.7.0.1/32", "1h"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(peers_of_the_failsafe_are_never_put_in)
+{
+	static const char failsafe[] = "failsafe: { in: [\"tcp:10.6.0.0/24:22\", \"tcp:2222\", "
+				       "\"tcp:[2001:db8::7]:22\"], out: [] }\n";
+	static const struct {
+		const char *member;
+		int code;
+	} tries[] = {
+		{ "10.6.0.9/32", EPERM },     { "10.6.0.0/16", EPERM },   { "0.0.0.0/0", EPERM },
+		{ "2001:db8::7/128", EPERM }, { "2001:db8::/32", EPERM }, { "10.6.1.0/32", 0 },
+		{ "2001:db8::8/128", 0 },
+	};
+
+	policy("way: other", failsafe);
+	start();
+	for (size_t i = 0; i < ms_array_size(tries); i++) {
+		char arguments[256];
+
+		snprintf(arguments, sizeof(arguments), "way: add, set: bad, member: \"%s\"",
+			 tries[i].member);
+		policy(arguments, failsafe);
+		ck_assert_msg(told("code") == tries[i].code, "%s: not %d", tries[i].member,
+			      tries[i].code);
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(only_what_it_put_in_is_taken_out)
+{
+	policy("way: other", "");
+	start();
+	ck_assert_int_eq(does("del", "bad", "10.8.0.1/32", "1h"), ENOENT);
+	ck_assert_int_eq(does("add", "bad", "10.8.0.1/32", "1h"), 0);
+	ck_assert(has_member("bad", "10.8.0.1"));
+	ck_assert_int_eq(does("del", "bad", "10.8.0.1/32", "1h"), 0);
+	ck_assert(!has_member("bad", "10.8.0.1"));
+	ck_assert_int_eq(does("del", "bad", "10.8.0.1/32", "1h"), ENOENT);
+	/* What a person put in stays, and for as long as that person said. */
+	ms_ctl_do(microsegd, "set", "add", "bad", "10.8.0.2", NULL);
+	ck_assert_int_eq(does("add", "bad", "10.8.0.2/32", "1s"), 0);
+	ck_assert_int_eq(does("del", "bad", "10.8.0.2/32", "1s"), ENOENT);
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
+		json_t *member = ms_ctl_find(lines, "members", "addr", "10.8.0.2");
+
+		ck_assert_ptr_nonnull(member);
+		ck_assert(json_is_null(json_object_get(member, "timeout_ms")));
+	}
+	/* As what a file says. */
+	ck_assert_int_eq(does("add", "bad", "192.0.2.1/32", "1s"), 0);
+	ck_assert_int_eq(does("del", "bad", "192.0.2.1/32", "1s"), ENOENT);
+	ck_assert(has_member("bad", "192.0.2.1"));
+	/* A person may take out what the plugin put in, and it may come again. */
+	ck_assert_int_eq(does("add", "bad", "10.8.0.3/32", "0s"), 0);
+	ms_ctl_do(microsegd, "set", "del", "bad", "10.8.0.3", NULL);
+	ck_assert_int_eq(does("del", "bad", "10.8.0.3/32", "0s"), ENOENT);
+	ck_assert_int_eq(does("add", "bad", "10.8.0.3/32", "0s"), 0);
+	ck_assert_int_eq(does("del", "bad", "10.8.0.3/32", "0s"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Nobody but the CLI knows the set and no rule names it: it stays when it is emptied, since putting
+ * a policy in force would call the plugin within its own callback. */
+START_TEST(taking_out_the_last_one_leaves_the_set)
+{
+	policy("way: other", "");
+	start();
+	ms_ctl_do(microsegd, "set", "add", "spare", "192.0.2.9", NULL);
+	ck_assert_int_eq(does("add", "spare", "10.8.0.1/32", "1h"), 0);
+	ms_ctl_do(microsegd, "set", "del", "spare", "192.0.2.9", NULL);
+	ck_assert_int_eq(does("del", "spare", "10.8.0.1/32", "1h"), 0);
+	ck_assert(!has_member("spare", "10.8.0.1"));
+	ck_assert_int_eq(does("add", "spare", "10.8.0.1/32", "1h"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(rules_that_are_gone_are_told)
+{
+	policy("way: other", "");
+	start();
+	policy("way: other, ttl: 1s", ""); /* it still has the action */
+	ck_assert_int_eq(told("gone"), 0);
+	ms_proc_write_policy(microsegd, "05-action.yaml", "version: 1\n");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_int_eq(told("gone"), 1);
+	ck_assert_int_gt(told("gone_rule"), 0);
+	/* The same id again, then without the action. */
+	policy("way: other", "");
+	ck_assert_int_eq(told("gone"), 1);
+	ms_proc_write_policy(microsegd, "05-action.yaml",
+			     "version: 1\nrules:\n"
+			     "  - { id: told, dir: in, proto: tcp, dport: 80, action: allow }\n");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_int_eq(told("gone"), 2);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/told_actions");
+	TCase *tcase = tcase_create("told_actions");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, events_of_its_rule_are_told);
+	tcase_add_test(tcase, a_member_is_in_force_when_it_is_in);
+	tcase_add_test(tcase, some_addresses_are_never_put_in);
+	tcase_add_test(tcase, peers_of_the_failsafe_are_never_put_in);
+	tcase_add_test(tcase, only_what_it_put_in_is_taken_out);
+	tcase_add_test(tcase, taking_out_the_last_one_leaves_the_set);
+	tcase_add_test(tcase, rules_that_are_gone_are_told);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

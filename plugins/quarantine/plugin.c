@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* quarantine: who does what a rule is for is put into a set, for a time. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "microseg/action.h"
+#include "microseg/plugin.h"
+#include "quarantine.h"
+#include "quarantine.skel.h"
+
+#define SETS 256
+#define SET_NAME_SIZE 64
+#define NS_PER_S 1000000000ull
+#define CASES_AT_ONCE 32          /* then others of the daemon have their turn */
+#define SAY_NS (60ull * NS_PER_S) /* between two lines of the log */
+
+struct quarantine_set {
+	char name[SET_NAME_SIZE];
+	uint64_t hash;
+};
+
+struct quarantine {
+	const struct ms_plugin_host *host;
+	struct quarantine_bpf *object;    /* of the last load, NULL before */
+	struct ring_buffer *ring;         /* of that object */
+	struct ms_plugin_watch *watch;    /* NULL = not started */
+	struct quarantine_set sets[SETS]; /* that rules have named */
+	size_t n_sets;
+	int taken; /* cases of this turn */
+	uint64_t put_in, refused, failed;
+	uint64_t said_ns; /* of the log's last line, 0 = none */
+};
+
+_Static_assert(sizeof(struct quarantine_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fit");
+
+static const char *const who_words[] = { "source", "destination", NULL };
+static const char *const dir_words[] = { [MS_DIR_IN] = "in", [MS_DIR_OUT] = "out", NULL };
+
+static const struct ms_plugin_item arguments[] = {
+	{ .name = "set",
+	  .type = MS_PLUGIN_SET,
+	  .help = "the set that the address is put into; other rules say what that means",
+	  .flags = MS_PLUGIN_REQUIRED },
+	{ .name = "who",
+	  .type = MS_PLUGIN_ENUM,
+	  .help = "whose address",
+	  .words = who_words,
+	  .def = "source" },
+	{ .name = "dir",
+	  .type = MS_PLUGIN_ENUM,
+	  .help = "only packets of this direction count",
+	  .words = dir_words,
+	  .def = "in" },
+	{ .name = "for",
+	  .type = MS_PLUGIN_DURATION,
+	  .help = "how long, counted from the last time",
+	  .min = NS_PER_S,
+	  .max = 365ull * 24 * 3600 * NS_PER_S,
+	  .def = "1h" },
+	{ .name = "hits",
+	  .type = MS_PLUGIN_UINT,
+	  .help = "so many packets of one address",
+	  .min = 1,
+	  .max = 1000000000,
+	  .def = "1" },
+	{ .name = "within",
+	  .type = MS_PLUGIN_DURATION,
+	  .help = "in so much time, counted from the first of them",
+	  .min = 1000000,
+	  .max = 24ull * 3600 * NS_PER_S,
+	  .def = "10s" },
+};
+
+/* ---- sets ---- */
+
+/* FNV-1a: the program carries a number, the same one for the same name. */
+static uint64_t hash(const char *name)
+{
+	uint64_t sum = 14695981039346656037ull;
+
+	for (; *name; name++)
+		sum = (sum ^ (unsigned char)*name) * 1099511628211ull;
+	return sum;
+}
+
+static const struct quarantine_set *find_set(const struct quarantine *self, uint64_t number)
+{
+	for (size_t i = 0; i < self->n_sets; i++)
+		if (self->sets[i].hash == number)
+			return &self->sets[i];
+	return NULL;
+}
+
+static int add_set(struct quarantine *self, const char *name, uint64_t *ret_hash,
+		   struct ms_plugin_error *error)
+{
+	const struct quarantine_set *known = find_set(self, hash(name));
+	struct quarantine_set *set = &self->sets[self->n_sets];
+
+	if (strlen(name) >= SET_NAME_SIZE || (known && strcmp(known->name, name) != 0)) {
+		self->host->error_set(error, "the set needs another name than '%s'", name);
+		return -EINVAL;
+	}
+	if (!known && self->n_sets == SETS) {
+		self->host->error_set(error,
+				      "rules have named %d sets since the daemon started, and "
+				      "there is no room for '%s': restart it",
+				      SETS, name);
+		return -ENOSPC;
+	}
+	if (!known) {
+		memcpy(set->name, name, strlen(name) + 1);
+		set->hash = hash(name);
+		self->n_sets++;
+	}
+	*ret_hash = hash(name);
+	return 0;
+}
+
+/* ---- cases ---- */
+
+static void complain(struct quarantine *self, const char *set, int r)
+{
+	const struct ms_plugin_host *host = self->host;
+	uint64_t now = host->now_ns(host->state);
+
+	if (self->said_ns && now - self->said_ns < SAY_NS)
+		return;
+	self->said_ns = now;
+	if (r == -ENOENT)
+		host->log(host->state, MS_PLUGIN_LOG_ERROR,
+			  "there is no set '%s': nobody is put into it", set);
+	else
+		host->log(host->state, MS_PLUGIN_LOG_ERROR, "cannot put an address into set %s: %s",
+			  set, strerror(-r));
+}
+
+static int take_case(void *user, void *record, size_t size)
+{
+	struct quarantine *self = user;
+	const struct quarantine_case *told = record;
+	const struct quarantine_set *set;
+	struct ms_plugin_cidr member = { 0 };
+	int r;
+
+	(void)size;
+	set = find_set(self, told->set);
+	if (set) {
+		member.family = told->family;
+		member.len = told->family == 4 ? 32 : 128;
+		memcpy(member.addr, told->addr, sizeof(member.addr));
+		r = self->host->set_add(self->host->state, set->name, &member,
+					told->for_s * NS_PER_S);
+		if (r == 0)
+			self->put_in++;
+		else if (r == -EPERM)
+			self->refused++;
+		else
+			self->failed++;
+		if (r < 0 && r != -EPERM)
+			complain(self, set->name, r);
+	}
+	return ++self->taken < CASES_AT_ONCE ? 0 : -EAGAIN;
+}
+
+/* What is left in the ring has it called again. */
+static void cases_came(void *user, int fd, uint32_t what)
+{
+	struct quarantine *self = user;
+
+	(void)fd;
+	(void)what;
+	self->taken = 0;
+	ring_buffer__consume(self->ring);
+}
+
+/* ---- lifecycle ---- */
+
+static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		  void **ret_self, struct ms_plugin_error *error)
+{
+	struct quarantine *self = calloc(1, sizeof(*self));
+
+	(void)config;
+	if (!self) {
+		host->error_set(error, "out of memory");
+		return -ENOMEM;
+	}
+	self->host = host;
+	*ret_self = self;
+	return 0;
+}
+
+static int follow(struct quarantine *self, struct ring_buffer *ring,
+		  struct ms_plugin_watch **ret_watch)
+{
+	return self->host->watch_fd(self->host->state, ring_buffer__epoll_fd(ring),
+				    MS_PLUGIN_READABLE, cases_came, self, ret_watch);
+}
+
+static int start(void *user, struct ms_plugin_error *error)
+{
+	struct quarantine *self = user;
+	int r = follow(self, self->ring, &self->watch);
+
+	if (r < 0)
+		self->host->error_set(error, "cannot follow its ring: %s", strerror(-r));
+	return r;
+}
+
+static void stop(void *user)
+{
+	struct quarantine *self = user;
+
+	self->host->unwatch(self->host->state, self->watch);
+	self->watch = NULL;
+}
+
+static void destroy(void *user)
+{
+	struct quarantine *self = user;
+
+	ring_buffer__free(self->ring);
+	quarantine_bpf__destroy(self->object);
+	free(self);
+}
+
+static int encode_args(void *user, const struct ms_plugin_values *values,
+		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
+{
+	struct quarantine *self = user;
+	const struct ms_plugin_host *host = self->host;
+	struct quarantine_args args = {
+		.within_ns = host->value_uint(values, "within", 0),
+		.hits = (uint32_t)host->value_uint(values, "hits", 0),
+		.for_s = (uint32_t)(host->value_uint(values, "for", 0) / NS_PER_S),
+		.is_destination = (uint8_t)host->value_uint(values, "who", 0),
+		.dir = (uint8_t)host->value_uint(values, "dir", 0),
+	};
+	uint64_t set;
+	int r = add_set(self, host->value_string(values, "set", 0), &set, error);
+
+	if (r < 0)
+		return r;
+	args.set = set;
+	memcpy(ret_args, &args, sizeof(args));
+	return 0;
+}
+
+static int open_object(const struct ms_plugin_env *env, struct quarantine_bpf **ret_object)
+{
+	struct quarantine_bpf *object = quarantine_bpf__open();
+	int r = object ? ms_action_share_maps(object->obj, env) : -errno;
+
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.suspects, env);
+	/* What was told while there was no daemon is taken by the next one. */
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.cases, env);
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.counts, env);
+	if (r == 0)
+		r = quarantine_bpf__load(object);
+	if (r < 0) {
+		quarantine_bpf__destroy(object);
+		return r;
+	}
+	*ret_object = object;
+	return 0;
+}
+
+static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
+		struct ms_plugin_error *error)
+{
+	struct quarantine *self = user;
+	struct ms_plugin_watch *watch = NULL;
+	struct quarantine_bpf *object;
+	struct ring_buffer *ring;
+	int r = open_object(env, &object);
+
+	if (r < 0) {
+		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
+		return r;
+	}
+	ring = ring_buffer__new(bpf_map__fd(object->maps.cases), take_case, self, NULL);
+	if (!ring)
+		r = -errno;
+	else if (self->watch)
+		r = follow(self, ring, &watch);
+	if (r < 0) {
+		self->host->error_set(error, "cannot follow its ring: %s", strerror(-r));
+		ring_buffer__free(ring);
+		quarantine_bpf__destroy(object);
+		return r;
+	}
+	self->host->unwatch(self->host->state, self->watch);
+	ring_buffer__free(self->ring);
+	quarantine_bpf__destroy(self->object);
+	self->watch = watch;
+	self->ring = ring;
+	self->object = object;
+	*ret_prog_fd = bpf_program__fd(object->progs.quarantine);
+	return 0;
+}
+
+static void stats(void *user, struct ms_plugin_emit *to)
+{
+	const struct quarantine *self = user;
+	const struct ms_plugin_host *host = self->host;
+
+	if (!self->object)
+		return;
+	host->emit(to, "hits", "packets that counted", NULL,
+		   ms_action_count(self->object->maps.counts, QUARANTINE_HITS), 0);
+	host->emit(to, "told", "addresses that had enough of them", NULL,
+		   ms_action_count(self->object->maps.counts, QUARANTINE_TOLD), 0);
+	host->emit(to, "lost", "times the ring to the daemon was full", NULL,
+		   ms_action_count(self->object->maps.counts, QUARANTINE_LOST), 0);
+	host->emit(to, "put_in", "addresses put into a set, or for longer", NULL, self->put_in, 0);
+	host->emit(to, "protected", "of the failsafe or an allow-listed set, and left alone", NULL,
+		   self->refused, 0);
+	host->emit(to, "failed", "addresses that could not be put in", NULL, self->failed, 0);
+}
+
+static const struct ms_plugin_action actions[] = {
+	{ .name = "quarantine",
+	  .help = "puts the source or destination into a set for a time",
+	  .args = arguments,
+	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
+	  .short_arg = "set",
+	  .encode_args = encode_args,
+	  .load = load },
+};
+
+MS_PLUGIN(MS_PLUGIN_ACTION, .name = "quarantine", .version = "1.0",
+	  .summary = "puts addresses into sets", .license = "GPL-2.0-or-later", .create = create,
+	  .start = start, .stop = stop, .destroy = destroy, .stats = stats, .actions = actions,
+	  .action_count = sizeof(actions) / sizeof(actions[0]));

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plugin quarantine in a daemon: who comes in by a rule is shut out by another one. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/site.h"
+#include "tests/harness/traffic.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define HERE "10.1.0.1" /* whose packets come to 10.1.0.2 */
+#define PORT 9000
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+static void setup(void)
+{
+	ms_site_setup(microsegd);
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/quarantine.so " FOLDER "/");
+	ms_proc_write_config(microsegd, "plugins: { quarantine: {} }\n");
+}
+
+static void start(void)
+{
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+/* Datagrams to PORT have the action; who is in `bad` is denied everything. */
+static void policy(const char *arguments, const char *more)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\n"
+		 "sets: { bad: [192.0.2.1] }\n"
+		 "%s"
+		 "rules:\n"
+		 "  - { id: in/bad, dir: in, from: \"set:bad\", action: deny }\n"
+		 "  - { id: watched, dir: in, proto: udp, dport: 9000, fallback: deny,\n"
+		 "      action: [{ quarantine: %s }, allow] }\n",
+		 more, arguments);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	if (ms_proc_is_alive(microsegd))
+		ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+static json_int_t stat_of(const char *name)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "quarantine", NULL);
+	json_t *number = ms_ctl_find(lines, "stats", "name", name);
+
+	ck_assert_ptr_nonnull(number);
+	return json_integer_value(json_object_get(number, "value"));
+}
+
+static bool is_shut_out(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
+
+	(void)user;
+	return ms_ctl_find(lines, "members", "addr", HERE) != NULL;
+}
+
+static bool is_let_in(void *user)
+{
+	(void)user;
+	return ms_site_reach(80, MS_SITE_GONE) == 0;
+}
+
+/* As many datagrams, a thousand a second: what the timer was late for is made up for. */
+static void send_flow(uint16_t port, unsigned int count)
+{
+	const struct itimerspec each = { .it_interval.tv_nsec = 1000000,
+					 .it_value.tv_nsec = 1000000 };
+	ms_cleanup(ms_close_fd) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, "10.1.0.2", port, 0);
+	uint64_t due;
+
+	ck_assert_int_eq(timerfd_settime(timer, 0, &each, NULL), 0);
+	while (count) {
+		ck_assert_int_eq(read(timer, &due, sizeof(due)), sizeof(due));
+		for (; due && count; due--, count--) {
+			/* What the other end says to it (nobody listens) is no matter. */
+			if (send(fd, "x", 1, 0) < 0)
+				ck_assert_int_eq(send(fd, "x", 1, 0), 1);
+		}
+	}
+}
+
+START_TEST(it_is_in_force_before_the_next_hundred_packets)
+{
+	static const char *const ids[] = { "watched", "again/1", "again/2" };
+	json_int_t arrived = 0;
+
+	policy("bad", "");
+	ms_proc_write_policy(
+		microsegd, "06-again.yaml",
+		"version: 1\nrules:\n"
+		"  - { id: again/1, dir: in, proto: udp, dport: 9001, fallback: deny,\n"
+		"      action: [{ quarantine: bad }, allow] }\n"
+		"  - { id: again/2, dir: in, proto: udp, dport: 9002, fallback: deny,\n"
+		"      action: [{ quarantine: bad }, allow] }\n");
+	start();
+	/* The bound is the datapath's and the daemon's, not of a machine that stands still. */
+	for (size_t i = 0; i < ms_array_size(ids); i++) {
+		json_int_t denied = ms_ctl_rule_packets(microsegd, "in/bad");
+
+		/* A rule each, since one does not tell of an address twice in a second. */
+		send_flow((uint16_t)(PORT + i), 500);
+		ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+		arrived = ms_ctl_rule_packets(microsegd, ids[i]);
+		denied = ms_ctl_rule_packets(microsegd, "in/bad") - denied;
+		ck_assert_int_ge(arrived, 1);
+		ck_assert_int_eq(arrived + denied, 500);
+		if (arrived <= 1 + 100)
+			break;
+		ms_ctl_do(microsegd, "set", "del", "bad", HERE, NULL);
+	}
+	ck_assert_int_le(arrived, 1 + 100);
+	ck_assert_int_ge(stat_of("put_in"), 1);
+	/* All of his packets, not only those. */
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(fewer_than_the_threshold_harm_nobody)
+{
+	policy("{ set: bad, hits: 50, within: 1h }", "");
+	start();
+	send_flow(PORT, 49);
+	ck_assert_int_eq(stat_of("hits"), 49);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	ck_assert(!is_shut_out(NULL));
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static bool has_protected(void *user)
+{
+	(void)user;
+	return stat_of("protected") > 0;
+}
+
+START_TEST(a_protected_address_is_never_shut_out)
+{
+	static const char *const whys[] = {
+		"failsafe: { in: [\"tcp:" HERE ":22\"], out: [] }\n",
+		"", /* its set is allowed by a rule */
+	};
+
+	policy("bad", whys[_i]);
+	if (_i == 1)
+		ms_proc_write_policy(microsegd, "06-friends.yaml",
+				     "version: 1\nsets: { friends: [10.1.0.0/24] }\nrules:\n"
+				     "  - { id: friends, dir: in, from: \"set:friends\", "
+				     "proto: tcp, action: allow }\n");
+	start();
+	send_flow(PORT, 20);
+	ck_assert(ms_netns_wait(has_protected, NULL, 10));
+	ck_assert(!is_shut_out(NULL));
+	ck_assert_int_eq(stat_of("put_in"), 0);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(it_ends_by_itself)
+{
+	policy("{ set: bad, for: 1s }", "");
+	start();
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ck_assert_int_eq(stat_of("put_in"), 1);
+	ck_assert(ms_netns_wait(is_let_in, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(who_came_while_there_was_no_daemon_is_shut_out_by_the_next)
+{
+	policy("bad", "");
+	start();
+	ms_proc_kill(microsegd);
+	send_flow(PORT, 3);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	start();
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_reload_goes_on_counting)
+{
+	policy("{ set: bad, hits: 10, within: 1h }", "");
+	start();
+	send_flow(PORT, 9);
+	ms_ctl_do(microsegd, "plugin", "reload", "quarantine", NULL);
+	ck_assert(!is_shut_out(NULL));
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/quarantine");
+	TCase *tcase = tcase_create("quarantine");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, it_is_in_force_before_the_next_hundred_packets);
+	tcase_add_test(tcase, fewer_than_the_threshold_harm_nobody);
+	tcase_add_loop_test(tcase, a_protected_address_is_never_shut_out, 0, 2);
+	tcase_add_test(tcase, it_ends_by_itself);
+	tcase_add_test(tcase, who_came_while_there_was_no_daemon_is_shut_out_by_the_next);
+	tcase_add_test(tcase, a_reload_goes_on_counting);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER_SIZE (256u << 10)
+
+struct ms_capture_file {
+	char folder[MS_CAPTURE_FILE_FOLDER_MAX + 1];
+	uint64_t limit;
+	uint32_t files;
+	int folder_fd, fd; /* -1 = none */
+	uint64_t written;  /* of the current file */
+	size_t n_buffered; /* behind that */
+	uint8_t buffer[BUFFER_SIZE];
+};
+
+static int open_folder(struct ms_capture_file *file)
+{
+	if (file->folder_fd >= 0)
+		close(file->folder_fd);
+	file->folder_fd = -1;
+	if (mkdir(file->folder, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	file->folder_fd = open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return file->folder_fd < 0 ? -errno : 0;
+}
+
+int ms_capture_file_new(const char *folder, uint64_t limit, uint32_t files,
+			struct ms_capture_file **ret_file)
+{
+	struct ms_capture_file *file = calloc(1, sizeof(*file));
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->folder_fd = file->fd = -1;
+	file->limit = limit;
+	file->files = files;
+	r = snprintf(file->folder, sizeof(file->folder), "%s", folder) < (int)sizeof(file->folder)
+		    ? open_folder(file)
+		    : -ENAMETOOLONG;
+	if (r < 0) {
+		ms_capture_file_free(file);
+		return r;
+	}
+	*ret_file = file;
+	return 0;
+}
+
+static void close_current(struct ms_capture_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+	file->written = file->n_buffered = 0;
+}
+
+struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file)
+{
+	if (!file)
+		return NULL;
+	close_current(file);
+	if (file->folder_fd >= 0)
+		close(file->folder_fd);
+	free(file);
+	return NULL;
+}
+
+/* 0 = the current one. */
+static char *name_of(uint32_t age, char buf[64])
+{
+	if (age == 0)
+		snprintf(buf, 64, MS_CAPTURE_FILE_NAME ".pcapng");
+	else
+		snprintf(buf, 64, MS_CAPTURE_FILE_NAME ".%u.pcapng", age);
+	return buf;
+}
+
+static int shift(const struct ms_capture_file *file)
+{
+	char from[64], to[64];
+
+	if (file->files == 1) {
+		if (unlinkat(file->folder_fd, name_of(0, from), 0) < 0 && errno != ENOENT)
+			return -errno;
+		return 0;
+	}
+	for (uint32_t age = file->files - 1; age > 0; age--) {
+		if (renameat(file->folder_fd, name_of(age - 1, from), file->folder_fd,
+			     name_of(age, to)) < 0 &&
+		    errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+int ms_capture_file_next(struct ms_capture_file *file)
+{
+	struct stat there;
+	char name[64];
+	int r;
+
+	close_current(file);
+	/* Somebody may have removed the folder. */
+	if (fstat(file->folder_fd, &there) < 0 || there.st_nlink == 0) {
+		r = open_folder(file);
+		if (r < 0)
+			return r;
+	}
+	/* One that has nothing is not kept. */
+	if (fstatat(file->folder_fd, name_of(0, name), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    there.st_size > 0) {
+		r = shift(file);
+		if (r < 0)
+			return r;
+	} else if (unlinkat(file->folder_fd, name, 0) < 0 && errno != ENOENT) {
+		return -errno;
+	}
+	file->fd = openat(file->folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return file->fd < 0 ? -errno : 0;
+}
+
+int ms_capture_file_has_room(const struct ms_capture_file *file, size_t size)
+{
+	return file->fd >= 0 && file->written + file->n_buffered + size <= file->limit;
+}
+
+uint8_t *ms_capture_file_reserve(struct ms_capture_file *file, size_t size)
+{
+	return size <= sizeof(file->buffer) - file->n_buffered ? file->buffer + file->n_buffered
+							       : NULL;
+}
+
+void ms_capture_file_commit(struct ms_capture_file *file, size_t size)
+{
+	file->n_buffered += size;
+}
+
+int ms_capture_file_flush(struct ms_capture_file *file)
+{
+	size_t done = 0;
+	int r = file->fd < 0 && file->n_buffered ? -EBADF : 0;
+
+	while (r == 0 && done < file->n_buffered) {
+		ssize_t n = write(file->fd, file->buffer + done, file->n_buffered - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			r = -errno;
+	}
+	if (r == 0) {
+		file->written += file->n_buffered;
+		file->n_buffered = 0;
+		return 0;
+	}
+	/* A file that cannot be made shorter either ends in half a block, which readers bear. */
+	if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->written) < 0)
+		done = 0;
+	close_current(file);
+	return r;
+}

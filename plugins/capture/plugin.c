@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* capture: packets of a rule in a rotating file that tcpdump and wireshark open. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "capture.skel.h"
+#include "microseg/action.h"
+#include "microseg/plugin.h"
+#include "writer.h"
+
+struct capture {
+	const struct ms_plugin_host *host;
+	struct capture_bpf *object;       /* of the last load, NULL before */
+	struct ms_capture_writer *writer; /* NULL = not started */
+	char folder[MS_CAPTURE_FILE_FOLDER_MAX + 1];
+	uint64_t file_size;
+	uint32_t files;
+};
+
+_Static_assert(sizeof(struct capture_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fit");
+
+static const struct ms_plugin_item config_items[] = {
+	{ .name = "folder",
+	  .type = MS_PLUGIN_STRING,
+	  .help = "where the files are; its last part is made if it is not there",
+	  .min = 2,
+	  .max = MS_CAPTURE_FILE_FOLDER_MAX,
+	  .def = "/var/lib/microseg/capture" },
+	{ .name = "file_size",
+	  .type = MS_PLUGIN_BYTES,
+	  .help = "the most that one file may have",
+	  .min = 65536,
+	  .max = 1ull << 32,
+	  .def = "16MiB" },
+	{ .name = "files",
+	  .type = MS_PLUGIN_UINT,
+	  .help = "how many files there may be; the oldest goes",
+	  .min = 1,
+	  .max = 1000,
+	  .def = "4" },
+};
+
+static const struct ms_plugin_item arguments[] = {
+	{ .name = "pps",
+	  .type = MS_PLUGIN_RATE,
+	  .help = "packets a second of the rule; more are counted and left out",
+	  .min = 1,
+	  .max = 1000000,
+	  .def = "1000" },
+	{ .name = "snap",
+	  .type = MS_PLUGIN_BYTES,
+	  .help = "bytes of each packet, link header included",
+	  .min = 14,
+	  .max = CAPTURE_SNAP_MAX,
+	  .def = "1514" },
+};
+
+/* ---- what the writer wants ---- */
+
+static void ask(void *user)
+{
+	struct capture *self = user;
+
+	self->host->wake(self->host->state);
+}
+
+static const char *rule_id(void *user, uint32_t rule)
+{
+	const struct capture *self = user;
+
+	return self->host->rule_id(self->host->state, rule);
+}
+
+static void woken(void *user)
+{
+	struct capture *self = user;
+	int trouble = self->writer ? ms_capture_writer_answer(self->writer, rule_id, self) : 0;
+
+	if (trouble < 0)
+		self->host->log(self->host->state, MS_PLUGIN_LOG_ERROR,
+				"cannot write packets to %s: %s; tried again every second",
+				self->folder, strerror(-trouble));
+}
+
+/* ---- lifecycle ---- */
+
+static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
+		  void **ret_self, struct ms_plugin_error *error)
+{
+	const char *folder = host->value_string(config, "folder", 0);
+	struct capture *self;
+
+	if (folder[0] != '/') {
+		host->error_set(error, "'folder' must begin with a slash, unlike '%s'", folder);
+		return -EINVAL;
+	}
+	self = calloc(1, sizeof(*self));
+	if (!self) {
+		host->error_set(error, "out of memory");
+		return -ENOMEM;
+	}
+	self->host = host;
+	snprintf(self->folder, sizeof(self->folder), "%s", folder);
+	self->file_size = host->value_uint(config, "file_size", 0);
+	self->files = (uint32_t)host->value_uint(config, "files", 0);
+	*ret_self = self;
+	return 0;
+}
+
+static int start(void *user, struct ms_plugin_error *error)
+{
+	struct capture *self = user;
+	struct ms_capture_file *file;
+	int r = ms_capture_file_new(self->folder, self->file_size, self->files, &file);
+
+	if (r == 0)
+		r = ms_capture_writer_new(file, ask, self, &self->writer);
+	if (r == 0)
+		r = ms_capture_writer_run(self->writer, bpf_map__fd(self->object->maps.packets));
+	if (r < 0) {
+		self->host->error_set(error, "cannot write to %s: %s", self->folder, strerror(-r));
+		self->writer = ms_capture_writer_free(self->writer);
+	}
+	return r;
+}
+
+static void stop(void *user)
+{
+	struct capture *self = user;
+
+	ms_capture_writer_pause(self->writer);
+	self->writer = ms_capture_writer_free(self->writer);
+}
+
+static void destroy(void *user)
+{
+	struct capture *self = user;
+
+	capture_bpf__destroy(self->object);
+	free(self);
+}
+
+static int encode_args(void *user, const struct ms_plugin_values *values,
+		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
+{
+	const struct capture *self = user;
+	const struct capture_args args = {
+		.snap = (uint32_t)self->host->value_uint(values, "snap", 0),
+		.pps = (uint32_t)self->host->value_uint(values, "pps", 0),
+	};
+
+	(void)error;
+	memcpy(ret_args, &args, sizeof(args));
+	return 0;
+}
+
+static int open_object(const struct ms_plugin_env *env, struct capture_bpf **ret_object)
+{
+	struct capture_bpf *object = capture_bpf__open();
+	int r = object ? ms_action_share_maps(object->obj, env) : -errno;
+
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.packets, env);
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.paces, env);
+	if (r == 0)
+		r = ms_action_keep_map(object->maps.counts, env);
+	if (r == 0)
+		r = capture_bpf__load(object);
+	if (r < 0) {
+		capture_bpf__destroy(object);
+		return r;
+	}
+	*ret_object = object;
+	return 0;
+}
+
+static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
+		struct ms_plugin_error *error)
+{
+	struct capture *self = user;
+	struct capture_bpf *object;
+	int r = open_object(env, &object);
+
+	if (r == 0 && self->writer) {
+		ms_capture_writer_pause(self->writer);
+		r = ms_capture_writer_run(self->writer, bpf_map__fd(object->maps.packets));
+		if (r < 0) {
+			capture_bpf__destroy(object);
+			/* It was possible a moment ago; if not any more, packets are lost. */
+			ms_capture_writer_run(self->writer,
+					      bpf_map__fd(self->object->maps.packets));
+		}
+	}
+	if (r < 0) {
+		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
+		return r;
+	}
+	capture_bpf__destroy(self->object);
+	self->object = object;
+	*ret_prog_fd = bpf_program__fd(object->progs.capture);
+	return 0;
+}
+
+static void rule_gone(void *user, uint32_t rule)
+{
+	struct capture *self = user;
+
+	if (self->writer)
+		ms_capture_writer_forget(self->writer, rule);
+}
+
+static void stats(void *user, struct ms_plugin_emit *to)
+{
+	const struct capture *self = user;
+	const struct ms_plugin_host *host = self->host;
+	struct ms_capture_writer_numbers numbers;
+
+	if (!self->writer)
+		return;
+	numbers = ms_capture_writer_numbers(self->writer);
+	host->emit(to, "taken", "packets handed over by the program", NULL,
+		   ms_action_count(self->object->maps.counts, CAPTURE_TAKEN), 0);
+	host->emit(to, "over_rate", "packets over their rule's rate, left out", NULL,
+		   ms_action_count(self->object->maps.counts, CAPTURE_OVER), 0);
+	host->emit(to, "lost", "packets that the ring had no room for", NULL,
+		   ms_action_count(self->object->maps.counts, CAPTURE_LOST), 0);
+	host->emit(to, "written", "packets written to files", NULL, numbers.written, 0);
+	host->emit(to, "failed", "packets that could not be written", NULL, numbers.failed, 0);
+	host->emit(to, "files_begun", "files", NULL, numbers.files, 0);
+}
+
+static const struct ms_plugin_action actions[] = {
+	{ .name = "capture",
+	  .help = "writes packets to a file",
+	  .args = arguments,
+	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
+	  .short_arg = "pps",
+	  .encode_args = encode_args,
+	  .load = load,
+	  .rule_gone = rule_gone },
+};
+
+MS_PLUGIN(MS_PLUGIN_ACTION, .name = "capture", .version = "1.0",
+	  .summary = "writes packets to rotating pcapng files", .license = "GPL-2.0-or-later",
+	  .config = config_items, .config_count = sizeof(config_items) / sizeof(config_items[0]),
+	  .create = create, .start = start, .stop = stop, .destroy = destroy, .woken = woken,
+	  .stats = stats, .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
+#include "writer.h"
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "microseg/abi.h"
+#include "pcapng.h"
+
+#define NS_PER_S 1000000000ull
+#define RETRY_NS NS_PER_S /* after a file could not be written */
+#define AT_ONCE 1024      /* packets between two looks at whether to end */
+#define RULES 256         /* whose ids are remembered */
+#define RULE_ID_SIZE 64
+#define INTERFACES 256 /* of one file */
+#define TAG_SIZE 4
+
+struct rule_name {
+	uint32_t rule; /* 0 = none */
+	char id[RULE_ID_SIZE];
+};
+
+struct interface {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	bool is_checked; /* whether it is still its name, in this turn */
+};
+
+struct ms_capture_writer {
+	/* of the thread, and of others while it does not run */
+	struct ms_capture_file *file;
+	struct ring_buffer *ring;
+	struct interface interfaces[INTERFACES];
+	uint32_t n_interfaces;
+	uint64_t retry_ns; /* no file is tried before */
+	uint64_t pending;  /* packets in the file's buffer */
+	unsigned int taken;
+	uint8_t bytes[CAPTURE_SNAP_MAX + ETHER_HDR_LEN + TAG_SIZE];
+
+	pthread_t thread;
+	bool is_running;
+	int end_fd; /* an eventfd: the thread is to end */
+	void (*ask)(void *user);
+	void *user;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t answered;
+	struct rule_name rules[RULES]; /* by the remainder of their number */
+	uint32_t asked;                /* 0 = nothing */
+	bool is_ending;
+	int trouble, told; /* -errno; what was told of it */
+	struct ms_capture_writer_numbers numbers;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* ---- rules ---- */
+
+static struct rule_name *rule_place(struct ms_capture_writer *writer, uint32_t rule)
+{
+	return &writer->rules[rule % RULES];
+}
+
+/* Waits for the host's thread, which may want this one to end meanwhile. */
+static void copy_rule_id(struct ms_capture_writer *writer, uint32_t rule, char id[RULE_ID_SIZE])
+{
+	struct rule_name *place = rule_place(writer, rule);
+
+	snprintf(id, RULE_ID_SIZE, "?");
+	pthread_mutex_lock(&writer->lock);
+	if (place->rule != rule && !writer->is_ending) {
+		writer->asked = rule;
+		writer->ask(writer->user);
+		while (writer->asked && !writer->is_ending)
+			pthread_cond_wait(&writer->answered, &writer->lock);
+	}
+	if (place->rule == rule)
+		memcpy(id, place->id, RULE_ID_SIZE);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+int ms_capture_writer_answer(struct ms_capture_writer *writer,
+			     const char *(*rule_id)(void *user, uint32_t rule), void *user)
+{
+	struct rule_name *place;
+	const char *id;
+	int trouble;
+
+	pthread_mutex_lock(&writer->lock);
+	if (writer->asked) {
+		place = rule_place(writer, writer->asked);
+		id = rule_id(user, writer->asked);
+		place->rule = id ? writer->asked : 0;
+		snprintf(place->id, sizeof(place->id), "%s", id ? id : "");
+		writer->asked = 0;
+		pthread_cond_signal(&writer->answered);
+	}
+	trouble = writer->trouble != writer->told ? writer->trouble : 0;
+	writer->told = writer->trouble;
+	pthread_mutex_unlock(&writer->lock);
+	return trouble;
+}
+
+void ms_capture_writer_forget(struct ms_capture_writer *writer, uint32_t rule)
+{
+	pthread_mutex_lock(&writer->lock);
+	if (rule_place(writer, rule)->rule == rule)
+		rule_place(writer, rule)->rule = 0;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+struct ms_capture_writer_numbers ms_capture_writer_numbers(struct ms_capture_writer *writer)
+{
+	struct ms_capture_writer_numbers numbers;
+
+	pthread_mutex_lock(&writer->lock);
+	numbers = writer->numbers;
+	pthread_mutex_unlock(&writer->lock);
+	return numbers;
+}
+
+/* ---- files ---- */
+
+static void count(struct ms_capture_writer *writer, uint64_t packets, int r)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&writer->lock);
+	if (r < 0)
+		writer->numbers.failed += packets;
+	else
+		writer->numbers.written += packets;
+	is_new = r != writer->trouble && (r < 0 || packets);
+	if (is_new)
+		writer->trouble = r;
+	pthread_mutex_unlock(&writer->lock);
+	if (is_new)
+		writer->ask(writer->user);
+}
+
+static int flush(struct ms_capture_writer *writer)
+{
+	int r = ms_capture_file_flush(writer->file);
+
+	if (r < 0)
+		writer->retry_ns = clock_ns(CLOCK_BOOTTIME) + RETRY_NS;
+	if (writer->pending)
+		count(writer, writer->pending, r);
+	writer->pending = 0;
+	return r;
+}
+
+static int begin_file(struct ms_capture_writer *writer)
+{
+	int r;
+
+	if (clock_ns(CLOCK_BOOTTIME) < writer->retry_ns)
+		return -EAGAIN;
+	flush(writer);
+	writer->n_interfaces = 0;
+	r = ms_capture_file_next(writer->file);
+	if (r < 0) {
+		writer->retry_ns = clock_ns(CLOCK_BOOTTIME) + RETRY_NS;
+		return r;
+	}
+	ms_capture_file_commit(writer->file, ms_capture_pcapng_section(ms_capture_file_reserve(
+						     writer->file, MS_CAPTURE_PCAPNG_HEAD)));
+	pthread_mutex_lock(&writer->lock);
+	writer->numbers.files++;
+	pthread_mutex_unlock(&writer->lock);
+	return 0;
+}
+
+/* The number of its block in this file, which is written if there is none. */
+static uint32_t find_interface(struct ms_capture_writer *writer, uint32_t ifindex)
+{
+	struct interface now = { .ifindex = ifindex, .is_checked = true };
+
+	for (uint32_t i = writer->n_interfaces; i-- > 0;) {
+		if (writer->interfaces[i].ifindex == ifindex && writer->interfaces[i].is_checked)
+			return i;
+	}
+	if (!if_indextoname(ifindex, now.name))
+		snprintf(now.name, sizeof(now.name), "if%u", ifindex);
+	for (uint32_t i = writer->n_interfaces; i-- > 0;) {
+		if (writer->interfaces[i].ifindex == ifindex &&
+		    strcmp(writer->interfaces[i].name, now.name) == 0) {
+			writer->interfaces[i].is_checked = true;
+			return i;
+		}
+	}
+	writer->interfaces[writer->n_interfaces] = now;
+	ms_capture_file_commit(
+		writer->file,
+		ms_capture_pcapng_interface(
+			ms_capture_file_reserve(writer->file, MS_CAPTURE_PCAPNG_HEAD), now.name));
+	return writer->n_interfaces++;
+}
+
+/* ---- packets ---- */
+
+/* As on the wire: the tag where it belongs, and an Ethernet header of zeroes where the device has
+ * none, since readers want one kind of link in a file. Returns how many bytes are added. */
+static uint32_t make_frame(struct ms_capture_writer *writer, const struct capture_record *head)
+{
+	const uint8_t *from = (const uint8_t *)(head + 1);
+	const uint16_t tag[2] = { head->vlan_proto, htons(head->vlan_tci) };
+	const uint16_t type = htons(head->ip_version == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	uint32_t at = 0, rest = head->size;
+
+	if (head->l3_off == 0) {
+		memset(writer->bytes, 0, 2 * ETH_ALEN);
+		memcpy(writer->bytes + 2 * ETH_ALEN, &type, sizeof(type));
+		at = ETHER_HDR_LEN;
+	} else if (head->flags & CAPTURE_TAGGED && rest >= 2 * ETH_ALEN) {
+		memcpy(writer->bytes, from, 2 * ETH_ALEN);
+		memcpy(writer->bytes + 2 * ETH_ALEN, tag, sizeof(tag));
+		at = 2 * ETH_ALEN + TAG_SIZE;
+		from += 2 * ETH_ALEN;
+		rest -= 2 * ETH_ALEN;
+	}
+	memcpy(writer->bytes + at, from, rest);
+	return at + rest - head->size;
+}
+
+static void put_packet(struct ms_capture_writer *writer, const struct capture_record *head)
+{
+	char comment[MS_CAPTURE_PCAPNG_COMMENT_MAX + 1], id[RULE_ID_SIZE];
+	uint32_t added = make_frame(writer, head);
+	struct ms_capture_pcapng_packet packet = {
+		.interface = find_interface(writer, head->ifindex),
+		.time_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME) + head->time_ns,
+		.bytes = writer->bytes,
+		.size = head->size + added,
+		.length = head->length + added,
+		.is_out = head->flags & CAPTURE_OUT,
+		.comment = comment,
+	};
+
+	copy_rule_id(writer, head->rule, id);
+	snprintf(comment, sizeof(comment), "rule=%s verdict=%s dir=%s", id,
+		 head->flags & CAPTURE_DENIED ? "deny" : "allow",
+		 head->dir == MS_DIR_IN ? "in" : "out");
+	ms_capture_file_commit(
+		writer->file,
+		ms_capture_pcapng_packet(
+			ms_capture_file_reserve(writer->file, MS_CAPTURE_PCAPNG_HEAD + packet.size),
+			&packet));
+	writer->pending++;
+}
+
+static int take(void *user, void *record, size_t size)
+{
+	struct ms_capture_writer *writer = user;
+	const struct capture_record *head = record;
+	/* With the block of its interface. */
+	size_t most = 2 * MS_CAPTURE_PCAPNG_HEAD + sizeof(writer->bytes);
+	int r = 0;
+
+	if (size < sizeof(*head) || size < sizeof(*head) + head->size ||
+	    head->size > CAPTURE_SNAP_MAX)
+		return 0;
+	if (!ms_capture_file_reserve(writer->file, most))
+		flush(writer);
+	if (!ms_capture_file_has_room(writer->file,
+				      2 * MS_CAPTURE_PCAPNG_HEAD + head->size + TAG_SIZE) ||
+	    writer->n_interfaces == INTERFACES)
+		r = begin_file(writer);
+	if (r == 0)
+		put_packet(writer, head);
+	else
+		count(writer, 1, r == -EAGAIN ? writer->trouble : r);
+	return ++writer->taken < AT_ONCE ? 0 : -EAGAIN;
+}
+
+/* ---- the thread ---- */
+
+static void *run(void *arg)
+{
+	struct ms_capture_writer *writer = arg;
+	struct pollfd fds[] = {
+		{ .fd = ring_buffer__epoll_fd(writer->ring), .events = POLLIN },
+		{ .fd = writer->end_fd, .events = POLLIN },
+	};
+
+	while (!fds[1].revents) {
+		if (poll(fds, 2, -1) < 0 || !fds[0].revents)
+			continue;
+		writer->taken = 0;
+		for (uint32_t i = 0; i < writer->n_interfaces; i++)
+			writer->interfaces[i].is_checked = false;
+		ring_buffer__consume(writer->ring);
+		flush(writer);
+	}
+	return NULL;
+}
+
+int ms_capture_writer_new(struct ms_capture_file *file, void (*ask)(void *user), void *user,
+			  struct ms_capture_writer **ret_writer)
+{
+	struct ms_capture_writer *writer = calloc(1, sizeof(*writer));
+	int r;
+
+	if (!writer) {
+		ms_capture_file_free(file);
+		return -ENOMEM;
+	}
+	writer->file = file;
+	writer->ask = ask;
+	writer->user = user;
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_cond_init(&writer->answered, NULL);
+	writer->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (writer->end_fd < 0) {
+		r = -errno;
+		ms_capture_writer_free(writer);
+		return r;
+	}
+	*ret_writer = writer;
+	return 0;
+}
+
+struct ms_capture_writer *ms_capture_writer_free(struct ms_capture_writer *writer)
+{
+	if (!writer)
+		return NULL;
+	if (writer->end_fd >= 0)
+		close(writer->end_fd);
+	ms_capture_file_free(writer->file);
+	pthread_cond_destroy(&writer->answered);
+	pthread_mutex_destroy(&writer->lock);
+	free(writer);
+	return NULL;
+}
+
+int ms_capture_writer_run(struct ms_capture_writer *writer, int map_fd)
+{
+	sigset_t all, before;
+	uint64_t times;
+	int r;
+
+	writer->ring = ring_buffer__new(map_fd, take, writer, NULL);
+	if (!writer->ring)
+		return -errno;
+	if (read(writer->end_fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
+		return -errno;
+	writer->is_ending = false;
+	/* Signals are the daemon's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = -pthread_create(&writer->thread, NULL, run, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0) {
+		ring_buffer__free(writer->ring);
+		writer->ring = NULL;
+		return r;
+	}
+	writer->is_running = true;
+	return 0;
+}
+
+void ms_capture_writer_pause(struct ms_capture_writer *writer)
+{
+	const uint64_t once = 1;
+
+	if (!writer->is_running)
+		return;
+	pthread_mutex_lock(&writer->lock);
+	writer->is_ending = true;
+	writer->asked = 0;
+	pthread_cond_signal(&writer->answered);
+	pthread_mutex_unlock(&writer->lock);
+	if (write(writer->end_fd, &once, sizeof(once)) == sizeof(once))
+		pthread_join(writer->thread, NULL);
+	ring_buffer__free(writer->ring);
+	writer->ring = NULL;
+	writer->is_running = false;
+}

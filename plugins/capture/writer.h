@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The thread that takes packets from the ring and writes them down. It may not call the host: the
+ * id of a rule it does not know is asked for by `ask` (wake() of the host), and answered by
+ * ms_capture_writer_answer() on the host's thread.
+ */
+#ifndef MS_PLUGINS_CAPTURE_WRITER_H
+#define MS_PLUGINS_CAPTURE_WRITER_H
+
+#include <stdint.h>
+
+#include "file.h"
+
+struct ms_capture_writer;
+
+struct ms_capture_writer_numbers {
+	uint64_t written; /* packets */
+	uint64_t failed;  /* packets that could not be written */
+	uint64_t files;   /* begun */
+};
+
+/* `file` is the writer's from now on, also on failure. `ask` is called on its thread. */
+int ms_capture_writer_new(struct ms_capture_file *file, void (*ask)(void *user), void *user,
+			  struct ms_capture_writer **ret_writer);
+/* After pause(). Returns NULL. */
+struct ms_capture_writer *ms_capture_writer_free(struct ms_capture_writer *writer);
+
+/* Begins to take from the ring `map_fd`, which must stay open until pause(). */
+int ms_capture_writer_run(struct ms_capture_writer *writer, int map_fd);
+/* Ends the thread; what it has not taken stays in the ring. */
+void ms_capture_writer_pause(struct ms_capture_writer *writer);
+
+/* After `ask`: answers with what `rule_id` says, and gives -errno of a trouble to be told, which is
+ * given once; 0 = none. */
+int ms_capture_writer_answer(struct ms_capture_writer *writer,
+			     const char *(*rule_id)(void *user, uint32_t rule), void *user);
+/* The number may be another rule's from now on. */
+void ms_capture_writer_forget(struct ms_capture_writer *writer, uint32_t rule);
+struct ms_capture_writer_numbers ms_capture_writer_numbers(struct ms_capture_writer *writer);
+
+#endif

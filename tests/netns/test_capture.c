@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plugin capture in a daemon; its files are read by tcpdump, and by a reader that is strict. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/site.h"
+#include "tests/harness/traffic.h"
+#include "tests/netns/pcapng.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define FILES MS_NETNS_DIR "/capture"
+#define CURRENT FILES "/microseg.pcapng"
+#define PORT 9000
+#define SIZE 1000 /* of what a datagram carries */
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static struct ms_pcapng_packet packets[512];
+static char text[65536];
+
+static void setup(void)
+{
+	ms_site_setup(microsegd);
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/capture.so " FOLDER "/");
+}
+
+static void start(const char *config)
+{
+	snprintf(text, sizeof(text), "plugins: { capture: { folder: " FILES "%s } }\n", config);
+	ms_proc_write_config(microsegd, text);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+static void policy(const char *action)
+{
+	snprintf(text, sizeof(text),
+		 "version: 1\nrules:\n"
+		 "  - { id: seen/udp, dir: in, proto: udp, dport: 9000, fallback: deny,\n"
+		 "      action: %s }\n",
+		 action);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	if (ms_proc_is_alive(microsegd))
+		ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+static json_int_t stat_of(const char *name)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "capture", NULL);
+	json_t *number = ms_ctl_find(lines, "stats", "name", name);
+
+	ck_assert_ptr_nonnull(number);
+	return json_integer_value(json_object_get(number, "value"));
+}
+
+/* All that was handed over is written, or could not be. */
+static bool is_done(void *user)
+{
+	return stat_of("written") + stat_of("failed") >= *(const json_int_t *)user;
+}
+
+static void wait_for(json_int_t count)
+{
+	ck_assert(ms_netns_wait(is_done, &count, 10));
+}
+
+static void send_some(unsigned int count)
+{
+	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, "10.1.0.2", PORT, 4000);
+	char payload[SIZE] = "payload";
+
+	for (unsigned int i = 0; i < count; i++) {
+		/* What the other end says to it (nobody listens) is no matter. */
+		if (send(fd, payload, sizeof(payload), 0) < 0)
+			ck_assert_int_eq(send(fd, payload, sizeof(payload), 0), sizeof(payload));
+	}
+}
+
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Packets that tcpdump finds in a file; it must have nothing to complain. */
+static unsigned int count_by_tcpdump(const char *path)
+{
+	ms_netns_run_command(
+		"tcpdump -nn -r %s > " MS_NETNS_DIR "/dump 2> " MS_NETNS_DIR "/complaints", path);
+	ms_netns_run_command("! grep -hv -e '^reading from file' -e ' IP ' " MS_NETNS_DIR
+			     "/dump " MS_NETNS_DIR "/complaints");
+	return (unsigned int)strtoul(
+		ms_netns_read_command(text, sizeof(text), "grep -c ' IP ' " MS_NETNS_DIR "/dump"),
+		NULL, 10);
+}
+
+START_TEST(packets_are_written_as_they_were)
+{
+	uint64_t begun = wall_ns();
+	struct stat file;
+
+	policy(_i ? "[capture, deny]" : "[{ capture: { snap: 60 } }, allow]");
+	start("");
+	send_some(3);
+	wait_for(3);
+	ck_assert_uint_eq(count_by_tcpdump(CURRENT), 3);
+	ms_netns_read_command(text, sizeof(text), "cat " MS_NETNS_DIR "/dump");
+	ck_assert_msg(strstr(text, "IP 10.1.0.1.4000 > 10.1.0.2.9000: UDP, length 1000") != NULL,
+		      "%s", text);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 3);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_str_eq(packets[i].interface, "veth-a");
+		ck_assert_str_eq(packets[i].comment, _i ? "rule=seen/udp verdict=deny dir=in"
+							: "rule=seen/udp verdict=allow dir=in");
+		ck_assert_uint_eq(packets[i].flags, 2); /* the link sends what goes in to "a" */
+		ck_assert_uint_eq(packets[i].length, 14 + 28 + SIZE);
+		ck_assert_uint_eq(packets[i].size, _i ? 14 + 28 + SIZE : 60);
+		ck_assert_mem_eq(packets[i].bytes + 14 + 28, "payload", 7);
+		ck_assert(packets[i].time_ns >= begun && packets[i].time_ns <= wall_ns());
+	}
+	ck_assert_int_eq(stat(CURRENT, &file), 0);
+	ck_assert_uint_eq(file.st_mode & 07777, 0600);
+	/* The twin: without the action nothing more is written. */
+	policy("allow");
+	send_some(3);
+	ck_assert_int_eq(stat_of("taken"), 3);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* A tagged frame: the kernel keeps the tag beside the bytes, and the file has it within. */
+START_TEST(a_tag_is_where_it_was)
+{
+	ms_cleanup(ms_close_fd) int fd = -1;
+
+	ms_proc_write_policy(microsegd, "05-action.yaml",
+			     "version: 1\nrules:\n"
+			     "  - { id: tagged, dir: out, proto: udp, vlan: 77, fallback: deny,\n"
+			     "      action: [capture, allow] }\n");
+	start("");
+	fd = ms_traffic_raw("a", "eth0");
+	ms_traffic_raw_udp(fd, "10.1.0.2", 4000, "10.1.0.1", PORT, 77);
+	wait_for(1);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 1);
+	ck_assert_uint_eq(packets[0].flags, 1); /* the link receives what goes out of "a" */
+	ck_assert_str_eq(packets[0].comment, "rule=tagged verdict=allow dir=out");
+	ck_assert_mem_eq(packets[0].bytes + 12, ((uint8_t[]) { 0x81, 0x00, 0, 77, 0x08, 0 }), 6);
+	count_by_tcpdump(CURRENT);
+	ms_netns_read_command(text, sizeof(text), "tcpdump -e -nn -r " CURRENT " 2>/dev/null");
+	ck_assert_msg(strstr(text, "vlan 77,") != NULL, "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(files_rotate_and_stay_bounded)
+{
+	static const char *const names[] = { CURRENT, FILES "/microseg.1.pcapng",
+					     FILES "/microseg.2.pcapng" };
+	unsigned int sum = 0;
+	uint64_t last_ns = UINT64_MAX;
+
+	policy("[{ capture: 1M }, allow]");
+	start(", file_size: 64KiB, files: 3");
+	/* Some 57 fit a file. */
+	for (int i = 0; i < 10; i++) {
+		send_some(40);
+		wait_for(40 * (i + 1));
+	}
+	ck_assert_int_eq(stat_of("failed"), 0);
+	ck_assert_int_ge(stat_of("files_begun"), 7);
+	for (size_t i = 0; i < ms_array_size(names); i++) {
+		size_t count = ms_pcapng_read(names[i], packets, 512);
+		struct stat file;
+
+		ck_assert_int_eq(stat(names[i], &file), 0);
+		ck_assert_int_le(file.st_size, 65536);
+		ck_assert_uint_gt(count, 0);
+		ck_assert_uint_eq(count_by_tcpdump(names[i]), count);
+		/* An older file has older packets. */
+		ck_assert_uint_le(packets[count - 1].time_ns, last_ns);
+		last_ns = packets[0].time_ns;
+		sum += (unsigned int)count;
+	}
+	ck_assert_uint_lt(sum, 400);
+	ms_netns_read_command(text, sizeof(text), "ls " FILES " | wc -l");
+	ck_assert_str_eq(text, "3");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(what_is_over_the_rate_is_counted)
+{
+	policy("[{ capture: 1 }, allow]");
+	start("");
+	send_some(20);
+	ck_assert_int_eq(stat_of("taken") + stat_of("over_rate"), 20);
+	ck_assert_int_ge(stat_of("over_rate"), 15);
+	wait_for(stat_of("taken"));
+	ck_assert_int_eq((json_int_t)ms_pcapng_read(CURRENT, packets, 512), stat_of("taken"));
+	/* They pass all the same. */
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "seen/udp"), 20);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(packets_of_a_time_without_a_daemon_are_written_by_the_next)
+{
+	policy("[capture, allow]");
+	start("");
+	send_some(2);
+	wait_for(2);
+	ms_proc_kill(microsegd);
+	send_some(5);
+	start("");
+	wait_for(5);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 5);
+	ck_assert_str_eq(packets[4].comment, "rule=seen/udp verdict=allow dir=in");
+	ck_assert_uint_eq(ms_pcapng_read(FILES "/microseg.1.pcapng", packets, 512), 2);
+	/* And a reload goes on in the same file. */
+	ms_ctl_do(microsegd, "plugin", "reload", "capture", NULL);
+	send_some(2);
+	wait_for(7);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 7);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_full_disk_leaves_whole_blocks_and_is_counted)
+{
+	json_int_t written;
+
+	ck_assert_int_eq(mkdir(FILES, 0700), 0);
+	ck_assert_int_eq(mount("none", FILES, "tmpfs", 0, "size=64k"), 0);
+	policy("[{ capture: 1M }, allow]");
+	start("");
+	for (int i = 0; i < 10; i++) {
+		send_some(20);
+		wait_for(20 * (i + 1));
+	}
+	written = stat_of("written");
+	ck_assert_int_gt(written, 0);
+	ck_assert_int_gt(stat_of("failed"), 0);
+	ck_assert_int_eq(written + stat_of("failed"), 200);
+	ms_netns_run_command("for file in " FILES "/*; do tcpdump -nn -r $file > /dev/null; done");
+	/* Room again: it goes on by itself. */
+	ck_assert_int_eq(mount("none", FILES, "tmpfs", MS_REMOUNT, "size=4m"), 0);
+	for (json_int_t sent = 220; stat_of("written") == written; sent += 20) {
+		ck_assert_int_lt(sent, 200 + 20 * 500);
+		send_some(20);
+		wait_for(sent);
+	}
+	ms_pcapng_read(CURRENT, packets, 512);
+	ms_proc_stop(microsegd);
+	ck_assert_int_eq(umount(FILES), 0);
+}
+END_TEST
+
+START_TEST(a_folder_that_cannot_be_is_said)
+{
+	json_auto_t *lines = NULL;
+	json_t *entry;
+
+	policy("[capture, allow]");
+	start("/not/there");
+	lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	entry = ms_ctl_find(lines, "plugins", "name", "capture");
+	ck_assert_str_eq(ms_ctl_text(entry, "state"), "failed");
+	ck_assert_msg(strstr(ms_ctl_text(entry, "reason"),
+			     "cannot write to " FILES "/not/there: No such file") != NULL,
+		      "%s", ms_ctl_text(entry, "reason"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/capture");
+	TCase *tcase = tcase_create("capture");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, packets_are_written_as_they_were, 0, 2);
+	tcase_add_test(tcase, a_tag_is_where_it_was);
+	tcase_add_test(tcase, files_rotate_and_stay_bounded);
+	tcase_add_test(tcase, what_is_over_the_rate_is_counted);
+	tcase_add_test(tcase, packets_of_a_time_without_a_daemon_are_written_by_the_next);
+	tcase_add_test(tcase, a_full_disk_leaves_whole_blocks_and_is_counted);
+	tcase_add_test(tcase, a_folder_that_cannot_be_is_said);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

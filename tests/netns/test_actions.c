@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Our own action plugins in a daemon, with clients that are real. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
@@ -36,15 +39,16 @@ static void start(const char *plugin)
 	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
 }
 
-/* One more rule in front of everything for port 80. */
+/* One more rule in front of everything for port 80, and for datagrams to port 9000. */
 static void rule(const char *action)
 {
-	char text[512];
+	char text[1024];
 
 	snprintf(text, sizeof(text),
-		 "version: 1\nrules:\n  - { id: r, dir: in, proto: tcp, dport: 80, fallback: deny, "
-		 "action: %s }\n",
-		 action);
+		 "version: 1\nrules:\n"
+		 "  - { id: r, dir: in, proto: tcp, dport: 80, fallback: deny, action: %s }\n"
+		 "  - { id: u, dir: in, proto: udp, dport: 9000, fallback: deny, action: %s }\n",
+		 action, action);
 	ms_proc_write_policy(microsegd, "05-action.yaml", text);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 }
@@ -57,16 +61,41 @@ static json_int_t stat_of(const char *plugin, const char *name)
 	return number ? json_integer_value(json_object_get(number, "value")) : -1;
 }
 
-static uint64_t received_by(const char *ifname)
+/* `what` is bytes or packets. */
+static uint64_t received_by(const char *ifname, const char *what)
 {
 	char text[32];
 
-	return strtoull(
-		ms_netns_read_command(text, sizeof(text),
-				      "ip -s -j link show dev %s | grep -o '\"rx\":{\"bytes\":"
-				      "[0-9]*,\"packets\":[0-9]*' | grep -o '[0-9]*$'",
-				      ifname),
-		NULL, 10);
+	return strtoull(ms_netns_read_command(text, sizeof(text),
+					      "ip -s -j link show dev %s | jq .[0].stats64.rx.%s",
+					      ifname, what),
+			NULL, 10);
+}
+
+/* Datagrams of `size` bytes to port 9000 of "a", where somebody listens; returns the traffic class
+ * (RFC 2474) of the last one as it came. */
+static int send_datagrams(unsigned int count, size_t size)
+{
+	ms_cleanup(ms_close_fd) int there = ms_traffic_udp("a", "10.1.0.1", 4000, 9000);
+	ms_cleanup(ms_close_fd) int here = ms_traffic_udp(NULL, "10.1.0.2", 9000, 4000);
+	struct pollfd ready = { .fd = there, .events = POLLIN };
+	char payload[1400] = { 0 }, control[CMSG_SPACE(1)];
+	struct iovec data = { payload, sizeof(payload) };
+	struct msghdr message = { 0 };
+	int on = 1;
+
+	ck_assert_int_eq(setsockopt(there, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on)), 0);
+	for (; count; count--) {
+		ck_assert_int_eq(send(here, payload, size, 0), (int)size);
+		ck_assert_int_eq(poll(&ready, 1, MS_SITE_SOON), 1);
+		message = (struct msghdr) { .msg_iov = &data,
+					    .msg_iovlen = 1,
+					    .msg_control = control,
+					    .msg_controllen = sizeof(control) };
+		ck_assert_int_eq(recvmsg(there, &message, 0), (int)size);
+	}
+	ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
+	return *(const uint8_t *)CMSG_DATA(CMSG_FIRSTHDR(&message));
 }
 
 START_TEST(a_rejected_client_is_refused_at_once)
@@ -97,6 +126,72 @@ START_TEST(what_is_over_the_rate_does_not_arrive)
 }
 END_TEST
 
+/* A byte a second: for a minute what one packet has taken is not there again. */
+START_TEST(what_was_taken_from_a_rate_stays_taken_over_the_daemons_end)
+{
+	start("ratelimit");
+	rule("[{ ratelimit: { bytes: 1, burst: 1 } }, allow]");
+	ck_assert_int_ne(ms_site_reach(80, MS_SITE_GONE), 0);
+	ck_assert_int_eq(stat_of("ratelimit", "within"), 1);
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ck_assert_int_ne(ms_site_reach(80, MS_SITE_GONE), 0);
+	ck_assert_int_eq(stat_of("ratelimit", "within"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_mark_arrives)
+{
+	start("mark");
+	rule("allow");
+	ck_assert_int_eq(send_datagrams(1, 100), 0);
+	rule("[{ mark: { dscp: ef } }, allow]");
+	ck_assert_int_eq(send_datagrams(1, 100), 46 << 2);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static void make_tap(void)
+{
+	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
+			     "ip link add tap0 type veth peer name tap1; "
+			     "ip link set tap1 up; ip link set tap0 up");
+}
+
+START_TEST(copies_are_as_long_as_the_rule_says)
+{
+	uint64_t bytes, packets;
+
+	make_tap();
+	start("mirror");
+	rule("[{ mirror: { to: tap0 } }, allow]");
+	bytes = received_by("tap1", "bytes");
+	send_datagrams(10, 1000);
+	ck_assert_uint_eq(received_by("tap1", "bytes") - bytes, 10 * (14 + 28 + 1000));
+	rule("[{ mirror: { to: tap0, snap: 100 } }, allow]");
+	bytes = received_by("tap1", "bytes");
+	packets = received_by("tap1", "packets");
+	send_datagrams(10, 1000);
+	ck_assert_uint_eq(received_by("tap1", "packets") - packets, 10);
+	ck_assert_uint_eq(received_by("tap1", "bytes") - bytes, 10 * 100);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(one_in_so_many_is_copied)
+{
+	make_tap();
+	start("mirror");
+	rule("[{ mirror: { to: tap0, one_in: 2 } }, allow]");
+	send_datagrams(400, 100);
+	/* 200, give or take ten standard deviations. */
+	ck_assert_int_ge(stat_of("mirror", "copied"), 100);
+	ck_assert_int_le(stat_of("mirror", "copied"), 300);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(copies_follow_the_name_of_their_interface)
 {
 	uint64_t before;
@@ -107,14 +202,13 @@ START_TEST(copies_follow_the_name_of_their_interface)
 	ck_assert_int_gt(stat_of("mirror", "failed"), 0);
 	ck_assert_int_eq(stat_of("mirror", "copied"), 0);
 	/* It appears while the daemon runs, without an address of its own. */
-	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
-			     "ip link add tap0 type veth peer name tap1; "
-			     "ip link set tap1 up; ip link set tap0 up");
+	make_tap();
 	ms_ctl_do(microsegd, "status", NULL); /* the loop has been round */
-	before = received_by("tap1");
+	before = received_by("tap1", "packets");
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
 	ck_assert_int_gt(stat_of("mirror", "copied"), 0);
-	ck_assert_uint_eq(received_by("tap1") - before, (uint64_t)stat_of("mirror", "copied"));
+	ck_assert_uint_eq(received_by("tap1", "packets") - before,
+			  (uint64_t)stat_of("mirror", "copied"));
 	/* And goes: the packets themselves do not mind. */
 	ms_netns_run_command("ip link del tap0");
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
@@ -131,6 +225,10 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_rejected_client_is_refused_at_once);
 	tcase_add_test(tcase, what_is_over_the_rate_does_not_arrive);
+	tcase_add_test(tcase, what_was_taken_from_a_rate_stays_taken_over_the_daemons_end);
+	tcase_add_test(tcase, a_mark_arrives);
+	tcase_add_test(tcase, copies_are_as_long_as_the_rule_says);
+	tcase_add_test(tcase, one_in_so_many_is_copied);
 	tcase_add_test(tcase, copies_follow_the_name_of_their_interface);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

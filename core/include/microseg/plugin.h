@@ -202,11 +202,11 @@ struct ms_plugin_host {
 	 * from D. Puts an address or prefix into a set of the policy for `ttl_ns` (0 = until
 	 * set_del()), in force when it returns; it outlives the daemon, as what the CLI puts in.
 	 * Again = the time is counted anew, and what somebody else put in is never shortened.
-	 * -ENOENT: no such set (there is none before start()); -EPERM: it covers, or lies within, a
-	 * peer of the failsafe or a member of an allow-listed set, that is another set that a rule
-	 * which allows names; -ENOSPC: the set is full; -EINVAL: no prefix. Another -errno: it
-	 * cannot be saved. set_del() takes out only what this plugin put in since the daemon
-	 * started and nobody else changed (-ENOENT).
+	 * -ENOENT: no such set (there is none until the daemon has started); -EPERM: it covers, or
+	 * lies within, a peer of the failsafe or a member of an allow-listed set, that is another
+	 * set that a rule which allows names; -ENOSPC: the set is full; -EINVAL: no prefix. Another
+	 * -errno: it cannot be saved. set_del() takes out only what this plugin put in since the
+	 * daemon started and nobody else changed (-ENOENT).
 	 */
 	int (*set_add)(struct ms_plugin_host_state *state, const char *set,
 		       const struct ms_plugin_cidr *member, uint64_t ttl_ns);

@@ -30,8 +30,7 @@ static struct ms_membership build_anew(struct ms_set_member *members, size_t cou
 	struct ms_set_def def = { .name = (char *)"set", .members = members, .n_members = count };
 	struct ms_membership membership;
 
-	ck_assert_int_eq(ms_membership_build(&def, old, renew, deadline, NULL, &membership),
-			 0);
+	ck_assert_int_eq(ms_membership_build(&def, old, renew, deadline, NULL, &membership), 0);
 	return membership;
 }
 

@@ -304,14 +304,11 @@ static int open_committer(struct ms_manager *manager)
 		.away = ms_manager_away,
 		.user = manager,
 	};
-	const struct ms_runtime_override *everywhere;
-	int r = ms_committer_new(manager->dp, manager->numbers, &hooks, &manager->committer);
+	const struct ms_runtime_override *everywhere =
+		ms_runtime_find_override(ms_sources_runtime(manager->sources), "");
 
-	if (r < 0)
-		return r;
-	everywhere = ms_runtime_find_override(ms_sources_runtime(manager->sources), "");
 	ms_dataplane_set_panic(manager->dp, everywhere ? everywhere->panic : MS_PANIC_OFF);
-	return 0;
+	return ms_committer_new(manager->dp, manager->numbers, &hooks, &manager->committer);
 }
 
 static int open_sweeper(struct ms_manager *manager)

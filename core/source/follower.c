@@ -41,7 +41,7 @@ struct ms_source_follower {
 
 static void start(struct ms_source_follower *follower);
 
-const char *ms_source_state_name(enum ms_source_state state)
+const char *ms_source_follower_state_name(enum ms_source_state state)
 {
 	static const char *const names[MS_SOURCE_STATE__COUNT] = {
 		[MS_SOURCE_STARTING] = "starting",

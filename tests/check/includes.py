@@ -72,7 +72,7 @@ ROOMS = {
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager",
-        "base abi layout dataplane tcx netlink policy image classify iface event session trace "
+        "base abi layout sdk dataplane tcx netlink policy image classify iface event session trace "
         "state documents loop worker config sources membership set_table committer flips registry "
         "watches source follower",
     ),

@@ -252,18 +252,6 @@ END_TEST
  */
 #define CLOSED "group { name: closed, default: { in: deny, out: allow } }\n"
 
-static unsigned int ifindex_of(const char *command)
-{
-	char number[32];
-
-	return (unsigned int)strtoul(ms_netns_read_command(number, sizeof(number), "%s", command),
-				     NULL, 10);
-}
-
-/* A process of the namespace "a", and the address of its end. */
-static pid_t pid_in_a;
-static char address_in_a[32];
-
 static void idle(void *user)
 {
 	(void)user;
@@ -282,22 +270,18 @@ static void expect_group(const char *name, const char *group)
 
 START_TEST(a_workload_is_in_the_group_its_source_says)
 {
-	char line[256], bytes[6][3];
+	/* What the kernel calls the link, a process at its end, and the address of that end. */
+	static const char *const asks[] = {
+		"ip -o link show veth-a | cut -d: -f1",
+		"ip netns pids a | head -1",
+		"echo 0x$(ip -n a -br link show eth0 | awk '{ print $3 }' | tr -d :)",
+	};
+	static const unsigned int kinds[] = { 2, 1, 3 };
+	char line[256], workload[32];
 
-	pid_in_a = ms_proc_fork("a", idle, NULL);
-	ms_netns_read_command(address_in_a, sizeof(address_in_a),
-			      "ip -n a -br link show eth0 | awk '{ print $3 }'");
-	ck_assert_int_eq(sscanf(address_in_a, "%2s:%2s:%2s:%2s:%2s:%2s", bytes[0], bytes[1],
-				bytes[2], bytes[3], bytes[4], bytes[5]),
-			 6);
-	if (_i == 0)
-		snprintf(line, sizeof(line), CLOSED "bind closed 2 %u\n",
-			 ifindex_of("ip -o link show veth-a | cut -d: -f1"));
-	else if (_i == 1)
-		snprintf(line, sizeof(line), CLOSED "bind closed 1 %d\n", pid_in_a);
-	else
-		snprintf(line, sizeof(line), CLOSED "bind closed 3 0x%s%s%s%s%s%s\n", bytes[0],
-			 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
+	ms_netns_read_command(workload, sizeof(workload), "%s", asks[_i]);
+	workload[strcspn(workload, "\n")] = '\0';
+	snprintf(line, sizeof(line), CLOSED "bind closed %u %s\n", kinds[_i], workload);
 	say(CLOSED);
 	start("");
 	expect_number("source.groups", 1);
@@ -318,24 +302,24 @@ START_TEST(a_workload_is_in_the_group_its_source_says)
 	expect_group("veth-a", "work");
 	expect_open(81);
 	ms_proc_stop(microsegd);
-	ms_proc_end(pid_in_a);
 }
 END_TEST
 
 START_TEST(a_link_that_comes_later_is_bound_too)
 {
 	char line[256];
+	pid_t pid;
 
 	start("");
 	ms_netns_add("b");
-	pid_in_a = ms_proc_fork("b", idle, NULL);
-	snprintf(line, sizeof(line), CLOSED "bind closed 1 %d\n", pid_in_a);
+	pid = ms_proc_fork("b", idle, NULL);
+	snprintf(line, sizeof(line), CLOSED "bind closed 1 %d\n", pid);
 	say(line);
 	expect_number("source.groups", 1);
 	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
 	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
 	expect_group("veth-b", "closed");
-	ms_proc_end(pid_in_a);
+	ms_proc_end(pid);
 	ms_proc_stop(microsegd);
 }
 END_TEST

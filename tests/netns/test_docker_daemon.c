@@ -111,6 +111,47 @@ START_TEST(a_set_of_a_label_is_denied)
 }
 END_TEST
 
+START_TEST(rules_of_a_label_hold_for_its_container)
+{
+	char link[32];
+	json_auto_t *iface = NULL;
+
+	start();
+	ms_podman_make("run -d", "free",
+		       "--network podman --ip 10.88.0.12 "
+		       "--label microseg.group=front");
+	ms_podman_make("run -d", "caught",
+		       CLIENT "--label microseg.group=front --label "
+			      "'microseg.rules=[{id: no-web, dir: out, proto: tcp, dport: 80, "
+			      "action: deny}]'");
+	ck_assert(ms_netns_wait(is_denied, (char *)"caught", 30));
+	expect_denied_by("container/caught/no-web");
+	ck_assert_int_eq(ms_podman_wget("free", URL), 0);
+	ms_podman_link("caught", link, sizeof(link));
+	iface = ms_ctl_iface(microsegd, link);
+	ck_assert_str_eq(ms_ctl_text(iface, "group"), "front");
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
+START_TEST(a_wrong_label_cuts_its_container_off)
+{
+	start();
+	ms_podman_make("run -d", "free",
+		       "--network podman --ip 10.88.0.12 "
+		       "--label microseg.group=front");
+	ms_podman_make("run -d", "wrong", CLIENT "--label microseg.group=nobodys");
+	ck_assert(ms_netns_wait(is_denied, (char *)"wrong", 30));
+	json_decref(ms_ctl_event(microsegd, "default/docker-refused/out", "deny"));
+	ck_assert_int_eq(ms_podman_wget("free", URL), 0);
+	ck_assert(ms_proc_logged(microsegd, "container wrong: label microseg.group: `groups` in "
+					    "microseg.yaml has no \"nobodys\""));
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/docker_daemon");
@@ -119,6 +160,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
 	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, a_set_of_a_label_is_denied);
+	tcase_add_test(tcase, rules_of_a_label_hold_for_its_container);
+	tcase_add_test(tcase, a_wrong_label_cuts_its_container_off);
 	suite_add_tcase(suite, tcase);
 	return ms_podman_run_suite(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
+#include "core/encoding.h"
 #include "core/policy/model.h"
 #include "core/policy/numbering.h"
 #include "core/set_table.h"
@@ -24,10 +25,9 @@ struct ms_committer_hooks {
 	int (*prepare)(void *user, const struct ms_policy *policy, unsigned int half);
 	/* Panic of one group, put into its line. */
 	enum ms_panic (*panic_of)(void *user, const char *group);
-	/* As in struct ms_numbering; `user` is this one. NULL = there are no actions. Called before
-	 * `away`, never from what that does. */
-	int (*action)(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		      struct ms_action_args *ret_args, struct ms_error *err);
+	/* `user` is this one. NULL = there are no actions. Called before `away`, never from what
+	 * that does. */
+	ms_encoding_ask action;
 	/* Does what takes long, and returns what that did. Everything but interfaces stands still
 	 * meanwhile. */
 	int (*away)(void *user, int (*work)(void *arg), void *arg);

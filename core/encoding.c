@@ -39,11 +39,8 @@ static int by_address(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-int ms_encoding_new(const struct ms_policy *policy,
-		    int (*action)(void *user, const struct ms_rule_action *action,
-				  uint8_t *ret_slot, struct ms_action_args *ret_args,
-				  struct ms_error *err),
-		    void *user, struct ms_encoding **ret_encoding)
+int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *user,
+		    struct ms_encoding **ret_encoding)
 {
 	size_t count = count_actions(policy);
 	struct ms_encoding *encoding =
@@ -59,8 +56,8 @@ int ms_encoding_new(const struct ms_policy *policy,
 			struct answer *answer = &encoding->answers[encoding->count++];
 
 			answer->action = &rule->actions[j];
-			answer->result = action(user, answer->action, &answer->slot, &answer->args,
-						&encoding->why);
+			answer->result = ask(user, policy, answer->action, &answer->slot,
+					     &answer->args, &encoding->why);
 			is_refused = answer->result < 0 && answer->result != -ENOENT;
 		}
 	}

@@ -14,13 +14,14 @@
 
 struct ms_encoding;
 
-/* Asks `action`, as in struct ms_numbering, about each action of `policy`, in order, up to the
- * first that is refused. `policy` is borrowed. -ENOMEM */
-int ms_encoding_new(const struct ms_policy *policy,
-		    int (*action)(void *user, const struct ms_rule_action *action,
-				  uint8_t *ret_slot, struct ms_action_args *ret_args,
-				  struct ms_error *err),
-		    void *user, struct ms_encoding **ret_encoding);
+/* As in struct ms_numbering; `policy` is the one whose action it is. */
+typedef int (*ms_encoding_ask)(void *user, const struct ms_policy *policy,
+			       const struct ms_rule_action *action, uint8_t *ret_slot,
+			       struct ms_action_args *ret_args, struct ms_error *err);
+/* Asks about each action of `policy`, in order, up to the first that is refused. `policy` is
+ * borrowed. -ENOMEM */
+int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *user,
+		    struct ms_encoding **ret_encoding);
 struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding); /* returns NULL */
 /* The answer, for struct ms_numbering: `action` is one of the policy's, by its address, and none
  * that follows the first refused one. */

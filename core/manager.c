@@ -287,12 +287,13 @@ static int prepare(void *user, const struct ms_policy *policy, unsigned int half
 	return ms_keeper_prepare(manager->keeper, policy, half);
 }
 
-static int action_of(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+static int action_of(void *user, const struct ms_policy *policy,
+		     const struct ms_rule_action *action, uint8_t *ret_slot,
 		     struct ms_action_args *ret_args, struct ms_error *err)
 {
 	struct ms_manager *manager = user;
 
-	return ms_plugin_registry_encode(manager->plugins, action, ret_slot, ret_args, err);
+	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_slot, ret_args, err);
 }
 
 static int open_committer(struct ms_manager *manager)

@@ -465,12 +465,11 @@ struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *re
 
 /* ---- what rules ask ---- */
 
-int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *action,
-			      uint8_t *ret_slot, struct ms_action_args *ret_args,
-			      struct ms_error *err)
+int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+			      const struct ms_rule_action *action, uint8_t *ret_slot,
+			      struct ms_action_args *ret_args, struct ms_error *err)
 {
-	struct ms_plugin_registry *of = registry;
-	struct ms_plugin_entry *entry = ms_plugin_registry_owner(of, action->name);
+	struct ms_plugin_entry *entry = ms_plugin_registry_owner(registry, action->name);
 	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
 	const struct ms_plugin_action *what;
 	struct ms_plugin_error error = { "" };
@@ -482,10 +481,12 @@ int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *actio
 	r = ms_plugin_values_new(what->args, what->arg_count, &values);
 	if (r == 0)
 		r = ms_plugin_registry_values_read(action, NULL, what->short_arg, values, err);
+	if (r == 0)
+		r = ms_plugin_registry_values_check_sets(action, what, policy, err);
 	if (r == 0 && what->encode_args) {
-		ms_plugin_note_set(of->page, entry->name, "encode_args()");
+		ms_plugin_note_set(registry->page, entry->name, "encode_args()");
 		r = what->encode_args(entry->self, values, ret_args->bytes, &error);
-		ms_plugin_note_set(of->page, NULL, NULL);
+		ms_plugin_note_set(registry->page, NULL, NULL);
 		if (r != 0) {
 			struct ms_error why = MS_ERROR_INIT;
 

@@ -71,11 +71,11 @@ int ms_plugin_registry_reload(struct ms_plugin_registry *registry, const char *n
 /* After the plugins of a start: programs of actions that no plugin has any more go. */
 void ms_plugin_registry_settle(struct ms_plugin_registry *registry);
 
-/* For struct ms_numbering. -ENOENT: no loaded plugin has the action; -EINVAL: with the place of the
- * argument that it does not take. */
-int ms_plugin_registry_encode(void *registry, const struct ms_rule_action *action,
-			      uint8_t *ret_slot, struct ms_action_args *ret_args,
-			      struct ms_error *err);
+/* For ms_encoding_new(). -ENOENT: no loaded plugin has the action; -EINVAL: with the place of the
+ * argument that it does not take, or that names a set which `policy` does not have. */
+int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+			      const struct ms_rule_action *action, uint8_t *ret_slot,
+			      struct ms_action_args *ret_args, struct ms_error *err);
 
 /* A rule in force, by the number that programs know, names an action. */
 struct ms_plugin_registry_use {

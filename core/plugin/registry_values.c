@@ -2,6 +2,7 @@
 #include "core/plugin/registry_values.h"
 
 #include <errno.h>
+#include <string.h>
 
 int ms_plugin_registry_values_refuse(const char *file, struct ms_place place, const char *word,
 				     const struct ms_error *why, int r, struct ms_error *err)
@@ -38,6 +39,36 @@ int ms_plugin_registry_values_read(const struct ms_rule_action *from, const char
 	r = ms_plugin_values_finish(into, &why);
 	return r < 0 ? ms_plugin_registry_values_refuse(file, from->place, from->name, &why, r, err)
 		     : 0;
+}
+
+static bool is_set(const struct ms_plugin_action *action, const char *name)
+{
+	for (uint32_t i = 0; name && i < action->arg_count; i++) {
+		if (strcmp(action->args[i].name, name) == 0)
+			return action->args[i].type == MS_PLUGIN_SET;
+	}
+	return false;
+}
+
+int ms_plugin_registry_values_check_sets(const struct ms_rule_action *from,
+					 const struct ms_plugin_action *action,
+					 const struct ms_policy *policy, struct ms_error *err)
+{
+	for (size_t i = 0; i < from->n_args; i++) {
+		const struct ms_rule_action_arg *arg = &from->args[i];
+
+		if (!is_set(action, arg->name ? arg->name : action->short_arg))
+			continue;
+		for (size_t j = 0; j < arg->n_values; j++) {
+			const struct ms_rule_action_value *value = &arg->values[j];
+
+			if (!ms_policy_find_set(policy, value->text))
+				return ms_error_set_at(err, -EINVAL, NULL, value->place.line,
+						       value->place.column, value->text,
+						       "there is no set '%s'", value->text);
+		}
+	}
+	return 0;
 }
 
 json_t *ms_plugin_registry_values_shape(const struct ms_rule_action *config)

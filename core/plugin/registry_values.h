@@ -22,6 +22,11 @@ int ms_plugin_registry_values_refuse(const char *file, struct ms_place place, co
 int ms_plugin_registry_values_read(const struct ms_rule_action *from, const char *file,
 				   const char *alone, struct ms_plugin_values *into,
 				   struct ms_error *err);
+/* -EINVAL, with its place, for the first argument of type SET that names a set which `policy` does
+ * not have: what an action puts there would go nowhere. */
+int ms_plugin_registry_values_check_sets(const struct ms_rule_action *from,
+					 const struct ms_plugin_action *action,
+					 const struct ms_policy *policy, struct ms_error *err);
 /* As the probe hands it on. NULL = out of memory. */
 json_t *ms_plugin_registry_values_shape(const struct ms_rule_action *config);
 

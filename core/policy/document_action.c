@@ -269,8 +269,8 @@ int ms_document_action_check(struct ms_document_reader *reader, const struct ms_
 		if (!has_fallback)
 			return ms_document_reader_refuse(
 				reader, action->place, action->name,
-				"'%s' is not an action of this host; a rule that is to hold "
-				"without it says fallback: allow or fallback: deny",
+				"a rule with the action '%s' says what holds while no plugin has it: "
+				"fallback: allow or fallback: deny",
 				action->name);
 	}
 	return 0;

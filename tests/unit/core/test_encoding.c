@@ -21,10 +21,11 @@ static struct {
 	unsigned int asked;
 } plugins;
 
-static int answer(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		  struct ms_action_args *ret_args, struct ms_error *err)
+static int answer(void *user, const struct ms_policy *of, const struct ms_rule_action *action,
+		  uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err)
 {
 	ck_assert_ptr_eq(user, &plugins);
+	ck_assert_ptr_nonnull(of);
 	plugins.asked++;
 	if (action->name[0] == plugins.absent)
 		return -ENOENT;

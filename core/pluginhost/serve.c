@@ -138,7 +138,7 @@ static void on_snapshot(void *user)
 	r = serving->plugin.source->snapshot(serving->self, &builder, &error);
 	if (r == 0)
 		send_offer(serving, &builder);
-	else
+	else if (r != -EAGAIN)
 		say(serving, MS_SOURCE_WIRE_ABORT, 0,
 		    error.sentence[0] ? error.sentence : strerror(r < 0 ? -r : EPROTO));
 	ms_source_offer_fini(&builder.offer);

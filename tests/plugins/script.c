@@ -2,7 +2,7 @@
 /*
  * A source that does what a file says, a line each, whenever the file is another one:
  *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
- *	bind GROUP KIND NUMBER;
+ *	bind GROUP KIND NUMBER; wait;
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
  */
 #include <arpa/inet.h>
@@ -116,6 +116,8 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		host->error_set(error, "%s", text);
 		return -EIO;
 	}
+	if (strcmp(line, "wait") == 0)
+		return -EAGAIN;
 	if (strcmp(line, "trouble") == 0)
 		host->source_trouble(host->state, text);
 	if (strcmp(line, "well") == 0)

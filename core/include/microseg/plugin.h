@@ -369,7 +369,8 @@ struct ms_plugin_source {
 	/*
 	 * Adds all there is to `builder`, not what changed; the host finds the difference and puts
 	 * it in force as one generation, or nothing of it. Called once after start(), then after
-	 * source_changed(). On failure the last good transaction stays in force.
+	 * source_changed(). On failure the last good transaction stays in force; so it does on
+	 * -EAGAIN, which is no failure: there is nothing to say yet, and source_changed() follows.
 	 */
 	int (*snapshot)(void *self, struct ms_plugin_builder *builder,
 			struct ms_plugin_error *error);

@@ -108,10 +108,9 @@ void ms_manager_on_event(void *user, const struct ms_event *event)
 	ms_event_history_add(manager->history, &record);
 	ms_list_foreach (&manager->listeners, listener, struct ms_event_listener, link)
 		listener->on_event(listener->user, &record);
-	ms_manager_tell_sinks(manager, &record);
 	if (wants_log(manager, event))
 		log_event(manager, &record);
-	ms_manager_tell_actions(manager, &record);
+	ms_manager_tell_plugins(manager, &record);
 }
 
 /* ---- interfaces ---- */

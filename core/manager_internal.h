@@ -89,8 +89,6 @@ int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, str
 /* Gone without a commit: what was seeded never came in force. No source of that name is fine. */
 void ms_manager_leave_source(struct ms_manager *manager, const char *name, bool forget);
 int ms_manager_restart_source(struct ms_manager *manager, const char *name); /* -ENOENT */
-/* manager_sink.c: an event for every sink. */
-void ms_manager_tell_sinks(struct ms_manager *manager, const struct ms_event_record *record);
 void ms_manager_free_sources(struct ms_manager *manager);
 /* What was seeded is not to be in force, because of `why`; false = there was nothing. */
 bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why);
@@ -114,9 +112,9 @@ int ms_manager_member_del(struct ms_manager *manager, struct ms_manager_members 
 			  const char *set, const struct ms_cidr *cidr);
 /* Forgets whose they are; they stay in their sets. */
 void ms_manager_members_fini(struct ms_manager_members *members);
-/* manager_action.c: after every commit, and with every event. */
+/* manager_told.c: after every commit, and with every event. */
 void ms_manager_follow_actions(struct ms_manager *manager);
-void ms_manager_tell_actions(struct ms_manager *manager, const struct ms_event_record *record);
+void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
 int ms_manager_dispatch_netlink(struct ms_manager *manager);
 /* manager_commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or

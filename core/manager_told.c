@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What actions are told: events of the rules that name them, and that a rule has gone. */
+/* What plugins are told: actions of events of the rules that name them, and that a rule has gone;
+ * sinks of every event. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +75,16 @@ static void fill(const struct ms_event_record *record, struct ms_plugin_event *r
 	memcpy(ret_event->dst, raw->dst, sizeof(ret_event->dst));
 }
 
-void ms_manager_tell_actions(struct ms_manager *manager, const struct ms_event_record *record)
+void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record)
 {
+	bool listens = ms_plugin_registry_listens(manager->plugins, record->raw.slot);
 	struct ms_plugin_event event;
 
-	if (!ms_plugin_registry_listens(manager->plugins, record->raw.slot))
+	if (!listens && manager->n_followers == 0)
 		return;
 	fill(record, &event);
-	ms_plugin_registry_tell(manager->plugins, record->raw.slot, &event);
+	for (size_t i = 0; i < manager->n_followers; i++)
+		ms_source_follower_tell(manager->followers[i], &event);
+	if (listens)
+		ms_plugin_registry_tell(manager->plugins, record->raw.slot, &event);
 }

@@ -9,6 +9,7 @@
 
 #include "bpf/lib/packet.h"
 #include "core/event/event.h"
+#include "tests/bench/action.h"
 #include "tests/bench/baseline.h"
 #include "tests/bench/drive.h"
 #include "tests/bench/result.h"
@@ -235,6 +236,30 @@ static void against_hit(const struct ms_bench *bench)
 	ms_bench_world_close(world);
 }
 
+/* ---- an action on the cached path ---- */
+
+static void through_action(const struct ms_bench *bench)
+{
+	uint32_t repeat = repeats(bench, 1000000);
+	struct ms_bench_world *plain = ms_bench_world_open(MIN_TABLE, MIN_TABLE);
+	struct ms_bench_world *acting = ms_bench_world_open(MIN_TABLE, MIN_TABLE);
+	struct ms_bench_action *action = ms_bench_action_put(acting);
+	struct flow_case without = hit_case(plain, 4, IPPROTO_UDP, repeat);
+	struct flow_case with = hit_case(acting, 4, IPPROTO_UDP, repeat);
+	const struct ms_bench_variant variants[] = {
+		{ "none", measure, &without },
+		{ "one that does nothing", measure, &with },
+	};
+
+	put_rules(plain, 10);
+	establish(plain, 4, IPPROTO_UDP);
+	establish(acting, 4, IPPROTO_UDP);
+	ms_bench_compare(bench, "action", "IPv4 hit", variants, 2);
+	ms_bench_action_free(action);
+	ms_bench_world_close(acting);
+	ms_bench_world_close(plain);
+}
+
 /* ---- first packets ---- */
 
 static void first_packets(const struct ms_bench *bench)
@@ -403,6 +428,7 @@ void ms_bench_program(const struct ms_bench *bench)
 	ms_bench_world_enter();
 	warm(bench);
 	against_hit(bench);
+	through_action(bench);
 	first_packets(bench);
 	insert(bench);
 	for (size_t i = 0; i < sizeof(flows) / sizeof(flows[0]); i++) {

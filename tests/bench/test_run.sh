@@ -31,6 +31,7 @@ has() {
 }
 has warm 3
 has hit 3
+has action 1
 has first 2
 has insert 3
 has stream 2

@@ -117,10 +117,23 @@ static uint32_t set_number(void *user, const char *name)
 	return 1;
 }
 
+/* There is one action at most, and it has no arguments. */
+static int action_of(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
+		     struct ms_action_args *ret_args, struct ms_error *err)
+{
+	(void)user, (void)action, (void)ret_args, (void)err;
+	*ret_slot = 0;
+	return 0;
+}
+
 const struct ms_numbering *ms_bench_world_numbering(void)
 {
 	static const struct ms_numbering numbering = {
-		.slot = slot_of, .group = group_number, .set = set_number, .user = NULL
+		.slot = slot_of,
+		.group = group_number,
+		.set = set_number,
+		.action = action_of,
+		.user = NULL,
 	};
 
 	return &numbering;

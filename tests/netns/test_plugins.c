@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -321,7 +322,7 @@ static void send_datagrams(void *user)
 	while (!sending->is_over) {
 		if (sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1)
 			sending->sent++;
-		usleep(200);
+		sched_yield();
 	}
 	sending->has_ended = true;
 	for (;;)

@@ -25,7 +25,8 @@ static const struct {
 	  "groups:\n"
 	  "  - { name: loopback, match: { kind: loopback }, default: { in: allow, out: allow } }\n"
 	  "  - { name: work, match: { kind: veth }, default: { in: allow, out: allow } }\n" },
-	/* Every connection was begun by a workload, so only their beginnings are allowed. */
+	/* Every connection was begun by a workload, so only their beginnings are allowed; and what
+	 * the bridge tells its ports of groups when it pleases. */
 	{ "allows what workloads begin",
 	  "version: 1\n"
 	  "groups:\n"
@@ -33,6 +34,7 @@ static const struct {
 	  "  - { name: work, match: { kind: veth }, default: { in: deny, out: allow } }\n"
 	  "failsafe: { in: [], out: [] }\n"
 	  "rules:\n"
+	  "  - { id: igmp, dir: in, proto: igmp, action: allow }\n"
 	  "  - { id: bridged, dir: in, to: 10.5.0.3, proto: tcp, dport: 80, action: allow }\n"
 	  "  - { id: published, dir: in, to: 10.4.0.2, proto: tcp, dport: 80, action: allow }\n" },
 };

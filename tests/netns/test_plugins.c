@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/traffic.h"
@@ -451,6 +452,34 @@ START_TEST(one_that_took_the_daemon_down_is_left_alone)
 }
 END_TEST
 
+/* The file begins with the name of the plugin that is in a callback. */
+static bool is_noted(void *user)
+{
+	char name[64];
+
+	ms_netns_read_command(name, sizeof(name), "head -c 11 %s/state/" MS_PLUGIN_NOTE_FILE,
+			      microsegd->dir);
+	return strcmp(name, user) == 0;
+}
+
+/* The service's watchdog ends a daemon that hangs, with a signal as here. */
+START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
+{
+	install("later_hangs");
+	start("plugins: { tally: {} }\n");
+	ms_ctl_do(microsegd, "plugin", "load", "later_hangs", NULL);
+	ck_assert(ms_netns_wait(is_noted, (void *)"later_hangs", 10));
+	expect_acting();
+	ms_proc_kill(microsegd);
+	expect_acting();
+	start("plugins: { tally: {}, later_hangs: {} }\n");
+	expect_state("later_hangs", "failed", "the last daemon ended in its");
+	expect_state("tally", "loaded", NULL);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugins");
@@ -471,6 +500,7 @@ int main(void)
 	tcase_add_test(tcase, a_thousand_reloads_lose_no_packet_and_leak_nothing);
 	tcase_add_test(tcase, it_acts_on_without_the_daemon);
 	tcase_add_test(tcase, one_that_took_the_daemon_down_is_left_alone);
+	tcase_add_test(tcase, one_that_hangs_later_harms_no_packet_and_is_left_alone);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -72,9 +72,23 @@ __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 	return 0;
 }
 
+#ifdef LATER_HANGS
+static void due(void *self)
+{
+	(void)self;
+	for (;;)
+		pause();
+}
+#endif
+
 __attribute__((unused)) static int start(void *self, struct ms_plugin_error *error)
 {
 	(void)self, (void)error;
+#ifdef LATER_HANGS
+	struct ms_plugin_watch *watch;
+
+	return the_host->watch_time(the_host->state, 300000000, 0, due, self, &watch);
+#endif
 #ifdef START_FAILS
 	the_host->error_set(error, "not today");
 	return -EAGAIN;

@@ -269,8 +269,6 @@ static int open_policy(struct ms_manager *manager, struct ms_error *err)
 	int r = ms_sources_new(manager->config, manager->state, &manager->sources, err);
 
 	if (r == 0)
-		r = ms_manager_open_binder(manager);
-	if (r == 0)
 		r = ms_numbering_new(MS_SLOTS_MAX, &manager->numbers);
 	if (r == 0)
 		r = ms_attacher_new(manager->dp, &manager->attacher, err);
@@ -591,10 +589,12 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	memcpy(status.unsaved, manager->unsaved, sizeof(status.unsaved));
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
 	memcpy(status.host_problem, manager->host_problem, sizeof(status.host_problem));
+	ms_manager_plugin_problem(manager, status.plugin_problem, sizeof(status.plugin_problem));
 	ms_manager_source_problem(manager, status.source_problem, sizeof(status.source_problem));
 	status.degraded = manager->last_error[0] || status.source_problem[0] ||
-			  status.pins_problem[0] || status.unsaved[0] || status.sweep_problem[0] ||
-			  status.host_problem[0] || status.panic != MS_PANIC_OFF ||
-			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
+			  status.plugin_problem[0] || status.pins_problem[0] || status.unsaved[0] ||
+			  status.sweep_problem[0] || status.host_problem[0] ||
+			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
+			  counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

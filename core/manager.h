@@ -77,6 +77,7 @@ struct ms_manager_status {
 	char pins_problem[384];   /* somebody hid or removed our pins, "" = they are where they were
 				   */
 	char host_problem[160];   /* set:host has not all addresses, "" = it has */
+	char plugin_problem[640]; /* a plugin is not loaded, "" = all are */
 	char source_problem[384]; /* a source cannot do its work, "" = all can */
 	bool degraded;            /* anything not as desired */
 };

@@ -15,7 +15,7 @@
 /* A process none of whose namespace's links has been seen yet. */
 struct waiting {
 	pid_t pid;
-	const char *group, *source;
+	char *group, *source;
 };
 
 struct ms_manager_binder {
@@ -23,14 +23,26 @@ struct ms_manager_binder {
 	struct ms_bindings bindings;
 	struct waiting *waiting;
 	size_t n_waiting;
+	int32_t *looked; /* namespaces of links for which the waiting were asked about */
+	size_t n_looked;
 };
+
+static void free_waiting(struct waiting *process)
+{
+	free(process->group);
+	free(process->source);
+}
 
 static void clear(struct ms_manager_binder *binder)
 {
 	ms_bindings_fini(&binder->bindings);
+	for (size_t i = 0; i < binder->n_waiting; i++)
+		free_waiting(&binder->waiting[i]);
 	free(binder->waiting);
+	free(binder->looked);
 	binder->waiting = NULL;
-	binder->n_waiting = 0;
+	binder->looked = NULL;
+	binder->n_waiting = binder->n_looked = 0;
 }
 
 int ms_manager_open_binder(struct ms_manager *manager)
@@ -58,15 +70,17 @@ void ms_manager_close_binder(struct ms_manager *manager)
 /* ---- what sources have said ---- */
 
 /* -ENOENT: it has no number yet, for no link of it has been looked at. */
-static int add_process(struct ms_manager_binder *binder, const struct waiting *process)
+static int add_process(struct ms_manager_binder *binder, pid_t pid, const char *group,
+		       const char *source)
 {
 	struct ms_binding binding = {
 		.kind = MS_BINDING_NETNS,
-		.group = process->group,
-		.source = process->source,
+		.pid = pid,
+		.group = group,
+		.source = source,
 	};
 	int32_t netns;
-	int r = ms_workload_netns(binder->request, process->pid, &netns);
+	int r = ms_workload_netns(binder->request, pid, &netns);
 
 	if (r < 0)
 		return r;
@@ -74,17 +88,26 @@ static int add_process(struct ms_manager_binder *binder, const struct waiting *p
 	return ms_bindings_add(&binder->bindings, &binding);
 }
 
+static int wait_for(struct ms_manager_binder *binder, pid_t pid, const char *group,
+		    const char *source)
+{
+	struct waiting process = { pid, strdup(group), strdup(source) };
+	int r = process.group && process.source
+			? ms_array_append(&binder->waiting, &binder->n_waiting, process)
+			: -ENOMEM;
+
+	if (r < 0)
+		free_waiting(&process);
+	return r;
+}
+
 static int add_bind(struct ms_manager_binder *binder, const struct ms_source_bind *bind,
 		    const char *source)
 {
-	struct ms_binding binding = { .kind = bind->kind == MS_PLUGIN_WORKLOAD_IFINDEX
-						      ? MS_BINDING_IFINDEX
-						      : MS_BINDING_ADDRESS,
-				      .workload = bind->workload,
-				      .group = bind->group,
-				      .source = source };
-	struct waiting process = {
-		.pid = (pid_t)bind->workload,
+	const struct ms_binding binding = {
+		.kind = bind->kind == MS_PLUGIN_WORKLOAD_IFINDEX ? MS_BINDING_IFINDEX
+								 : MS_BINDING_ADDRESS,
+		.workload = bind->workload,
 		.group = bind->group,
 		.source = source,
 	};
@@ -92,9 +115,11 @@ static int add_bind(struct ms_manager_binder *binder, const struct ms_source_bin
 
 	if (bind->kind != MS_PLUGIN_WORKLOAD_PID)
 		return ms_bindings_add(&binder->bindings, &binding);
-	r = add_process(binder, &process);
+	if (bind->workload > INT32_MAX)
+		return 0; /* no process has such a number */
+	r = add_process(binder, (pid_t)bind->workload, bind->group, source);
 	if (r == -ENOENT)
-		return ms_array_append(&binder->waiting, &binder->n_waiting, process);
+		return wait_for(binder, (pid_t)bind->workload, bind->group, source);
 	return r == -ESRCH ? 0 : r; /* gone: no error */
 }
 
@@ -119,18 +144,42 @@ int ms_manager_bind(struct ms_manager *manager, const char *source,
 
 /* ---- a link ---- */
 
-/* Now that a link leads there its namespace has a number. */
-static void look_again(struct ms_manager_binder *binder)
+/* Now that a link leads there its namespace has a number: asked once for each. */
+static void look_again(struct ms_manager_binder *binder, int32_t netns)
 {
 	size_t kept = 0;
 
+	for (size_t i = 0; i < binder->n_looked; i++) {
+		if (binder->looked[i] == netns)
+			return;
+	}
 	for (size_t i = 0; i < binder->n_waiting; i++) {
 		struct waiting process = binder->waiting[i];
+		int r = add_process(binder, process.pid, process.group, process.source);
 
-		if (add_process(binder, &process) == -ENOENT)
+		if (r == 0 || r == -ESRCH)
+			free_waiting(&process);
+		else
 			binder->waiting[kept++] = process;
 	}
 	binder->n_waiting = kept;
+	/* Without memory for the note it is asked again. */
+	(void)ms_array_append(&binder->looked, &binder->n_looked, netns);
+}
+
+/* The kernel gives the number of a namespace that is gone to the next one: it counts as long as the
+ * process is there to prove it. */
+static const struct ms_binding *find_netns(struct ms_manager_binder *binder, int32_t netns)
+{
+	const struct ms_binding *binding;
+	int32_t now;
+
+	look_again(binder, netns);
+	binding = ms_bindings_find(&binder->bindings, MS_BINDING_NETNS, (uint64_t)netns);
+	if (!binding || ms_workload_netns(binder->request, (pid_t)binding->pid, &now) < 0 ||
+	    now != netns)
+		return NULL;
+	return binding;
 }
 
 static const struct ms_binding *find_address(struct ms_manager_binder *binder,
@@ -156,11 +205,8 @@ const char *ms_manager_bound_group(void *user, const struct ms_link *link, const
 	if (binder->bindings.count == 0 && binder->n_waiting == 0)
 		return NULL;
 	binding = ms_bindings_find(&binder->bindings, MS_BINDING_IFINDEX, link->ifindex);
-	if (!binding && link->peer_netns >= 0) {
-		look_again(binder);
-		binding = ms_bindings_find(&binder->bindings, MS_BINDING_NETNS,
-					   (uint64_t)link->peer_netns);
-	}
+	if (!binding && link->peer_netns >= 0)
+		binding = find_netns(binder, link->peer_netns);
 	if (!binding && link->peer_netns >= 0 && link->peer)
 		binding = find_address(binder, link);
 	if (!binding)

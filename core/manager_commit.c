@@ -308,7 +308,7 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
 	struct ms_error why = MS_ERROR_INIT;
 	int r = commit_initial(manager, &why);
 
-	if (r != 0 && ms_manager_leave_offers_out(manager, &why)) {
+	if (r < 0 && ms_manager_leave_offers_out(manager, &why)) {
 		why = (struct ms_error)MS_ERROR_INIT;
 		r = commit_initial(manager, &why);
 	}

@@ -80,10 +80,16 @@ int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
  */
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
+/* The first plugin that is not loaded, as a sentence; "" = all are. */
+void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* manager_source.c: begins to follow a source or sink; what is on disk of a source waits for the
  * next commit. */
 int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
 			     struct ms_error *err);
+/* At start, of a plugin that could not be loaded because of `why`: if it is a source that was there
+ * before, what it said last stays in force. */
+void ms_manager_keep_source(struct ms_manager *manager, const char *name,
+			    const struct ms_error *why);
 /* What it offers is out of force, and then it is gone. -EBUSY: the policy is refused without it. */
 int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, struct ms_error *err);
 /* Gone without a commit: what was seeded never came in force. No source of that name is fine. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Plugins as the daemon has them. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/log.h"
@@ -18,9 +19,11 @@ static const struct ms_rule_action *config_of(const struct ms_manager *manager, 
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
 {
 	const struct ms_config *config = manager->config;
-	int r = ms_plugin_registry_new(config->plugin_dir, config->state_dir, manager->dp,
-				       &manager->plugins, err);
+	int r = ms_manager_open_binder(manager);
 
+	if (r == 0)
+		r = ms_plugin_registry_new(config->plugin_dir, config->state_dir, manager->dp,
+					   &manager->plugins, err);
 	if (r == 0)
 		ms_plugin_registry_serve(manager->plugins, ms_manager_services(manager));
 	for (size_t i = 0; r == 0 && i < config->n_plugins; i++) {
@@ -28,14 +31,28 @@ int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
 		char text[640];
 
 		if (ms_plugin_registry_load(manager->plugins, &config->plugins[i],
-					    config->plugins_file, true, &why) < 0)
+					    config->plugins_file, true, &why) < 0) {
 			ms_log_error("plugin", "%s", ms_error_format(&why, text, sizeof(text)));
-		else
+			ms_manager_keep_source(manager, config->plugins[i].name, &why);
+		} else {
 			ms_log_info("plugin", "%s is loaded", config->plugins[i].name);
+		}
 	}
 	if (r == 0)
 		ms_plugin_registry_settle(manager->plugins);
 	return r;
+}
+
+void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size)
+{
+	const struct ms_plugin_entry *entry;
+
+	buf[0] = '\0';
+	for (size_t i = 0; !buf[0] && (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
+		if (ms_plugin_registry_state(entry) == MS_PLUGIN_FAILED)
+			snprintf(buf, size, "plugin %s: %s", ms_plugin_registry_name(entry),
+				 ms_plugin_registry_reason(entry));
+	}
 }
 
 const struct ms_plugin_registry *ms_manager_plugins(const struct ms_manager *manager)

@@ -33,20 +33,29 @@ static bool has_times(const struct ms_set_def *set)
 	return false;
 }
 
-static int renew_times(struct ms_manager *manager, const struct ms_policy *offered,
-		       struct ms_error *err)
+/* The generation is in force by now: what cannot be renewed ends sooner, which is said. */
+static void renew_times(struct ms_manager *manager, const char *name,
+			const struct ms_policy *offered)
 {
 	const struct ms_policy *merged = ms_sources_merged(manager->sources);
-	int r = 0;
+	struct ms_error why = MS_ERROR_INIT;
+	bool any = false;
 
-	for (size_t i = 0; r == 0 && i < offered->n_sets; i++) {
+	for (size_t i = 0; i < offered->n_sets; i++) {
 		const struct ms_set_def *set = ms_policy_find_set(merged, offered->sets[i].name);
 
-		if (set && has_times(&offered->sets[i]))
-			r = ms_set_table_replace(ms_committer_sets(manager->committer), set, true,
-						 err);
+		if (!set || !has_times(&offered->sets[i]))
+			continue;
+		any = true;
+		ms_set_table_replace(ms_committer_sets(manager->committer), set, true, &why);
 	}
-	return r;
+	if (ms_error_is_set(&why))
+		ms_log_error("source", "%s: times of members go on as they were: %s", name,
+			     why.message);
+	if (any) {
+		ms_manager_touch(manager);
+		ms_manager_plan_expiry(manager);
+	}
 }
 
 /* Which sets there are, groups or rules have changed: a generation. `*policy` is taken. */
@@ -67,7 +76,9 @@ static int commit_policy(struct ms_manager *manager, const char *name, struct ms
 	}
 	*policy = NULL;
 	r = ms_manager_commit(manager, &next, false, NULL, err);
-	return r < 0 ? r : renew_times(manager, offered, err);
+	if (r == 0)
+		renew_times(manager, name, offered);
+	return r;
 }
 
 static int refuse_unknown_groups(const struct ms_manager *manager,
@@ -100,8 +111,10 @@ static int commit_offer(struct ms_manager *manager, const char *name,
 	r = ms_manager_bind(manager, name, offer);
 	if (r == 0)
 		r = commit_policy(manager, name, policy, err);
-	if (r < 0)
+	if (r < 0) {
 		ms_manager_bind(manager, name, before);
+		ms_keeper_rebind(manager->keeper);
+	}
 	return r;
 }
 
@@ -220,10 +233,10 @@ static int seed(struct ms_manager *manager, const struct ms_source_follower *fol
 	return r;
 }
 
-int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
-			     struct ms_error *err)
+static int new_follower(struct ms_manager *manager, const char *name, uint32_t provides,
+			const json_t *values, struct ms_source_follower **ret_follower,
+			struct ms_error *err)
 {
-	struct ms_manager *manager = user;
 	const struct ms_source_follower_config config = {
 		.loop = manager->loop,
 		.state = manager->state,
@@ -235,25 +248,65 @@ int ms_manager_follow_source(void *user, const char *name, uint32_t provides, co
 		.is_source = provides & MS_PLUGIN_SOURCE,
 		.is_sink = provides & MS_PLUGIN_SINK,
 	};
-	struct ms_source_follower *follower;
-	int r = ms_source_follower_new(&config, &follower, err);
 
-	if (r < 0)
-		return r;
-	r = config.is_source ? seed(manager, follower, err) : 0;
+	return ms_source_follower_new(&config, ret_follower, err);
+}
+
+/* `follower` is taken, whatever comes of it. */
+static int take_in(struct ms_manager *manager, struct ms_source_follower *follower, bool is_source,
+		   struct ms_error *err)
+{
+	const char *name = ms_source_follower_name(follower);
+	int r = is_source ? seed(manager, follower, err) : 0;
+
 	if (r == 0)
 		r = ms_array_append(&manager->followers, &manager->n_followers, follower);
-	if (r == 0)
-		r = ms_manager_bind(manager, "", NULL);
 	if (r < 0) {
-		if (ms_manager_follower(manager, name))
-			manager->n_followers--;
 		ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
 		ms_source_follower_free(follower);
 		return r;
 	}
-	ms_source_follower_start(follower);
-	return 0;
+	r = ms_manager_bind(manager, "", NULL);
+	if (r < 0)
+		ms_manager_leave_source(manager, name, false);
+	return r;
+}
+
+int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
+			     struct ms_error *err)
+{
+	struct ms_manager *manager = user;
+	struct ms_source_follower *follower;
+	int r;
+
+	/* It was kept without its plugin, see below. */
+	ms_manager_leave_source(manager, name, false);
+	r = new_follower(manager, name, provides, values, &follower, err);
+	if (r == 0)
+		r = take_in(manager, follower, provides & MS_PLUGIN_SOURCE, err);
+	if (r == 0)
+		ms_source_follower_start(follower);
+	return r;
+}
+
+void ms_manager_keep_source(struct ms_manager *manager, const char *name,
+			    const struct ms_error *why)
+{
+	struct ms_error problem = MS_ERROR_INIT;
+	struct ms_source_follower *follower;
+	char text[640];
+
+	if (new_follower(manager, name, MS_PLUGIN_SOURCE, NULL, &follower, &problem) == 0) {
+		if (!ms_source_follower_offer(follower)) {
+			ms_source_follower_free(follower);
+			return;
+		}
+		ms_source_follower_disable(follower, why);
+		take_in(manager, follower, true, &problem);
+	}
+	if (ms_error_is_set(&problem))
+		ms_log_error("source", "%s: %s", name,
+			     ms_error_format(&problem, text, sizeof(text)));
 }
 
 bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why)
@@ -323,6 +376,7 @@ int ms_manager_withdraw_source(struct ms_manager *manager, const char *name, str
 	r = ms_manager_commit(manager, &next, false, NULL, &why);
 	if (r < 0) {
 		ms_manager_bind(manager, "", NULL);
+		ms_keeper_rebind(manager->keeper);
 		return ms_error_set(err, r == -EINVAL ? -EBUSY : r,
 				    "%s is in use: without what it offers the policy is refused: "
 				    "%.300s",

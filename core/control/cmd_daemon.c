@@ -137,6 +137,8 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 		add_problem(problems, "%s", status->sweep_problem);
 	if (status->unsaved[0])
 		add_problem(problems, "%s", status->unsaved);
+	if (status->plugin_problem[0])
+		add_problem(problems, "%s", status->plugin_problem);
 	if (status->source_problem[0])
 		add_problem(problems, "%s", status->source_problem);
 	if (status->host_problem[0])

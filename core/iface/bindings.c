@@ -3,53 +3,53 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/policy/array.h"
 
 void ms_bindings_fini(struct ms_bindings *bindings)
 {
+	for (size_t i = 0; i < bindings->count; i++) {
+		free((char *)bindings->items[i].group);
+		free((char *)bindings->items[i].source);
+	}
 	free(bindings->items);
 	*bindings = (struct ms_bindings) { 0 };
 }
 
 int ms_bindings_add(struct ms_bindings *bindings, const struct ms_binding *binding)
 {
+	struct ms_binding copy = *binding;
 	int r;
 
-	/* One that is there already was first; what is sorted stays so only then. */
-	if (bindings->is_sorted && ms_bindings_find(bindings, binding->kind, binding->workload))
-		return 0;
-	r = ms_array_append(&bindings->items, &bindings->count, *binding);
-	if (r < 0)
+	copy.order = bindings->count;
+	copy.group = strdup(binding->group);
+	copy.source = strdup(binding->source);
+	r = copy.group && copy.source ? ms_array_append(&bindings->items, &bindings->count, copy)
+				      : -ENOMEM;
+	if (r < 0) {
+		free((char *)copy.group);
+		free((char *)copy.source);
 		return r;
+	}
 	bindings->is_sorted = false;
 	bindings->has_addresses |= binding->kind == MS_BINDING_ADDRESS;
 	return 0;
 }
 
+static int compare_workloads(const struct ms_binding *a, const struct ms_binding *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return (a->workload > b->workload) - (a->workload < b->workload);
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct ms_binding *x = a, *y = b;
+	int order = compare_workloads(x, y);
 
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	return (x->workload > y->workload) - (x->workload < y->workload);
-}
-
-/* An insertion sort keeps equal ones in their order and is quick where most are sorted. */
-static void sort(struct ms_bindings *bindings)
-{
-	for (size_t i = 1; i < bindings->count; i++) {
-		struct ms_binding binding = bindings->items[i];
-		size_t at = i;
-
-		while (at > 0 && compare(&bindings->items[at - 1], &binding) > 0) {
-			bindings->items[at] = bindings->items[at - 1];
-			at--;
-		}
-		bindings->items[at] = binding;
-	}
-	bindings->is_sorted = true;
+	return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
 const struct ms_binding *ms_bindings_find(struct ms_bindings *bindings, enum ms_binding_kind kind,
@@ -58,17 +58,18 @@ const struct ms_binding *ms_bindings_find(struct ms_bindings *bindings, enum ms_
 	const struct ms_binding key = { .kind = kind, .workload = workload };
 	size_t low = 0, high = bindings->count;
 
-	if (!bindings->is_sorted)
-		sort(bindings);
+	if (!bindings->is_sorted && bindings->count)
+		qsort(bindings->items, bindings->count, sizeof(*bindings->items), compare);
+	bindings->is_sorted = true;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare(&bindings->items[middle], &key) < 0)
+		if (compare_workloads(&bindings->items[middle], &key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < bindings->count && compare(&bindings->items[low], &key) == 0
+	return low < bindings->count && compare_workloads(&bindings->items[low], &key) == 0
 		       ? &bindings->items[low]
 		       : NULL;
 }

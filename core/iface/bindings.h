@@ -20,19 +20,22 @@ enum ms_binding_kind {
 struct ms_binding {
 	enum ms_binding_kind kind;
 	uint64_t workload;
-	const char *group, *source; /* borrowed */
+	int64_t pid; /* the process whose namespace that number is, 0 = of another kind */
+	const char *group, *source;
+	size_t order; /* ms_bindings_add()'s */
 };
 
 /* Starts as zeroes. */
 struct ms_bindings {
-	struct ms_binding *items;
+	struct ms_binding *items; /* whose texts are copies */
 	size_t count;
 	bool is_sorted;
 	bool has_addresses; /* one of them is known by its address */
 };
 
 void ms_bindings_fini(struct ms_bindings *bindings);
-int ms_bindings_add(struct ms_bindings *bindings, const struct ms_binding *binding); /* -ENOMEM */
+/* Takes copies of the texts. -ENOMEM */
+int ms_bindings_add(struct ms_bindings *bindings, const struct ms_binding *binding);
 /* Of two for one workload the one that was added first counts. NULL = none. */
 const struct ms_binding *ms_bindings_find(struct ms_bindings *bindings, enum ms_binding_kind kind,
 					  uint64_t workload);

@@ -322,6 +322,9 @@ int ms_pluginhost_serve(const struct ms_pluginhost_service *service, struct ms_e
 	};
 	int r;
 
+	/* A signal to the whole group is meant for the daemon, whose going ends this one in order. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	/* It may not outlive the daemon, whose end of the socket may have been handed on. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	r = open_plugin(&serving, err);

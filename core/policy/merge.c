@@ -179,6 +179,12 @@ static int check_id(struct merge *merge, const struct ms_rule *rule)
 	return 0;
 }
 
+/* What the operator wrote must hold where no source runs, and at a start before one does. */
+static bool stands_alone(const struct ms_rule *rule, const struct ms_origin *named)
+{
+	return rule->origin.source == MS_SOURCE_PLUGIN || named->source != MS_SOURCE_PLUGIN;
+}
+
 static int check_sets(struct merge *merge, const struct ms_rule *rule,
 		      const struct ms_address *addresses, size_t count)
 {
@@ -188,10 +194,14 @@ static int check_sets(struct merge *merge, const struct ms_rule *rule,
 
 		if (addresses[i].kind != MS_ADDRESS_SET ||
 		    strcmp(addresses[i].set, MS_SET_HOST) == 0 ||
-		    ms_name_index_find(&merge->sets, addresses[i].set, &at))
+		    (ms_name_index_find(&merge->sets, addresses[i].set, &at) &&
+		     stands_alone(rule, &merge->policy->sets[at].origin)))
 			continue;
 		snprintf(word, sizeof(word), "set:%s", addresses[i].set);
-		snprintf(message, sizeof(message), "there is no set '%s'", addresses[i].set);
+		snprintf(message, sizeof(message),
+			 "there is no set '%s'; one that a source, an action or the CLI fills is "
+			 "written empty: sets: { %s: [] }",
+			 addresses[i].set, addresses[i].set);
 		return refuse(merge, &rule->origin, addresses[i].place, word, message);
 	}
 	return 0;
@@ -204,7 +214,8 @@ static int check_groups(struct merge *merge, const struct ms_rule *rule)
 		char message[200];
 		size_t at;
 
-		if (ms_name_index_find(&merge->groups, rule->groups[i], &at))
+		if (ms_name_index_find(&merge->groups, rule->groups[i], &at) &&
+		    stands_alone(rule, &merge->policy->groups[at].origin))
 			continue;
 		if (rule->group_places)
 			place = rule->group_places[i];

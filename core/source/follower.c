@@ -225,11 +225,12 @@ static void plan(struct ms_source_follower *follower, bool crashed, const char *
 	set_text(follower->last_error, sizeof(follower->last_error), sentence, strlen(sentence));
 	if (!ms_source_restart_ended(&follower->restart, crashed, now_ns(), &pause_ms)) {
 		follower->state = MS_SOURCE_DISABLED;
-		ms_log_error("source",
-			     "%s: %s; that was the %dth time in ten minutes: it is left alone, and "
-			     "%s. `microsegctl plugin reload %s` starts it again",
-			     follower->name, sentence, MS_SOURCE_RESTART_CRASHES,
-			     meanwhile(follower), follower->name);
+		ms_log_error(
+			"source",
+			"%s: %s; that was crash number %d in ten minutes: it is left alone, and "
+			"%s. `microsegctl plugin reload %s` starts it again",
+			follower->name, sentence, MS_SOURCE_RESTART_CRASHES, meanwhile(follower),
+			follower->name);
 		return;
 	}
 	follower->state = MS_SOURCE_WAITING;
@@ -407,6 +408,15 @@ void ms_source_follower_forget(struct ms_source_follower *follower)
 }
 
 /* ---- what is ---- */
+
+void ms_source_follower_disable(struct ms_source_follower *follower, const struct ms_error *why)
+{
+	char text[640];
+
+	follower->state = MS_SOURCE_DISABLED;
+	set_text(follower->last_error, sizeof(follower->last_error),
+		 ms_error_format(why, text, sizeof(text)), sizeof(text));
+}
 
 void ms_source_follower_leave_out(struct ms_source_follower *follower, const struct ms_error *why)
 {

@@ -49,6 +49,8 @@ int ms_source_follower_new(const struct ms_source_follower_config *config,
 			   struct ms_source_follower **ret_follower, struct ms_error *err);
 /* Starts its process; from here on it mends itself. */
 void ms_source_follower_start(struct ms_source_follower *follower);
+/* It gets no process, because of `why`; what it said last may be put in force all the same. */
+void ms_source_follower_disable(struct ms_source_follower *follower, const struct ms_error *why);
 /* A new process now, whatever its state: crashes are forgotten. */
 void ms_source_follower_restart(struct ms_source_follower *follower);
 /* Ends the process. What is on disk stays unless it is forgotten. Returns NULL. */

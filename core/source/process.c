@@ -94,6 +94,8 @@ static int take(struct ms_source_process *process, const struct ms_source_wire_m
 	case MS_SOURCE_WIRE_COMMIT:
 		return process->is_offering ? commit(process) : refuse_order(err);
 	case MS_SOURCE_WIRE_FAILED:
+		if (process->is_offering)
+			return refuse_order(err);
 		give_up(process, message);
 		return 0;
 	case MS_SOURCE_WIRE_BEAT:

@@ -126,14 +126,35 @@ START_TEST(plugins_come_after_the_operator)
 }
 END_TEST
 
+/* A start without the source, or before it has spoken, could not have it in force. */
+START_TEST(a_file_stands_without_its_sources)
+{
+	static const char *const rules[] = {
+		"version: 1\nrules:\n  - { id: f1, from: set:only, action: deny }\n",
+		"version: 1\nrules:\n  - { id: f1, group: web, action: deny }\n",
+	};
+	static const char *const words[] = { "set:only", "web" };
+	ms_cleanup(fini_inputs) struct inputs inputs = { 0 };
+
+	ck_assert_int_eq(merge_plugins(&inputs, rules[_i],
+				       "version: 1\ngroups: { name: web, match: { name: w }, "
+				       "default: { in: deny, out: deny } }\n"
+				       "sets: { only: 192.0.2.3 }\n",
+				       SECOND_RULES, false),
+			 -EINVAL);
+	ck_assert_str_eq(inputs.err.word, words[_i]);
+	ck_assert_uint_eq(inputs.err.line, 3);
+}
+END_TEST
+
 START_TEST(plugins_and_files_share_names)
 {
 	ms_cleanup(fini_inputs) struct inputs inputs = { 0 };
 	const struct ms_set_def *set;
 
 	ck_assert_int_eq(merge_plugins(&inputs,
-				       "version: 1\nsets: { bad: 192.0.2.1 }\nrules:\n"
-				       "  - { id: f1, from: set:only, group: web, action: deny }\n",
+				       "version: 1\nsets: { bad: 192.0.2.1, only: [] }\nrules:\n"
+				       "  - { id: f1, from: set:only, action: deny }\n",
 				       "version: 1\ngroups: { name: web, match: { name: w }, "
 				       "default: { in: deny, out: deny } }\n"
 				       "sets: { bad: [192.0.2.1, 192.0.2.2], only: 192.0.2.3 }\n",
@@ -348,6 +369,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("merge");
 
 	tcase_add_test(tcase, plugins_come_after_the_operator);
+	tcase_add_loop_test(tcase, a_file_stands_without_its_sources, 0, 2);
 	tcase_add_test(tcase, plugins_and_files_share_names);
 	tcase_add_loop_test(tcase, what_a_plugin_may_not_say_is_refused_in_its_words, 0,
 			    (int)ms_array_size(refused_plugins));

@@ -79,14 +79,14 @@ static int take_sets(struct ms_docker_rules *rules, struct fy_node *node)
 
 /* ---- one rule ---- */
 
-static int remove_key(struct label *label, struct fy_node *rule, const char *key)
+/* By the mapping's own key, which goes with its pair: any other one libfyaml frees only if it finds
+ * it. */
+static void remove_key(struct fy_node *rule, const char *key)
 {
-	struct fy_node *name = fy_node_build_from_string(label->document, key, FY_NT);
+	struct fy_node_pair *pair = fy_node_mapping_lookup_pair_by_string(rule, key, FY_NT);
 
-	if (!name)
-		return -ENOMEM;
-	fy_node_free(fy_node_mapping_remove_by_key(rule, name));
-	return 0;
+	if (pair)
+		fy_node_free(fy_node_mapping_remove_by_key(rule, fy_node_pair_key(pair)));
 }
 
 /* Ids are unique in a policy, and one that is not has all of a transaction refused. */
@@ -176,12 +176,10 @@ static int rewrite(struct label *label, struct fy_node *rule, size_t number)
 		r = take_sets(label->rules, value_of(rule, "from"));
 	if (r == 0)
 		r = take_sets(label->rules, value_of(rule, "to"));
-	if (r == 0)
-		r = remove_key(label, rule, "id");
-	if (r == 0)
-		r = remove_key(label, rule, "dir");
 	if (r < 0)
 		return r;
+	remove_key(rule, "id");
+	remove_key(rule, "dir");
 	rest = fy_emit_node_to_string(rule, FYECF_MODE_FLOW_ONELINE | FYECF_WIDTH_INF);
 	if (!rest)
 		return -ENOMEM;

@@ -47,9 +47,18 @@ static void answer(struct evhttp_request *request, int status, const char *text)
 	evbuffer_free(buffer);
 }
 
+/* Also when whom it was for has hung up: until then libevent keeps it. */
+static void end_stream(void)
+{
+	if (stream)
+		evhttp_send_reply_end(stream);
+	stream = NULL;
+}
+
 static void serve_events(struct evhttp_request *request, void *user)
 {
 	(void)user;
+	end_stream();
 	stream = request;
 	evhttp_send_reply_start(request, 200, "OK");
 }
@@ -81,6 +90,13 @@ static void serve_a(struct evhttp_request *request, void *user)
 		a_held = request;
 	else
 		answer_container(request, a_status, A, a_name);
+}
+
+static void answer_held(void)
+{
+	if (a_held)
+		answer_container(a_held, 200, A, "old");
+	a_held = NULL;
 }
 
 static void serve_b(struct evhttp_request *request, void *user)
@@ -210,6 +226,8 @@ static void teardown(void)
 	ms_docker_engine_free(engine);
 	for (size_t i = 0; i < MS_TRIAL_WATCHES; i++)
 		ck_assert_int_eq(host.watches[i].used, 0);
+	end_stream();
+	answer_held();
 	evhttp_free(server);
 	event_base_free(base);
 	unlink(path);
@@ -262,7 +280,7 @@ START_TEST(what_changes_during_an_answer_is_asked_for_again)
 	turn_until(b_is_asked);
 	ck_assert_uint_eq(a_asked, 1);
 	a_waits = false;
-	answer_container(a_held, 200, A, "old");
+	answer_held();
 	a_name = "new";
 	turn_until(a_is_new);
 	ck_assert_uint_eq(a_asked, 2);
@@ -272,7 +290,7 @@ END_TEST
 START_TEST(who_is_gone_after_a_loss_is_taken_out)
 {
 	turn_until(is_known);
-	evhttp_send_reply_end(stream);
+	end_stream();
 	turn_until(is_in_trouble);
 	ck_assert_ptr_nonnull(strstr(host.trouble, "events: the engine ended them"));
 	ck_assert_ptr_nonnull(find(A));

@@ -299,20 +299,30 @@ static int place_refusal(const struct ms_rule_action *config, const char *file, 
 }
 
 /* In a process of its own, which may crash; `values` is what its configuration says. */
-static int try_it(const struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-		  const struct ms_rule_action *config, const char *file, const json_t *values,
-		  struct ms_error *err)
+static int try_it(const char *folder, const struct ms_rule_action *config, const char *file,
+		  const json_t *values, json_t **ret_description, struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
 	json_t *answer;
-	int r = ms_plugin_probe(registry->folder, entry->name, values, true, &answer, &why);
+	int r = ms_plugin_probe(folder, config->name, values, true, &answer, &why);
 
 	if (r < 0)
 		return place_refusal(config, file, r, &why, err);
-	json_decref(entry->description);
-	entry->description = json_incref(json_object_get(answer, "plugin"));
+	*ret_description = json_incref(json_object_get(answer, "plugin"));
 	json_decref(answer);
 	return 0;
+}
+
+int ms_plugin_registry_check(const char *folder, const struct ms_rule_action *config,
+			     const char *file, struct ms_error *err)
+{
+	json_auto_t *values = ms_plugin_registry_values_shape(config);
+	json_t *description;
+	int r = values ? try_it(folder, config, file, values, &description, err) : -ENOMEM;
+
+	if (r == 0)
+		json_decref(description);
+	return r;
 }
 
 static bool provides(const struct ms_plugin_entry *entry, const char *what)
@@ -357,6 +367,7 @@ static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *ent
 {
 	json_auto_t *values = ms_plugin_registry_values_shape(config);
 	const char *callback;
+	json_t *description;
 	int r;
 
 	if (!values)
@@ -366,9 +377,11 @@ static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *ent
 				    "%s: the last daemon ended in its %s; `microsegctl plugin load "
 				    "%s` tries it again",
 				    entry->name, callback, entry->name);
-	r = try_it(registry, entry, config, file, values, err);
+	r = try_it(registry->folder, config, file, values, &description, err);
 	if (r < 0)
 		return r;
+	json_decref(entry->description);
+	entry->description = description;
 	return provides(entry, "action") ? load_code(registry, entry, config, file, err)
 					 : begin_source(registry, entry, values, err);
 }

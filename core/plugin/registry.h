@@ -61,6 +61,12 @@ struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *re
 int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 			    const struct ms_rule_action *config, const char *file, bool is_start,
 			    struct ms_error *err);
+/*
+ * Only tries the plugin that `config` names, in a process of its own: whether its file and its
+ * configuration are right. Needs no registry, no daemon, and root for programs of actions.
+ */
+int ms_plugin_registry_check(const char *folder, const struct ms_rule_action *config,
+			     const char *file, struct ms_error *err);
 /* Ends it and empties its slots: -ENOENT, no such entry. The caller knows that nobody uses it. */
 int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
 			      struct ms_error *err);

@@ -130,6 +130,15 @@ static void ask_next(struct ms_exporter_daemon *daemon)
 
 /* ---- answers ---- */
 
+/* A built-in rule is several of one name, one after the other, which share their counts. */
+static bool is_last(const json_t *rules, const json_t *rule)
+{
+	size_t count = json_array_size(rules);
+	const json_t *last = count ? json_array_get(rules, count - 1) : NULL;
+
+	return last && json_equal(json_object_get(last, "id"), json_object_get(rule, "id"));
+}
+
 /* Whether there is room for more. */
 static bool keep_rules(struct ms_exporter_daemon *daemon, const json_t *parameters)
 {
@@ -137,11 +146,13 @@ static bool keep_rules(struct ms_exporter_daemon *daemon, const json_t *paramete
 	size_t i;
 
 	json_array_foreach (json_object_get(parameters, "rules"), i, rule) {
-		if (json_array_size(daemon->answers.rules) >= daemon->answers.rules_max)
+		if (daemon->answers.rules_told >= daemon->answers.rules_max)
 			return false;
-		json_array_append(daemon->answers.rules, rule);
+		daemon->answers.rules_told++;
+		if (!is_last(daemon->answers.rules, rule))
+			json_array_append(daemon->answers.rules, rule);
 	}
-	return json_array_size(daemon->answers.rules) < daemon->answers.rules_max;
+	return daemon->answers.rules_told < daemon->answers.rules_max;
 }
 
 /* Whether the question is answered with this. */
@@ -253,6 +264,7 @@ static int begin(struct ms_exporter_daemon *daemon)
 
 	daemon->answers.shown = json_array();
 	daemon->answers.rules = daemon->answers.rules_max ? json_array() : NULL;
+	daemon->answers.rules_told = 0;
 	daemon->connection = bufferevent_socket_new(daemon->base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!daemon->connection || event_add(daemon->end, &patience) < 0)
 		return -ENOMEM;

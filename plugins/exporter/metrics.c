@@ -245,8 +245,7 @@ static void write_rules(FILE *to, const json_t *rules, int64_t now_ms)
 
 static void write_left_out(FILE *to, const struct ms_exporter_answers *answers)
 {
-	double all = number(answers->status, "rules"),
-	       told = (double)json_array_size(answers->rules);
+	double all = number(answers->status, "rules"), told = (double)answers->rules_told;
 
 	family(to, "microseg_exporter_rules_left_out", "gauge", NULL,
 	       "Rules without metrics of their own, since there are more than `rules` allows.");

@@ -16,6 +16,7 @@ struct ms_exporter_answers {
 	json_t *shown; /* of the plugins that are loaded: an array of answers to plugin.show */
 	json_t *rules; /* an array of rules, in their order */
 	uint64_t rules_max;
+	uint64_t rules_told; /* of them those that were looked at, several of one name each */
 };
 
 /* What only the exporter knows. */

@@ -84,7 +84,7 @@ ROOMS = {
     ),
     "main": (
         "core/daemon_main",
-        "base loop config options sources manager control banner removal",
+        "base loop config options sources manager control banner removal registry",
     ),
 }
 

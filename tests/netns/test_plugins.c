@@ -230,6 +230,26 @@ START_TEST(configuration_is_refused_with_its_place)
 }
 END_TEST
 
+/* Before a restart with it, which would put its rules on their fallback. */
+START_TEST(check_config_tries_plugins_too)
+{
+	install("fine");
+	ms_proc_write_config(microsegd, "plugins:\n  fine: { rate: 10 }\n");
+	ck_assert_int_eq(
+		ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir", FOLDER, NULL),
+		0);
+	ms_proc_write_config(microsegd, "plugins:\n  fine: { rate: 0 }\n");
+	ck_assert_int_eq(
+		ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir", FOLDER, NULL),
+		1);
+	ck_assert(ms_proc_logged(microsegd, "microseg.yaml:2:11: fine: its configuration: rate"));
+	ms_proc_write_config(microsegd, "plugins: { nosuch: {} }\n");
+	ck_assert_int_eq(
+		ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir", FOLDER, NULL),
+		1);
+}
+END_TEST
+
 START_TEST(arguments_are_refused_with_their_place)
 {
 	static const struct {
@@ -494,6 +514,7 @@ int main(void)
 	tcase_add_test(tcase, one_that_failed_is_not_taken_for_another);
 	tcase_add_test(tcase, a_folder_that_others_may_write_is_not_used);
 	tcase_add_test(tcase, configuration_is_refused_with_its_place);
+	tcase_add_test(tcase, check_config_tries_plugins_too);
 	tcase_add_test(tcase, arguments_are_refused_with_their_place);
 	tcase_add_test(tcase, one_in_use_is_not_unloaded);
 	tcase_add_test(tcase, a_reload_under_a_flow_loses_nothing);

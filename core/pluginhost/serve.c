@@ -322,7 +322,8 @@ int ms_pluginhost_serve(const struct ms_pluginhost_service *service, struct ms_e
 	};
 	int r;
 
-	/* A signal to the whole group is meant for the daemon, whose going ends this one in order. */
+	/* A signal to the whole group is meant for the daemon, whose going ends this one in order.
+	 */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	/* It may not outlive the daemon, whose end of the socket may have been handed on. */

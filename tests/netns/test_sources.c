@@ -177,7 +177,6 @@ START_TEST(members_alone_make_no_generation)
 	expect_number("source.members", 1);
 	expect_denied(80, "blocked");
 	ck_assert_int_eq(generation(), before);
-	/* The twin: a rule makes one. */
 	say(BLOCK SHUT);
 	expect_number("source.rules", 1);
 	ck_assert_int_gt(generation(), before);
@@ -238,7 +237,6 @@ START_TEST(rules_of_a_source_are_judged_after_the_operators)
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	expect_open(81);
 	ms_proc_stop(microsegd);
-	/* Unless it is configured to come first. */
 	start(", before: true");
 	expect_number("source.rules", 1);
 	expect_denied(81, "shut");
@@ -291,7 +289,6 @@ START_TEST(a_workload_is_in_the_group_its_source_says)
 	expect_number("transactions", 2);
 	expect_group("veth-a", "closed");
 	expect_denied_by_default(81);
-	/* A daemon that starts knows it from disk. */
 	ms_proc_kill(microsegd);
 	ck_assert_int_eq(unlink(SCRIPT), 0);
 	start("");
@@ -311,11 +308,15 @@ START_TEST(a_link_that_comes_later_is_bound_too)
 	pid_t pid;
 
 	start("");
+	expect_number("transactions", 1);
 	ms_netns_add("b");
 	pid = ms_proc_fork("b", idle, NULL);
 	snprintf(line, sizeof(line), CLOSED "bind closed 1 %d\n", pid);
 	say(line);
 	expect_number("source.groups", 1);
+	/* The same again: what is bound is not the offer's that it takes the place of. */
+	say(line);
+	expect_number("transactions", 3);
 	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
 	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
 	expect_group("veth-b", "closed");

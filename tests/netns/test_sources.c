@@ -465,7 +465,7 @@ END_TEST
 static const struct {
 	const char *line, *says;
 } deaths[] = {
-	{ "crash\n", "it crashed (Segmentation fault)" },
+	{ "crash\n", "it crashed (Trace/breakpoint trap)" },
 	{ "exit\n", "it ended by itself (status 3)" },
 };
 

@@ -125,7 +125,7 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 	if (strcmp(line, "exit") == 0)
 		_exit(3);
 	if (strcmp(line, "crash") == 0)
-		raise(SIGSEGV);
+		raise(SIGTRAP);
 	if (strcmp(line, "hang") == 0)
 		for (;;)
 			pause();

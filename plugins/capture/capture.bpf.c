@@ -92,18 +92,24 @@ static __always_inline void fill_head(struct __sk_buff *skb, const struct ms_act
 	}
 }
 
+_Static_assert((CAPTURE_SNAP_MAX & (CAPTURE_SNAP_MAX - 1)) == 0, "one less of it is a mask");
+
 static __always_inline int hand_over(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
 				     __u32 snap, __u64 now)
 {
 	__u32 zero = 0, size = skb->len;
 	struct room *room = bpf_map_lookup_elem(&rooms, &zero);
+	__u64 last;
 
 	if (size > snap)
 		size = snap;
-	/* The compiler must not forget what the verifier is to see. */
-	asm volatile("" : "+r"(size));
 	if (!room || size < 1 || size > CAPTURE_SNAP_MAX)
 		return -1;
+	/* Changes nothing, and says so that the verifier of 6.1 sees both bounds; the compiler must
+	 * not see that it changes nothing. */
+	last = size - 1;
+	asm volatile("" : "+r"(last));
+	size = (__u32)(last & (CAPTURE_SNAP_MAX - 1)) + 1;
 	fill_head(skb, ctx, now, size, &room->head);
 	if (bpf_skb_load_bytes(skb, 0, room->bytes, size))
 		return -1;

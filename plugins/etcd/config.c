@@ -25,15 +25,7 @@ const struct ms_plugin_item ms_etcd_config_items[MS_ETCD_CONFIG_ITEMS] = {
 	  .help = "its password is this file's first line",
 	  .type = MS_PLUGIN_STRING,
 	  .max = 4095 },
-	{ .name = "ca_file",
-	  .help = "certificates to trust instead of the system's, PEM",
-	  .type = MS_PLUGIN_STRING,
-	  .max = 4095 },
-	{ .name = "cert_file",
-	  .help = "this client's certificate, PEM",
-	  .type = MS_PLUGIN_STRING,
-	  .max = 4095 },
-	{ .name = "key_file", .help = "and its key, PEM", .type = MS_PLUGIN_STRING, .max = 4095 },
+	MS_TLS_ITEMS,
 	{ .name = "check",
 	  .help = "how often a quiet etcd is asked whether all is as it was",
 	  .type = MS_PLUGIN_DURATION,
@@ -54,9 +46,7 @@ void ms_etcd_config_fini(struct ms_etcd_config *config)
 	free(config->hostname);
 	free(config->user);
 	free(config->password_file);
-	free(config->ca_file);
-	free(config->cert_file);
-	free(config->key_file);
+	ms_tls_fini(&config->tls);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -93,20 +83,11 @@ static int read_endpoints(struct ms_etcd_config *config, const struct ms_plugin_
 	return config->endpoints ? 0 : -ENOMEM;
 }
 
-static int read_string(const struct ms_plugin_host *host, const struct ms_plugin_values *values,
-		       const char *name, char **ret_text)
-{
-	if (!host->value_count(values, name))
-		return 0;
-	*ret_text = strdup(host->value_string(values, name, 0));
-	return *ret_text ? 0 : -ENOMEM;
-}
-
 static int read_hostname(struct ms_etcd_config *config, const struct ms_plugin_host *host,
 			 const struct ms_plugin_values *values, struct ms_plugin_error *error)
 {
 	char name[MS_ETCD_HOSTNAME_MAX + 1] = "";
-	int r = read_string(host, values, "hostname", &config->hostname);
+	int r = ms_tls_read_text(host, values, "hostname", &config->hostname);
 
 	if (r == 0 && !config->hostname) {
 		if (gethostname(name, sizeof(name)) < 0)
@@ -123,27 +104,18 @@ static int read_hostname(struct ms_etcd_config *config, const struct ms_plugin_h
 	return -EINVAL;
 }
 
-static int check_pairs(const struct ms_etcd_config *config, const struct ms_plugin_host *host,
-		       struct ms_plugin_error *error)
+static int read_login(struct ms_etcd_config *config, const struct ms_plugin_host *host,
+		      const struct ms_plugin_values *values, struct ms_plugin_error *error)
 {
-	const char *const files[] = { config->password_file, config->ca_file, config->cert_file,
-				      config->key_file };
+	int r = ms_tls_read_text(host, values, "user", &config->user);
 
-	if (!config->user != !config->password_file) {
+	if (r == 0)
+		r = ms_tls_read_text(host, values, "password_file", &config->password_file);
+	if (r == 0 && !config->user != !config->password_file) {
 		host->error_set(error, "`user` and `password_file` go together");
-		return -EINVAL;
+		r = -EINVAL;
 	}
-	if (!config->cert_file != !config->key_file) {
-		host->error_set(error, "`cert_file` and `key_file` go together");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (!files[i] || files[i][0] == '/')
-			continue;
-		host->error_set(error, "a file is named by its full path, and %s is not", files[i]);
-		return -EINVAL;
-	}
-	return 0;
+	return r < 0 ? r : ms_tls_check_path(config->password_file, host, error);
 }
 
 int ms_etcd_config_read(const struct ms_plugin_host *host, const struct ms_plugin_values *values,
@@ -151,22 +123,14 @@ int ms_etcd_config_read(const struct ms_plugin_host *host, const struct ms_plugi
 {
 	struct ms_etcd_config config = { .check_ns = host->value_uint(values, "check", 0),
 					 .max_bytes = host->value_uint(values, "max_bytes", 0) };
-	const struct {
-		const char *name;
-		char **to;
-	} strings[] = {
-		{ "user", &config.user },         { "password_file", &config.password_file },
-		{ "ca_file", &config.ca_file },   { "cert_file", &config.cert_file },
-		{ "key_file", &config.key_file },
-	};
 	int r = read_endpoints(&config, host, values, error);
 
-	for (size_t i = 0; r == 0 && i < sizeof(strings) / sizeof(strings[0]); i++)
-		r = read_string(host, values, strings[i].name, strings[i].to);
+	if (r == 0)
+		r = read_login(&config, host, values, error);
+	if (r == 0)
+		r = ms_tls_read(&config.tls, host, values, error);
 	if (r == 0)
 		r = read_hostname(&config, host, values, error);
-	if (r == 0)
-		r = check_pairs(&config, host, error);
 	if (r == -ENOMEM)
 		host->error_set(error, "out of memory");
 	if (r < 0)

@@ -5,6 +5,7 @@
 
 #include "documents.h"
 #include "microseg/plugin.h"
+#include "plugins/lib/tls.h"
 
 #define MS_ETCD_CONFIG_ITEMS 9
 
@@ -14,8 +15,8 @@ struct ms_etcd_config {
 	char **endpoints; /* "https://10.0.0.1:2379", without a '/' at the end */
 	size_t count;
 	char *hostname;
-	char *user, *password_file;           /* NULL = none */
-	char *ca_file, *cert_file, *key_file; /* NULL = none */
+	char *user, *password_file; /* NULL = none */
+	struct ms_tls tls;
 	uint64_t check_ns;
 	uint64_t max_bytes;
 };

@@ -108,9 +108,9 @@ static int post(struct ms_etcd_link *link, size_t endpoint, const char *path, ch
 		request->body = body;
 		request->body_size = strlen(body);
 		request->headers = headers;
-		request->ca_file = config->ca_file;
-		request->cert_file = config->cert_file;
-		request->key_file = config->key_file;
+		request->ca_file = config->tls.ca_file;
+		request->cert_file = config->tls.cert_file;
+		request->key_file = config->tls.key_file;
 		request->connect_timeout_ns = CONNECT_NS;
 		request->user_data = link;
 		r = ms_http_start(link->http, request, ret_call);

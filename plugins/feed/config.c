@@ -48,15 +48,7 @@ const struct ms_plugin_item ms_feed_config_items[MS_FEED_CONFIG_ITEMS] = {
 	  .help = "whether a list without an entry is one",
 	  .type = MS_PLUGIN_BOOL,
 	  .def = "false" },
-	{ .name = "ca_file",
-	  .help = "certificates to trust instead of the system's, PEM",
-	  .type = MS_PLUGIN_STRING,
-	  .max = 4095 },
-	{ .name = "cert_file",
-	  .help = "this client's certificate, PEM",
-	  .type = MS_PLUGIN_STRING,
-	  .max = 4095 },
-	{ .name = "key_file", .help = "and its key, PEM", .type = MS_PLUGIN_STRING, .max = 4095 },
+	MS_TLS_ITEMS,
 };
 
 /* Name and password stand before the host, keys behind the question mark. */
@@ -132,20 +124,6 @@ static int read_addresses(struct ms_feed_config *config, const struct ms_plugin_
 	return r;
 }
 
-static int copy_string(const struct ms_plugin_host *host, const struct ms_plugin_values *values,
-		       const char *name, char **ret_copy)
-{
-	char *copy;
-
-	if (host->value_count(values, name) == 0)
-		return 0;
-	copy = strdup(host->value_string(values, name, 0));
-	if (!copy)
-		return -ENOMEM;
-	*ret_copy = copy;
-	return 0;
-}
-
 int ms_feed_config_read(struct ms_feed_config *config, const struct ms_plugin_host *host,
 			const struct ms_plugin_values *values, struct ms_plugin_error *error)
 {
@@ -157,11 +135,7 @@ int ms_feed_config_read(struct ms_feed_config *config, const struct ms_plugin_ho
 	config->limits.max_entries = host->value_uint(values, "max_entries", 0);
 	config->limits.may_be_empty = host->value_uint(values, "may_be_empty", 0) != 0;
 	config->limits.bad_lines_refuse = host->value_uint(values, "bad_lines", 0) == REFUSE;
-	r = copy_string(host, values, "ca_file", &config->ca_file);
-	if (r == 0)
-		r = copy_string(host, values, "cert_file", &config->cert_file);
-	if (r == 0)
-		r = copy_string(host, values, "key_file", &config->key_file);
+	r = ms_tls_read(&config->tls, host, values, error);
 	return r < 0 ? r : read_addresses(config, host, values, error);
 }
 
@@ -173,7 +147,5 @@ void ms_feed_config_fini(struct ms_feed_config *config)
 		free(config->addresses[i].shown);
 	}
 	free(config->addresses);
-	free(config->ca_file);
-	free(config->cert_file);
-	free(config->key_file);
+	ms_tls_fini(&config->tls);
 }

@@ -8,6 +8,7 @@
 
 #include "list.h"
 #include "microseg/plugin.h"
+#include "plugins/lib/tls.h"
 
 #define MS_FEED_CONFIG_ITEMS 10
 
@@ -21,7 +22,7 @@ struct ms_feed_address {
 struct ms_feed_config {
 	uint64_t interval_ns, timeout_ns;
 	struct ms_feed_limits limits;
-	char *ca_file, *cert_file, *key_file; /* NULL = not given */
+	struct ms_tls tls;
 	struct ms_feed_address *addresses;
 	size_t count;
 };

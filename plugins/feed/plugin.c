@@ -243,9 +243,9 @@ static void fetch(struct feed *feed)
 	const struct ms_http_request request = {
 		.url = feed->address->url,
 		.headers = headers,
-		.ca_file = state->config.ca_file,
-		.cert_file = state->config.cert_file,
-		.key_file = state->config.key_file,
+		.ca_file = state->config.tls.ca_file,
+		.cert_file = state->config.tls.cert_file,
+		.key_file = state->config.tls.key_file,
 		.idle_timeout_ns = IDLE_NS,
 		.timeout_ns = state->config.timeout_ns,
 		.max_bytes = state->config.limits.max_bytes,

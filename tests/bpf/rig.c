@@ -2,24 +2,18 @@
 #include "tests/bpf/rig.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "bpf/lib/rules.h"
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
-#include "microseg_hardened_test.skel.h"
-#include "microseg_set_test.skel.h"
-#include "microseg_test.skel.h"
-#include "tests/bpf/private_bpffs.h"
 #include "tests/bpf/rig_private.h"
 #include "tests/harness/ms_check.h"
 
@@ -91,85 +85,6 @@ bool ms_rig_event(struct ms_event *ret_event)
 	return ms_rig.has_event;
 }
 
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	return vfprintf(stderr, format, args);
-}
-
-/* Which of the shipped shapes of the datapath: the environment says, so that every test runs on
- * each of them. */
-static void open_object(void)
-{
-	static const struct {
-		const char *map;
-		uint32_t entries;
-	} tables[] = {
-		{ "ms_sess4", MS_RIG_SESSIONS },
-		{ "ms_sess6", MS_RIG_SESSIONS },
-		{ "ms_half4", MS_RIG_SESSIONS },
-		{ "ms_half6", MS_RIG_SESSIONS },
-		{ "ms_lines4", MS_SET_COUNT(MS_RIG_SESSIONS) },
-		{ "ms_lines6", MS_SET_COUNT(MS_RIG_SESSIONS) },
-	};
-	const char *shape = getenv("MS_RIG_SHAPE");
-	struct bpf_map *map;
-	const void *bytes;
-	size_t size;
-
-	if (shape && strcmp(shape, "hardened") == 0) {
-		bytes = microseg_hardened_test_bpf__elf_bytes(&size);
-	} else if (shape && strcmp(shape, "set") == 0) {
-		bytes = microseg_set_test_bpf__elf_bytes(&size);
-	} else {
-		ck_assert_msg(!shape, "no shape is called %s", shape);
-		bytes = microseg_test_bpf__elf_bytes(&size);
-	}
-	ms_rig.object = bpf_object__open_mem(bytes, size, NULL);
-	ck_assert_ptr_nonnull(ms_rig.object);
-	for (size_t i = 0; i < ms_array_size(tables); i++) {
-		map = bpf_object__find_map_by_name(ms_rig.object, tables[i].map);
-		if (map)
-			bpf_map__set_max_entries(map, tables[i].entries);
-	}
-	ck_assert_int_eq(bpf_object__load(ms_rig.object), 0);
-	if (bpf_object__find_map_by_name(ms_rig.object, "ms_lines4"))
-		ck_assert_int_eq(ms_dataplane_lines_open(ms_rig_fd("ms_lines4"),
-							 ms_rig_fd("ms_lines6"),
-							 ms_rig_fd("ms_over"), 1, &ms_rig.lines),
-				 0);
-	bpf_object__for_each_map(map, ms_rig.object)
-	{
-		if (!bpf_map__is_internal(map) || !strstr(bpf_map__name(map), ".bss"))
-			continue;
-		ms_rig.variables = mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE,
-					MAP_SHARED, bpf_map__fd(map), 0);
-	}
-	ck_assert(ms_rig.variables && ms_rig.variables != MAP_FAILED);
-	ms_rig.clock = ms_rig_variable("ms_clock_injected");
-}
-
-volatile uint32_t *ms_rig_variable(const char *name)
-{
-	const struct btf *btf = bpf_object__btf(ms_rig.object);
-	int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
-	const struct btf_var_secinfo *places;
-	const struct btf_type *section;
-
-	ck_assert_int_gt(id, 0);
-	section = btf__type_by_id(btf, (uint32_t)id);
-	places = btf_var_secinfos(section);
-	for (unsigned int i = 0; i < btf_vlen(section); i++) {
-		const struct btf_type *variable = btf__type_by_id(btf, places[i].type);
-
-		if (strcmp(btf__name_by_offset(btf, variable->name_off), name) == 0)
-			return (uint32_t *)(ms_rig.variables + places[i].offset);
-	}
-	ck_abort_msg("no variable %s", name);
-	return NULL;
-}
-
 void ms_rig_setup(void)
 {
 	struct ms_control control = {
@@ -186,15 +101,16 @@ void ms_rig_setup(void)
 		},
 	};
 	uint32_t slow = MS_PROG_SLOW, resume = MS_PROG_RESUME;
+	struct ms_event left;
 	int program;
 
-	ms_private_bpffs_setup();
-	libbpf_set_print(silent);
-	open_object();
-	ms_rig.cpus = (unsigned int)libbpf_num_possible_cpus();
+	ms_rig_load();
+	ms_rig_clear();
 	ms_rig.n_authors = 1;
 	ms_rig.events = ring_buffer__new(ms_rig_fd("ms_events"), on_event, NULL, NULL);
 	ck_assert_ptr_nonnull(ms_rig.events);
+	while (ms_rig_event(&left))
+		;
 	program = ms_rig_program_fd("ms_slow");
 	ms_rig_put("ms_progs", &slow, &program);
 	program = ms_rig_program_fd("ms_resume");

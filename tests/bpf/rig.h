@@ -6,7 +6,7 @@
  * counters it moved: exactly one cell of the statistics, exactly one author, no other. So every
  * packet of every test also tests that counting is exact.
  *
- * A call that cannot do its work fails the running test. One rig a process (a checked fixture).
+ * A call that cannot do its work fails the running test. One rig a process, one case at a time.
  */
 #ifndef MS_TESTS_BPF_RIG_H
 #define MS_TESTS_BPF_RIG_H
@@ -22,7 +22,12 @@
 #define MS_RIG_IFINDEX 1 /* lo of the test's own namespace */
 #define MS_RIG_TICKS_PER_SECOND 10
 
-/* Checked fixtures: namespaces and a loaded rig; `small` tables of 1,024 sessions. */
+/*
+ * Unchecked fixture: namespaces of this process's own, and the programs, which takes long. Once a
+ * process; all cases share them.
+ */
+void ms_rig_load(void);
+/* Checked fixture: loads if nobody has, and empties all maps; `small` tables of 1,024 sessions. */
 void ms_rig_setup(void);
 
 /* Reads, merges, compiles, loads into the idle half and puts in force: a new generation and epoch.

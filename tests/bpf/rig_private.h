@@ -53,6 +53,9 @@ int ms_rig_action(void *user, const struct ms_rule_action *action, uint8_t *ret_
 
 extern struct ms_rig ms_rig;
 
+/* Maps as if they were new, but for what waits in the ring of events. */
+void ms_rig_clear(void);
+
 /* Of a map by name. */
 int ms_rig_fd(const char *map);
 void ms_rig_put(const char *map, const void *key, const void *value);

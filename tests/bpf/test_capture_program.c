@@ -141,6 +141,7 @@ int main(void)
 	Suite *suite = suite_create("bpf/capture_program");
 	TCase *tcase = tcase_create("capture");
 
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, ms_rig_plugin_setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, the_beginning_of_a_packet_is_handed_over, 0, 2);

@@ -251,6 +251,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("actions");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_list_runs_to_its_verdict_for_every_packet);
 	tcase_add_test(tcase, eight_actions_run_and_no_ninth_is_written);

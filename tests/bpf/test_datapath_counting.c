@@ -341,6 +341,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("counting");
 
 	tcase_set_timeout(tcase, 300);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, established_flows_live_through_a_flood_of_new_tuples);
 	tcase_add_test(tcase, a_full_table_turns_nobody_away);

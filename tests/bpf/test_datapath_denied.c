@@ -358,6 +358,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("denied");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_loop_test(tcase, each_is_counted_as_it_was, 0, 10);
 	tcase_add_test(tcase, segments_count_as_packets);

@@ -203,6 +203,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("fragments");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_loop_test(tcase, later_fragments_follow_an_allowed_first, 0, 2);
 	tcase_add_loop_test(tcase, later_fragments_follow_a_denied_first, 0, 2);

@@ -394,6 +394,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("packets");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, each_protocol_is_judged_by_its_own_ports);
 	tcase_add_test(tcase, options_and_extension_headers_do_not_move_the_ports);

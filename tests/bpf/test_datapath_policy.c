@@ -541,6 +541,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("policy");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, the_first_rule_that_matches_decides);
 	tcase_add_test(tcase, defaults_are_the_groups_and_the_directions);

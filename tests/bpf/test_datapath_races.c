@@ -105,6 +105,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("races");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, ms_rig_flow_setup, NULL);
 	tcase_add_test(tcase, a_session_begun_meanwhile_is_found_before_a_deny);
 	tcase_add_test(tcase, a_packet_of_a_session_that_ends_meanwhile_is_counted);

@@ -146,6 +146,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("rejudged");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, ms_rig_flow_setup, NULL);
 	tcase_add_test(tcase, a_new_epoch_judges_again_in_the_original_direction);
 	tcase_add_test(tcase, a_session_that_is_denied_now_ends);

@@ -390,6 +390,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("sessions");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, ms_rig_flow_setup, NULL);
 	tcase_add_test(tcase, both_directions_share_one_entry);
 	tcase_add_test(tcase, nothing_goes_the_other_way_without_a_session);

@@ -339,6 +339,7 @@ int main(void)
 		tcase_add_test(mirror, a_copy_goes_to_the_tap_and_the_packet_goes_on);
 	for (size_t i = 0; i < ms_array_size(all); i++) {
 		tcase_set_timeout(all[i], 60);
+		tcase_add_unchecked_fixture(all[i], ms_rig_load, NULL);
 		tcase_add_checked_fixture(all[i], ms_rig_plugin_setup, NULL);
 		suite_add_tcase(suite, all[i]);
 	}

@@ -207,6 +207,7 @@ int main(void)
 	Suite *suite = suite_create("bpf/quarantine_program");
 	TCase *tcase = tcase_create("quarantine");
 
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, ms_rig_plugin_setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, the_source_is_told_at_the_last_of_its_hits);

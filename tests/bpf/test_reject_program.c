@@ -241,6 +241,7 @@ int main(void)
 	tcase_add_test(rejects, what_gets_no_answer_is_denied);
 	tcase_add_test(rejects, no_more_answers_than_the_rate);
 	tcase_set_timeout(rejects, 60);
+	tcase_add_unchecked_fixture(rejects, ms_rig_load, NULL);
 	tcase_add_checked_fixture(rejects, ms_rig_plugin_setup, NULL);
 	suite_add_tcase(suite, rejects);
 	return ms_check_run(suite);

@@ -161,6 +161,7 @@ int main(void)
 	TCase *tcase = tcase_create("teaching_programs");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, ms_rig_plugin_setup, NULL);
 	tcase_add_test(tcase, a_packet_below_the_least_ttl_is_denied_in_a_session_too);
 	tcase_add_test(tcase, the_ttl_is_found_behind_tags_and_before_extensions);

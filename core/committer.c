@@ -42,7 +42,8 @@ static bool adopt_slot(void *user, uint32_t slot, const struct ms_slot_name *nam
 }
 
 int ms_committer_new(struct ms_dataplane *dp, struct ms_numbering_table *numbers,
-		     const struct ms_committer_hooks *hooks, struct ms_committer **ret_committer)
+		     uint32_t set_members, const struct ms_committer_hooks *hooks,
+		     struct ms_committer **ret_committer)
 {
 	struct ms_committer *committer = calloc(1, sizeof(*committer));
 	int r;
@@ -55,7 +56,7 @@ int ms_committer_new(struct ms_dataplane *dp, struct ms_numbering_table *numbers
 	committer->places = calloc(MS_SLOTS_MAX, sizeof(*committer->places));
 	r = committer->places ? ms_dataplane_slot_foreach(dp, adopt_slot, committer) : -ENOMEM;
 	if (r == 0)
-		r = ms_set_table_new(dp, &committer->sets);
+		r = ms_set_table_new(dp, set_members, &committer->sets);
 	if (r < 0) {
 		ms_committer_free(committer);
 		return r;

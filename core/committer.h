@@ -34,9 +34,11 @@ struct ms_committer_hooks {
 	void *user;
 };
 
-/* Takes over slots and sets that an earlier daemon left in the pinned maps. */
+/* Takes over slots and sets that an earlier daemon left in the pinned maps. `set_members` is the
+ * limit of ms_set_table_new(). */
 int ms_committer_new(struct ms_dataplane *dp, struct ms_numbering_table *numbers,
-		     const struct ms_committer_hooks *hooks, struct ms_committer **ret_committer);
+		     uint32_t set_members, const struct ms_committer_hooks *hooks,
+		     struct ms_committer **ret_committer);
 struct ms_committer *ms_committer_free(struct ms_committer *committer);
 
 /*

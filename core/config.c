@@ -34,6 +34,7 @@ int ms_config_init(struct ms_config *config)
 		.run_dir = strdup(MS_CONFIG_RUN_DIR),
 		.state_dir = strdup(MS_CONFIG_STATE_DIR),
 		.rules_max = 100000,
+		.set_members_max = MS_SET_MEMBERS_MAX,
 		.events_max = 10000,
 		.adopt_grace_ns = 60 * SECOND_NS,
 		.session_table = MS_SESSION_TABLE_LRU_HASH,
@@ -119,6 +120,17 @@ static int read_rules(struct ms_document_reader *reader, void *into)
 	return r;
 }
 
+static int read_set_members(struct ms_document_reader *reader, void *into)
+{
+	uint64_t count;
+	int r = ms_document_schema_number(reader, "a number of members from 1024 to 2097152", 1024,
+					  MS_SET_MEMBERS_MAX, &count);
+
+	if (r == 0)
+		((struct ms_config *)into)->set_members_max = (uint32_t)count;
+	return r;
+}
+
 static int read_events(struct ms_document_reader *reader, void *into)
 {
 	uint64_t count;
@@ -145,11 +157,9 @@ static int read_session_table(struct ms_document_reader *reader, void *into)
 }
 
 static const struct ms_document_key limit_keys[] = {
-	{ "sessions", read_sessions, false },
-	{ "half_open", read_half_open, false },
-	{ "session_table", read_session_table, false },
-	{ "rules", read_rules, false },
-	{ "events", read_events, false },
+	{ "sessions", read_sessions, false },           { "half_open", read_half_open, false },
+	{ "session_table", read_session_table, false }, { "rules", read_rules, false },
+	{ "set_members", read_set_members, false },     { "events", read_events, false },
 };
 
 static int read_limits(struct ms_document_reader *reader, void *into)

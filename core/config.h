@@ -35,7 +35,7 @@ struct ms_config {
 	bool trial;                   /* first-screen banner: --cleanup-on-exit on a terminal */
 	uint32_t sessions, half_open; /* 0 = auto */
 	enum ms_session_table session_table;
-	uint32_t rules_max, events_max;
+	uint32_t rules_max, set_members_max, events_max;
 	uint64_t timeouts_ns[MS_TIMEOUT__COUNT];
 	uint64_t adopt_grace_ns;
 	enum ms_log_level log_level;

@@ -280,9 +280,7 @@ static int open_policy(struct ms_manager *manager, struct ms_error *err)
 
 static int prepare(void *user, const struct ms_policy *policy, unsigned int half)
 {
-	struct ms_manager *manager = user;
-
-	return ms_keeper_prepare(manager->keeper, policy, half);
+	return ms_keeper_prepare(((struct ms_manager *)user)->keeper, policy, half);
 }
 
 static int action_of(void *user, const struct ms_policy *policy,
@@ -307,7 +305,8 @@ static int open_committer(struct ms_manager *manager)
 		ms_runtime_find_override(ms_sources_runtime(manager->sources), "");
 
 	ms_dataplane_set_panic(manager->dp, everywhere ? everywhere->panic : MS_PANIC_OFF);
-	return ms_committer_new(manager->dp, manager->numbers, &hooks, &manager->committer);
+	return ms_committer_new(manager->dp, manager->numbers, manager->config->set_members_max,
+				&hooks, &manager->committer);
 }
 
 static int open_sweeper(struct ms_manager *manager)

@@ -75,7 +75,7 @@ static int take_over(struct ms_set_table *table)
 	return r < 0 ? r : finding.result;
 }
 
-int ms_set_table_new(struct ms_dataplane *dp, struct ms_set_table **ret_table)
+int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_table **ret_table)
 {
 	struct ms_set_table *table = calloc(1, sizeof(*table));
 	int r;
@@ -83,6 +83,7 @@ int ms_set_table_new(struct ms_dataplane *dp, struct ms_set_table **ret_table)
 	if (!table)
 		return -ENOMEM;
 	table->dp = dp;
+	table->limit = limit;
 	table->is_found = true;
 	table->host.set = MS_SET_TABLE_HOST_ID;
 	table->next_id = MS_SET_TABLE_HOST_ID + 1;
@@ -227,9 +228,9 @@ static int refuse_size(const struct ms_set_table *table, const struct ms_members
 {
 	return ms_error_set(err, -ENOSPC,
 			    "set %s has %zu members: there is room for %u more IPv4 and %u more "
-			    "IPv6 members in all sets together, of %u each",
+			    "IPv6 members in all sets together, of %u each (limits.set_members)",
 			    set->name, set->count, ms_set_table_room(table, 0),
-			    ms_set_table_room(table, 1), MS_SET_TABLE_ROOM);
+			    ms_set_table_room(table, 1), table->limit);
 }
 
 /* On failure `set` has an id if it has reserved. */

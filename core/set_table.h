@@ -18,8 +18,12 @@
 
 struct ms_set_table;
 
-/* Takes over what an earlier daemon left in the pinned maps. `dp` is borrowed. */
-int ms_set_table_new(struct ms_dataplane *dp, struct ms_set_table **ret_table);
+/*
+ * Takes over what an earlier daemon left in the pinned maps. `dp` is borrowed. `limit`: how many
+ * members of each family all sets but set:host may have, at most MS_SET_MEMBERS_MAX; what an
+ * earlier daemon put in beyond it stays until it changes.
+ */
+int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_table **ret_table);
 struct ms_set_table *ms_set_table_free(struct ms_set_table *table);
 
 /*

@@ -29,7 +29,7 @@ static int write_changed(struct ms_set_table *table, struct ms_membership *set,
 static bool has_room(const struct ms_set_table *table, const struct ms_membership *set,
 		     unsigned int family)
 {
-	return set == &table->host ? table->used[family] < MS_SET_MEMBERS_MAX
+	return set == &table->host ? table->used[family] < table->limit + MS_SET_HOST_MEMBERS
 				   : ms_set_table_room(table, family) > 0;
 }
 

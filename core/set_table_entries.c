@@ -58,12 +58,12 @@ void ms_set_table_drop_stale(struct ms_set_table *table)
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family)
 {
 	/* What set:host uses of its room is no other set's loss. */
-	uint32_t host = 0, limit = MS_SET_TABLE_ROOM;
+	uint32_t host = 0, limit = table->limit;
 
 	for (size_t i = 0; i < table->host.count; i++)
 		host += ms_set_table_family(&table->host.members[i].cidr) == family;
-	if (host > MS_SET_TABLE_HOST_ROOM)
-		host = MS_SET_TABLE_HOST_ROOM;
+	if (host > MS_SET_HOST_MEMBERS)
+		host = MS_SET_HOST_MEMBERS;
 	limit += host;
 	return table->used[family] < limit ? limit - table->used[family] : 0;
 }

@@ -8,9 +8,6 @@
 
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1
-/* Entries of each family that only set:host may use, and what is left for the others. */
-#define MS_SET_TABLE_HOST_ROOM 4096
-#define MS_SET_TABLE_ROOM (MS_SET_MEMBERS_MAX - MS_SET_TABLE_HOST_ROOM)
 
 struct ms_set_table_sets {
 	struct ms_membership *items;
@@ -30,6 +27,7 @@ struct ms_set_table {
 	struct ms_set_table_sets pending;
 	struct ms_membership host; /* always there, never part of a generation */
 	uint32_t next_id;
+	uint32_t limit;   /* entries of each family for sets other than set:host */
 	uint32_t used[2]; /* entries by family, 4 and 6; what a load will need is in it */
 	/* Members of sets that no generation uses any more. Packets that began under the old
 	 * generation may still ask them: they go when the half they belonged to is idle. */

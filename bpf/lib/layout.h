@@ -15,7 +15,7 @@
 
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 4
+#define MS_LAYOUT_VERSION 5
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -370,8 +370,10 @@ struct ms_set_key6 {
 	__be32 addr[4];
 };
 
-/* Entries of each family, for all sets together. */
-#define MS_SET_MEMBERS_MAX (1u << 18)
+/* Entries of each family: for all sets of the policy together, which is one of a million with
+ * itself as it will be beside it, and those that only set:host may use. */
+#define MS_SET_MEMBERS_MAX (1u << 21)
+#define MS_SET_HOST_MEMBERS 4096
 
 struct ms_set_entry {
 	__u32 expires; /* the member's own end: tick, 0 = never */

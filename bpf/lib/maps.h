@@ -97,7 +97,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, MS_SET_MEMBERS_MAX);
+	__uint(max_entries, MS_SET_MEMBERS_MAX + MS_SET_HOST_MEMBERS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct ms_set_key4);
 	__type(value, struct ms_set_entry);
@@ -105,7 +105,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, MS_SET_MEMBERS_MAX);
+	__uint(max_entries, MS_SET_MEMBERS_MAX + MS_SET_HOST_MEMBERS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct ms_set_key6);
 	__type(value, struct ms_set_entry);

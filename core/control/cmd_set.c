@@ -11,6 +11,7 @@
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
+#include "core/policy/array.h"
 
 #define SLICE 1024
 #define NS_PER_MS 1000000ULL
@@ -50,42 +51,17 @@ int ms_control_cmd_set_list(struct ms_manager *manager, struct ms_control_call *
 
 /* ---- show ---- */
 
+/* The members as they were when they were asked for: a million of them as JSON is a gigabyte, so
+ * that each is made when its turn comes. */
 struct showing {
 	struct ms_control_stream stream;
-	json_t *members;
-	char *name;
+	const struct ms_manager *manager;
+	struct ms_set_def set;
 	size_t told;
 };
 
-static int show_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
-{
-	struct showing *showing = (struct showing *)stream;
-	size_t count = json_array_size(showing->members);
-	size_t end = showing->told + SLICE < count ? showing->told + SLICE : count;
-	json_auto_t *slice = json_array();
-
-	(void)err;
-	for (; showing->told < end; showing->told++) {
-		if (json_array_append(slice, json_array_get(showing->members, showing->told)) < 0)
-			return -ENOMEM;
-	}
-	*ret_reply = json_pack("{s:s, s:O}", "name", showing->name, "members", slice);
-	if (!*ret_reply)
-		return -ENOMEM;
-	return showing->told < count ? 1 : 0;
-}
-
-static void show_end(struct ms_control_stream *stream)
-{
-	struct showing *showing = (struct showing *)stream;
-
-	json_decref(showing->members);
-	free(showing->name);
-	free(showing);
-}
-
 /* `timeout_ms` is what the member has left now; null = it stays. */
-static json_t *shape_member(struct ms_manager *manager, const char *set,
+static json_t *shape_member(const struct ms_manager *manager, const char *set,
 			    const struct ms_set_member *member)
 {
 	char cidr[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
@@ -99,33 +75,55 @@ static json_t *shape_member(struct ms_manager *manager, const char *set,
 			 ms_origin_format(&member->origin, origin, sizeof(origin)));
 }
 
-static json_t *shape_members(struct ms_manager *manager, const struct ms_set_def *set)
+static int show_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
 {
-	json_t *members = json_array();
+	struct showing *showing = (struct showing *)stream;
+	const struct ms_set_def *set = &showing->set;
+	size_t end =
+		showing->told + SLICE < set->n_members ? showing->told + SLICE : set->n_members;
+	json_auto_t *slice = json_array();
 
-	for (size_t i = 0; members && i < set->n_members; i++) {
-		if (json_array_append_new(members,
-					  shape_member(manager, set->name, &set->members[i])) < 0) {
-			json_decref(members);
-			return NULL;
-		}
+	(void)err;
+	for (; showing->told < end; showing->told++) {
+		if (json_array_append_new(slice, shape_member(showing->manager, set->name,
+							      &set->members[showing->told])) < 0)
+			return -ENOMEM;
 	}
-	return members;
+	*ret_reply = json_pack("{s:s, s:O}", "name", set->name, "members", slice);
+	if (!*ret_reply)
+		return -ENOMEM;
+	return showing->told < set->n_members ? 1 : 0;
+}
+
+static void show_end(struct ms_control_stream *stream)
+{
+	struct showing *showing = (struct showing *)stream;
+
+	ms_set_def_fini(&showing->set);
+	free(showing);
 }
 
 /* This machine's addresses, which no document writes. */
-static json_t *shape_host_members(struct ms_manager *manager)
+static int host_members(struct ms_manager *manager, struct ms_set_def *ret_set)
 {
-	json_t *members = json_array();
+	ms_cleanup(ms_set_def_fini) struct ms_set_def set = { .name = strdup(MS_SET_HOST) };
 	size_t count;
 	const struct ms_addr *addresses = ms_monitor_addresses(ms_manager_monitor(manager), &count);
+	int r = set.name ? 0 : -ENOMEM;
 
-	for (size_t i = 0; members && i < count; i++)
-		json_array_append_new(members,
-				      json_pack("{s:o, s:n, s:s, s:s}", "addr",
-						ms_control_shape_addr(&addresses[i]), "timeout_ms",
-						"source", "builtin", "origin", "builtin"));
-	return members;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const struct ms_set_member member = {
+			.cidr = { addresses[i], addresses[i].family == 4 ? 32 : 128 },
+			.origin.source = MS_SOURCE_BUILTIN,
+		};
+
+		r = ms_array_append(&set.members, &set.n_members, member);
+	}
+	if (r == 0) {
+		*ret_set = set;
+		set = (struct ms_set_def) { 0 };
+	}
+	return r;
 }
 
 int ms_control_cmd_set_show(struct ms_manager *manager, struct ms_control_call *call,
@@ -147,11 +145,11 @@ int ms_control_cmd_set_show(struct ms_manager *manager, struct ms_control_call *
 		return -ENOMEM;
 	showing->stream.on_step = show_step;
 	showing->stream.on_end = show_end;
-	showing->name = strdup(name);
-	showing->members = set ? shape_members(manager, set) : shape_host_members(manager);
-	if (!showing->name || !showing->members) {
+	showing->manager = manager;
+	r = set ? ms_set_def_copy(set, &showing->set) : host_members(manager, &showing->set);
+	if (r < 0) {
 		show_end(&showing->stream);
-		return -ENOMEM;
+		return r;
 	}
 	call->stream = &showing->stream;
 	return 0;

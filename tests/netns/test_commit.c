@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a load takes and gives back: one that only asks, one that is refused, one too many. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <bpf/bpf.h>
+
+#include "bpf/lib/layout.h"
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
@@ -23,6 +29,10 @@ static const char other[] =
 	"rules:\n"
 	"  - { id: new, proto: udp, dport: 82, action: deny }\n"
 	"  - { id: shut, proto: udp, dport: 81, action: deny }\n";
+
+/* What there is to be too many of: policies of millions would be read for minutes. */
+#define MEMBERS 258048
+#define MEMBERS_TEXT "258048"
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
@@ -45,6 +55,7 @@ static void setup(void)
 	ms_netns_run_command("ip link set lo up");
 	ms_proc_init(microsegd, "one");
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_write_config(microsegd, "limits: { set_members: " MEMBERS_TEXT " }\n");
 	write_other(other);
 	ms_proc_start(microsegd, NULL);
 }
@@ -303,21 +314,27 @@ START_TEST(members_of_a_file_end_and_give_their_room_back)
 }
 END_TEST
 
+#define BATCH 65536
+
 /* Entries of nobody, written by another hand, until there is no room for one more. */
 static void fill_the_table(void)
 {
-	char batch[256];
-	FILE *file;
+	ms_cleanup(ms_free) struct ms_set_key4 *keys = calloc(BATCH, sizeof(*keys));
+	ms_cleanup(ms_free) struct ms_set_entry *entries = calloc(BATCH, sizeof(*entries));
+	int fd = bpf_obj_get(path), r = 0;
 
-	snprintf(batch, sizeof(batch), "%s/fill", microsegd->dir);
-	file = fopen(batch, "w");
-	ck_assert_ptr_nonnull(file);
-	for (unsigned int i = 0; i < 5000; i++)
-		fprintf(file,
-			"map update pinned %s key 64 0 0 0 255 255 255 0 11 0 %u %u value 0 0 0 0 0 0 0 0\n",
-			path, i >> 8, i & 255);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_ne(ms_netns_try_command("bpftool batch file %s >/dev/null 2>&1", batch), 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert(keys && entries);
+	for (uint32_t first = 0; r == 0; first += BATCH) {
+		uint32_t count = BATCH;
+
+		ck_assert_uint_le(first, MS_SET_MEMBERS_MAX);
+		for (uint32_t i = 0; i < BATCH; i++)
+			keys[i] = (struct ms_set_key4) { 64, UINT32_MAX, htonl(first + i) };
+		r = bpf_map_update_batch(fd, keys, entries, &count, NULL);
+	}
+	ck_assert_int_eq(r, -ENOSPC);
+	close(fd);
 }
 
 static bool is_host_complete(void *user)
@@ -350,7 +367,7 @@ START_TEST(the_hosts_addresses_have_room_and_are_never_missed_in_silence)
 
 	/* As full as sets can make it. */
 	ms_proc_write_policy(microsegd, "30-own.yaml", own);
-	write_set("20-big.json", (1u << 18) - 4096, "");
+	write_set("20-big.json", MEMBERS, "");
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "set", "add", "big",
 				       "192.0.2.50", NULL),

@@ -49,7 +49,7 @@ START_TEST(every_key_is_read)
 	r = read_config(
 		"policy: /srv/policy\n"
 		"limits: { sessions: 4096, half_open: auto, session_table: set, rules: 500, "
-		"events: 20 }\n"
+		"set_members: 4000, events: 20 }\n"
 		"timeouts: { tcp_syn: 1s, tcp_established: 2h, tcp_fin: 3s, udp_oneway: 4s, "
 		"udp_twoway: 5m, icmp: 6s, other: 7s }\n"
 		"adopt_grace: 0s\n"
@@ -62,6 +62,7 @@ START_TEST(every_key_is_read)
 	ck_assert_uint_eq(config.half_open, 0);
 	ck_assert_int_eq(config.session_table, MS_SESSION_TABLE_SET);
 	ck_assert_uint_eq(config.rules_max, 500);
+	ck_assert_uint_eq(config.set_members_max, 4000);
 	ck_assert_uint_eq(config.events_max, 20);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_SYN], SECOND_NS);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_ESTABLISHED], 7200 * SECOND_NS);
@@ -90,6 +91,7 @@ START_TEST(what_is_not_said_is_the_default)
 	ck_assert_str_eq(config.policy, "/etc/microseg/policy.d");
 	ck_assert_uint_eq(config.sessions, 0);
 	ck_assert_uint_eq(config.rules_max, 100000);
+	ck_assert_uint_eq(config.set_members_max, 2097152);
 	ck_assert_uint_eq(config.events_max, 10000);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_SYN], 20 * SECOND_NS);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_ESTABLISHED], 86400 * SECOND_NS);
@@ -113,6 +115,8 @@ static const struct {
 	{ "limits: { sessions: \"4096\" }\n", "4096", 1, 21 },
 	{ "limits: { rules: 0 }\n", "0", 1, 18 },
 	{ "limits: { rules: 100001 }\n", "100001", 1, 18 },
+	{ "limits: { set_members: 1023 }\n", "1023", 1, 24 },
+	{ "limits: { set_members: 2097153 }\n", "2097153", 1, 24 },
 	{ "limits:\n", "limits", 1, 1 },
 	{ "timeouts: { tcp: 5s }\n", "tcp", 1, 13 },
 	{ "timeouts: { icmp: 5 }\n", "5", 1, 19 },

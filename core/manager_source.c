@@ -161,6 +161,38 @@ static int swap_offer(struct ms_manager *manager, const char *name, struct ms_po
 	return ms_sources_refresh_sets(manager->sources, err);
 }
 
+/* Both are sorted. */
+static void count_changes(const struct ms_source_set *set, const struct ms_source_set *before,
+			  size_t *added, size_t *removed)
+{
+	size_t i = 0, j = 0;
+
+	while (i < set->n_members || j < before->n_members) {
+		int order = i == set->n_members      ? 1
+			    : j == before->n_members ? -1
+						     : ms_cidr_compare(&set->members[i].cidr,
+								       &before->members[j].cidr);
+
+		*added += order < 0;
+		*removed += order > 0;
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+/* A line for each change; times that begin anew are none. */
+static void log_changes(const char *name, const struct ms_source_offer *offer,
+			const struct ms_source_offer *before)
+{
+	size_t added = 0, removed = 0;
+
+	for (size_t i = 0; i < offer->n_sets; i++)
+		count_changes(&offer->sets[i], &before->sets[i], &added, &removed);
+	if (added || removed)
+		ms_log_info("source", "%s: %zu members added, %zu removed, %zu in all", name, added,
+			    removed, offer->n_members);
+}
+
 /* Members alone: no generation, and no more of the datapath is touched than what differs. */
 static int change_members(struct ms_manager *manager, const char *name,
 			  const struct ms_source_offer *offer, const struct ms_source_offer *before,
@@ -199,6 +231,8 @@ static int apply(void *user, const struct ms_source_follower *follower,
 		return r;
 	if (before && ms_source_offer_equal_but_members(before, offer)) {
 		r = change_members(manager, name, offer, before, &policy, err);
+		if (r == 0)
+			log_changes(name, offer, before);
 	} else {
 		r = commit_offer(manager, name, offer, before, &policy, err);
 		if (r == 0)

@@ -48,6 +48,10 @@ const struct ms_plugin_item ms_feed_config_items[MS_FEED_CONFIG_ITEMS] = {
 	  .help = "whether a list without an entry is one",
 	  .type = MS_PLUGIN_BOOL,
 	  .def = "false" },
+	{ .name = "may_match_all",
+	  .help = "whether 0.0.0.0/0 and ::/0 are entries, and not bad lines",
+	  .type = MS_PLUGIN_BOOL,
+	  .def = "false" },
 	MS_TLS_ITEMS,
 };
 
@@ -76,7 +80,7 @@ static int read_address(struct ms_feed_config *config, const struct ms_plugin_ho
 			const char *text, struct ms_plugin_error *error)
 {
 	struct ms_feed_address *address = &config->addresses[config->count];
-	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._/-");
 	const char *url = text[name] == '=' ? text + name + 1 : "";
 
 	if (name == 0 ||
@@ -134,6 +138,7 @@ int ms_feed_config_read(struct ms_feed_config *config, const struct ms_plugin_ho
 	config->limits.max_bytes = host->value_uint(values, "max_bytes", 0);
 	config->limits.max_entries = host->value_uint(values, "max_entries", 0);
 	config->limits.may_be_empty = host->value_uint(values, "may_be_empty", 0) != 0;
+	config->limits.may_match_all = host->value_uint(values, "may_match_all", 0) != 0;
 	config->limits.bad_lines_refuse = host->value_uint(values, "bad_lines", 0) == REFUSE;
 	r = ms_tls_read(&config->tls, host, values, error);
 	return r < 0 ? r : read_addresses(config, host, values, error);

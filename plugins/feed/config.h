@@ -10,7 +10,7 @@
 #include "microseg/plugin.h"
 #include "plugins/lib/tls.h"
 
-#define MS_FEED_CONFIG_ITEMS 10
+#define MS_FEED_CONFIG_ITEMS 11
 
 /* Which set a list fills, and where it is. */
 struct ms_feed_address {

@@ -108,7 +108,7 @@ static int keep(struct ms_feed_list *list, const struct entry *entry)
 }
 
 /* What others wrote goes to a terminal in the end. */
-static void note_bad(struct ms_feed_list *list, const char *text)
+static void note_bad(struct ms_feed_list *list, const char *is, const char *text)
 {
 	char shown[SHOWN_MAX + 1];
 	size_t size = 0;
@@ -118,8 +118,8 @@ static void note_bad(struct ms_feed_list *list, const char *text)
 	for (; text[size] && size < SHOWN_MAX; size++)
 		shown[size] = (char)(text[size] >= ' ' && text[size] <= '~' ? text[size] : '?');
 	shown[size] = '\0';
-	snprintf(list->bad_sentence, sizeof(list->bad_sentence),
-		 "line %llu is no address or prefix: '%s'", (unsigned long long)list->lines, shown);
+	snprintf(list->bad_sentence, sizeof(list->bad_sentence), "line %llu %s: '%s'",
+		 (unsigned long long)list->lines, is, shown);
 }
 
 static int take_line(struct ms_feed_list *list)
@@ -143,7 +143,13 @@ static int take_line(struct ms_feed_list *list)
 	if (*text == '\0' && (commented || !cut))
 		return 0;
 	if ((cut && !commented) || !parse_entry(text, &entry)) {
-		note_bad(list, text);
+		note_bad(list, "is no address or prefix", text);
+		return 0;
+	}
+	if (entry.len == 0 && !list->limits.may_match_all) {
+		note_bad(list,
+			 entry.family == 4 ? "is every IPv4 address" : "is every IPv6 address",
+			 entry.family == 4 ? "0.0.0.0/0" : "::/0");
 		return 0;
 	}
 	return keep(list, &entry);

@@ -5,7 +5,8 @@
  *
  * A line that is something else is left out, counted, and the first one remembered: one slip of
  * somebody far away must not keep the other thousands of lines out. But a text that is mostly
- * something else is no list (an error page, another format), and is refused as a whole.
+ * something else is no list (an error page, another format), and is refused as a whole. A prefix
+ * that holds every address of its family is such a line, too, unless it may be one.
  */
 #ifndef MS_PLUGINS_FEED_LIST_H
 #define MS_PLUGINS_FEED_LIST_H
@@ -22,6 +23,7 @@ struct ms_feed_limits {
 	uint64_t max_bytes; /* of text, unpacked */
 	uint64_t max_entries;
 	bool may_be_empty;
+	bool may_match_all;    /* whether a prefix of no length is an entry */
 	bool bad_lines_refuse; /* one bad line refuses the whole list */
 };
 

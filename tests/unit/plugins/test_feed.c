@@ -328,6 +328,31 @@ START_TEST(a_bad_line_is_named_and_left_out)
 }
 END_TEST
 
+/* A list of what is denied must not deny everybody. */
+START_TEST(a_prefix_of_everything_is_a_bad_line)
+{
+	pages[0].body = "10.0.0.1\n0.0.0.0/0\n10.0.0.2\n";
+	run_one();
+	UNTIL(host.changes);
+	ck_assert_str_eq(said(), "set bad\nmember bad 10.0.0.1/32 0\nmember bad 10.0.0.2/32 0\n");
+	ck_assert(strstr(host.log,
+			 "/a: line 2 is every IPv4 address: '0.0.0.0/0'; left out, 1 in all"));
+}
+END_TEST
+
+START_TEST(unless_the_operator_wants_it)
+{
+	pages[0].body = "10.0.0.1\n0.0.0.0/0\n";
+	set_usual();
+	set_number("may_match_all", 1);
+	add_list("bad", "/a");
+	run();
+	UNTIL(host.changes);
+	ck_assert_str_eq(said(), "set bad\nmember bad 10.0.0.1/32 0\nmember bad 0.0.0.0/0 0\n");
+	ck_assert_uint_eq(stat_of("bad_lines"), 0);
+}
+END_TEST
+
 START_TEST(or_refuses_all)
 {
 	pages[0].body = "10.0.0.1\n10.0.0.2\nfour\n";
@@ -371,7 +396,7 @@ START_TEST(several_lists)
 {
 	set_usual();
 	add_list("bad", "/a");
-	add_list("good", "/b");
+	add_list("abuse/good", "/b");
 	add_list("bad", "/b");
 	pages[1].status = 500;
 	run();
@@ -383,8 +408,8 @@ START_TEST(several_lists)
 	pages[1].status = 200;
 	ms_trial_pass(&host, 12 * NS_PER_S);
 	UNTIL(host.changes);
-	ck_assert_str_eq(said(), "set bad\nmember bad 10.0.0.1/32 0\nset good\n"
-				 "member good 10.0.0.2/32 0\nmember bad 10.0.0.2/32 0\n");
+	ck_assert_str_eq(said(), "set bad\nmember bad 10.0.0.1/32 0\nset abuse/good\n"
+				 "member abuse/good 10.0.0.2/32 0\nmember bad 10.0.0.2/32 0\n");
 	ck_assert_str_eq(host.trouble, "");
 }
 END_TEST
@@ -553,6 +578,8 @@ static Suite *feed_suite(void)
 	tcase_add_test(lists, the_server_is_gone);
 	tcase_add_test(lists, when_it_is_asked_again);
 	tcase_add_test(lists, a_bad_line_is_named_and_left_out);
+	tcase_add_test(lists, a_prefix_of_everything_is_a_bad_line);
+	tcase_add_test(lists, unless_the_operator_wants_it);
 	tcase_add_test(lists, or_refuses_all);
 	tcase_add_test(lists, a_packed_list);
 	tcase_add_loop_test(lists, too_long_is_refused, 0, 2);

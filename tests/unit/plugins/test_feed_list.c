@@ -59,8 +59,11 @@ static const struct {
 	{ "\xef\xbb\xbf"
 	  "10.0.0.1\n10.0.0.2",
 	  "10.0.0.1/32 10.0.0.2/32", 0, "" },
-	{ "10.1.2.3/8\n10.0.0.255/25\n2001:db8::1/33\n0.0.0.0/0\n10.0.0.1/31",
-	  "10.0.0.0/8 10.0.0.128/25 2001:db8::/33 0.0.0.0/0 10.0.0.0/31", 0, "" },
+	{ "10.1.2.3/8\n10.0.0.255/25\n2001:db8::1/33\n128.0.0.0/1\n10.0.0.1/31",
+	  "10.0.0.0/8 10.0.0.128/25 2001:db8::/33 128.0.0.0/1 10.0.0.0/31", 0, "" },
+	{ "10.0.0.1\n10.0.0.2\n10.9.9.9/0\n10.0.0.3\n::/0\n", "10.0.0.1/32 10.0.0.2/32 10.0.0.3/32",
+	  2, "line 3 is every IPv4 address: '0.0.0.0/0'" },
+	{ "10.0.0.1\n::/0\n::1", "10.0.0.1/32 ::1/128", 1, "line 2 is every IPv6 address: '::/0'" },
 	{ LONG_COMMENT "\n10.0.0.1\n10.0.0.2 " LONG_COMMENT "\n", "10.0.0.1/32 10.0.0.2/32", 0,
 	  "" },
 	{ "10.0.0.1\n10.0.0.2/33\n10.0.0.3\n10.0.0.4 255.0.0.0\n10.0.0.5", //
@@ -133,6 +136,8 @@ static const struct {
 	  "line 1 is no address or prefix: '<!DOCTYPE html>', as most of its lines" },
 	{ "10.0.0.1\nno\n10.0.0.2\nno\n", -EBADMSG,
 	  "line 2 is no address or prefix: 'no', as most of its lines" },
+	{ "0.0.0.0/0\n", -EBADMSG,
+	  "line 1 is every IPv4 address: '0.0.0.0/0', as most of its lines" },
 	{ "1.0.0.1\n1.0.0.2\n1.0.0.3\n1.0.0.4\n1.0.0.5\n1.0.0.6\n", -EFBIG,
 	  "it has more than 5 entries" },
 };
@@ -164,6 +169,10 @@ START_TEST(refused_or_not_as_the_operator_wants)
 	ms_feed_list_free(list);
 	ck_assert_int_eq(read_text(&limits, "# none\n", 7, 100, &list), 0);
 	ck_assert_uint_eq(ms_feed_list_count(list), 0);
+	ms_feed_list_free(list);
+	limits.may_match_all = true;
+	ck_assert_int_eq(read_text(&limits, "0.0.0.0/0\n::/0\n", 15, 100, &list), 0);
+	ck_assert_str_eq(shown(list), "0.0.0.0/0 ::/0");
 	ms_feed_list_free(list);
 }
 END_TEST

@@ -25,15 +25,30 @@ struct ms_member *ms_membership_find(const struct ms_membership *membership,
 	return bsearch(&key, membership->members, membership->count, sizeof(key), by_cidr);
 }
 
+const struct ms_member *ms_membership_find_next(const struct ms_membership *membership, size_t *at,
+						const struct ms_cidr *cidr)
+{
+	int order = -1;
+
+	while (*at < membership->count) {
+		order = ms_cidr_compare(&membership->members[*at].cidr, cidr);
+		if (order >= 0)
+			break;
+		++*at;
+	}
+	return order == 0 ? &membership->members[*at] : NULL;
+}
+
 static uint32_t expiry(const struct ms_set_member *member, const struct ms_membership *old,
 		       bool renew, ms_membership_deadline deadline, void *user)
 {
 	bool goes_on = member->origin.source == MS_SOURCE_FILE ||
 		       (member->origin.source == MS_SOURCE_PLUGIN && !renew);
-	const struct ms_member *before = old ? ms_membership_find(old, &member->cidr) : NULL;
+	const struct ms_member *before;
 
 	if (member->timeout_ns == 0)
 		return 0;
+	before = old ? ms_membership_find(old, &member->cidr) : NULL;
 	if (goes_on && before && before->timeout_ns == member->timeout_ns)
 		return before->expires_tick;
 	return deadline(user, member->timeout_ns);
@@ -74,9 +89,19 @@ int ms_membership_append(struct ms_membership *membership, const struct ms_membe
 	return 0;
 }
 
+static bool is_sorted(const struct ms_membership *membership)
+{
+	for (size_t i = 1; i < membership->count; i++) {
+		if (by_cidr(&membership->members[i - 1], &membership->members[i]) >= 0)
+			return false;
+	}
+	return true;
+}
+
 void ms_membership_sort(struct ms_membership *membership)
 {
-	if (membership->count)
+	/* What one source alone offers is. */
+	if (!is_sorted(membership))
 		qsort(membership->members, membership->count, sizeof(*membership->members),
 		      by_cidr);
 	merge_duplicates(membership);

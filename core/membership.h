@@ -48,6 +48,10 @@ size_t ms_membership_common(const struct ms_membership *a, const struct ms_membe
 bool ms_membership_same_end(const struct ms_member *a, const struct ms_member *b);
 struct ms_member *ms_membership_find(const struct ms_membership *membership,
 				     const struct ms_cidr *cidr);
+/* The same for prefixes that are asked in their order: all of them are one walk. `*at` is 0 before
+ * the first one. */
+const struct ms_member *ms_membership_find_next(const struct ms_membership *membership, size_t *at,
+						const struct ms_cidr *cidr);
 /* Whether a member whose time is not over at `now` has an address in common with `cidr`. */
 bool ms_membership_meets(const struct ms_membership *membership, const struct ms_cidr *cidr,
 			 uint32_t now);

@@ -156,11 +156,13 @@ static const struct ms_membership *find_before(const struct ms_set_table *table,
 static void count_new(const struct ms_membership *set, const struct ms_membership *before,
 		      uint32_t ret_counts[2])
 {
+	size_t at = 0;
+
 	ret_counts[0] = ret_counts[1] = 0;
 	for (size_t i = 0; i < set->count; i++) {
 		const struct ms_member *member = &set->members[i];
 
-		if (!member->is_cleared && !ms_set_table_has_entry(before, &member->cidr))
+		if (!member->is_cleared && !ms_set_table_next_entry(before, &at, &member->cidr))
 			ret_counts[ms_set_table_family(&member->cidr)]++;
 	}
 }
@@ -181,9 +183,11 @@ static int reserve(struct ms_set_table *table, const struct ms_membership *set,
 /* A member whose time was over keeps having no entry. */
 static void carry_cleared(struct ms_membership *set, const struct ms_membership *before)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < set->count; i++) {
 		struct ms_member *member = &set->members[i];
-		const struct ms_member *old = ms_membership_find(before, &member->cidr);
+		const struct ms_member *old = ms_membership_find_next(before, &at, &member->cidr);
 
 		member->is_cleared =
 			old && old->is_cleared && old->expires_tick == member->expires_tick;
@@ -259,17 +263,18 @@ static int load_set(struct ms_set_table *table, struct ms_membership *set, struc
 static void unload_set(struct ms_set_table *table, const struct ms_membership *set)
 {
 	const struct ms_membership *before = find_id(&table->live, set->set);
+	size_t at = 0;
 
 	for (size_t i = 0; i < set->count; i++) {
-		const struct ms_member *member = &set->members[i];
+		const struct ms_member *member = &set->members[i], *stored;
 
 		if (member->is_cleared)
 			continue;
-		if (!ms_set_table_has_entry(before, &member->cidr))
+		stored = ms_set_table_next_entry(before, &at, &member->cidr);
+		if (!stored)
 			ms_set_table_erase_entry(table, set->set, &member->cidr);
-		else if (!ms_membership_same_end(member, ms_membership_find(before, &member->cidr)))
-			ms_set_table_put_entry(table, set->set,
-					       ms_membership_find(before, &member->cidr));
+		else if (!ms_membership_same_end(member, stored))
+			ms_set_table_put_entry(table, set->set, stored);
 	}
 }
 
@@ -306,12 +311,15 @@ int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy
 static int put_changed(struct ms_set_table *table, const struct ms_membership *set,
 		       const struct ms_membership *before, struct ms_error *err)
 {
+	size_t at = 0;
+
 	for (size_t m = 0; m < set->count; m++) {
 		const struct ms_member *member = &set->members[m];
+		const struct ms_member *stored =
+			ms_set_table_next_entry(before, &at, &member->cidr);
 		int r = 0;
 
-		if (!ms_set_table_has_entry(before, &member->cidr) ||
-		    !ms_membership_same_end(member, ms_membership_find(before, &member->cidr)))
+		if (!stored || !ms_membership_same_end(member, stored))
 			r = ms_set_table_put_entry(table, set->set, member);
 		if (r < 0)
 			return ms_error_set(err, r, "set %s cannot be changed: %s", set->name,
@@ -345,10 +353,12 @@ void ms_set_table_abandon(struct ms_set_table *table)
 static void drop_gone(struct ms_set_table *table, const struct ms_membership *old,
 		      const struct ms_membership *set)
 {
+	size_t at = 0;
+
 	for (size_t m = 0; m < old->count; m++) {
 		const struct ms_cidr *cidr = &old->members[m].cidr;
 
-		if (old->members[m].is_cleared || ms_set_table_has_entry(set, cidr))
+		if (old->members[m].is_cleared || ms_set_table_next_entry(set, &at, cidr))
 			continue;
 		/* Without memory for the note it stays: unused ids match nothing. */
 		if (set)

@@ -30,6 +30,14 @@ bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cid
 	return member && !member->is_cleared;
 }
 
+const struct ms_member *ms_set_table_next_entry(const struct ms_membership *set, size_t *at,
+						const struct ms_cidr *cidr)
+{
+	const struct ms_member *member = set ? ms_membership_find_next(set, at, cidr) : NULL;
+
+	return member && !member->is_cleared ? member : NULL;
+}
+
 /* ---- entries of the datapath ---- */
 
 int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set, const struct ms_member *member)

@@ -43,6 +43,10 @@ uint32_t ms_set_table_deadline(void *user, uint64_t timeout_ns);
 bool ms_set_table_is_over(const struct ms_member *member, uint32_t now);
 /* Whether that member of `set` (NULL = no set) is stored. */
 bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cidr *cidr);
+/* That member, for prefixes that are asked in their order (ms_membership_find_next()). NULL = it is
+ * not stored. */
+const struct ms_member *ms_set_table_next_entry(const struct ms_membership *set, size_t *at,
+						const struct ms_cidr *cidr);
 /* Nothing for one that is cleared. */
 int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set,
 			   const struct ms_member *member);

@@ -40,6 +40,35 @@ static struct ms_membership build(struct ms_set_member *members, size_t count,
 	return build_anew(members, count, old, false);
 }
 
+START_TEST(prefixes_in_their_order_are_found_in_one_walk)
+{
+	static const struct {
+		const char *text;
+		bool is_there;
+	} asked[] = {
+		{ "10.0.0.0/8", true },   { "10.0.0.0/16", false }, { "10.0.0.1/32", true },
+		{ "10.0.0.2/32", false }, { "10.0.0.3/32", true },  { "::1/128", false },
+	};
+	struct ms_set_member members[] = {
+		member("10.0.0.3", 0, MS_SOURCE_FILE),
+		member("10.0.0.0/8", 0, MS_SOURCE_FILE),
+		member("10.0.0.1", 0, MS_SOURCE_FILE),
+	};
+	struct ms_membership set = build(members, 3, NULL);
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct ms_set_member wanted = member(asked[i].text, 0, MS_SOURCE_FILE);
+		const struct ms_member *found = ms_membership_find_next(&set, &at, &wanted.cidr);
+
+		ck_assert_msg((found != NULL) == asked[i].is_there, "%s", asked[i].text);
+		ck_assert(!found || ms_cidr_compare(&found->cidr, &wanted.cidr) == 0);
+		ck_assert_ptr_eq(found, ms_membership_find(&set, &wanted.cidr));
+	}
+	ms_membership_fini(&set);
+}
+END_TEST
+
 START_TEST(duplicates_become_the_one_that_stays_longer)
 {
 	struct ms_set_member members[] = {
@@ -261,6 +290,7 @@ int main(void)
 	Suite *suite = suite_create("core/membership");
 	TCase *tcase = tcase_create("membership");
 
+	tcase_add_test(tcase, prefixes_in_their_order_are_found_in_one_walk);
 	tcase_add_test(tcase, duplicates_become_the_one_that_stays_longer);
 	tcase_add_test(tcase, a_document_timeout_goes_on_over_commits);
 	tcase_add_test(tcase, a_source_member_begins_anew_when_the_source_says_it_again);

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/traffic.h"
+#include "tests/netns/new_flows.h"
+#include "tests/netns/set_writes.h"
 
 #define FOLDER MS_NETNS_DIR "/plugins"
 #define PAGES MS_NETNS_DIR "/pages"
@@ -157,7 +161,7 @@ static bool has_transactions(void *user)
 
 static void expect_transaction(json_int_t nth)
 {
-	ck_assert_msg(ms_netns_wait(has_transactions, &nth, 30), "there was no transaction %lld",
+	ck_assert_msg(ms_netns_wait(has_transactions, &nth, 60), "there was no transaction %lld",
 		      (long long)nth);
 }
 
@@ -243,6 +247,214 @@ START_TEST(and_the_daemon_too)
 }
 END_TEST
 
+/* ---- under traffic ---- */
+
+/* Only who is listed may. */
+static const char allow_policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+	"sets: { listed: [] }\n"
+	"rules:\n"
+	"  - { id: let, group: work, dir: in, proto: tcp, dport: 80, from: \"set:listed\",\n"
+	"      action: allow }\n"
+	"  - { id: let-new, group: work, dir: in, proto: udp, from: \"set:listed\", action: allow }\n"
+	"  - { id: others, group: work, dir: in, action: deny, log: true }\n";
+
+#define LISTED 50
+
+/* `us`, what it lies in and neighbours of it: each list has none of the other's. */
+static void list_others(const char *us, bool odd)
+{
+	char lines[LISTED * 24 + 128];
+	size_t used = (size_t)snprintf(lines, sizeof(lines), "%s10.1.0.0/%d\n", us, odd ? 31 : 32);
+
+	if (odd && *us)
+		used += (size_t)snprintf(lines + used, sizeof(lines) - used,
+					 "10.0.0.0/8\n10.1.0.0/24\n");
+	for (unsigned int i = 0; i < LISTED; i++)
+		used += (size_t)snprintf(lines + used, sizeof(lines) - used, "10.1.0.%u\n",
+					 4 + 2 * i + odd);
+	list(lines);
+}
+
+static bool has_stalled(void *user)
+{
+	return ((struct ms_traffic_pump *)user)->stalls > 0;
+}
+
+START_TEST(who_stays_in_the_list_is_let_in_all_the_while)
+{
+	struct ms_traffic_pump *pump;
+	struct new_flows *flows;
+	json_auto_t *event = NULL;
+	uint64_t rounds, sent;
+
+	ms_proc_write_policy(microsegd, "10-test.yaml", allow_policy);
+	configure("file://" PAGES, "");
+	list_others("10.1.0.1\n", false);
+	start();
+	expect_transaction(1);
+	pump = ms_traffic_pump_start(NULL, MS_TRAFFIC_TCP, GUARDED, 80, 0);
+	flows = new_flows_start("veth-a", "10.1.0.1", GUARDED);
+	for (json_int_t nth = 2; nth <= 11; nth++) {
+		list_others("10.1.0.1\n", nth % 2 == 0);
+		expect_transaction(nth);
+	}
+	ck_assert(ms_traffic_pump_advances(pump, 1));
+	ck_assert_uint_eq(pump->stalls, 0);
+	sent = new_flows_end(flows);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "let-new"), (json_int_t)(2 * sent));
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "others"), 0);
+
+	list_others("", false);
+	expect_transaction(12);
+	event = ms_ctl_event(microsegd, "others", "deny");
+	/* By the rule, or by what it made of the session a packet before. */
+	ck_assert(strcmp(ms_ctl_text(event, "reason"), "rule") == 0 ||
+		  strcmp(ms_ctl_text(event, "reason"), "session") == 0);
+	rounds = pump->rounds;
+	ck_assert(ms_netns_wait(has_stalled, pump, 20));
+	ck_assert_uint_eq(pump->rounds, rounds);
+	ms_traffic_pump_end(pump);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- a million ---- */
+
+#ifdef __SANITIZE_ADDRESS__ /* which makes minutes of it */
+#define MILLION 100000
+#else
+#define MILLION 1000000
+#endif
+#define CHANGED 10
+
+static struct set_writes *writes; /* since the daemon before the last one started */
+
+static void start_counting(void)
+{
+	static const char path[] = MS_NETNS_DIR "/writes";
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, sizeof(*writes)), 0);
+	writes = mmap(NULL, sizeof(*writes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ck_assert_ptr_ne(writes, MAP_FAILED);
+	close(fd);
+	ck_assert_int_eq(setenv("MS_TEST_SET_WRITES", path, 1), 0);
+	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir", FOLDER, NULL);
+}
+
+static void expect_writes(uint64_t added, uint64_t removed)
+{
+	ck_assert_uint_eq(writes->added, added);
+	ck_assert_uint_eq(writes->removed, removed);
+	writes->added = writes->removed = 0;
+}
+
+/* Both families, in no order; the first CHANGED are `us`, and neighbours of `name`. */
+static void list_million(const char *us, unsigned int name)
+{
+	FILE *file = fopen(LIST ".new", "we");
+
+	ck_assert_ptr_nonnull(file);
+	fprintf(file, "%s\n", us);
+	for (unsigned int i = 1; i < CHANGED; i++)
+		fprintf(file, "192.0.%u.%u\n", name, i);
+	for (unsigned int i = CHANGED; i < MILLION; i++) {
+		unsigned int mixed = i * 2654435761u; /* odd: no two are one */
+
+		if (i % 2)
+			fprintf(file, "2001:db8:%x:%x::/64\n", mixed >> 16, mixed & 0xffff);
+		else
+			fprintf(file, "%u.%u.%u.%u/32\n", 64 + (mixed >> 26), mixed >> 18 & 255,
+				mixed >> 10 & 255, mixed >> 2 & 255);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(LIST ".new", LIST), 0);
+}
+
+static json_int_t number_of_its_own(const char *name)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "feed", NULL);
+	json_t *stats = ms_ctl_at(json_array_get(lines, 0), "stats"), *number;
+	size_t i;
+
+	json_array_foreach (stats, i, number) {
+		if (strcmp(ms_ctl_text(number, "name"), name) == 0)
+			return ms_ctl_int(number, "value");
+	}
+	return -1;
+}
+
+static bool is_asked_again(void *user)
+{
+	return number_of_its_own("unchanged") > *(json_int_t *)user;
+}
+
+static json_int_t generation_now(void)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+	return ms_ctl_int(json_array_get(status, 0), "generation_applied");
+}
+
+/* This machine's addresses are in the same tables. */
+static uint64_t host_members(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "list", NULL);
+
+	return (uint64_t)ms_ctl_int(ms_ctl_find(lines, "sets", "name", "host"), "members");
+}
+
+/* From a file and over HTTP. What is written to the datapath is what changed, and no more. */
+START_TEST(a_million_members)
+{
+	bool is_file = _i == 1;
+	json_int_t before, unchanged;
+
+	list_million("10.1.0.1", 1);
+	if (is_file)
+		configure("file://" PAGES, "");
+	start_counting();
+	expect_transaction(1);
+	ck_assert_int_eq(number("source.members"), MILLION);
+	expect_denied();
+	expect_writes(MILLION + host_members(), 0);
+
+	before = generation_now();
+	list_million("10.1.0.3", 2);
+	expect_transaction(2);
+	expect_open(80);
+	expect_writes(CHANGED, CHANGED);
+	ck_assert_int_eq(generation_now(), before);
+	ck_assert(ms_proc_logged(microsegd, "feed: 10 members added, 10 removed, "));
+
+	/* The same file again is not even read. */
+	unchanged = number_of_its_own("unchanged");
+	if (!is_file)
+		ck_assert(ms_netns_wait(is_asked_again, &unchanged, 30));
+	ck_assert_int_eq(number("transactions"), 2);
+	expect_writes(0, 0);
+
+	list_million("10.1.0.1", 1);
+	expect_transaction(3);
+	expect_denied();
+	expect_writes(CHANGED, CHANGED);
+
+	/* The next daemon finds them in force and on disk, and nothing to do. */
+	ms_proc_kill(microsegd);
+	stop_web();
+	ck_assert_int_eq(unlink(LIST), 0);
+	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir", FOLDER, NULL);
+	expect_denied();
+	ck_assert_int_eq(number("source.members"), MILLION);
+	expect_writes(0, 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- over TLS ---- */
 
 static void make_certificate(const char *name, const char *more)
@@ -314,16 +526,21 @@ END_TEST
 static Suite *feed_source_suite(void)
 {
 	Suite *suite = suite_create("feed_source");
-	TCase *force = tcase_create("force");
+	TCase *force = tcase_create("force"), *million = tcase_create("million");
 
 	tcase_add_checked_fixture(force, setup, NULL);
 	tcase_set_timeout(force, 120);
 	tcase_add_test(force, who_is_listed_is_denied_and_who_is_not_arrives);
 	tcase_add_test(force, what_is_in_force_outlives_the_server);
 	tcase_add_test(force, and_the_daemon_too);
+	tcase_add_test(force, who_stays_in_the_list_is_let_in_all_the_while);
 	tcase_add_loop_test(force, certificates_are_asked_for_and_shown, 0,
 			    sizeof(trusts) / sizeof(trusts[0]));
 	suite_add_tcase(suite, force);
+	tcase_add_checked_fixture(million, setup, NULL);
+	tcase_set_timeout(million, 300);
+	tcase_add_loop_test(million, a_million_members, 0, 2);
+	suite_add_tcase(suite, million);
 	return suite;
 }
 

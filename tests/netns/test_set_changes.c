@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sets in force that are changed in place, under traffic: who stays a member is one all the while,
+ * and whose flow a member let in is judged again when the member goes. The tests are 10.1.0.1.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+#include "tests/netns/new_flows.h"
+
+#define HERE "10.1.0.1"
+#define GUARDED "10.1.0.2"
+#define ROUNDS 50 /* of ten members that come and go: 1,000 changes */
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+	"sets: { some: [] }\n"
+	"rules:\n"
+	"  - { id: let, group: work, dir: in, proto: udp, dport: 53, from: \"set:some\", action: allow }\n"
+	"  - { id: shut, group: work, dir: in, proto: udp, dport: 54, from: \"set:some\", action: deny }\n"
+	"  - { id: web, group: work, dir: in, proto: tcp, dport: 80, from: \"set:some\", action: allow }\n"
+	"  - { id: else-let, group: work, dir: in, proto: udp, dport: 53, action: deny }\n"
+	"  - { id: else-shut, group: work, dir: in, proto: udp, dport: 54, action: allow }\n"
+	"  - { id: else-web, group: work, dir: in, proto: tcp, dport: 80, action: deny, log: true }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+static void setup(void)
+{
+	ms_netns_setup();
+	ms_netns_add("a");
+	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
+	ms_traffic_server("a", 80);
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_proc_start(microsegd, NULL);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+	ms_ctl_do(microsegd, "set", "add", "some", HERE, NULL);
+}
+
+/* What is changed: neighbours of the one that stays, and what it lies in. */
+static void change_others(const char *verb, unsigned int round)
+{
+	char others[10][32];
+
+	for (unsigned int i = 0; i < 5; i++)
+		snprintf(others[i], sizeof(others[i]), "10.1.0.%u", 2 + (round * 5 + i) % 250);
+	snprintf(others[5], sizeof(others[5]), "10.0.0.0/8");
+	snprintf(others[6], sizeof(others[6]), "10.1.0.0/16");
+	snprintf(others[7], sizeof(others[7]), "10.1.0.0/%u", 24 + round % 7);
+	snprintf(others[8], sizeof(others[8]), "10.1.0.0/31");
+	snprintf(others[9], sizeof(others[9]), "10.1.0.0");
+	ms_ctl_do(microsegd, "set", verb, "some", others[0], others[1], others[2], others[3],
+		  others[4], others[5], others[6], others[7], others[8], others[9], NULL);
+}
+
+static json_int_t generation_now(void)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+	return ms_ctl_int(json_array_get(status, 0), "generation_applied");
+}
+
+START_TEST(who_stays_a_member_is_one_all_the_while)
+{
+	struct ms_traffic_pump *pump = ms_traffic_pump_start(NULL, MS_TRAFFIC_TCP, GUARDED, 80, 0);
+	json_int_t generation = generation_now();
+	struct new_flows *flows = new_flows_start("veth-a", HERE, GUARDED);
+	uint64_t sent;
+
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		change_others("add", round);
+		change_others("del", round);
+	}
+	ck_assert(ms_traffic_pump_advances(pump, 1));
+	ck_assert_uint_eq(pump->stalls, 0);
+	sent = new_flows_end(flows);
+	ms_traffic_pump_end(pump);
+	ck_assert_uint_gt(sent, ROUNDS);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "let"), (json_int_t)sent);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "shut"), (json_int_t)sent);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "else-let"), 0);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "else-shut"), 0);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "else-web"), 0);
+	ck_assert_int_eq(generation_now(), generation);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- a flow that goes on ---- */
+
+struct stalling {
+	struct ms_traffic_pump *pump;
+	uint64_t stalls;
+};
+
+static bool has_stalled(void *user)
+{
+	const struct stalling *stalling = user;
+
+	return stalling->pump->stalls > stalling->stalls;
+}
+
+START_TEST(the_flow_of_one_that_goes_is_judged_again)
+{
+	struct ms_traffic_pump *pump = ms_traffic_pump_start(NULL, MS_TRAFFIC_TCP, GUARDED, 80, 1);
+	struct stalling stalling = { pump, pump->stalls };
+	json_auto_t *event = NULL;
+	uint64_t rounds;
+
+	/* Its twin first: another one goes. */
+	ms_ctl_do(microsegd, "set", "add", "some", "10.1.0.9", NULL);
+	ms_ctl_do(microsegd, "set", "del", "some", "10.1.0.9", NULL);
+	ck_assert(ms_traffic_pump_advances(pump, 10));
+	ck_assert_uint_eq(pump->stalls, 0);
+
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	event = ms_ctl_event(microsegd, "else-web", "deny");
+	/* By the rule, or by what it made of the session a packet before. */
+	ck_assert(strcmp(ms_ctl_text(event, "reason"), "rule") == 0 ||
+		  strcmp(ms_ctl_text(event, "reason"), "session") == 0);
+	rounds = pump->rounds;
+	stalling.stalls = pump->stalls;
+	ck_assert(ms_netns_wait(has_stalled, &stalling, 20));
+	ck_assert_uint_eq(pump->rounds, rounds);
+
+	ms_ctl_do(microsegd, "set", "add", "some", HERE, NULL);
+	ck_assert(ms_traffic_pump_advances(pump, 1));
+	ms_traffic_pump_end(pump);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/set_changes");
+	TCase *tcase = tcase_create("set_changes");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, who_stays_a_member_is_one_all_the_while);
+	tcase_add_test(tcase, the_flow_of_one_that_goes_is_judged_again);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

@@ -59,8 +59,8 @@ void ms_config_fini(struct ms_config *config)
 	free(config->bpffs);
 	free(config->run_dir);
 	free(config->state_dir);
-	ms_rule_action_free(config->plugins, config->n_plugins);
-	free(config->plugins_file);
+	ms_config_plugins_fini(&config->plugins);
+	free(config->file);
 	free(config->plugin_dir);
 	*config = (struct ms_config) { 0 };
 }
@@ -265,9 +265,10 @@ static int find_before(const struct ms_rule_action *plugin)
 }
 
 /* The one key that is ours among a plugin's own: it is taken out before the plugin sees them. */
-static int take_before(struct ms_document_reader *reader, struct ms_config *config, size_t nth)
+static int take_before(struct ms_document_reader *reader, struct ms_config_plugins *plugins,
+		       size_t nth)
 {
-	struct ms_rule_action *plugin = &config->plugins[nth];
+	struct ms_rule_action *plugin = &plugins->list[nth];
 	int at = find_before(plugin);
 	struct ms_rule_action_arg *arg;
 	const char *text;
@@ -280,7 +281,7 @@ static int take_before(struct ms_document_reader *reader, struct ms_config *conf
 		return ms_document_reader_refuse(reader, arg->values[0].place, text,
 						 "'before' is true or false");
 	if (strcmp(text, "true") == 0)
-		config->plugins_before |= 1ull << nth;
+		plugins->before |= 1ull << nth;
 	ms_rule_action_remove_arg(plugin, (size_t)at);
 	return 0;
 }
@@ -288,7 +289,7 @@ static int take_before(struct ms_document_reader *reader, struct ms_config *conf
 static int read_plugin(struct ms_document_reader *reader, const char *name, struct ms_place place,
 		       void *into)
 {
-	struct ms_config *config = into;
+	struct ms_config_plugins *plugins = &((struct ms_config *)into)->plugins;
 	struct ms_rule_action plugin = { .place = place };
 	int r;
 
@@ -296,29 +297,28 @@ static int read_plugin(struct ms_document_reader *reader, const char *name, stru
 	    !ms_document_schema_is_name(name, "_", PLUGIN_NAME_MAX))
 		return ms_document_reader_refuse(reader, place, name, "'%s' is no name of a plugin",
 						 name);
-	for (size_t i = 0; i < config->n_plugins; i++)
-		if (strcmp(config->plugins[i].name, name) == 0)
-			return ms_document_reader_refuse(reader, place, name,
-							 "plugin '%s' is there twice", name);
-	if (config->n_plugins == MS_CONFIG_PLUGINS_MAX)
+	if (ms_config_plugins_find(plugins, name))
+		return ms_document_reader_refuse(reader, place, name, "plugin '%s' is there twice",
+						 name);
+	if (plugins->count == MS_CONFIG_PLUGINS_MAX)
 		return ms_document_reader_refuse(reader, place, name, "more than %d plugins",
 						 MS_CONFIG_PLUGINS_MAX);
 	plugin.name = strdup(name);
-	r = plugin.name ? ms_array_append(&config->plugins, &config->n_plugins, plugin) : -ENOMEM;
+	r = plugin.name ? ms_array_append(&plugins->list, &plugins->count, plugin) : -ENOMEM;
 	if (r < 0) {
 		free(plugin.name);
 		return r;
 	}
-	r = ms_document_action_read_config(reader, &config->plugins[config->n_plugins - 1]);
-	return r < 0 ? r : take_before(reader, config, config->n_plugins - 1);
+	r = ms_document_action_read_config(reader, &plugins->list[plugins->count - 1]);
+	return r < 0 ? r : take_before(reader, plugins, plugins->count - 1);
 }
 
 static int read_plugins(struct ms_document_reader *reader, void *into)
 {
 	struct ms_config *config = into;
 
-	config->plugins_file = strdup(reader->name);
-	if (!config->plugins_file)
+	config->plugins.file = strdup(reader->name);
+	if (!config->plugins.file)
 		return -ENOMEM;
 	return ms_document_schema_entries_or_none(reader, "plugins", read_plugin, into);
 }
@@ -353,25 +353,20 @@ int ms_config_read(struct ms_config *config, const char *path, struct ms_error *
 	if (r < 0)
 		return r;
 	changed.policy = NULL;
-	changed.plugins = NULL;
-	changed.n_plugins = 0;
-	changed.plugins_before = 0;
-	changed.plugins_file = NULL;
+	changed.plugins = (struct ms_config_plugins) { 0 };
 	r = ms_document_reader_open(&reader, slash ? slash + 1 : path, text, length, err);
 	if (r == 0)
 		r = read_config(&reader, &changed);
 	if (r < 0) {
 		free(changed.policy);
-		ms_rule_action_free(changed.plugins, changed.n_plugins);
-		free(changed.plugins_file);
+		ms_config_plugins_fini(&changed.plugins);
 		return ms_error_set(err, r, "out of memory");
 	}
 	if (changed.policy)
 		free(config->policy);
 	else
 		changed.policy = config->policy;
-	ms_rule_action_free(config->plugins, config->n_plugins);
-	free(config->plugins_file);
+	ms_config_plugins_fini(&config->plugins);
 	*config = changed;
 	return 0;
 }

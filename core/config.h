@@ -13,7 +13,7 @@
 #include "bpf/lib/layout.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/policy/model.h"
+#include "core/config_plugins.h"
 
 #define MS_CONFIG_FILE "/etc/microseg/microseg.yaml"
 #define MS_CONFIG_POLICY "/etc/microseg/policy.d"
@@ -21,8 +21,6 @@
 #define MS_CONFIG_RUN_DIR "/run/microseg"
 #define MS_CONFIG_STATE_DIR "/var/lib/microseg"
 #define MS_CONFIG_TRIAL_STATE "trial" /* below the run directory */
-
-#define MS_CONFIG_PLUGINS_MAX 64
 
 enum ms_config_log_events { MS_LOG_EVENTS_OFF, MS_LOG_EVENTS_DENY, MS_LOG_EVENTS_ALL };
 
@@ -40,14 +38,10 @@ struct ms_config {
 	uint64_t adopt_grace_ns;
 	enum ms_log_level log_level;
 	enum ms_config_log_events log_events;
-	/* What `plugins:` names, each with its configuration as arguments; in their order. */
-	struct ms_rule_action *plugins;
-	size_t n_plugins;
-	/* A bit per plugin: a source whose rules are judged before the operator's (`before: true`,
-	 * a key that every plugin has). */
-	uint64_t plugins_before;
-	char *plugins_file; /* where that stands, NULL = nowhere */
-	char *plugin_dir;   /* NULL = the installation's */
+	struct ms_config_plugins plugins;
+	char *file;        /* what this was read from, or would be; NULL = nothing */
+	bool file_must_be; /* somebody named it */
+	char *plugin_dir;  /* NULL = the installation's */
 };
 
 /* Defaults filled in. */

@@ -16,7 +16,7 @@
 #include "core/loop.h"
 #include "core/manager.h"
 #include "core/options.h"
-#include "core/plugin/registry.h"
+#include "core/plugin/trials.h"
 #include "core/removal.h"
 #include "core/sources.h"
 
@@ -25,6 +25,7 @@ struct daemon {
 	struct ms_manager *manager;
 	struct ms_control_server *server;
 	struct ms_watch *signals[3];
+	bool is_reloading, reload_again;
 };
 
 static void on_stop(void *user)
@@ -34,30 +35,64 @@ static void on_stop(void *user)
 	ms_loop_stop(daemon->loop);
 }
 
-static void on_reload(void *user)
+static void on_reload(void *user);
+
+static void log_steps(const struct ms_manager_task *task)
+{
+	static const char *const words[] = {
+		[MS_STEP_LOADED] = "is loaded",
+		[MS_STEP_CHANGED] = "is configured otherwise",
+		[MS_STEP_UNLOADED] = "is unloaded",
+	};
+	enum ms_manager_step step;
+	const char *name;
+
+	for (size_t i = 0; ms_manager_task_step(task, i, &name, &step); i++)
+		ms_log_info("plugin", "%s %s", name, words[step]);
+}
+
+static void on_reloaded(void *user, const struct ms_manager_done *done)
 {
 	struct daemon *daemon = user;
 	struct ms_manager_status status;
-	struct ms_commit result = { 0 };
-	struct ms_error err = MS_ERROR_INIT;
 	char text[640];
 
+	if (done->r < 0) {
+		ms_log_error("policy", "%s: nothing was changed",
+			     ms_error_format(done->err, text, sizeof(text)));
+	} else {
+		log_steps(done->task);
+		ms_log_info("policy", "generation %u in force, %u changes", done->commit.generation,
+			    done->commit.changes);
+	}
 	ms_manager_status(daemon->manager, &status);
-	if (status.policy_is_applied) {
+	if (status.policy_is_applied)
 		ms_log_notice("policy",
 			      "%s stands in for the policy directory until "
 			      "`microsegctl policy apply` without PATH",
 			      status.policy_source);
-		return;
-	}
-	ms_sdnotify("RELOADING=1");
-	if (ms_manager_reload(daemon->manager, false, &result, &err) < 0)
-		ms_log_error("policy", "%s: nothing was changed",
-			     ms_error_format(&err, text, sizeof(text)));
+	daemon->is_reloading = false;
+	if (daemon->reload_again)
+		on_reload(daemon);
 	else
-		ms_log_info("policy", "generation %u in force, %u changes", result.generation,
-			    result.changes);
-	ms_sdnotify("READY=1");
+		ms_sdnotify("READY=1");
+}
+
+/* What is read was there when the last signal came: one more round covers any number of them. */
+static void on_reload(void *user)
+{
+	struct daemon *daemon = user;
+
+	daemon->reload_again = daemon->is_reloading;
+	if (daemon->is_reloading)
+		return;
+	ms_sdnotify("RELOADING=1");
+	daemon->is_reloading = true;
+	if (ms_manager_configure(daemon->manager, false, on_reloaded, daemon) < 0) {
+		ms_log_error("policy", "out of memory: nothing was changed");
+		daemon->is_reloading = false;
+		ms_sdnotify("READY=1");
+	}
 }
 
 static int watch_signals(struct daemon *daemon)
@@ -135,16 +170,37 @@ static int clean_up(const struct ms_options *options, struct ms_error *err)
 	return r < 0 ? r : ms_removal_run(&options->config, options->dry_run, stdout, err);
 }
 
+static void free_trials(struct ms_plugin_trials **trials)
+{
+	ms_plugin_trials_free(*trials);
+}
+
 /* Plugins too, as a start would find them: a slip there is a rule on its fallback. Their programs
  * need root to be tried; without it their configuration is the start's to judge. */
+static int check_plugins(const struct ms_config *config, struct ms_error *err)
+{
+	ms_cleanup(free_trials) struct ms_plugin_trials *trials = NULL;
+	struct ms_plugin_trial *trial;
+	int r = ms_plugin_trials_new(config->plugin_dir, &trials);
+
+	for (size_t i = 0; r == 0 && i < config->plugins.count; i++) {
+		r = ms_plugin_trial_new(&config->plugins.list[i], config->plugins.file, &trial);
+		if (r == 0)
+			r = ms_plugin_trials_add(trials, trial);
+	}
+	if (r < 0)
+		return r;
+	ms_plugin_trials_wait(trials);
+	for (size_t i = 0; r == 0 && (trial = ms_plugin_trials_at(trials, i)); i++)
+		r = ms_plugin_trial_result(trial, err);
+	return r;
+}
+
 static int check(const struct ms_config *config, struct ms_error *err)
 {
 	int r = ms_sources_check(config, err);
 
-	for (size_t i = 0; r == 0 && geteuid() == 0 && i < config->n_plugins; i++)
-		r = ms_plugin_registry_check(config->plugin_dir, &config->plugins[i],
-					     config->plugins_file, err);
-	return r;
+	return r < 0 || geteuid() != 0 ? r : check_plugins(config, err);
 }
 
 int main(int argc, char **argv)

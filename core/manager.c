@@ -472,7 +472,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 	ms_attacher_free(manager->attacher);
 	ms_manager_close_binder(manager);
 	ms_manager_free_sources(manager);
-	ms_plugin_registry_free(manager->plugins);
+	ms_manager_close_plugins(manager);
 	ms_committer_free(manager->committer);
 	ms_numbering_free(manager->numbers);
 	ms_sources_free(manager->sources);

@@ -108,8 +108,7 @@ struct ms_commit {
 	unsigned int changes;
 };
 
-/* Reads the policy directory again (and forgets applied documents). SIGHUP without documents
- * applied is this too. */
+/* Reads the policy directory again (and forgets applied documents). */
 int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit *ret_commit,
 		      struct ms_error *err);
 /* These documents stand in for the directory until the next reload, over restarts. */
@@ -140,13 +139,43 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);
-/* Plugins. load and reload put the policy in force anew; unload refuses a plugin that a rule names.
+/*
+ * Plugins. Each is tried in a process of its own before anything of it comes into this one, and the
+ * loop goes on meanwhile: what needs that is begun, and told when it is over, from the loop and
+ * never within the call. Such tasks are done one after the other. Of a failed one nothing has
+ * changed.
  */
 struct ms_plugin_registry; /* core/plugin/registry.h */
+struct ms_manager_task;
+enum ms_manager_step { MS_STEP_LOADED, MS_STEP_CHANGED, MS_STEP_UNLOADED };
+struct ms_manager_done {
+	int r;
+	const struct ms_error *err; /* set if `r` is negative */
+	struct ms_commit commit;
+	const struct ms_manager_task *task; /* lent */
+};
+typedef void (*ms_manager_on_done)(void *user, const struct ms_manager_done *done);
+/* What was done, or would be, to which plugin: by index; false behind the last. */
+bool ms_manager_task_step(const struct ms_manager_task *task, size_t index, const char **ret_name,
+			  enum ms_manager_step *ret_step);
+/* Nobody is told any more of what `user` began; it is done all the same. */
+void ms_manager_forget_task(struct ms_manager *manager, const void *user);
+
 const struct ms_plugin_registry *ms_manager_plugins(const struct ms_manager *manager);
 /* The rule in force that names an action of this plugin, NULL = none. */
 const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, const char *name);
-int ms_manager_plugin_load(struct ms_manager *manager, const char *name, struct ms_error *err);
+/* As microseg.yaml configures it now, in force with its actions' rules. */
+int ms_manager_plugin_load(struct ms_manager *manager, const char *name, ms_manager_on_done on_done,
+			   void *user, struct ms_error *err);
+/*
+ * Reads microseg.yaml's `plugins:` again, and the policy directory unless documents stand in for
+ * it: what is new is loaded, what is configured otherwise is changed, what is no longer named goes,
+ * unless a rule uses it. Plugins that were loaded by hand stay; one that failed is tried again if
+ * its configuration changed. All of it or nothing. SIGHUP is this.
+ */
+int ms_manager_configure(struct ms_manager *manager, bool dry_run, ms_manager_on_done on_done,
+			 void *user);
+/* Refuses a plugin that a rule names. */
 int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struct ms_error *err);
 int ms_manager_plugin_reload(struct ms_manager *manager, const char *name, struct ms_error *err);
 /* Plugins that are policy sources; by index, NULL behind the last. */

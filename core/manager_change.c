@@ -63,29 +63,39 @@ enum ms_panic ms_manager_effective_panic(struct ms_manager *manager, const char 
 	return everywhere > alone ? everywhere : alone;
 }
 
-static void remember_result(struct ms_manager *manager, int r, const struct ms_error *err)
+void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct ms_error *err)
 {
 	manager->last_error[0] = '\0';
 	if (r < 0 && err)
 		ms_error_format(err, manager->last_error, sizeof(manager->last_error));
 }
 
-int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit *ret_commit,
-		      struct ms_error *err)
+int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
+			      bool reads, bool dry_run, struct ms_commit *ret_commit,
+			      struct ms_error *err)
 {
 	struct ms_sources_next next;
 	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
 		return r;
-	r = ms_sources_read_directory(manager->sources, &next, err);
+	for (size_t i = 0; i < n_gone; i++)
+		ms_sources_offers_remove(&next.offers, gone[i]);
+	if (reads)
+		r = ms_sources_read_directory(manager->sources, &next, err);
 	if (r < 0)
 		ms_manager_give_up(manager, &next);
 	else
 		r = ms_manager_commit(manager, &next, dry_run, ret_commit, err);
-	if (!dry_run)
-		remember_result(manager, r, err);
+	if (!dry_run && reads)
+		ms_manager_remember_reload(manager, r, err);
 	return r;
+}
+
+int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit *ret_commit,
+		      struct ms_error *err)
+{
+	return ms_manager_reload_without(manager, NULL, 0, true, dry_run, ret_commit, err);
 }
 
 int ms_manager_apply(struct ms_manager *manager, const struct ms_document *documents, size_t count,

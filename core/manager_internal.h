@@ -38,6 +38,8 @@ struct ms_manager {
 	struct ms_sources *sources;
 	struct ms_numbering_table *numbers;
 	struct ms_committer *committer;
+	struct ms_config_plugins named; /* what microseg.yaml named when it was read last */
+	struct ms_manager_task *task;   /* of plugins, manager_task.c; others wait behind it */
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
 	struct ms_manager_binder *binder;
@@ -80,6 +82,14 @@ int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
 /* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
  */
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
+void ms_manager_close_plugins(struct ms_manager *manager);
+/* The policy in force again, as its rules' actions are now. */
+int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err);
+/* The rule of `policy` that names an action of this plugin, NULL = none. */
+const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, const char *name,
+					     const struct ms_policy *policy);
+/* manager_task.c: nobody is told of those that were not done. */
+void ms_manager_drop_tasks(struct ms_manager *manager);
 /* The first plugin that is not loaded, as a sentence; "" = all are. */
 void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* manager_source.c: begins to follow a source or sink; what is on disk of a source waits for the
@@ -123,6 +133,13 @@ void ms_manager_follow_actions(struct ms_manager *manager);
 void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
 int ms_manager_dispatch_netlink(struct ms_manager *manager);
+/* manager_change.c: ms_manager_reload(), with the sources of these names out of force. `reads` the
+ * directory; else documents stay as they are. */
+int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
+			      bool reads, bool dry_run, struct ms_commit *ret_commit,
+			      struct ms_error *err);
+/* Of the last reload: what `status` says of what is on disk. */
+void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct ms_error *err);
 /* manager_commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or
  * ms_manager_give_up(). */
 int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_next);

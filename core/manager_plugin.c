@@ -4,16 +4,64 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/manager_internal.h"
+#include "core/plugin/trials.h"
 
-static const struct ms_rule_action *config_of(const struct ms_manager *manager, const char *name)
+/* ---- start ---- */
+
+static void free_trials(struct ms_plugin_trials **trials)
 {
-	for (size_t i = 0; i < manager->config->n_plugins; i++) {
-		if (strcmp(manager->config->plugins[i].name, name) == 0)
-			return &manager->config->plugins[i];
+	ms_plugin_trials_free(*trials);
+}
+
+/* The one that the last daemon ended in is not even tried. */
+static int add_trial(struct ms_manager *manager, struct ms_plugin_trials *trials,
+		     const struct ms_rule_action *config)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	struct ms_plugin_trial *trial;
+	int r = ms_plugin_trial_new(config, manager->named.file, &trial);
+
+	if (r < 0)
+		return r;
+	r = ms_plugin_registry_suspect(manager->plugins, config->name, &why);
+	if (r < 0)
+		ms_plugin_trial_refuse(trial, r, &why);
+	return ms_plugin_trials_add(trials, trial);
+}
+
+static void take_tried(struct ms_manager *manager, const struct ms_plugin_trial *trial)
+{
+	const char *name = ms_plugin_trial_config(trial)->name;
+	struct ms_error why = MS_ERROR_INIT;
+	char text[640];
+
+	if (ms_plugin_registry_load(manager->plugins, trial, &why) == 0) {
+		ms_log_info("plugin", "%s is loaded", name);
+		return;
 	}
-	return NULL;
+	ms_log_error("plugin", "%s", ms_error_format(&why, text, sizeof(text)));
+	ms_manager_keep_source(manager, name, &why);
+}
+
+/* Programs stand in their slots before the first policy is compiled, so this waits. */
+static int load_named(struct ms_manager *manager)
+{
+	ms_cleanup(free_trials) struct ms_plugin_trials *trials = NULL;
+	const struct ms_plugin_trial *trial;
+	int r = ms_plugin_trials_new(manager->config->plugin_dir, &trials);
+
+	for (size_t i = 0; r == 0 && i < manager->named.count; i++)
+		r = add_trial(manager, trials, &manager->named.list[i]);
+	if (r < 0)
+		return r;
+	ms_plugin_trials_wait(trials);
+	for (size_t i = 0; (trial = ms_plugin_trials_at(trials, i)); i++)
+		take_tried(manager, trial);
+	ms_plugin_registry_settle(manager->plugins);
+	return 0;
 }
 
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
@@ -22,26 +70,24 @@ int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
 	int r = ms_manager_open_binder(manager);
 
 	if (r == 0)
+		r = ms_config_plugins_copy(&config->plugins, &manager->named);
+	if (r == 0)
 		r = ms_plugin_registry_new(config->plugin_dir, config->state_dir, manager->dp,
 					   &manager->plugins, err);
-	if (r == 0)
-		ms_plugin_registry_serve(manager->plugins, ms_manager_services(manager));
-	for (size_t i = 0; r == 0 && i < config->n_plugins; i++) {
-		struct ms_error why = MS_ERROR_INIT;
-		char text[640];
-
-		if (ms_plugin_registry_load(manager->plugins, &config->plugins[i],
-					    config->plugins_file, true, &why) < 0) {
-			ms_log_error("plugin", "%s", ms_error_format(&why, text, sizeof(text)));
-			ms_manager_keep_source(manager, config->plugins[i].name, &why);
-		} else {
-			ms_log_info("plugin", "%s is loaded", config->plugins[i].name);
-		}
-	}
-	if (r == 0)
-		ms_plugin_registry_settle(manager->plugins);
-	return r;
+	if (r < 0)
+		return r;
+	ms_plugin_registry_serve(manager->plugins, ms_manager_services(manager));
+	return load_named(manager);
 }
+
+void ms_manager_close_plugins(struct ms_manager *manager)
+{
+	ms_manager_drop_tasks(manager);
+	ms_plugin_registry_free(manager->plugins);
+	ms_config_plugins_fini(&manager->named);
+}
+
+/* ---- what is ---- */
 
 void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size)
 {
@@ -60,10 +106,10 @@ const struct ms_plugin_registry *ms_manager_plugins(const struct ms_manager *man
 	return manager->plugins;
 }
 
-const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, const char *name)
+const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, const char *name,
+					     const struct ms_policy *policy)
 {
 	const struct ms_plugin_entry *entry = ms_plugin_registry_find(manager->plugins, name);
-	const struct ms_policy *policy = ms_sources_merged(manager->sources);
 
 	for (size_t i = 0; entry && i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
@@ -76,31 +122,16 @@ const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, c
 	return NULL;
 }
 
-/* The same policy again, as its rules' actions are now. */
-static int commit_again(struct ms_manager *manager, struct ms_error *err)
+const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, const char *name)
 {
-	struct ms_sources_next next;
-	int r = ms_manager_begin(manager, &next);
-
-	return r < 0 ? r : ms_manager_commit(manager, &next, false, NULL, err);
+	return ms_manager_plugin_rule(manager, name, ms_sources_merged(manager->sources));
 }
 
-int ms_manager_plugin_load(struct ms_manager *manager, const char *name, struct ms_error *err)
-{
-	const struct ms_rule_action bare = { .name = (char *)name };
-	const struct ms_rule_action *config = config_of(manager, name);
-	int r = ms_plugin_registry_load(manager->plugins, config ? config : &bare,
-					manager->config->plugins_file, false, err);
+/* ---- changes that need no trial; the others are tasks: manager_task.c ---- */
 
-	if (r < 0)
-		return r;
-	r = commit_again(manager, err);
-	/* Arguments that it refuses, say: all is as it was, with the rules on their fallback. */
-	if (r < 0) {
-		ms_manager_leave_source(manager, name, false);
-		ms_plugin_registry_unload(manager->plugins, name, NULL);
-	}
-	return r;
+int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err)
+{
+	return ms_manager_reload_without(manager, NULL, 0, false, false, NULL, err);
 }
 
 int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struct ms_error *err)

@@ -14,13 +14,7 @@
 
 bool ms_manager_source_is_before(const struct ms_manager *manager, const char *name)
 {
-	const struct ms_config *config = manager->config;
-
-	for (size_t i = 0; i < config->n_plugins && i < MS_CONFIG_PLUGINS_MAX; i++) {
-		if (strcmp(config->plugins[i].name, name) == 0)
-			return config->plugins_before >> i & 1;
-	}
-	return false;
+	return ms_config_plugins_is_before(&manager->named, name);
 }
 
 /* Times of members begin anew, whatever else changed. */
@@ -306,20 +300,46 @@ static int take_in(struct ms_manager *manager, struct ms_source_follower *follow
 	return r;
 }
 
+static struct ms_source_follower **find(const struct ms_manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->n_followers; i++) {
+		if (strcmp(ms_source_follower_name(manager->followers[i]), name) == 0)
+			return &manager->followers[i];
+	}
+	return NULL;
+}
+
+/* What it bound stays as it is until ms_manager_bind(). False = there is none of that name. */
+static bool drop(struct ms_manager *manager, const char *name, bool forget)
+{
+	struct ms_source_follower **at = find(manager, name);
+
+	if (!at)
+		return false;
+	if (forget)
+		ms_source_follower_forget(*at);
+	ms_source_follower_free(*at);
+	ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
+	*at = manager->followers[--manager->n_followers];
+	return true;
+}
+
 int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
 			     struct ms_error *err)
 {
 	struct ms_manager *manager = user;
 	struct ms_source_follower *follower;
-	int r;
+	/* It was kept without its plugin, see below, or is configured otherwise. Its workloads are
+	 * not without their group in between. */
+	bool was_there = drop(manager, name, false);
+	int r = new_follower(manager, name, provides, values, &follower, err);
 
-	/* It was kept without its plugin, see below. */
-	ms_manager_leave_source(manager, name, false);
-	r = new_follower(manager, name, provides, values, &follower, err);
 	if (r == 0)
 		r = take_in(manager, follower, provides & MS_PLUGIN_SOURCE, err);
 	if (r == 0)
 		ms_source_follower_start(follower);
+	else if (was_there && ms_manager_bind(manager, "", NULL) == 0)
+		ms_keeper_rebind(manager->keeper);
 	return r;
 }
 
@@ -366,26 +386,10 @@ bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_err
 	return any;
 }
 
-static struct ms_source_follower **find(const struct ms_manager *manager, const char *name)
-{
-	for (size_t i = 0; i < manager->n_followers; i++) {
-		if (strcmp(ms_source_follower_name(manager->followers[i]), name) == 0)
-			return &manager->followers[i];
-	}
-	return NULL;
-}
-
 void ms_manager_leave_source(struct ms_manager *manager, const char *name, bool forget)
 {
-	struct ms_source_follower **at = find(manager, name);
-
-	if (!at)
+	if (!drop(manager, name, forget))
 		return;
-	if (forget)
-		ms_source_follower_forget(*at);
-	ms_source_follower_free(*at);
-	ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
-	*at = manager->followers[--manager->n_followers];
 	ms_manager_bind(manager, "", NULL);
 	ms_keeper_rebind(manager->keeper);
 }

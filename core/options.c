@@ -83,8 +83,8 @@ static int add_interface(struct ms_config *config, const char *pattern)
 static error_t on_first(int key, char *arg, struct ms_options *options)
 {
 	if (key == 'c') {
-		options->config_file = arg;
-		options->config_given = true;
+		options->config.file_must_be = true;
+		return replace(&options->config.file, arg);
 	}
 	return key == ARGP_KEY_ARG ? ARGP_ERR_UNKNOWN : 0;
 }
@@ -172,15 +172,17 @@ int ms_options_parse(int argc, char **argv, struct ms_options *ret_options, stru
 		return r;
 	argp_err_exit_status = 2;
 	ret_options->task = MS_TASK_RUN;
-	ret_options->config_file = MS_CONFIG_FILE;
+	ret_options->config.file = strdup(MS_CONFIG_FILE);
+	if (!ret_options->config.file)
+		return -ENOMEM;
 	argp_parse(&argp, argc, argv, 0, NULL, &pass);
-	r = ms_config_read(&ret_options->config, ret_options->config_file, err);
-	if (r == -ENOENT && !ret_options->config_given) {
+	r = ms_config_read(&ret_options->config, ret_options->config.file, err);
+	if (r == -ENOENT && !ret_options->config.file_must_be) {
 		*err = (struct ms_error)MS_ERROR_INIT;
 		r = 0;
 	}
 	if (r < 0)
-		return ms_error_set(err, r, "cannot read %s: %s", ret_options->config_file,
+		return ms_error_set(err, r, "cannot read %s: %s", ret_options->config.file,
 				    strerror(-r));
 	pass.first = false;
 	argp_parse(&argp, argc, argv, 0, NULL, &pass);

@@ -13,8 +13,6 @@ enum ms_options_task { MS_TASK_RUN, MS_TASK_CHECK_CONFIG, MS_TASK_CLEANUP };
 struct ms_options {
 	enum ms_options_task task;
 	bool dry_run; /* with --cleanup: say what would be removed */
-	const char *config_file;
-	bool config_given; /* --config: then the file must exist */
 	bool state_dir_given;
 	struct ms_config config;
 };

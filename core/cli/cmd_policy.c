@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
-/* policy check (alone), diff, apply, show. Files are read here and travel as text. */
+/* policy check (alone), diff, apply, show, and reload. Files are read here and travel as text. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +171,13 @@ int ms_cli_cmd_policy_apply(const struct ms_cli *cli)
 		return code;
 	}
 	return ms_cli_ask_and_show(cli, "policy.apply", parameters, ms_cli_render_policy_apply);
+}
+
+int ms_cli_cmd_reload(const struct ms_cli *cli)
+{
+	return ms_cli_ask_and_show(cli, "reload",
+				   json_pack("{s:b}", "dry_run", cli->options->dry_run),
+				   ms_cli_render_reload);
 }
 
 /* ---- show ---- */

@@ -22,6 +22,8 @@ static const struct ms_cli_command commands[] = {
 	{ "cleanup", NULL, "", "remove every trace of a stopped daemon",
 	  "cleanup\ncleanup --dry-run\ncleanup --bpffs /sys/fs/bpf/microseg",
 	  MS_CLI_TAKES_DRY_RUN | MS_CLI_TAKES_BPFFS, 0, 0, NULL, ms_cli_cmd_cleanup, NULL },
+	{ "reload", NULL, "", "read the policy directory and microseg.yaml's plugins again",
+	  "reload\nreload --dry-run", MS_CLI_TAKES_DRY_RUN, 0, 0, NULL, ms_cli_cmd_reload, NULL },
 	{ "panic", NULL, "open|closed|off", "let everything or nothing pass until told otherwise",
 	  "panic open\npanic closed --group containers\npanic off",
 	  MS_CLI_TAKES_GROUP | MS_CLI_TAKES_DRY_RUN, 1, 1, ms_cli_cmd_panic_check, ms_cli_cmd_panic,

@@ -58,6 +58,7 @@ int ms_cli_cmd_group_mode(const struct ms_cli *cli);
 int ms_cli_cmd_group_mode_check(struct ms_cli_options *options);
 int ms_cli_cmd_policy_check(const struct ms_cli *cli);
 int ms_cli_cmd_policy_diff(const struct ms_cli *cli);
+int ms_cli_cmd_reload(const struct ms_cli *cli);
 int ms_cli_cmd_policy_apply(const struct ms_cli *cli);
 int ms_cli_cmd_policy_show(const struct ms_cli *cli);
 int ms_cli_cmd_rule_list(const struct ms_cli *cli);

@@ -23,6 +23,7 @@ void ms_cli_render_group_mode(const struct ms_cli_style *style, const json_t *re
 
 void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_policy_diff(const struct ms_cli_style *style, const json_t *reply);
+void ms_cli_render_reload(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_policy_apply(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_warnings(const struct ms_cli_style *style, const json_t *warnings);
 /* " 2 live sessions end now.", or nothing. */

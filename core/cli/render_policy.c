@@ -98,3 +98,15 @@ void ms_cli_render_policy_apply(const struct ms_cli_style *style, const json_t *
 	ms_cli_render_ends(style, reply, !dry_run);
 	fputc('\n', style->out);
 }
+
+void ms_cli_render_reload(const struct ms_cli_style *style, const json_t *reply)
+{
+	const char *would = ms_cli_value_is(reply, "dry_run") ? "would be " : "";
+	const json_t *plugin;
+	size_t i;
+
+	json_array_foreach (json_object_get(reply, "plugins"), i, plugin)
+		fprintf(style->out, "plugin %s: %s%s\n", text_of(plugin, "name"), would,
+			text_of(plugin, "step"));
+	ms_cli_render_policy_apply(style, reply);
+}

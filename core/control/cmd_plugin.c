@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/control/awaited.h"
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
@@ -94,18 +95,37 @@ int ms_control_cmd_plugin_show(struct ms_manager *manager, struct ms_control_cal
 	return r < 0 ? r : answer(manager, name, ret_reply, err);
 }
 
+static json_t *shape_loaded(struct ms_control_awaited *awaited, const struct ms_manager_done *done)
+{
+	json_t *reply = NULL;
+
+	(void)done;
+	snprintf(awaited->stream.audit, sizeof(awaited->stream.audit), "plugin %s loaded",
+		 awaited->name);
+	return answer(awaited->manager, awaited->name, &reply, NULL) < 0 ? NULL : reply;
+}
+
 int ms_control_cmd_plugin_load(struct ms_manager *manager, struct ms_control_call *call,
 			       json_t **ret_reply, struct ms_error *err)
 {
+	struct ms_control_awaited *awaited;
 	const char *name;
 	int r = ms_control_unpack(call->parameters, err, "{s:s}", "name", &name);
 
-	if (r == 0)
-		r = ms_manager_plugin_load(manager, name, err);
+	(void)ret_reply;
 	if (r < 0)
 		return r;
-	snprintf(call->audit, sizeof(call->audit), "plugin %s loaded", name);
-	return answer(manager, name, ret_reply, err);
+	awaited = ms_control_awaited_new(manager, shape_loaded);
+	if (!awaited)
+		return -ENOMEM;
+	snprintf(awaited->name, sizeof(awaited->name), "%s", name);
+	r = ms_manager_plugin_load(manager, name, ms_control_awaited_done, awaited, err);
+	if (r < 0) {
+		ms_control_awaited_free(awaited);
+		return r;
+	}
+	call->stream = &awaited->stream;
+	return 0;
 }
 
 int ms_control_cmd_plugin_unload(struct ms_manager *manager, struct ms_control_call *call,

@@ -23,6 +23,7 @@ enum {
 	X(STATUS, "status", status, MS_METHOD_READS)                                               \
 	X(STATS, "stats", stats, MS_METHOD_READS)                                                  \
 	X(VERSION, "version", version, MS_METHOD_READS)                                            \
+	X(RELOAD, "reload", reload, MS_METHOD_CHANGES)                                             \
 	X(PANIC, "panic", panic, MS_METHOD_CHANGES)                                                \
 	X(IFACE_LIST, "iface.list", iface_list, MS_METHOD_STREAMS)                                 \
 	X(IFACE_SHOW, "iface.show", iface_show, MS_METHOD_READS)                                   \

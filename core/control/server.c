@@ -160,7 +160,8 @@ static void advance(struct ms_control_connection *conn)
 		ms_watch_arm(conn->pump, 0, false);
 	else if (!conn->dead && conn->stream && conn->stream->on_step && room)
 		ms_watch_arm(conn->pump, 0, false);
-	else if (conn->eof && (!conn->stream || !conn->stream->on_step))
+	else if (conn->eof &&
+		 (!conn->stream || (!conn->stream->on_step && !conn->stream->is_change)))
 		conn->closing = true;
 	if (conn->dead || (conn->closing && ms_control_server_output(conn) == 0)) {
 		connection_free(conn);

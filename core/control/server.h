@@ -42,10 +42,14 @@ struct ms_control_connection;
 struct ms_control_stream {
 	/* The next slice of work, short enough for the loop. 1 = call again (`*ret_reply`, if
 	 * set, is sent and continues), 0 = this was the last reply, -errno = failed. NULL for a
-	 * stream that is only pushed. */
+	 * stream that is only pushed, or that waits: see ms_control_stream_resume(). */
 	int (*on_step)(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err);
 	/* The connection is done with it, whatever the reason. Frees. */
 	void (*on_end)(struct ms_control_stream *stream);
+	/* A change that is not made yet: its line in the log comes with the last reply, and what it
+	 * did from `audit`. A client that asks no more still gets its answer. */
+	bool is_change;
+	char audit[256];
 	/* The server's. */
 	struct ms_control_connection *connection;
 };
@@ -77,6 +81,9 @@ struct ms_control_server *ms_control_server_close(struct ms_control_server *serv
 /* Sends one reply of an unfinished stream (stolen). False = the reader is too slow, nothing was
  * queued: the caller counts it as lost. */
 bool ms_control_stream_push(struct ms_control_stream *stream, json_t *parameters);
+
+/* The stream has an on_step() now: its first call comes from the loop. */
+void ms_control_stream_resume(struct ms_control_stream *stream);
 
 /* Takes an already connected socket (tests, and nothing else so far); `uid` as if accepted. */
 int ms_control_server_adopt(struct ms_control_server *server, int fd, uid_t uid, pid_t pid);

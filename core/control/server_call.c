@@ -60,6 +60,12 @@ void ms_control_server_end_stream(struct ms_control_connection *conn)
 
 	if (stream)
 		stream->on_end(stream);
+	json_decref(ms_take_ptr(conn->asked));
+}
+
+void ms_control_stream_resume(struct ms_control_stream *stream)
+{
+	ms_watch_arm(stream->connection->pump, 0, false);
 }
 
 bool ms_control_stream_push(struct ms_control_stream *stream, json_t *parameters)
@@ -72,22 +78,6 @@ bool ms_control_stream_push(struct ms_control_stream *stream, json_t *parameters
 	}
 	send_message(conn, ms_message_reply(parameters, true));
 	return true;
-}
-
-void ms_control_server_step(struct ms_control_connection *conn)
-{
-	struct ms_error err = MS_ERROR_INIT;
-	json_t *reply = NULL;
-	int r = conn->stream->on_step(conn->stream, &reply, &err);
-
-	if (r < 0) {
-		json_decref(reply);
-		ms_control_server_fail(conn, r, &err);
-	} else if (r == 0 || reply) {
-		send_message(conn, ms_message_reply(reply, r > 0));
-	}
-	if (r <= 0)
-		ms_control_server_end_stream(conn);
 }
 
 /* ---- requests ---- */
@@ -129,6 +119,35 @@ static void log_change(const struct ms_control_connection *conn, const struct ms
 			    : (call->audit[0] ? call->audit : "done"));
 }
 
+/* A change that was only begun when its call returned. */
+static void log_stream(const struct ms_control_connection *conn, int r, struct ms_error *err)
+{
+	struct ms_control_call call = { .method = conn->changes, .parameters = conn->asked };
+
+	snprintf(call.audit, sizeof(call.audit), "%s", conn->stream->audit);
+	if (r < 0)
+		ms_error_set(err, r, "%s", strerror(-r));
+	log_change(conn, &call, r, err);
+}
+
+void ms_control_server_step(struct ms_control_connection *conn)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	json_t *reply = NULL;
+	int r = conn->stream->on_step(conn->stream, &reply, &err);
+
+	if (r <= 0 && conn->stream->is_change)
+		log_stream(conn, r, &err);
+	if (r < 0) {
+		json_decref(reply);
+		ms_control_server_fail(conn, r, &err);
+	} else if (r == 0 || reply) {
+		send_message(conn, ms_message_reply(reply, r > 0));
+	}
+	if (r <= 0)
+		ms_control_server_end_stream(conn);
+}
+
 /* Anybody in the group can cause these: one line a second at most. */
 static void log_denial(struct ms_control_connection *conn, enum ms_method method)
 {
@@ -160,6 +179,11 @@ static int authorise(struct ms_control_connection *conn, const struct ms_control
 	return 0;
 }
 
+static bool is_begun(const struct ms_control_call *call, int r)
+{
+	return r == 0 && call->stream && call->stream->is_change;
+}
+
 static void run_call(struct ms_control_connection *conn, struct ms_control_call *call)
 {
 	struct ms_control_server *server = conn->server;
@@ -171,7 +195,7 @@ static void run_call(struct ms_control_connection *conn, struct ms_control_call 
 		r = server->dispatch(server->user, call, &reply, &err);
 		if (r < 0)
 			ms_error_set(&err, r, "%s", strerror(-r));
-		if (ms_method_flags(call->method) & MS_METHOD_CHANGES)
+		if (ms_method_flags(call->method) & MS_METHOD_CHANGES && !is_begun(call, r))
 			log_change(conn, call, r, &err);
 	}
 	if (r < 0)
@@ -181,6 +205,10 @@ static void run_call(struct ms_control_connection *conn, struct ms_control_call 
 	conn->stream = r == 0 ? call->stream : NULL;
 	if (conn->stream)
 		conn->stream->connection = conn;
+	if (is_begun(call, r)) {
+		conn->changes = call->method;
+		conn->asked = json_incref(call->parameters);
+	}
 }
 
 static void refuse_frame(struct ms_control_connection *conn, struct ms_error *err)

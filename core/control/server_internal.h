@@ -29,6 +29,9 @@ struct ms_control_connection {
 	bool closing; /* once the output has gone */
 	bool dead;
 	struct ms_control_stream *stream;
+	/* Of a stream that is a change. */
+	enum ms_method changes;
+	json_t *asked;
 };
 
 struct ms_control_server {

@@ -21,6 +21,7 @@
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
 #include "core/plugin/host.h"
+#include "core/plugin/trial.h"
 #include "core/policy/model.h"
 #include "microseg/chain.h"
 
@@ -53,20 +54,23 @@ void ms_plugin_registry_serve(struct ms_plugin_registry *registry,
 /* Stops and destroys what is loaded; the slots stay as they are. Returns NULL. */
 struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *registry);
 
+/* -EFAULT: the last daemon ended in a callback of this plugin, so a start leaves it alone. */
+int ms_plugin_registry_suspect(const struct ms_plugin_registry *registry, const char *name,
+			       struct ms_error *err);
 /*
- * Configures, tries and loads the plugin that `config` names (its args are configuration; `file` is
- * where it stands). On failure the entry stays, failed with the reason, which `err` has too, and
- * its slots are empty. `is_start`: a plugin that the last daemon ended in is not loaded.
+ * Loads the plugin whose trial is over, as it was configured there. On failure, that of the trial
+ * too, there is an entry, failed with the reason, which `err` has too, and its slots are empty.
  */
 int ms_plugin_registry_load(struct ms_plugin_registry *registry,
-			    const struct ms_rule_action *config, const char *file, bool is_start,
-			    struct ms_error *err);
+			    const struct ms_plugin_trial *trial, struct ms_error *err);
 /*
- * Only tries the plugin that `config` names, in a process of its own: whether its file and its
- * configuration are right. Needs no registry, no daemon, and root for programs of actions.
+ * Gives a loaded one another configuration, which is copied; `file` is where it stands: by its
+ * reconfigure(), or by a new instance of it whose programs take the place of the old. On failure it
+ * goes on as it was; if it cannot do even that, it is failed with the reason.
  */
-int ms_plugin_registry_check(const char *folder, const struct ms_rule_action *config,
-			     const char *file, struct ms_error *err);
+int ms_plugin_registry_change(struct ms_plugin_registry *registry,
+			      const struct ms_rule_action *config, const char *file,
+			      struct ms_error *err);
 /* Ends it and empties its slots: -ENOENT, no such entry. The caller knows that nobody uses it. */
 int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
 			      struct ms_error *err);
@@ -106,6 +110,9 @@ const struct ms_plugin_entry *ms_plugin_registry_find(const struct ms_plugin_reg
 const char *ms_plugin_registry_name(const struct ms_plugin_entry *entry);
 enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entry);
 const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry); /* "" = loaded */
+int64_t ms_plugin_registry_since(const struct ms_plugin_entry *entry);      /* seconds since 1970 */
+/* What it is configured by, or would be; NULL = out of memory then. */
+const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_entry *entry);
 /* As the probe described it; NULL = nobody could. Borrowed. */
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
 /* Its statistics, an array the caller owns; empty if it has none. NULL = out of memory. */

@@ -11,8 +11,11 @@
 struct ms_plugin_entry {
 	char name[MS_PLUGIN_NAME_MAX + 1];
 	enum ms_plugin_state state;
+	int64_t since; /* it is in that state; seconds since 1970 */
 	char reason[512];
 	json_t *description;
+	struct ms_rule_action *config; /* one; NULL = out of memory */
+	char *config_file;             /* where it stands */
 
 	/* Of a loaded one. */
 	struct ms_plugin plugin;
@@ -45,12 +48,19 @@ struct ms_plugin_registry {
 	size_t n_named;
 };
 
+/* NULL = there is none. */
+struct ms_plugin_entry *ms_plugin_registry_entry(const struct ms_plugin_registry *registry,
+						 const char *name);
 /* The loaded plugin that has the action. NULL = none */
 struct ms_plugin_entry *ms_plugin_registry_owner(const struct ms_plugin_registry *registry,
 						 const char *action);
 /* NULL = it has none of that name. */
 const struct ms_plugin_action *ms_plugin_registry_action(const struct ms_plugin_entry *entry,
 							 const char *name);
+/* registry_load.c: ends what of it is there; its programs stay in their slots. */
+void ms_plugin_registry_stop(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry);
+/* Of one that is stopped. Returns NULL. */
+struct ms_plugin_entry *ms_plugin_registry_free_entry(struct ms_plugin_entry *entry);
 /* Of a plugin that ends: no rule names what it had. */
 void ms_plugin_registry_unname(struct ms_plugin_registry *registry,
 			       const struct ms_plugin_entry *entry);

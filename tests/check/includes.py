@@ -47,7 +47,12 @@ ROOMS = {
     "documents": ("core/state/documents", "base policy file"),
     "state": ("core/state/", "base policy file documents"),
     "loader": ("core/plugin/", "base abi sdk"),
-    "registry": ("core/plugin/registry", "base abi sdk loader dataplane policy"),
+    "arguments": ("core/plugin/arguments", "base abi sdk loader policy"),
+    "trial": ("core/plugin/trial", "base abi sdk loader loop policy arguments"),
+    "registry": (
+        "core/plugin/registry",
+        "base abi sdk loader loop dataplane policy arguments trial",
+    ),
     "watches": ("core/plugin/watches", "base abi sdk loader loop"),
     "pluginhost": (
         "core/pluginhost/",
@@ -74,7 +79,7 @@ ROOMS = {
         "core/manager",
         "base abi layout sdk dataplane tcx netlink policy image classify iface event session trace "
         "state documents loop worker config sources membership set_table committer flips registry "
-        "watches source follower",
+        "watches trial source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
@@ -84,7 +89,7 @@ ROOMS = {
     ),
     "main": (
         "core/daemon_main",
-        "base loop config options sources manager control banner removal registry",
+        "base loop config options sources manager control banner removal policy trial",
     ),
 }
 

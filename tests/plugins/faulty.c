@@ -51,8 +51,12 @@ __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 					  const struct ms_plugin_values *config, void **ret_self,
 					  struct ms_plugin_error *error)
 {
-	(void)config;
 	the_host = host;
+#ifdef RECONFIGURES
+	host->log(host->state, MS_PLUGIN_LOG_INFO, "made with a rate of %u",
+		  (unsigned int)host->value_uint(config, "rate", 0));
+#endif
+	(void)config;
 	*ret_self = NULL;
 #ifdef CREATE_FAILS
 	host->error_set(error, "no more of these");
@@ -69,6 +73,20 @@ __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 		pause();
 #endif
 	(void)error;
+	return 0;
+}
+
+__attribute__((unused)) static int reconfigure(void *self, const struct ms_plugin_values *config,
+					       struct ms_plugin_error *error)
+{
+	unsigned int rate = (unsigned int)the_host->value_uint(config, "rate", 0);
+
+	(void)self;
+	if (rate == 13) {
+		the_host->error_set(error, "13 brings no luck");
+		return -EINVAL;
+	}
+	the_host->log(the_host->state, MS_PLUGIN_LOG_INFO, "goes on with a rate of %u", rate);
 	return 0;
 }
 
@@ -242,6 +260,9 @@ MS_PLUGIN(MS_PLUGIN_ACTION,
 						.destroy = destroy,
 #endif
 						.start = start,
+#ifdef RECONFIGURES
+						.reconfigure = reconfigure,
+#endif
 						.config = items,
 						.config_count = sizeof(items) / sizeof(items[0]),
 						.actions = actions,

@@ -14,6 +14,7 @@ struct tally {
 	const struct ms_plugin_host *host;
 	struct tally_bpf *skeleton;
 	pthread_t thread;
+	uint64_t top; /* the highest counter that a rule may name */
 };
 
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
@@ -21,10 +22,10 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 {
 	struct tally *tally = calloc(1, sizeof(*tally));
 
-	(void)config;
 	(void)error;
 	if (!tally)
 		return -ENOMEM;
+	tally->top = host->value_uint(config, "top", 0);
 	tally->host = host;
 	tally->thread = pthread_self();
 	*ret_self = tally;
@@ -70,6 +71,10 @@ static int encode(void *self, const struct ms_plugin_values *values,
 		tally->host->error_set(error, "called on another thread");
 		return -EXDEV;
 	}
+	if (tally->host->value_uint(values, "counter", 0) > tally->top) {
+		tally->host->error_set(error, "there is no such counter");
+		return -EINVAL;
+	}
 	ret_args[0] = (uint8_t)tally->host->value_uint(values, "counter", 0);
 	return 0;
 }
@@ -80,6 +85,13 @@ static const struct ms_plugin_item args[] = {
 	  .type = MS_PLUGIN_UINT,
 	  .max = 15,
 	  .def = "0" },
+};
+
+static const struct ms_plugin_item config[] = {
+	{ .name = "top",
+	  .help = "the highest counter that rules may name",
+	  .type = MS_PLUGIN_UINT,
+	  .def = "15" },
 };
 
 static const struct ms_plugin_action actions[] = {
@@ -93,5 +105,5 @@ static const struct ms_plugin_action actions[] = {
 };
 
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "tally", .version = "1.0", .summary = "counts packets",
-	  .license = "GPL-2.0-or-later", .create = create, .destroy = destroy, .actions = actions,
-	  .action_count = 1);
+	  .license = "GPL-2.0-or-later", .config = config, .config_count = 1, .create = create,
+	  .destroy = destroy, .actions = actions, .action_count = 1);

@@ -12,7 +12,8 @@
 static const char *const changing[] = { "panic",       "group.mode",    "policy.apply",
 					"rule.add",    "rule.del",      "rule.import",
 					"set.add",     "set.del",       "session.flush",
-					"plugin.load", "plugin.reload", "plugin.unload" };
+					"plugin.load", "plugin.reload", "plugin.unload",
+					"reload" };
 
 static bool is_changing(const char *name)
 {

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "core/plugin/registry_values.h"
+#include "core/plugin/arguments.h"
 
 #include <errno.h>
 #include <string.h>
 
-int ms_plugin_registry_values_refuse(const char *file, struct ms_place place, const char *word,
-				     const struct ms_error *why, int r, struct ms_error *err)
+int ms_plugin_arguments_refuse(const char *file, struct ms_place place, const char *word,
+			       const struct ms_error *why, int r, struct ms_error *err)
 {
 	return ms_error_set_at(err, r == -ENOMEM ? r : -EINVAL, file, place.line, place.column,
 			       word, "%s", why->message);
 }
 
-int ms_plugin_registry_values_read(const struct ms_rule_action *from, const char *file,
-				   const char *alone, struct ms_plugin_values *into,
-				   struct ms_error *err)
+int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file, const char *alone,
+			     struct ms_plugin_values *into, struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
 	int r;
@@ -31,14 +30,13 @@ int ms_plugin_registry_values_read(const struct ms_rule_action *from, const char
 		for (size_t j = 0; j < arg->n_values; j++) {
 			r = ms_plugin_values_add(into, name, arg->values[j].text, &why);
 			if (r < 0)
-				return ms_plugin_registry_values_refuse(
+				return ms_plugin_arguments_refuse(
 					file, r == -ENOENT ? arg->place : arg->values[j].place,
 					r == -ENOENT ? name : arg->values[j].text, &why, r, err);
 		}
 	}
 	r = ms_plugin_values_finish(into, &why);
-	return r < 0 ? ms_plugin_registry_values_refuse(file, from->place, from->name, &why, r, err)
-		     : 0;
+	return r < 0 ? ms_plugin_arguments_refuse(file, from->place, from->name, &why, r, err) : 0;
 }
 
 static bool is_set(const struct ms_plugin_action *action, const char *name)
@@ -50,9 +48,9 @@ static bool is_set(const struct ms_plugin_action *action, const char *name)
 	return false;
 }
 
-int ms_plugin_registry_values_check_sets(const struct ms_rule_action *from,
-					 const struct ms_plugin_action *action,
-					 const struct ms_policy *policy, struct ms_error *err)
+int ms_plugin_arguments_check_sets(const struct ms_rule_action *from,
+				   const struct ms_plugin_action *action,
+				   const struct ms_policy *policy, struct ms_error *err)
 {
 	for (size_t i = 0; i < from->n_args; i++) {
 		const struct ms_rule_action_arg *arg = &from->args[i];
@@ -71,7 +69,7 @@ int ms_plugin_registry_values_check_sets(const struct ms_rule_action *from,
 	return 0;
 }
 
-json_t *ms_plugin_registry_values_shape(const struct ms_rule_action *config)
+json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config)
 {
 	json_t *object = json_object();
 

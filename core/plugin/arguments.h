@@ -4,8 +4,8 @@
  * plugin in microseg.yaml. Both are read into the parser's form of an action; here they meet the
  * plugin's items.
  */
-#ifndef MS_CORE_PLUGIN_REGISTRY_VALUES_H
-#define MS_CORE_PLUGIN_REGISTRY_VALUES_H
+#ifndef MS_CORE_PLUGIN_ARGUMENTS_H
+#define MS_CORE_PLUGIN_ARGUMENTS_H
 
 #include <jansson.h>
 
@@ -15,19 +15,18 @@
 
 /* Sets `err` to what `why` says, at that place of `file` (NULL = the caller knows it). -ENOMEM
  * stays, everything else is -EINVAL. */
-int ms_plugin_registry_values_refuse(const char *file, struct ms_place place, const char *word,
-				     const struct ms_error *why, int r, struct ms_error *err);
+int ms_plugin_arguments_refuse(const char *file, struct ms_place place, const char *word,
+			       const struct ms_error *why, int r, struct ms_error *err);
 /* Into `into`, which it completes with defaults. `alone` is the item that a value without a name is
  * for, NULL = there is none. */
-int ms_plugin_registry_values_read(const struct ms_rule_action *from, const char *file,
-				   const char *alone, struct ms_plugin_values *into,
-				   struct ms_error *err);
+int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file, const char *alone,
+			     struct ms_plugin_values *into, struct ms_error *err);
 /* -EINVAL, with its place, for the first argument of type SET that names a set which `policy` does
  * not have: what an action puts there would go nowhere. */
-int ms_plugin_registry_values_check_sets(const struct ms_rule_action *from,
-					 const struct ms_plugin_action *action,
-					 const struct ms_policy *policy, struct ms_error *err);
+int ms_plugin_arguments_check_sets(const struct ms_rule_action *from,
+				   const struct ms_plugin_action *action,
+				   const struct ms_policy *policy, struct ms_error *err);
 /* As the probe hands it on. NULL = out of memory. */
-json_t *ms_plugin_registry_values_shape(const struct ms_rule_action *config);
+json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config);
 
 #endif

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Changes of plugins that wait for trials: one plugin is loaded, or all are made as microseg.yaml
+ * says now. One task at a time; what it finds when its trials are over decides, not what was there
+ * when it began.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/manager_internal.h"
+#include "core/plugin/trials.h"
+#include "core/policy/array.h"
+#include "core/policy/rule_action.h"
+
+struct step {
+	enum ms_manager_step what;
+	char name[MS_PLUGIN_NAME_MAX + 1];
+	struct ms_plugin_trial *trial; /* the trials'; NULL = none is needed */
+	struct ms_rule_action *before; /* of a changed one: its configuration until now */
+	size_t n_before;
+};
+
+struct ms_manager_task {
+	struct ms_manager_task *next;
+	struct ms_manager *manager;
+	char load[MS_PLUGIN_NAME_MAX + 1]; /* "" = all that is named */
+	bool dry_run;
+	struct ms_config_plugins wanted; /* what the file says */
+	struct step *steps;
+	size_t n_steps;
+	struct ms_plugin_trials *trials;
+	struct ms_watch *over; /* without a trial */
+	struct ms_commit commit;
+	int r;
+	struct ms_error why;
+	ms_manager_on_done on_done; /* NULL = nobody asks any more */
+	void *user;
+};
+
+static struct ms_manager_task *task_free(struct ms_manager_task *task)
+{
+	for (size_t i = 0; i < task->n_steps; i++)
+		ms_rule_action_free(task->steps[i].before, task->steps[i].n_before);
+	free(task->steps);
+	ms_plugin_trials_free(task->trials);
+	ms_watch_free(task->over);
+	ms_config_plugins_fini(&task->wanted);
+	free(task);
+	return NULL;
+}
+
+bool ms_manager_task_step(const struct ms_manager_task *task, size_t index, const char **ret_name,
+			  enum ms_manager_step *ret_step)
+{
+	if (index >= task->n_steps)
+		return false;
+	*ret_name = task->steps[index].name;
+	*ret_step = task->steps[index].what;
+	return true;
+}
+
+/* ---- what is to be done ---- */
+
+static int add_step(struct ms_manager_task *task, enum ms_manager_step what, const char *name,
+		    struct ms_plugin_trial *trial)
+{
+	struct step step = { .what = what, .trial = trial };
+
+	snprintf(step.name, sizeof(step.name), "%s", name);
+	return ms_array_append(&task->steps, &task->n_steps, step);
+}
+
+static int add_trial(struct ms_manager_task *task, enum ms_manager_step what,
+		     const struct ms_rule_action *config)
+{
+	struct ms_plugin_trial *trial;
+	int r = ms_plugin_trial_new(config, task->wanted.file, &trial);
+
+	if (r == 0)
+		r = ms_plugin_trials_add(task->trials, trial);
+	return r < 0 ? r : add_step(task, what, config->name, trial);
+}
+
+static bool is_as_wanted(const struct ms_manager_task *task, const struct ms_plugin_entry *entry,
+			 const struct ms_rule_action *config)
+{
+	const struct ms_rule_action *now = ms_plugin_registry_config(entry);
+
+	return now && ms_rule_action_equal(now, 1, config, 1) &&
+	       ms_config_plugins_is_before(&task->manager->named, config->name) ==
+		       ms_config_plugins_is_before(&task->wanted, config->name);
+}
+
+static int plan_named(struct ms_manager_task *task, const struct ms_rule_action *config)
+{
+	const struct ms_plugin_entry *entry =
+		ms_plugin_registry_find(task->manager->plugins, config->name);
+
+	if (entry && is_as_wanted(task, entry, config))
+		return 0;
+	return add_trial(task,
+			 entry && ms_plugin_registry_state(entry) == MS_PLUGIN_LOADED
+				 ? MS_STEP_CHANGED
+				 : MS_STEP_LOADED,
+			 config);
+}
+
+/* What a file named until now. What was loaded by hand has no place in one. */
+static int plan_unnamed(struct ms_manager_task *task, const struct ms_plugin_entry *entry)
+{
+	const struct ms_rule_action *config = ms_plugin_registry_config(entry);
+	const char *name = ms_plugin_registry_name(entry);
+
+	if (!config || !config->place.line || ms_config_plugins_find(&task->wanted, name))
+		return 0;
+	return add_step(task, MS_STEP_UNLOADED, name, NULL);
+}
+
+static int plan_all(struct ms_manager_task *task)
+{
+	const struct ms_plugin_entry *entry;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < task->wanted.count; i++)
+		r = plan_named(task, &task->wanted.list[i]);
+	for (size_t i = 0; r == 0 && (entry = ms_plugin_registry_at(task->manager->plugins, i));
+	     i++)
+		r = plan_unnamed(task, entry);
+	return r;
+}
+
+static int plan_load(struct ms_manager_task *task, struct ms_error *err)
+{
+	const struct ms_rule_action bare = { .name = task->load };
+	const struct ms_rule_action *config = ms_config_plugins_find(&task->wanted, task->load);
+	const struct ms_plugin_entry *entry =
+		ms_plugin_registry_find(task->manager->plugins, task->load);
+
+	if (entry && ms_plugin_registry_state(entry) == MS_PLUGIN_LOADED)
+		return ms_error_set(err, -EEXIST, "%s is loaded already", task->load);
+	return add_trial(task, MS_STEP_LOADED, config ? config : &bare);
+}
+
+static int plan(struct ms_manager_task *task, struct ms_error *err)
+{
+	int r = ms_config_plugins_read(task->manager->config, &task->wanted, err);
+
+	if (r == 0)
+		r = ms_plugin_trials_new(task->manager->config->plugin_dir, &task->trials);
+	if (r < 0)
+		return r;
+	return task->load[0] ? plan_load(task, err) : plan_all(task);
+}
+
+/* ---- one plugin ---- */
+
+static int load_one(struct ms_manager_task *task, struct ms_error *err)
+{
+	struct ms_manager *manager = task->manager;
+	int r = ms_config_plugins_put(&manager->named, &task->wanted, task->load);
+
+	if (r == 0)
+		r = ms_plugin_registry_load(manager->plugins, task->steps[0].trial, err);
+	if (r < 0)
+		return r;
+	r = ms_manager_commit_again(manager, err);
+	/* Arguments that it refuses, say: all is as it was, with the rules on their fallback. */
+	if (r < 0) {
+		ms_manager_leave_source(manager, task->load, false);
+		ms_plugin_registry_unload(manager->plugins, task->load, NULL);
+	}
+	return r;
+}
+
+/* ---- all of them ---- */
+
+static int check_trials(const struct ms_manager_task *task, struct ms_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < task->n_steps; i++) {
+		if (task->steps[i].trial)
+			r = ms_plugin_trial_result(task->steps[i].trial, err);
+	}
+	return r;
+}
+
+static void free_policy(struct ms_policy **policy)
+{
+	ms_policy_free(*policy);
+}
+
+/* By the rules that hold afterwards. */
+static int refuse_used(struct ms_manager_task *task, struct ms_error *err)
+{
+	struct ms_manager *manager = task->manager;
+	ms_cleanup(free_policy) struct ms_policy *next = NULL;
+	const struct ms_policy *policy = ms_sources_merged(manager->sources);
+	const char *file = strrchr(manager->config->file, '/');
+	int r = 0;
+
+	for (size_t i = 0; i < task->n_steps; i++) {
+		const struct step *step = &task->steps[i];
+		const struct ms_rule *rule;
+
+		if (step->what != MS_STEP_UNLOADED)
+			continue;
+		if (!next && !ms_sources_are_applied(manager->sources)) {
+			r = ms_manager_preview(manager, NULL, 0, &next, err);
+			if (r < 0)
+				return r;
+			policy = next;
+		}
+		rule = ms_manager_plugin_rule(manager, step->name, policy);
+		if (rule)
+			return ms_error_set(err, -EBUSY,
+					    "%s no longer names plugin %s, but it is in use: rule "
+					    "%s names it. Take that rule away first",
+					    file ? file + 1 : manager->config->file, step->name,
+					    rule->id);
+	}
+	return 0;
+}
+
+static int do_step(struct ms_manager *manager, struct step *step, struct ms_error *err)
+{
+	const struct ms_plugin_entry *entry = ms_plugin_registry_find(manager->plugins, step->name);
+	int r;
+
+	/* Somebody unloaded it meanwhile. */
+	if (step->what == MS_STEP_CHANGED &&
+	    (!entry || ms_plugin_registry_state(entry) != MS_PLUGIN_LOADED))
+		step->what = MS_STEP_LOADED;
+	if (step->what == MS_STEP_LOADED)
+		return ms_plugin_registry_load(manager->plugins, step->trial, err);
+	if (step->what != MS_STEP_CHANGED)
+		return 0;
+	r = ms_rule_action_copy(ms_plugin_registry_config(entry), 1, &step->before,
+				&step->n_before);
+	return r < 0 ? r
+		     : ms_plugin_registry_change(manager->plugins,
+						 ms_plugin_trial_config(step->trial),
+						 ms_plugin_trial_file(step->trial), err);
+}
+
+/* The first `count` steps; in the order in which the later one may stand on the earlier. */
+static void undo_steps(struct ms_manager_task *task, size_t count)
+{
+	struct ms_manager *manager = task->manager;
+
+	while (count-- > 0) {
+		const struct step *step = &task->steps[count];
+
+		if (step->what == MS_STEP_LOADED) {
+			ms_manager_leave_source(manager, step->name, false);
+			ms_plugin_registry_unload(manager->plugins, step->name, NULL);
+		} else if (step->what == MS_STEP_CHANGED) {
+			ms_plugin_registry_change(manager->plugins, step->before,
+						  manager->named.file, NULL);
+		}
+	}
+	/* A new instance knows of no rule. */
+	ms_manager_follow_actions(manager);
+}
+
+/* `*ret_count`: how many there are to undo. */
+static int do_steps(struct ms_manager_task *task, size_t *ret_count, struct ms_error *err)
+{
+	int r = 0;
+
+	*ret_count = 0;
+	while (r == 0 && *ret_count < task->n_steps) {
+		struct step *step = &task->steps[*ret_count];
+
+		r = do_step(task->manager, step, err);
+		/* One that failed to load has left an entry that says so. */
+		if (r == 0 || step->what == MS_STEP_LOADED)
+			(*ret_count)++;
+	}
+	return r;
+}
+
+static void swap_named(struct ms_manager_task *task)
+{
+	struct ms_config_plugins named = task->manager->named;
+
+	task->manager->named = task->wanted;
+	task->wanted = named;
+}
+
+static int commit_all(struct ms_manager_task *task, struct ms_error *err)
+{
+	struct ms_manager *manager = task->manager;
+	ms_cleanup(ms_free) const char **gone = calloc(task->n_steps + 1, sizeof(*gone));
+	bool reads = !ms_sources_are_applied(manager->sources);
+	size_t n_gone = 0;
+	int r;
+
+	if (!gone)
+		return -ENOMEM;
+	task->commit.generation = manager->generation;
+	if (!reads && task->n_steps == 0)
+		return 0;
+	for (size_t i = 0; i < task->n_steps; i++) {
+		const struct step *step = &task->steps[i];
+
+		if (step->what != MS_STEP_UNLOADED || !ms_manager_offered(manager, step->name))
+			continue;
+		gone[n_gone++] = step->name;
+		if (!task->dry_run)
+			ms_manager_bind(manager, step->name, NULL);
+	}
+	r = ms_manager_reload_without(manager, gone, n_gone, reads, task->dry_run, &task->commit,
+				      err);
+	if (r < 0 && n_gone && !task->dry_run) {
+		ms_manager_bind(manager, "", NULL);
+		ms_keeper_rebind(manager->keeper);
+	}
+	return r;
+}
+
+static void unload_gone(struct ms_manager_task *task)
+{
+	for (size_t i = 0; i < task->n_steps; i++) {
+		if (task->steps[i].what != MS_STEP_UNLOADED)
+			continue;
+		ms_manager_leave_source(task->manager, task->steps[i].name, true);
+		ms_plugin_registry_unload(task->manager->plugins, task->steps[i].name, NULL);
+	}
+}
+
+static int configure(struct ms_manager_task *task, struct ms_error *err)
+{
+	size_t n_done = 0;
+	int r = check_trials(task, err);
+
+	if (r == 0)
+		r = refuse_used(task, err);
+	if (r < 0 || task->dry_run)
+		return r < 0 ? r : commit_all(task, err);
+	swap_named(task);
+	r = do_steps(task, &n_done, err);
+	if (r == 0)
+		r = commit_all(task, err);
+	if (r < 0) {
+		swap_named(task);
+		undo_steps(task, n_done);
+		return r;
+	}
+	unload_gone(task);
+	return 0;
+}
+
+/* ---- the queue ---- */
+
+static void begin(struct ms_manager_task *task);
+
+static void finish(struct ms_manager_task *task)
+{
+	struct ms_manager *manager = task->manager;
+	const struct ms_manager_done done = {
+		.r = task->r,
+		.err = &task->why,
+		.commit = task->commit,
+		.task = task,
+	};
+
+	ms_error_set(&task->why, task->r, "%s", strerror(-task->r));
+	if (!task->load[0] && !task->dry_run)
+		ms_manager_remember_reload(manager, task->r, &task->why);
+	/* It is first in the queue as long as somebody is told: what that begins waits behind it.
+	 */
+	if (task->on_done)
+		task->on_done(task->user, &done);
+	manager->task = task->next;
+	task_free(task);
+	if (manager->task)
+		begin(manager->task);
+}
+
+static void on_over(void *user)
+{
+	struct ms_manager_task *task = user;
+
+	if (task->r == 0)
+		task->r = task->load[0] ? load_one(task, &task->why) : configure(task, &task->why);
+	finish(task);
+}
+
+static void begin(struct ms_manager_task *task)
+{
+	task->r = plan(task, &task->why);
+	if (task->r == 0)
+		task->r = ms_plugin_trials_start(task->trials, task->manager->loop, on_over, task);
+	if (task->r < 0)
+		ms_watch_arm(task->over, 0, false);
+}
+
+static int enqueue(struct ms_manager *manager, struct ms_manager_task *task)
+{
+	struct ms_manager_task **at = &manager->task;
+	int r = ms_loop_add_timer(manager->loop, MS_LOOP_CONTROL, on_over, task, &task->over);
+
+	if (r < 0) {
+		task_free(task);
+		return r;
+	}
+	while (*at)
+		at = &(*at)->next;
+	*at = task;
+	if (manager->task == task)
+		begin(task);
+	return 0;
+}
+
+int ms_manager_plugin_load(struct ms_manager *manager, const char *name, ms_manager_on_done on_done,
+			   void *user, struct ms_error *err)
+{
+	struct ms_manager_task *task = calloc(1, sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	*task = (struct ms_manager_task) { .manager = manager, .on_done = on_done, .user = user };
+	if (snprintf(task->load, sizeof(task->load), "%s", name) >= (int)sizeof(task->load) ||
+	    !*name) {
+		free(task);
+		return ms_error_set(err, -EINVAL, "'%.80s' is no name of a plugin", name);
+	}
+	return enqueue(manager, task);
+}
+
+int ms_manager_configure(struct ms_manager *manager, bool dry_run, ms_manager_on_done on_done,
+			 void *user)
+{
+	struct ms_manager_task *task = calloc(1, sizeof(*task));
+
+	if (!task)
+		return -ENOMEM;
+	*task = (struct ms_manager_task) {
+		.manager = manager,
+		.dry_run = dry_run,
+		.on_done = on_done,
+		.user = user,
+	};
+	return enqueue(manager, task);
+}
+
+void ms_manager_forget_task(struct ms_manager *manager, const void *user)
+{
+	for (struct ms_manager_task *task = manager->task; task; task = task->next) {
+		if (task->user == user)
+			task->on_done = NULL;
+	}
+}
+
+void ms_manager_drop_tasks(struct ms_manager *manager)
+{
+	while (manager->task) {
+		struct ms_manager_task *task = manager->task;
+
+		manager->task = task->next;
+		task_free(task);
+	}
+}

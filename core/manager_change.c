@@ -218,6 +218,8 @@ int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, 
 	if (r < 0)
 		return r;
 	r = add_rule(manager, &next, rule, ret_commit->rule_id, sizeof(ret_commit->rule_id), err);
+	if (r == 0)
+		r = ms_manager_refuse_unknown(manager, next.runtime.rules, MS_SOURCE_RUNTIME, err);
 	if (r < 0) {
 		ms_manager_give_up(manager, &next);
 		return r;
@@ -303,6 +305,8 @@ int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document 
 				 "%s: only rules can be imported; groups, sets and failsafe belong "
 				 "into a policy file",
 				 document->name);
+	if (r == 0)
+		r = ms_manager_refuse_unknown(manager, rules, MS_SOURCE_RUNTIME, err);
 	if (r < 0) {
 		ms_manager_give_up(manager, &next);
 		return r;

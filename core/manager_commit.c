@@ -250,6 +250,9 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 	unsigned int half;
 	int r = ms_manager_away(manager, merge, &merging);
 
+	/* What is in force already may name what is not known any more: a start takes it, too. */
+	if (r == 0 && next->documents_changed)
+		r = ms_manager_refuse_unknown(manager, next->merged, MS_SOURCE_FILE, err);
 	if (r == 0)
 		r = ms_committer_load(manager->committer, next->merged, manager->generation + 1,
 				      &half, err);

@@ -88,6 +88,10 @@ int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err);
 /* The rule of `policy` that names an action of this plugin, NULL = none. */
 const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, const char *name,
 					     const struct ms_policy *policy);
+/* -EINVAL: one of these rules, of that source, names an action that nobody knows and states no
+ * fallback. */
+int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
+			      enum ms_source source, struct ms_error *err);
 /* manager_task.c: nobody is told of those that were not done. */
 void ms_manager_drop_tasks(struct ms_manager *manager);
 /* The first plugin that is not loaded, as a sentence; "" = all are. */

@@ -127,6 +127,30 @@ const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, c
 	return ms_manager_plugin_rule(manager, name, ms_sources_merged(manager->sources));
 }
 
+int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
+			      enum ms_source source, struct ms_error *err)
+{
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const struct ms_rule *rule = &policy->rules[i];
+
+		if (rule->states_fallback || rule->origin.source != source)
+			continue;
+		for (size_t j = 0; j < rule->n_actions; j++) {
+			const struct ms_rule_action *action = &rule->actions[j];
+
+			if (!ms_plugin_registry_knows(manager->plugins, action->name))
+				return ms_error_set_at(
+					err, -EINVAL, rule->origin.file, action->place.line,
+					action->place.column, action->name,
+					"no plugin is known that has an action '%s': a rule that "
+					"names it all the same says what holds until one has it, "
+					"fallback: allow or fallback: deny",
+					action->name);
+		}
+	}
+	return 0;
+}
+
 /* ---- changes that need no trial; the others are tasks: manager_task.c ---- */
 
 int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err)

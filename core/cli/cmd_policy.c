@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/base/cleanup.h"
+#include "core/cli/catalogue.h"
 #include "core/cli/command.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
@@ -51,8 +52,19 @@ static json_t *shape_warning(const struct ms_warning *warning)
 			 warning->origin.line);
 }
 
+static void free_catalogue(struct ms_plugin_catalogue **catalogue)
+{
+	ms_plugin_catalogue_free(*catalogue);
+}
+
+static bool is_loaded(void *user, const char *action)
+{
+	return ms_plugin_catalogue_is_loaded(user, action);
+}
+
 static json_t *shape_checked(const struct ms_policy *policy, const struct ms_warning *warnings,
-			     size_t n_warnings)
+			     size_t n_warnings, bool asked,
+			     const struct ms_plugin_catalogue *catalogue)
 {
 	json_t *list = json_array();
 	size_t written = 0;
@@ -61,18 +73,21 @@ static json_t *shape_checked(const struct ms_policy *policy, const struct ms_war
 		json_array_append_new(list, shape_warning(&warnings[i]));
 	for (size_t i = 0; i < policy->n_rules; i++)
 		written += policy->rules[i].origin.source != MS_SOURCE_BUILTIN;
-	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:o}", "valid", true, "groups",
+	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:o, s:b, s:o}", "valid", true, "groups",
 			 (int)policy->n_groups, "rules", (int)written, "sets", (int)policy->n_sets,
-			 "warnings_total", (json_int_t)n_warnings, "warnings", list);
+			 "warnings_total", (json_int_t)n_warnings, "warnings", list, "daemon_asked",
+			 asked, "unknown_actions", ms_cli_catalogue_unknown(catalogue, policy));
 }
 
-static int check(const struct ms_documents *documents, json_t **ret_reply, size_t *ret_warnings,
-		 struct ms_error *err)
+static int check(const struct ms_cli *cli, const struct ms_documents *documents, json_t **ret_reply,
+		 size_t *ret_warnings, struct ms_error *err)
 {
+	ms_cleanup(free_catalogue) struct ms_plugin_catalogue *catalogue = NULL;
 	ms_cleanup(free_policy) struct ms_policy *files = NULL;
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
 	ms_cleanup(ms_free) struct ms_warning *warnings = NULL;
 	struct ms_merge_inputs inputs = { .now = (int64_t)time(NULL) };
+	bool asked = false;
 	int r = ms_documents_parse(documents, MS_SOURCE_FILE, &files, err);
 
 	if (r < 0)
@@ -80,9 +95,15 @@ static int check(const struct ms_documents *documents, json_t **ret_reply, size_
 	inputs.files = files;
 	r = ms_policy_merge(&inputs, &merged, err);
 	if (r == 0)
-		r = ms_policy_check(merged, &warnings, ret_warnings);
+		r = ms_cli_catalogue_make(cli, merged, &catalogue, &asked);
 	if (r == 0)
-		*ret_reply = shape_checked(merged, warnings, *ret_warnings);
+		r = ms_plugin_catalogue_check(catalogue, merged, err);
+	/* Without a daemon nobody knows what will be loaded: every rule with actions is named. */
+	if (r == 0)
+		r = ms_policy_check_with(merged, asked ? is_loaded : NULL, catalogue, &warnings,
+					 ret_warnings);
+	if (r == 0)
+		*ret_reply = shape_checked(merged, warnings, *ret_warnings, asked, catalogue);
 	return r;
 }
 
@@ -98,7 +119,7 @@ int ms_cli_cmd_policy_check(const struct ms_cli *cli)
 			    is_named ? cli->options->n_args : 1, &documents);
 
 	if (code == MS_CLI_OK) {
-		int r = check(&documents, &reply, &n_warnings, &err);
+		int r = check(cli, &documents, &reply, &n_warnings, &err);
 
 		ms_error_set(&err, r, "%s", strerror(-r));
 		if (r < 0)

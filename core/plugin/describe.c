@@ -12,6 +12,17 @@ static const char *const type_names[] = {
 	[MS_PLUGIN_SET] = "set",
 };
 
+bool ms_plugin_describe_type(const char *name, uint32_t *ret_type)
+{
+	for (uint32_t i = 0; name && i < ms_array_size(type_names); i++) {
+		if (type_names[i] && strcmp(type_names[i], name) == 0) {
+			*ret_type = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static json_t *describe_words(const char *const *words)
 {
 	json_t *list;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/plugin/arguments.h"
@@ -136,6 +137,35 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 	if (r == 0)
 		*ret_slot = entry->slots[what - entry->plugin.actions];
 	return r;
+}
+
+static bool describes(const struct ms_plugin_entry *entry, const char *action)
+{
+	const json_t *item;
+	size_t i;
+
+	if (strcmp(entry->name, action) == 0)
+		return true;
+	json_array_foreach (json_object_get(entry->description, "actions"), i, item) {
+		const char *name = json_string_value(json_object_get(item, "name"));
+
+		if (name && strcmp(name, action) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const char *action)
+{
+	char path[sizeof(registry->folder) + MS_PLUGIN_NAME_MAX + 8];
+
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		if (describes(registry->entries[i], action))
+			return true;
+	}
+	return snprintf(path, sizeof(path), "%s/%s.so", registry->folder, action) <
+		       (int)sizeof(path) &&
+	       access(path, F_OK) == 0;
 }
 
 /* ---- what is ---- */

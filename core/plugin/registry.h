@@ -87,6 +87,10 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 			      const struct ms_rule_action *action, uint8_t *ret_slot,
 			      struct ms_action_args *ret_args, struct ms_error *err);
 
+/* Whether a plugin that is there, loaded or failed, is known to have the action, or a file of its
+ * name lies in the folder. */
+bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const char *action);
+
 /* A rule in force, by the number that programs know, names an action. */
 struct ms_plugin_registry_use {
 	uint32_t rule;

@@ -253,8 +253,7 @@ int ms_document_action_read(struct ms_document_reader *reader, void *into)
 	return 0;
 }
 
-int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule,
-			     bool has_fallback)
+int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule)
 {
 	for (size_t i = 0; i < rule->n_actions; i++) {
 		const struct ms_rule_action *action = &rule->actions[i];
@@ -266,12 +265,6 @@ int ms_document_action_check(struct ms_document_reader *reader, const struct ms_
 			return ms_document_reader_refuse(reader, action->place, action->name,
 							 "'%s' is not an action, did you mean %s?",
 							 action->name, meant);
-		if (!has_fallback)
-			return ms_document_reader_refuse(
-				reader, action->place, action->name,
-				"a rule with the action '%s' says what holds while no plugin has it: "
-				"fallback: allow or fallback: deny",
-				action->name);
 	}
 	return 0;
 }

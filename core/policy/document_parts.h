@@ -55,9 +55,8 @@ int ms_document_match_dscps(struct ms_document_reader *reader, void *into);
 int ms_document_action_read(struct ms_document_reader *reader, void *into);
 /* The configuration of a plugin, which is written as arguments of an action are; may be `{}`. */
 int ms_document_action_read_config(struct ms_document_reader *reader, struct ms_rule_action *into);
-/* What only the whole rule shows: whether it says what holds without its plugins. */
-int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule,
-			     bool has_fallback);
+/* What is refused of the whole list: words that are no action's name. */
+int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule);
 
 /* Where the keys stand that only the whole rule can judge; line 0 = absent. */
 struct ms_document_match_places {

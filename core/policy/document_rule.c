@@ -194,9 +194,10 @@ int ms_document_rule_read_one(struct ms_document_reader *reader, bool needs_id,
 					    .icmp = places[KEY_ICMP],
 				    });
 	if (r == 0)
-		r = ms_document_action_check(reader, &draft.rule, places[KEY_FALLBACK].line != 0);
+		r = ms_document_action_check(reader, &draft.rule);
 	if (r < 0)
 		return r;
+	draft.rule.states_fallback = places[KEY_FALLBACK].line != 0;
 	*ret_rule = draft.rule;
 	draft.rule = (struct ms_rule) { 0 };
 	return 0;

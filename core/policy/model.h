@@ -164,6 +164,7 @@ struct ms_rule {
 	enum ms_mode mode;        /* audit, enforce, or MS_MODE_INHERIT */
 	uint16_t priority;        /* default 1000, lower first */
 	enum ms_verdict fallback; /* of the whole rule, if one of its actions is not there */
+	bool states_fallback;     /* somebody wrote it: its actions need not be known */
 	int64_t expires;          /* seconds since 1970, 0 = never */
 	char *comment;            /* NULL = none */
 	bool workload_only;       /* built-in dhcp: on interfaces of side workload */

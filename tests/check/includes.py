@@ -48,6 +48,7 @@ ROOMS = {
     "state": ("core/state/", "base policy file documents"),
     "loader": ("core/plugin/", "base abi sdk"),
     "arguments": ("core/plugin/arguments", "base abi sdk loader policy"),
+    "catalogue": ("core/plugin/catalogue", "base abi sdk loader policy arguments"),
     "trial": ("core/plugin/trial", "base abi sdk loader loop policy arguments"),
     "registry": (
         "core/plugin/registry",
@@ -59,7 +60,7 @@ ROOMS = {
         "base abi layout sdk loader watches loop policy source events sandbox",
     ),
     "message": ("core/control/message", "base"),
-    "cli": ("core/cli/", "base policy documents message loader"),
+    "cli": ("core/cli/", "base policy documents message loader catalogue"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/plugin/catalogue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/plugin/arguments.h"
+#include "core/plugin/describe.h"
+#include "core/plugin/values.h"
+#include "core/policy/array.h"
+
+struct known {
+	json_t *description;
+	bool is_loaded;
+};
+
+struct ms_plugin_catalogue {
+	struct known *list;
+	size_t count;
+};
+
+int ms_plugin_catalogue_new(struct ms_plugin_catalogue **ret_catalogue)
+{
+	struct ms_plugin_catalogue *catalogue = calloc(1, sizeof(*catalogue));
+
+	if (!catalogue)
+		return -ENOMEM;
+	*ret_catalogue = catalogue;
+	return 0;
+}
+
+struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue *catalogue)
+{
+	for (size_t i = 0; catalogue && i < catalogue->count; i++)
+		json_decref(catalogue->list[i].description);
+	if (catalogue)
+		free(catalogue->list);
+	free(catalogue);
+	return NULL;
+}
+
+int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *description,
+			    bool is_loaded)
+{
+	const struct known known = { description, is_loaded };
+	int r = ms_array_append(&catalogue->list, &catalogue->count, known);
+
+	if (r == 0)
+		json_incref(description);
+	return r;
+}
+
+static const json_t *find(const struct ms_plugin_catalogue *catalogue, const char *action,
+			  bool *ret_is_loaded)
+{
+	for (size_t i = 0; i < catalogue->count; i++) {
+		const json_t *item;
+		size_t j;
+
+		json_array_foreach (json_object_get(catalogue->list[i].description, "actions"), j,
+				    item) {
+			const char *name = json_string_value(json_object_get(item, "name"));
+
+			if (!name || strcmp(name, action) != 0)
+				continue;
+			*ret_is_loaded = catalogue->list[i].is_loaded;
+			return item;
+		}
+	}
+	return NULL;
+}
+
+bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action)
+{
+	bool is_loaded;
+
+	return find(catalogue, action, &is_loaded) != NULL;
+}
+
+bool ms_plugin_catalogue_is_loaded(const struct ms_plugin_catalogue *catalogue, const char *action)
+{
+	bool is_loaded = false;
+
+	return find(catalogue, action, &is_loaded) && is_loaded;
+}
+
+/* ---- a description as what it describes; texts are the description's ---- */
+
+struct described {
+	struct ms_plugin_action action;
+	struct ms_plugin_item *items;
+	const char ***words; /* of each item, its own array or NULL */
+};
+
+static void described_fini(struct described *described)
+{
+	for (uint32_t i = 0; described->words && i < described->action.arg_count; i++)
+		free(described->words[i]);
+	free(described->words);
+	free(described->items);
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static uint64_t number(const json_t *object, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(object, key));
+
+	/* The largest of JSON's stands for all beyond. */
+	return value == INT64_MAX ? UINT64_MAX : (uint64_t)value;
+}
+
+static int read_words(const json_t *list, const char ***ret_words)
+{
+	const char **words = calloc(json_array_size(list) + 1, sizeof(*words));
+
+	if (!words)
+		return -ENOMEM;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		words[i] = json_string_value(json_array_get(list, i));
+	*ret_words = words;
+	return 0;
+}
+
+static int read_item(const json_t *from, struct ms_plugin_item *into, const char ***ret_words)
+{
+	int r = read_words(json_object_get(from, "words"), ret_words);
+
+	if (r < 0)
+		return r;
+	*into = (struct ms_plugin_item) {
+		.name = text(from, "name"),
+		.help = text(from, "help"),
+		.flags =
+			(json_is_true(json_object_get(from, "required")) ? MS_PLUGIN_REQUIRED : 0) |
+			(json_is_true(json_object_get(from, "list")) ? MS_PLUGIN_LIST : 0) |
+			(json_is_true(json_object_get(from, "secret")) ? MS_PLUGIN_SECRET : 0),
+		.min = number(from, "min"),
+		.max = number(from, "max"),
+		.words = *ret_words,
+		.def = text(from, "default"),
+	};
+	return into->name && ms_plugin_describe_type(text(from, "type"), &into->type) ? 0 : -EPROTO;
+}
+
+static int read_action(const json_t *from, struct described *into)
+{
+	const json_t *args = json_object_get(from, "args");
+	size_t count = json_array_size(args);
+	int r = 0;
+
+	into->items = calloc(count + 1, sizeof(*into->items));
+	into->words = calloc(count + 1, sizeof(*into->words));
+	if (!into->items || !into->words)
+		return -ENOMEM;
+	into->action.args = into->items;
+	into->action.arg_count = (uint32_t)count;
+	into->action.short_arg = text(from, "short_arg");
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = read_item(json_array_get(args, i), &into->items[i], &into->words[i]);
+	return r;
+}
+
+/* ---- check ---- */
+
+static void free_values(struct ms_plugin_values **values)
+{
+	ms_plugin_values_free(*values);
+}
+
+static int check_arguments(const json_t *what, const struct ms_policy *policy,
+			   const struct ms_rule_action *action, struct ms_error *err)
+{
+	ms_cleanup(described_fini) struct described described = { 0 };
+	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
+	int r = read_action(what, &described);
+
+	if (r < 0)
+		return ms_error_set(err, r, "%s: its description cannot be read", action->name);
+	r = ms_plugin_values_new(described.items, described.action.arg_count, &values);
+	if (r == 0)
+		r = ms_plugin_arguments_read(action, NULL, described.action.short_arg, values, err);
+	return r < 0 ? r : ms_plugin_arguments_check_sets(action, &described.action, policy, err);
+}
+
+static int check_action(const struct ms_plugin_catalogue *catalogue, const struct ms_policy *policy,
+			const struct ms_rule *rule, const struct ms_rule_action *action,
+			struct ms_error *err)
+{
+	bool is_loaded;
+	const json_t *what = find(catalogue, action->name, &is_loaded);
+
+	if (what)
+		return check_arguments(what, policy, action, err);
+	if (rule->states_fallback)
+		return 0;
+	return ms_error_set_at(
+		err, -EINVAL, NULL, action->place.line, action->place.column, action->name,
+		"no plugin is known that has an action '%s': a rule that names it all "
+		"the same says what holds until one has it, fallback: allow or "
+		"fallback: deny",
+		action->name);
+}
+
+int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
+			      const struct ms_policy *policy, struct ms_error *err)
+{
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const struct ms_rule *rule = &policy->rules[i];
+
+		for (size_t j = 0; j < rule->n_actions; j++) {
+			struct ms_error why = MS_ERROR_INIT;
+			int r = check_action(catalogue, policy, rule, &rule->actions[j], &why);
+
+			if (r < 0)
+				return ms_error_set_at(err, r, rule->origin.file, why.line,
+						       why.column, why.word, "%s", why.message);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is known of plugins' actions from their descriptions alone, for those who check a policy and
+ * run no plugin's code. Pure.
+ */
+#ifndef MS_CORE_PLUGIN_CATALOGUE_H
+#define MS_CORE_PLUGIN_CATALOGUE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "core/base/error.h"
+#include "core/policy/model.h"
+
+struct ms_plugin_catalogue;
+
+int ms_plugin_catalogue_new(struct ms_plugin_catalogue **ret_catalogue); /* -ENOMEM */
+struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue *catalogue);
+
+/* `description` as ms_plugin_describe() makes it, kept. `is_loaded`: a daemon has it in force. The
+ * first that has an action counts. -ENOMEM */
+int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *description,
+			    bool is_loaded);
+bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action);
+bool ms_plugin_catalogue_is_loaded(const struct ms_plugin_catalogue *catalogue, const char *action);
+
+/*
+ * -EINVAL with the place of the first argument that its action does not take, and of an action that
+ * nobody knows in a rule that states no fallback. What only the plugin's code can tell is not found
+ * here. `policy` is a merged one.
+ */
+int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
+			      const struct ms_policy *policy, struct ms_error *err);
+
+#endif

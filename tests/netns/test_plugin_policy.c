@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is said of a policy that names actions: by `policy check`, with a daemon and without, and by
+ * the daemon that is to put it in force. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define GUARDED "10.1.0.2"
+#define SOON 3000
+#define GONE 400
+
+static const char head[] =
+	"version: 1\n"
+	"sets: { known: [192.0.2.1] }\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+	"rules:\n"
+	"  - { id: o, dir: out, to: \"set:known\", action: allow }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static char text[8192];
+
+static void install(const char *name)
+{
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/%s.so " FOLDER "/", name);
+}
+
+static void setup(void)
+{
+	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_add("a");
+	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
+	ms_traffic_server("a", 80);
+	ms_proc_init(microsegd, "one");
+	install("tally");
+	install("warden");
+}
+
+/* One rule, which begins in the file's line 7; `action` in column 55. */
+static void write_rule(const char *fallback, const char *action)
+{
+	char policy[1024];
+
+	snprintf(policy, sizeof(policy),
+		 "%s  - { id: r, dir: in, proto: tcp, dport: 80, action: [%s, allow]%s }\n", head,
+		 action, fallback);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+}
+
+static int check(void)
+{
+	return ms_ctl_status(microsegd, text, sizeof(text), "policy", "check", "--plugin-dir",
+			     FOLDER, MS_NETNS_DIR "/one/policy.d", NULL);
+}
+
+static void expect_said(const char *says)
+{
+	ck_assert_msg(strstr(text, says) != NULL, "%s: %s", says, text);
+}
+
+static void start(const char *config)
+{
+	ms_proc_write_config(microsegd, config);
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+static const struct {
+	const char *action, *says, *column;
+} wrong[] = {
+	{ "{ tally: 16 }", "counter must not be above 15", "64" },
+	{ "{ tally: x }", "counter must be a whole number, not 'x'", "64" },
+	{ "{ tally: { count: 1 } }", "there is no item 'count'", "66" },
+	{ "{ tally: { counter: [1, 2] } }", "counter takes one value", "79" },
+	{ "{ warden: { set: nosuch } }", "there is no set 'nosuch'", "72" },
+	{ "nosuch", "no plugin is known that has an action 'nosuch'", "55" },
+};
+
+static void expect_refused(size_t i)
+{
+	char place[64];
+
+	expect_said(wrong[i].says);
+	expect_said("10-test.yaml");
+	snprintf(place, sizeof(place), "\"column\":%s,", wrong[i].column);
+	expect_said(place);
+	expect_said("\"line\":7");
+}
+
+START_TEST(a_wrong_argument_is_found_before_anything_runs)
+{
+	write_rule("", wrong[_i].action);
+	ck_assert_int_eq(check(), 1);
+	expect_refused(_i);
+	/* The same by the daemon, whose plugins these are. */
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	start("plugins: { tally: {}, warden: {} }\n");
+	write_rule("", wrong[_i].action);
+	ck_assert_int_eq(check(), 1);
+	expect_refused(_i);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL), 1);
+	expect_refused(_i);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(right_arguments_pass)
+{
+	write_rule("", "{ tally: 15 }, { warden: { set: known } }");
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("\"daemon_asked\":false");
+	expect_said("\"unknown_actions\":[]");
+}
+END_TEST
+
+/* One that nobody here knows may be known elsewhere: it is not checked, and that is said. */
+START_TEST(an_unknown_action_is_accepted_with_a_fallback)
+{
+	write_rule(", fallback: allow", "{ nosuch: { any: thing } }");
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("\"unknown_actions\":[\"nosuch\"]");
+	expect_said("gets its fallback, allow");
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	start("");
+	write_rule(", fallback: allow", "{ nosuch: { any: thing } }");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(without_a_fallback_a_known_action_that_is_absent_denies)
+{
+	write_rule("", "{ tally: 3 }");
+	start("plugins: { tally: {} }\n");
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, SOON), 0);
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("\"daemon_asked\":true");
+	expect_said("\"warnings_total\":0");
+	ms_proc_stop(microsegd);
+	start("");
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
+	/* Which rules, and what they get. */
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("no plugin with an action 'tally' is loaded");
+	expect_said("gets its fallback, deny");
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* A start never refuses what was in force: its file gone, the rule is on its fallback. */
+START_TEST(a_start_takes_a_rule_whose_plugin_has_gone)
+{
+	write_rule("", "{ tally: 3 }");
+	start("plugins: { tally: {} }\n");
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("rm " FOLDER "/tally.so");
+	start("");
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
+	/* And others are added all the same. */
+	ms_ctl_do(microsegd, "rule", "add", "--proto", "tcp", "--dport", "99", "deny", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/plugin_policy");
+	TCase *tcase = tcase_create("plugin_policy");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, a_wrong_argument_is_found_before_anything_runs, 0,
+			    ms_array_size(wrong));
+	tcase_add_test(tcase, right_arguments_pass);
+	tcase_add_test(tcase, an_unknown_action_is_accepted_with_a_fallback);
+	tcase_add_test(tcase, without_a_fallback_a_known_action_that_is_absent_denies);
+	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

@@ -162,8 +162,10 @@ bool ms_manager_task_step(const struct ms_manager_task *task, size_t index, cons
 void ms_manager_forget_task(struct ms_manager *manager, const void *user);
 
 const struct ms_plugin_registry *ms_manager_plugins(const struct ms_manager *manager);
-/* The rule in force that names an action of this plugin, NULL = none. */
-const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, const char *name);
+/* The rules in force that name an action of this plugin, also of one that failed: their number, and
+ * the first `max` ids, borrowed. */
+size_t ms_manager_plugin_users(const struct ms_manager *manager, const char *name,
+			       const char **ret_ids, size_t max);
 /* As microseg.yaml configures it now, in force with its actions' rules. */
 int ms_manager_plugin_load(struct ms_manager *manager, const char *name, ms_manager_on_done on_done,
 			   void *user, struct ms_error *err);

@@ -6,6 +6,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/parse.h"
 #include "core/manager_internal.h"
 #include "core/plugin/trials.h"
 
@@ -95,9 +96,22 @@ void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size
 
 	buf[0] = '\0';
 	for (size_t i = 0; !buf[0] && (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
-		if (ms_plugin_registry_state(entry) == MS_PLUGIN_FAILED)
-			snprintf(buf, size, "plugin %s: %s", ms_plugin_registry_name(entry),
-				 ms_plugin_registry_reason(entry));
+		const char *name = ms_plugin_registry_name(entry);
+		const char *reason = ms_plugin_registry_reason(entry);
+		char since[32];
+
+		/* Of a source that is kept without its plugin, ms_manager_source_problem() tells.
+		 */
+		if (ms_plugin_registry_state(entry) != MS_PLUGIN_FAILED ||
+		    ms_manager_follower(manager, name))
+			continue;
+		ms_format_time(ms_plugin_registry_since(entry), since, sizeof(since));
+		/* Most reasons name it, some behind the place in a file. */
+		if (strstr(reason, name))
+			snprintf(buf, size, "a plugin failed: %.500s (since %s)", reason, since);
+		else
+			snprintf(buf, size, "plugin %s failed: %.500s (since %s)", name, reason,
+				 since);
 	}
 }
 
@@ -122,9 +136,30 @@ const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, c
 	return NULL;
 }
 
-const struct ms_rule *ms_manager_plugin_user(const struct ms_manager *manager, const char *name)
+static bool names_one(const struct ms_rule *rule, const struct ms_plugin_entry *entry)
 {
-	return ms_manager_plugin_rule(manager, name, ms_sources_merged(manager->sources));
+	for (size_t i = 0; i < rule->n_actions; i++) {
+		if (ms_plugin_registry_describes(entry, rule->actions[i].name))
+			return true;
+	}
+	return false;
+}
+
+size_t ms_manager_plugin_users(const struct ms_manager *manager, const char *name,
+			       const char **ret_ids, size_t max)
+{
+	const struct ms_plugin_entry *entry = ms_plugin_registry_find(manager->plugins, name);
+	const struct ms_policy *policy = ms_sources_merged(manager->sources);
+	size_t count = 0;
+
+	for (size_t i = 0; entry && i < policy->n_rules; i++) {
+		if (!names_one(&policy->rules[i], entry))
+			continue;
+		if (count < max)
+			ret_ids[count] = policy->rules[i].id;
+		count++;
+	}
+	return count;
 }
 
 int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
@@ -160,7 +195,8 @@ int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err)
 
 int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struct ms_error *err)
 {
-	const struct ms_rule *user = ms_manager_plugin_user(manager, name);
+	const struct ms_rule *user =
+		ms_manager_plugin_rule(manager, name, ms_sources_merged(manager->sources));
 
 	if (user)
 		return ms_error_set(err, -EBUSY,

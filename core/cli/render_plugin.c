@@ -5,6 +5,8 @@
 #include "core/base/cleanup.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
+#include "core/plugin/describe.h"
+#include "core/plugin/values.h"
 
 #define text_of ms_cli_value_text
 
@@ -19,16 +21,21 @@ static void describe_values(const json_t *item, char *buf, size_t size)
 {
 	const json_t *max = json_object_get(item, "max");
 	json_int_t min = ms_cli_value_int(item, "min");
-	char words[256];
+	char words[256], least[32], most[32];
+	uint32_t type = MS_PLUGIN_UINT;
+
+	ms_plugin_describe_type(text_of(item, "type"), &type);
+	ms_plugin_values_limit(type, (uint64_t)min, least, sizeof(least));
 
 	ms_cli_value_words(item, "words", words, sizeof(words));
 	if (*words)
 		snprintf(buf, size, "%s", words);
 	else if (json_is_integer(max))
-		snprintf(buf, size, "%s, %lld to %lld", text_of(item, "type"), (long long)min,
-			 (long long)json_integer_value(max));
+		snprintf(buf, size, "%s, %s to %s", text_of(item, "type"), min ? least : "0",
+			 ms_plugin_values_limit(type, (uint64_t)json_integer_value(max), most,
+						sizeof(most)));
 	else if (min)
-		snprintf(buf, size, "%s, at least %lld", text_of(item, "type"), (long long)min);
+		snprintf(buf, size, "%s, at least %s", text_of(item, "type"), least);
 	else
 		snprintf(buf, size, "%s", text_of(item, "type"));
 	if (ms_cli_value_is(item, "list"))
@@ -107,6 +114,29 @@ static enum ms_cli_tint tint_of(const json_t *entry)
 	return strcmp(text_of(entry, "state"), "loaded") == 0 ? MS_CLI_GOOD : MS_CLI_BAD;
 }
 
+/* "web, db and 3 more", as many as `size` holds. */
+static const char *say_users(const json_t *entry, char *buf, size_t size)
+{
+	const json_t *users = json_object_get(entry, "used_by"), *user;
+	json_int_t total = ms_cli_value_int(entry, "used_by_total");
+	size_t used = 0, i;
+
+	buf[0] = '\0';
+	json_array_foreach (users, i, user) {
+		const char *id = json_string_value(user);
+
+		/* Room for the rest of the sentence stays. */
+		if (!id || (i > 0 && used + strlen(id) + 24 > size))
+			break;
+		used += (size_t)snprintf(buf + used, size - used, "%s%.*s", i ? ", " : "",
+					 (int)(size / 2), id);
+	}
+	if ((json_int_t)i < total)
+		snprintf(buf + used, size - used, " and %lld more",
+			 (long long)(total - (json_int_t)i));
+	return buf;
+}
+
 void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *reply)
 {
 	static const struct ms_cli_column columns[] = {
@@ -124,7 +154,7 @@ void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *r
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "version"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
 				 ms_cli_value_words(entry, "provides", text, sizeof(text)));
-		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "used_by"));
+		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", say_users(entry, text, sizeof(text)));
 		ms_cli_table_add(table, MS_CLI_UNSURE, "%s", text_of(entry, "reason"));
 	}
 	ms_cli_table_print(table, style);
@@ -153,12 +183,14 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 {
 	const json_t *entry = json_object_get(reply, "entry");
 	const json_t *plugin = json_object_get(reply, "plugin");
+	char text[256];
 
 	if (!json_is_object(plugin))
 		line(style, "plugin", text_of(entry, "name"));
 	line(style, "state", text_of(entry, "state"));
 	line(style, "reason", text_of(entry, "reason"));
-	line(style, "used by", text_of(entry, "used_by"));
+	line(style, "since", text_of(entry, "since"));
+	line(style, "used by", say_users(entry, text, sizeof(text)));
 	if (json_is_object(plugin))
 		render_description(style, plugin);
 	ms_cli_render_plugin_stats(style, json_object_get(reply, "stats"));

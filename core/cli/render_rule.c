@@ -61,7 +61,8 @@ static json_t *shorten(const json_t *rule)
 		size_t count = json_array_size(value);
 		json_t *shown;
 
-		if (count <= LIST_SHOWN + 1)
+		/* The last of these is the verdict. */
+		if (count <= LIST_SHOWN + 1 || strcmp(key, "action") == 0)
 			continue;
 		shown = json_array();
 		for (size_t i = 0; i < LIST_SHOWN; i++)
@@ -112,17 +113,54 @@ static const char *say_groups(const json_t *rule, char *buf)
 	return buf;
 }
 
+/* "tally 3", "ratelimit {pps: 100, by: source}" */
+static void say_one_action(char *buf, const json_t *action)
+{
+	const char *name, *key;
+	json_t *arguments, *value;
+	bool is_first = true;
+
+	if (json_is_string(action))
+		say(buf, "%s", json_string_value(action));
+	json_object_foreach ((json_t *)action, name, arguments) {
+		char words[WORDS];
+
+		say(buf, "%s ", name);
+		if (!json_is_object(arguments)) {
+			say(buf, "%s", ms_cli_value_words(action, name, words, sizeof(words)));
+			continue;
+		}
+		say(buf, "{");
+		json_object_foreach (arguments, key, value) {
+			say(buf, "%s%s: %s", is_first ? "" : ", ", key,
+			    ms_cli_value_words(arguments, key, words, sizeof(words)));
+			is_first = false;
+		}
+		say(buf, "}");
+	}
+}
+
+/* Of plugins, before its verdict; then the fallback is part of what is done. */
+static bool has_actions(const json_t *rule)
+{
+	return json_is_array(json_object_get(rule, "action"));
+}
+
 /* What is done: plain words stay as they are, actions with arguments are shown as written. */
 static const char *say_action(const json_t *rule, char *buf)
 {
-	const json_t *action = json_object_get(rule, "action");
-	char *text;
+	const json_t *action = json_object_get(rule, "action"), *item;
+	size_t i;
 
-	if (!action || *ms_cli_value_words(rule, "action", buf, WORDS))
+	if (!has_actions(rule)) {
+		ms_cli_value_words(rule, "action", buf, WORDS);
 		return buf;
-	text = json_dumps(action, JSON_COMPACT);
-	snprintf(buf, WORDS, "%s", text ? text : "");
-	free(text);
+	}
+	buf[0] = '\0';
+	json_array_foreach (action, i, item) {
+		say(buf, "%s", i ? ", " : "");
+		say_one_action(buf, item);
+	}
 	return buf;
 }
 
@@ -142,8 +180,9 @@ static void add_rule(struct ms_cli_table *table, const struct ms_cli_style *styl
 	const char *action = say_action(rule, words);
 
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(rule, "id"));
-	ms_cli_table_add(table, ms_cli_style_verdict(action), "%s%s", action,
-			 is_logged(rule) ? "+log" : "");
+	ms_cli_table_add(table, ms_cli_style_verdict(action), "%s%s%s%s", action,
+			 is_logged(rule) ? "+log" : "", has_actions(rule) ? ", else " : "",
+			 has_actions(rule) ? text_of(rule, "fallback") : "");
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", say_match(rule, words));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
 			 strchr(say_dirs(rule), ' ') ? "both" : say_dirs(rule));

@@ -11,6 +11,8 @@
 #include "core/plugin/registry.h"
 #include "core/source/follower.h"
 
+#define USERS_SHOWN 16
+
 /* A source that crashed too often is as failed as a plugin that could not be loaded. */
 static const char *state_name(const struct ms_source_status *source,
 			      const struct ms_plugin_entry *entry)
@@ -34,21 +36,41 @@ static struct ms_source_status source_of(struct ms_manager *manager,
 	return status;
 }
 
+/* A policy may name it a hundred thousand times. */
+static json_t *shape_users(struct ms_manager *manager, const char *name, json_int_t *ret_total)
+{
+	const char *ids[USERS_SHOWN];
+	json_t *list = json_array();
+	size_t total = ms_manager_plugin_users(manager, name, ids, USERS_SHOWN);
+
+	for (size_t i = 0; list && i < total && i < USERS_SHOWN; i++) {
+		if (json_array_append_new(list, json_string(ids[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	*ret_total = (json_int_t)total;
+	return list;
+}
+
 /* What a list says of it; `reason` is null for a loaded one. */
 static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_entry *entry)
 {
 	const char *name = ms_plugin_registry_name(entry),
 		   *reason = ms_plugin_registry_reason(entry);
 	json_t *plugin = ms_plugin_registry_description(entry);
-	const struct ms_rule *user = ms_manager_plugin_user(manager, name);
 	struct ms_source_status source = source_of(manager, entry);
+	json_int_t n_users = 0;
+	json_t *users = shape_users(manager, name, &n_users);
 
 	if (source.state == MS_SOURCE_DISABLED)
 		reason = source.last_error;
-	return json_pack("{s:s, s:s, s:s?, s:O?, s:O?, s:s?}", "name", name, "state",
-			 state_name(&source, entry), "reason", *reason ? reason : NULL, "version",
+	return json_pack("{s:s, s:s, s:s?, s:o, s:O?, s:O?, s:o, s:I}", "name", name, "state",
+			 state_name(&source, entry), "reason", *reason ? reason : NULL, "since",
+			 ms_control_shape_time(ms_plugin_registry_since(entry)), "version",
 			 json_object_get(plugin, "version"), "provides",
-			 json_object_get(plugin, "provides"), "used_by", user ? user->id : NULL);
+			 json_object_get(plugin, "provides"), "used_by", users, "used_by_total",
+			 n_users);
 }
 
 int ms_control_cmd_plugin_list(struct ms_manager *manager, struct ms_control_call *call,

@@ -24,6 +24,15 @@ static void one_line(char *text)
 	}
 }
 
+const char *ms_plugin_host_sentence(const char *name, const char *sentence)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(sentence, name, length) != 0 || strncmp(sentence + length, ": ", 2) != 0)
+		return sentence;
+	return sentence + length + 2;
+}
+
 static void host_log(struct ms_plugin_host_state *state, uint32_t level, const char *format, ...)
 {
 	static const enum ms_log_level levels[] = {
@@ -39,7 +48,7 @@ static void host_log(struct ms_plugin_host_state *state, uint32_t level, const c
 	va_end(args);
 	one_line(text);
 	ms_log_write(level < ms_array_size(levels) ? levels[level] : MS_LOG_DEBUG, "plugin",
-		     "%s: %s", state->name, text);
+		     "%s: %s", state->name, ms_plugin_host_sentence(state->name, text));
 }
 
 static void host_error_set(struct ms_plugin_error *error, const char *format, ...)
@@ -212,5 +221,7 @@ int ms_plugin_host_failed(const struct ms_plugin_host_state *state, const char *
 	int code = r < 0 && r > -4096 ? r : -EPROTO;
 
 	return ms_error_set(err, code, "%s: %s: %s", state->name, callback,
-			    error->sentence[0] ? error->sentence : strerror(-code));
+			    error->sentence[0]
+				    ? ms_plugin_host_sentence(state->name, error->sentence)
+				    : strerror(-code));
 }

@@ -139,13 +139,11 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 	return r;
 }
 
-static bool describes(const struct ms_plugin_entry *entry, const char *action)
+bool ms_plugin_registry_describes(const struct ms_plugin_entry *entry, const char *action)
 {
 	const json_t *item;
 	size_t i;
 
-	if (strcmp(entry->name, action) == 0)
-		return true;
 	json_array_foreach (json_object_get(entry->description, "actions"), i, item) {
 		const char *name = json_string_value(json_object_get(item, "name"));
 
@@ -160,7 +158,9 @@ bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const c
 	char path[sizeof(registry->folder) + MS_PLUGIN_NAME_MAX + 8];
 
 	for (size_t i = 0; i < registry->n_entries; i++) {
-		if (describes(registry->entries[i], action))
+		const struct ms_plugin_entry *entry = registry->entries[i];
+
+		if (strcmp(entry->name, action) == 0 || ms_plugin_registry_describes(entry, action))
 			return true;
 	}
 	return snprintf(path, sizeof(path), "%s/%s.so", registry->folder, action) <

@@ -121,6 +121,9 @@ const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_en
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
 /* Its statistics, an array the caller owns; empty if it has none. NULL = out of memory. */
 json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry);
+/* Whether it says of itself that it has the action, also if it failed. */
+bool ms_plugin_registry_describes(const struct ms_plugin_entry *entry, const char *action);
+/* Whether it has it in force. */
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/base/parse.h"
 
 #define SET_NAME_MAX 63
+#define NS_PER_MS 1000000
 
 struct value {
 	char *text;
@@ -219,23 +220,55 @@ static bool has_range(const struct ms_plugin_item *item)
 	return item->type >= MS_PLUGIN_UINT && item->type <= MS_PLUGIN_STRING;
 }
 
+/* The largest unit of these that leaves nothing over. */
+static void put_scaled(uint64_t number, const char *const *units, uint64_t step, char *buf,
+		       size_t size)
+{
+	while (number && number % step == 0 && units[1]) {
+		number /= step;
+		units++;
+	}
+	snprintf(buf, size, "%" PRIu64 "%s", number, *units);
+}
+
+char *ms_plugin_values_limit(uint32_t type, uint64_t limit, char *buf, size_t size)
+{
+	static const char *const times[] = { "ns", "us", NULL };
+	static const char *const bytes[] = { "", "KiB", "MiB", "GiB", "TiB", NULL };
+	static const char *const rates[] = { "", "k", "M", "G", NULL };
+	static const char *const plain[] = { "", NULL };
+
+	if (type == MS_PLUGIN_DURATION && limit && limit % NS_PER_MS == 0)
+		return ms_format_duration(limit, buf, size);
+	if (type == MS_PLUGIN_DURATION)
+		put_scaled(limit, times, 1000, buf, size);
+	else if (type == MS_PLUGIN_BYTES)
+		put_scaled(limit, bytes, 1024, buf, size);
+	else
+		put_scaled(limit, type == MS_PLUGIN_RATE ? rates : plain, 1000, buf, size);
+	return buf;
+}
+
 static int read_value(const struct ms_plugin_item *item, const char *text, struct value *into,
 		      struct ms_error *err)
 {
 	const char *of = item->type == MS_PLUGIN_STRING ? "the length of " : "";
+	char limit[32];
 	uint64_t size;
 
 	if (!parse(item, text, into))
 		return refuse_type(item, text, err);
 	size = item->type == MS_PLUGIN_STRING ? strlen(text) : into->number;
 	if (has_range(item) && size < item->min)
-		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, item->name,
-				       "%s%s must not be below %" PRIu64, of, item->name,
-				       item->min);
+		return ms_error_set_at(
+			err, -EINVAL, NULL, 0, 0, item->name, "%s%s must not be below %s", of,
+			item->name,
+			ms_plugin_values_limit(item->type, item->min, limit, sizeof(limit)));
 	if (has_range(item) && item->max && size > item->max)
-		return ms_error_set_at(err, -EINVAL, NULL, 0, 0, item->name,
-				       "%s%s must not be above %" PRIu64, of, item->name,
-				       item->max);
+		return ms_error_set_at(
+			err, -EINVAL, NULL, 0, 0, item->name, "%s%s must not be above %s", of,
+			item->name,
+			ms_plugin_values_limit(item->type, item->max, limit, sizeof(limit)));
 	return 0;
 }
 

@@ -31,6 +31,9 @@ int ms_plugin_values_finish(struct ms_plugin_values *values, struct ms_error *er
 /* Whether `text` is a value of `item`; for defaults of a descriptor. */
 int ms_plugin_values_check(const struct ms_plugin_item *item, const char *text,
 			   struct ms_error *err);
+/* A limit of an item of this enum ms_plugin_type as somebody would write it: 1s, 64KiB, 10k.
+ * Returns `buf`. */
+char *ms_plugin_values_limit(uint32_t type, uint64_t limit, char *buf, size_t size);
 /* "a duration, e.g. 500us or 10s" */
 const char *ms_plugin_values_wants(uint32_t type);
 

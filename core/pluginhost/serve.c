@@ -71,11 +71,18 @@ static void say(const struct serving *serving, enum ms_source_wire_kind kind, ui
 		send_all(serving, buffer.bytes, buffer.length);
 }
 
+/* The daemon puts the name in front. */
+static const char *own_words(const struct serving *serving, const char *sentence)
+{
+	return ms_plugin_host_sentence(serving->service->name, sentence);
+}
+
 static void say_failed(const struct serving *serving, const struct ms_error *err)
 {
 	char text[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
 
-	say(serving, MS_SOURCE_WIRE_FAILED, 0, ms_error_format(err, text, sizeof(text)));
+	say(serving, MS_SOURCE_WIRE_FAILED, 0,
+	    own_words(serving, ms_error_format(err, text, sizeof(text))));
 }
 
 /* ---- the table's functions ---- */
@@ -94,7 +101,8 @@ static void host_log(struct ms_plugin_host_state *state, uint32_t level, const c
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (text[0])
-		say(serving_of(state), MS_SOURCE_WIRE_LOG, level, text);
+		say(serving_of(state), MS_SOURCE_WIRE_LOG, level,
+		    own_words(serving_of(state), text));
 }
 
 static void source_changed(struct ms_plugin_host_state *state)
@@ -107,7 +115,7 @@ static void source_changed(struct ms_plugin_host_state *state)
 
 static void source_trouble(struct ms_plugin_host_state *state, const char *sentence)
 {
-	say(serving_of(state), MS_SOURCE_WIRE_TROUBLE, 0, sentence);
+	say(serving_of(state), MS_SOURCE_WIRE_TROUBLE, 0, own_words(serving_of(state), sentence));
 }
 
 /* ---- a transaction ---- */
@@ -140,7 +148,8 @@ static void on_snapshot(void *user)
 		send_offer(serving, &builder);
 	else if (r != -EAGAIN)
 		say(serving, MS_SOURCE_WIRE_ABORT, 0,
-		    error.sentence[0] ? error.sentence : strerror(r < 0 ? -r : EPROTO));
+		    error.sentence[0] ? own_words(serving, error.sentence)
+				      : strerror(r < 0 ? -r : EPROTO));
 	ms_source_offer_fini(&builder.offer);
 }
 

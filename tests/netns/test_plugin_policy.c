@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -177,6 +178,58 @@ START_TEST(a_start_takes_a_rule_whose_plugin_has_gone)
 }
 END_TEST
 
+#define USERS 20
+
+START_TEST(a_plugin_tells_who_uses_it)
+{
+	char policy[8192];
+	size_t length = (size_t)snprintf(policy, sizeof(policy), "%s", head);
+	json_auto_t *lines = NULL;
+	json_t *entry;
+
+	for (int i = 0; i < USERS; i++)
+		length += (size_t)snprintf(policy + length, sizeof(policy) - length,
+					   "  - { id: r%d, dir: in, proto: tcp, dport: %d, action: "
+					   "[tally, allow], fallback: allow }\n",
+					   i, 1000 + i);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	start("plugins: { tally: {}, warden: {} }\n");
+	lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	entry = ms_ctl_find(lines, "plugins", "name", "tally");
+	ck_assert_int_eq(ms_ctl_int(entry, "used_by_total"), USERS);
+	ck_assert_uint_eq(json_array_size(json_object_get(entry, "used_by")), 16);
+	ck_assert_str_eq(ms_ctl_text(entry, "used_by.0"), "r0");
+	entry = ms_ctl_find(lines, "plugins", "name", "warden");
+	ck_assert_int_eq(ms_ctl_int(entry, "used_by_total"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static size_t count_in_log(const char *what)
+{
+	ms_netns_read_command(text, sizeof(text), "grep -c -F -e '%s' %s/daemon.log || true", what,
+			      microsegd->dir);
+	return (size_t)atoi(text);
+}
+
+START_TEST(a_trouble_is_told_once_and_with_its_time)
+{
+	json_auto_t *lines = NULL;
+	const char *problem;
+
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	install("create_fails");
+	start("plugins: { create_fails: {} }\n");
+	ck_assert_uint_eq(count_in_log("no more of these"), 1);
+	lines = ms_ctl(microsegd, "status", NULL);
+	problem = ms_ctl_text(json_array_get(lines, 0), "problems.0");
+	ck_assert_msg(strstr(problem, "(since 20") != NULL, "%s", problem);
+	ck_assert_msg(strstr(strstr(problem, "create_fails") + 1, "create_fails: ") == NULL, "%s",
+		      problem);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_policy");
@@ -190,6 +243,8 @@ int main(void)
 	tcase_add_test(tcase, an_unknown_action_is_accepted_with_a_fallback);
 	tcase_add_test(tcase, without_a_fallback_a_known_action_that_is_absent_denies);
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
+	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
+	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

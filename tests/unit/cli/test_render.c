@@ -215,6 +215,40 @@ START_TEST(rules_are_told_in_words)
 }
 END_TEST
 
+/* Actions in their order with their arguments, the verdict, and what holds without a plugin. */
+START_TEST(actions_of_a_rule_are_told_with_its_fallback)
+{
+	static const char listed[] =
+		"{'rules': [{'id': 'r', 'action': [{'ratelimit': {'pps': 100, 'by': 'source'}}, "
+		"{'tally': 3}, 'mark', 'allow'], 'fallback': 'deny', 'hits': 0, 'packets': 0, "
+		"'origin': 'a.yaml:1'}]}";
+
+	ck_assert_ptr_nonnull(strstr(
+		render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_rule_list, listed),
+		"r     ratelimit {pps: 100, by: source}, tally 3, mark, allow, else deny  "
+		"everything"));
+}
+END_TEST
+
+START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
+{
+	static const char shown[] =
+		"{'entry': {'name': 'p', 'state': 'loaded', 'reason': null, 'since': "
+		"'2026-03-01T14:02:11Z', 'used_by': ['a', 'b'], 'used_by_total': 7}, 'plugin': "
+		"{'name': 'p', 'version': '1', 'config': [{'name': 'every', 'type': 'duration', "
+		"'min': 1000000000, 'max': 3600000000000, 'help': 'h'}, {'name': 'size', 'type': "
+		"'bytes', 'min': 65536, 'max': null, 'help': 'h'}, {'name': 'rate', 'type': "
+		"'rate', 'min': 0, 'max': 10000, 'help': 'h'}]}, 'stats': []}";
+
+	render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_plugin_show, shown);
+	ck_assert_ptr_nonnull(strstr(text, "duration, 1s to 1h"));
+	ck_assert_ptr_nonnull(strstr(text, "bytes, at least 64KiB"));
+	ck_assert_ptr_nonnull(strstr(text, "rate, 0 to 10k"));
+	ck_assert_ptr_nonnull(strstr(text, "a, b and 5 more"));
+	ck_assert_ptr_nonnull(strstr(text, "2026-03-01T14:02:11Z"));
+}
+END_TEST
+
 START_TEST(colours_are_only_for_verdicts_and_titles)
 {
 	const struct ms_cli_style style = { .width = 80, .color = true };
@@ -379,6 +413,8 @@ int main(void)
 	tcase_add_loop_test(tcase, lists_fit_sixty_columns, 0, ms_array_size(lists));
 	tcase_add_test(tcase, numeric_gives_exact_numbers);
 	tcase_add_test(tcase, rules_are_told_in_words);
+	tcase_add_test(tcase, actions_of_a_rule_are_told_with_its_fallback);
+	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);
 	tcase_add_test(tcase, ifaces_say_why);
 	tcase_add_test(tcase, events_keep_their_line_and_losses_are_said_once);

@@ -28,7 +28,8 @@ const char *ms_plugin_host_sentence(const char *name, const char *sentence)
 {
 	size_t length = strlen(name);
 
-	if (strncmp(sentence, name, length) != 0 || strncmp(sentence + length, ": ", 2) != 0)
+	if (!sentence || strncmp(sentence, name, length) != 0 ||
+	    strncmp(sentence + length, ": ", 2) != 0)
 		return sentence;
 	return sentence + length + 2;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -20,9 +21,11 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/traffic.h"
+#include "tests/plugins/faulty.h"
 
 #define FOLDER MS_NETNS_DIR "/plugins"
 #define GUARDED "10.1.0.2"
+#define KEPT MS_NETNS_BPFFS "/microseg/action-tally/tally_seen"
 #define SOON 3000
 #define GONE 400
 
@@ -105,23 +108,16 @@ static void expect_state(const char *name, const char *state, const char *reason
 		ck_assert_msg(why && strstr(why, reason), "%s: %s", name, why ? why : "no reason");
 }
 
-/* Packets the newest program of the action has counted under counter 3. */
+/* Packets that the action has counted under counter 3, in the map that it keeps. */
 static uint64_t tallied(void)
 {
-	uint32_t id = 0, key = 3;
-	uint64_t value, sum = 0;
+	ms_cleanup(ms_close_fd) int fd = bpf_obj_get(KEPT);
+	uint64_t value = 0;
+	uint32_t key = 3;
 
-	while (bpf_map_get_next_id(id, &id) == 0) {
-		ms_cleanup(ms_close_fd) int fd = bpf_map_get_fd_by_id(id);
-		struct bpf_map_info info = { 0 };
-		uint32_t length = sizeof(info);
-
-		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0 &&
-		    strcmp(info.name, "tally_seen") == 0 &&
-		    bpf_map_lookup_elem(fd, &key, &value) == 0)
-			sum += value;
-	}
-	return sum;
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_map_lookup_elem(fd, &key, &value), 0);
+	return value;
 }
 
 START_TEST(a_loaded_action_acts)
@@ -147,22 +143,34 @@ START_TEST(what_is_not_named_is_not_loaded)
 }
 END_TEST
 
+/* Where note or file are wrong, no code of it may run, its constructor's neither. */
+enum runs { NEVER, RUNS };
 static const struct {
 	const char *name, *says;
+	enum runs runs;
+	const char *spoil; /* a command, NULL = the file alone is the fault */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.0" },
-	{ "no_note", "has no note of microseg" },
-	{ "runpath", "has a RUNPATH" },
-	{ "no_destroy", "it has no destroy()" },
-	{ "bad_type", "item rate is of type 99" },
-	{ "create_fails", "no more of these" },
-	{ "create_crashes", "crashed in create()" },
-	{ "load_crashes", "crashed in load()" },
-	{ "create_hangs", "did not come back from create()" },
-	{ "unverifiable", "the verifier said no" },
-	{ "own_code", "of its own" },
-	{ "start_fails", "start(): not today" },
-	{ "twin", "plugin tally has an action tally already" },
+	{ "abi_major", "is for plugin ABI 9.0", NEVER, NULL },
+	{ "abi_minor", "is for plugin ABI 1.77", NEVER, NULL },
+	{ "struct_size", "have not the sizes of plugin ABI 1.0", NEVER, NULL },
+	{ "no_note", "has no note of microseg", NEVER, NULL },
+	{ "runpath", "has a RUNPATH", NEVER, NULL },
+	{ "fine", "can be written by others than root", NEVER, "chmod 0757 " FOLDER "/fine.so" },
+	{ "fine", "belongs to uid 65534, not to root", NEVER, "chown 65534 " FOLDER "/fine.so" },
+	{ "fine", "is a symbolic link", NEVER,
+	  "mv " FOLDER "/fine.so " FOLDER "/x && ln -s x " FOLDER "/fine.so" },
+	{ "fine", "has another name elsewhere", NEVER,
+	  "ln " FOLDER "/fine.so " FOLDER "/other.so" },
+	{ "no_destroy", "it has no destroy()", RUNS, NULL },
+	{ "bad_type", "item rate is of type 99", RUNS, NULL },
+	{ "create_fails", "no more of these", RUNS, NULL },
+	{ "create_crashes", "crashed in create()", RUNS, NULL },
+	{ "load_crashes", "crashed in load()", RUNS, NULL },
+	{ "create_hangs", "did not come back from create()", RUNS, NULL },
+	{ "unverifiable", "the verifier said no", RUNS, NULL },
+	{ "own_code", "of its own", RUNS, NULL },
+	{ "start_fails", "start(): not today", RUNS, NULL },
+	{ "twin", "plugin tally has an action tally already", RUNS, NULL },
 };
 
 START_TEST(a_faulty_one_leaves_the_daemon_and_the_others_alone)
@@ -171,6 +179,8 @@ START_TEST(a_faulty_one_leaves_the_daemon_and_the_others_alone)
 	pid_t pid;
 
 	install(faults[_i].name);
+	if (faults[_i].spoil)
+		ms_netns_run_command("%s", faults[_i].spoil);
 	snprintf(config, sizeof(config), "plugins: { tally: {}, %s: {} }\n", faults[_i].name);
 	start(config);
 	pid = microsegd->pid;
@@ -183,6 +193,9 @@ START_TEST(a_faulty_one_leaves_the_daemon_and_the_others_alone)
 			 1);
 	ck_assert_msg(strstr(text, faults[_i].says) != NULL, "%s", text);
 	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == pid);
+	ck_assert_msg((access(MS_TEST_CONSTRUCTOR_MARK, F_OK) == 0) == (faults[_i].runs == RUNS),
+		      "%s: its constructor %s", faults[_i].name,
+		      faults[_i].runs == RUNS ? "did not run" : "ran");
 	expect_acting();
 	ms_proc_stop(microsegd);
 }
@@ -355,6 +368,22 @@ static bool has_ended(void *user)
 	return ((struct sending *)user)->has_ended;
 }
 
+/* Other tests may run the same action: ours has the map that we keep. */
+static bool is_ours(const struct bpf_prog_info *info, const uint32_t *maps)
+{
+	ms_cleanup(ms_close_fd) int fd = bpf_obj_get(KEPT);
+	struct bpf_map_info kept = { 0 };
+	uint32_t length = sizeof(kept);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_obj_get_info_by_fd(fd, &kept, &length), 0);
+	for (uint32_t i = 0; i < info->nr_map_ids; i++) {
+		if (maps[i] == kept.id)
+			return true;
+	}
+	return false;
+}
+
 /* Programs of the action that the kernel still has. */
 static unsigned int count_programs(void)
 {
@@ -363,20 +392,29 @@ static unsigned int count_programs(void)
 
 	while (bpf_prog_get_next_id(id, &id) == 0) {
 		ms_cleanup(ms_close_fd) int fd = bpf_prog_get_fd_by_id(id);
-		struct bpf_prog_info info = { 0 };
+		uint32_t maps[64];
+		struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (uintptr_t)maps };
 		uint32_t length = sizeof(info);
 
-		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0)
-			count += strcmp(info.name, "tally") == 0;
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0 &&
+		    strcmp(info.name, "tally") == 0)
+			count += is_ours(&info, maps);
 	}
 	return count;
+}
+
+static unsigned int count_pins(void)
+{
+	char buf[32];
+
+	ms_netns_read_command(buf, sizeof(buf), "find " MS_NETNS_BPFFS "/microseg | wc -l");
+	return (unsigned int)atoi(buf);
 }
 
 /* The old ones go when no packet can be in them any more. */
 static bool is_one_left(void *user)
 {
-	(void)user;
-	return count_programs() == 1;
+	return count_programs() == 1 && count_pins() == *(unsigned int *)user;
 }
 
 /* The command that came last may still have its connection. */
@@ -389,13 +427,14 @@ START_TEST(a_thousand_reloads_lose_no_packet_and_leak_nothing)
 {
 	struct sending *sending = mmap(NULL, sizeof(*sending), PROT_READ | PROT_WRITE,
 				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	unsigned int fds = 0;
+	unsigned int fds = 0, pins;
 	uint64_t before;
 	size_t rss = 0;
 	pid_t sender;
 
 	ck_assert_ptr_ne(sending, MAP_FAILED);
 	start("plugins: { tally: {} }\n");
+	pins = count_pins();
 	before = tallied();
 	sender = ms_proc_fork(NULL, send_datagrams, sending);
 	for (int i = 0; i < RELOADS; i++) {
@@ -412,8 +451,9 @@ START_TEST(a_thousand_reloads_lose_no_packet_and_leak_nothing)
 	ck_assert_uint_gt(sending->sent, RELOADS);
 	ck_assert_uint_eq(tallied() - before, sending->sent);
 	ck_assert_int_eq(missing(), 0);
+	/* A map lives by a program, a descriptor or a pin: none of them is more than there were. */
 	ck_assert(ms_netns_wait(has_no_more_open, &fds, 10));
-	ck_assert(ms_netns_wait(is_one_left, NULL, 10));
+	ck_assert(ms_netns_wait(is_one_left, &pins, 10));
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed for a while */
 	ck_assert_uint_lt(ms_proc_rss_bytes(microsegd), rss + (512u << 10));
 #else
@@ -482,15 +522,29 @@ static bool is_noted(void *user)
 	return strcmp(name, user) == 0;
 }
 
+/* It may hang before its answer has gone out. */
+static void load_later_hangs(void *user)
+{
+	char said[1024];
+
+	(void)user;
+	ms_ctl_status(microsegd, said, sizeof(said), "plugin", "load", "later_hangs", NULL);
+	for (;;)
+		pause();
+}
+
 /* The service's watchdog ends a daemon that hangs, with a signal as here. */
 START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
 {
+	pid_t loading;
+
 	install("later_hangs");
 	start("plugins: { tally: {} }\n");
-	ms_ctl_do(microsegd, "plugin", "load", "later_hangs", NULL);
+	loading = ms_proc_fork(NULL, load_later_hangs, NULL);
 	ck_assert(ms_netns_wait(is_noted, (void *)"later_hangs", 10));
 	expect_acting();
 	ms_proc_kill(microsegd);
+	ms_proc_end(loading);
 	expect_acting();
 	start("plugins: { tally: {}, later_hangs: {} }\n");
 	expect_state("later_hangs", "failed", "the last daemon ended in its");

@@ -455,7 +455,7 @@ START_TEST(one_that_cannot_be_loaded_stays_in_force)
 	expect_shown("source.state", "disabled");
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 4);
-	ck_assert_msg(strstr(text, "plugin script: ") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "source script: ") != NULL, "%s", text);
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -108,7 +108,8 @@ __attribute__((unused)) static int start(void *self, struct ms_plugin_error *err
 	return the_host->watch_time(the_host->state, 300000000, 0, due, self, &watch);
 #endif
 #ifdef START_FAILS
-	the_host->error_set(error, "not today");
+	/* With a name that whoever shows it puts there, too. */
+	the_host->error_set(error, PLUGIN_NAME ": not today");
 	return -EAGAIN;
 #endif
 #ifdef START_CRASHES

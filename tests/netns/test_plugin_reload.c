@@ -446,6 +446,49 @@ START_TEST(one_that_failed_is_left_alone_until_its_configuration_changes)
 }
 END_TEST
 
+/* ---- sources ---- */
+
+static void say(const char *path, const char *line)
+{
+	ms_netns_run_command("echo '%s' > %s.new && mv %s.new %s", line, path, path, path);
+}
+
+static bool has_rule(void *user)
+{
+	return ms_ctl_status(microsegd, text, sizeof(text), "rule", "show", user, NULL) == 0;
+}
+
+#define SAYS(id) "rule { id: " id ", group: work, dir: in, proto: tcp, dport: 81, action: deny }"
+
+/* In a new process; until that says something, what the old one said last is in force. */
+START_TEST(a_source_goes_on_with_another_configuration)
+{
+	json_auto_t *lines = NULL;
+
+	install("script");
+	say(MS_NETNS_DIR "/first", SAYS("first"));
+	start("plugins: { tally: {}, script: { file: " MS_NETNS_DIR "/first } }\n");
+	ck_assert(ms_netns_wait(has_rule, (void *)"first", WAIT_S));
+	ms_proc_write_config(microsegd,
+			     "plugins: { tally: {}, script: { file: " MS_NETNS_DIR "/second } }\n");
+	lines = ms_ctl(microsegd, "reload", NULL);
+	expect_step(lines, "script", "changed");
+	ck_assert(has_rule((void *)"first"));
+	say(MS_NETNS_DIR "/second", SAYS("second"));
+	ck_assert(ms_netns_wait(has_rule, (void *)"second", WAIT_S));
+	ck_assert(!has_rule((void *)"first"));
+	/* Refused, all of it: it goes on with what it has. */
+	reload_refused("plugins: { script: { file: " MS_NETNS_DIR "/first } }\n",
+		       "rule counted names it");
+	ck_assert(has_rule((void *)"second"));
+	ms_proc_write_config(microsegd, "plugins: { tally: {} }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert(!has_rule((void *)"second"));
+	expect_state("script", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_reload");
@@ -464,6 +507,7 @@ int main(void)
 	tcase_add_loop_test(tcase, all_of_it_or_nothing, 0, ms_array_size(refused));
 	tcase_add_test(tcase, one_that_no_rule_names_any_more_goes_with_its_rule);
 	tcase_add_test(tcase, one_that_failed_is_left_alone_until_its_configuration_changes);
+	tcase_add_test(tcase, a_source_goes_on_with_another_configuration);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -225,7 +225,7 @@ static int refuse_used(struct ms_manager_task *task, struct ms_error *err)
 	return 0;
 }
 
-static int do_step(struct ms_manager *manager, struct step *step, struct ms_error *err)
+static int change_one(struct ms_manager *manager, struct step *step, struct ms_error *err)
 {
 	const struct ms_plugin_entry *entry = ms_plugin_registry_find(manager->plugins, step->name);
 	int r;
@@ -244,6 +244,24 @@ static int do_step(struct ms_manager *manager, struct step *step, struct ms_erro
 		     : ms_plugin_registry_change(manager->plugins,
 						 ms_plugin_trial_config(step->trial),
 						 ms_plugin_trial_file(step->trial), err);
+}
+
+/* What a plugin says of itself has no place: it stands where the file names it. */
+static int do_step(struct ms_manager *manager, struct step *step, struct ms_error *err)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	int r = change_one(manager, step, &why);
+	struct ms_place place;
+
+	if (r == 0)
+		return 0;
+	place = ms_plugin_trial_config(step->trial)->place;
+	if (why.file[0])
+		*err = why;
+	else
+		ms_error_set_at(err, r, ms_plugin_trial_file(step->trial), place.line, place.column,
+				step->name, "%s", why.code ? why.message : strerror(-r));
+	return r;
 }
 
 /* The first `count` steps; in the order in which the later one may stand on the earlier. */

@@ -73,9 +73,9 @@ static void open_object(void)
 			bpf_map__set_max_entries(map, tables[i].entries);
 	}
 	/* To empty an array by its system call takes one for each of its lines. */
-	bpf_object__for_each_map(map, ms_rig.object)
-		if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY && !bpf_map__is_internal(map))
-			bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_MMAPABLE);
+	bpf_object__for_each_map(map, ms_rig.object) if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY &&
+							 !bpf_map__is_internal(map))
+		bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_MMAPABLE);
 	ck_assert_int_eq(bpf_object__load(ms_rig.object), 0);
 }
 
@@ -93,11 +93,9 @@ void ms_rig_load(void)
 							 ms_rig_fd("ms_lines6"),
 							 ms_rig_fd("ms_over"), 1, &ms_rig.lines),
 				 0);
-	bpf_object__for_each_map(map, ms_rig.object)
-		if (is_variables(map))
-			ms_rig.variables = mmap(NULL, bpf_map__value_size(map),
-						PROT_READ | PROT_WRITE, MAP_SHARED,
-						bpf_map__fd(map), 0);
+	bpf_object__for_each_map(map, ms_rig.object) if (is_variables(map)) ms_rig.variables =
+		mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE, MAP_SHARED,
+		     bpf_map__fd(map), 0);
 	ck_assert(ms_rig.variables && ms_rig.variables != MAP_FAILED);
 	ms_rig.clock = ms_rig_variable("ms_clock_injected");
 	ms_rig.cpus = (unsigned int)libbpf_num_possible_cpus();

@@ -175,6 +175,7 @@ void ms_manager_on_second(void *user)
 	ms_keeper_close_gaps(manager->keeper);
 	if (++manager->seconds % CLEAR_EVERY_S == 0) {
 		ms_manager_save_rest(manager);
+		ms_manager_mend_sets(manager);
 		ms_manager_clear_members(manager);
 	}
 	if (manager->host_problem[0])

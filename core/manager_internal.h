@@ -43,8 +43,9 @@ struct ms_manager {
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
 	struct ms_manager_binder *binder;
-	struct ms_source_follower **followers; /* of plugins that are sources */
-	size_t n_followers;
+	struct ms_source_follower **followers; /* of plugins that are sources or sinks */
+	struct ms_source_follower **leaving;   /* of plugins that are none any more */
+	size_t n_followers, n_leaving;
 	struct ms_attacher *attacher;
 	struct ms_keeper *keeper;
 	struct ms_sweeper *sweeper;
@@ -57,6 +58,7 @@ struct ms_manager {
 	bool touch_again;    /* something changed since the last bump of the epoch */
 	bool is_away;        /* a worker has everything but interfaces */
 	bool addresses_wait; /* for its end */
+	bool is_torn;        /* sets in force have members that they should not, or lack some */
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
@@ -112,6 +114,13 @@ int ms_manager_restart_source(struct ms_manager *manager, const char *name); /* 
 void ms_manager_free_sources(struct ms_manager *manager);
 /* What was seeded is not to be in force, because of `why`; false = there was nothing. */
 bool ms_manager_leave_offers_out(struct ms_manager *manager, const struct ms_error *why);
+/* Puts members in force: no generation, and no more of the datapath is touched than what differs.
+ * On failure what was offered before counts, or will when it could be mended. */
+int ms_manager_change_source_sets(struct ms_manager *manager, struct ms_source_follower *follower,
+				  struct ms_source_prepared *prepared,
+				  const struct ms_source_offer *before, struct ms_error *err);
+/* Every few seconds: members that could not be put back after a change that failed. */
+void ms_manager_mend_sets(struct ms_manager *manager);
 /* The first source that is in trouble, as a sentence; "" = none is. */
 void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* manager_bind.c: workloads in groups. ms_manager_bind() takes what all sources have in force, but

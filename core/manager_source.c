@@ -27,35 +27,53 @@ static bool has_times(const struct ms_set_def *set)
 	return false;
 }
 
+struct renewal {
+	struct ms_manager *manager;
+	const struct ms_policy *offered;
+	bool any;
+	struct ms_error why;
+};
+
+static int renew_each(void *arg)
+{
+	struct renewal *renewal = arg;
+	const struct ms_policy *merged = ms_sources_merged(renewal->manager->sources);
+
+	for (size_t i = 0; i < renewal->offered->n_sets; i++) {
+		const struct ms_set_def *own = &renewal->offered->sets[i];
+		const struct ms_set_def *set = ms_policy_find_set(merged, own->name);
+
+		if (!set || !has_times(own))
+			continue;
+		renewal->any = true;
+		ms_set_table_replace(ms_committer_sets(renewal->manager->committer), set, own,
+				     &renewal->why);
+	}
+	return 0;
+}
+
 /* The generation is in force by now: what cannot be renewed ends sooner, which is said. */
-static void renew_times(struct ms_manager *manager, const char *name,
+static void renew_times(struct ms_manager *manager, struct ms_source_follower *follower,
 			const struct ms_policy *offered)
 {
-	const struct ms_policy *merged = ms_sources_merged(manager->sources);
-	struct ms_error why = MS_ERROR_INIT;
-	bool any = false;
+	struct renewal renewal = { manager, offered, false, MS_ERROR_INIT };
 
-	for (size_t i = 0; i < offered->n_sets; i++) {
-		const struct ms_set_def *set = ms_policy_find_set(merged, offered->sets[i].name);
-
-		if (!set || !has_times(&offered->sets[i]))
-			continue;
-		any = true;
-		ms_set_table_replace(ms_committer_sets(manager->committer), set, true, &why);
-	}
-	if (ms_error_is_set(&why))
-		ms_log_error("source", "%s: times of members go on as they were: %s", name,
-			     why.message);
-	if (any) {
+	ms_manager_away(manager, renew_each, &renewal);
+	if (ms_error_is_set(&renewal.why))
+		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
+				       "%s: times of members go on as they were: %s",
+				       ms_source_follower_name(follower), renewal.why.message);
+	if (renewal.any) {
 		ms_manager_touch(manager);
 		ms_manager_plan_expiry(manager);
 	}
 }
 
 /* Which sets there are, groups or rules have changed: a generation. `*policy` is taken. */
-static int commit_policy(struct ms_manager *manager, const char *name, struct ms_policy **policy,
-			 struct ms_error *err)
+static int commit_policy(struct ms_manager *manager, struct ms_source_follower *follower,
+			 struct ms_policy **policy, struct ms_error *err)
 {
+	const char *name = ms_source_follower_name(follower);
 	const struct ms_policy *offered = *policy;
 	struct ms_sources_next next;
 	int r = ms_manager_begin(manager, &next);
@@ -71,7 +89,7 @@ static int commit_policy(struct ms_manager *manager, const char *name, struct ms
 	*policy = NULL;
 	r = ms_manager_commit(manager, &next, false, NULL, err);
 	if (r == 0)
-		renew_times(manager, name, offered);
+		renew_times(manager, follower, offered);
 	return r;
 }
 
@@ -94,17 +112,18 @@ static int refuse_unknown_groups(const struct ms_manager *manager,
 }
 
 /* The lines of interfaces are written for the next generation as the new binds want them. */
-static int commit_offer(struct ms_manager *manager, const char *name,
-			const struct ms_source_offer *offer, const struct ms_source_offer *before,
-			struct ms_policy **policy, struct ms_error *err)
+static int commit_offer(struct ms_manager *manager, struct ms_source_follower *follower,
+			struct ms_source_prepared *prepared, const struct ms_source_offer *before,
+			struct ms_error *err)
 {
-	int r = refuse_unknown_groups(manager, offer, *policy, err);
+	const char *name = ms_source_follower_name(follower);
+	int r = refuse_unknown_groups(manager, &prepared->offer, prepared->policy, err);
 
 	if (r < 0)
 		return r;
-	r = ms_manager_bind(manager, name, offer);
+	r = ms_manager_bind(manager, name, &prepared->offer);
 	if (r == 0)
-		r = commit_policy(manager, name, policy, err);
+		r = commit_policy(manager, follower, &prepared->policy, err);
 	if (r < 0) {
 		ms_manager_bind(manager, name, before);
 		ms_keeper_rebind(manager->keeper);
@@ -112,133 +131,35 @@ static int commit_offer(struct ms_manager *manager, const char *name,
 	return r;
 }
 
-static bool same_members(const struct ms_source_set *a, const struct ms_source_set *b)
-{
-	if (a->n_members != b->n_members)
-		return false;
-	for (size_t i = 0; i < a->n_members; i++) {
-		if (ms_cidr_compare(&a->members[i].cidr, &b->members[i].cidr) != 0 ||
-		    a->members[i].timeout_ns != b->members[i].timeout_ns ||
-		    a->members[i].timeout_ns)
-			return false;
-	}
-	return true;
-}
-
-/* The sets named by `offer` as the merged policy has them now; the first failure counts. */
-static int replace_sets(struct ms_manager *manager, const struct ms_source_offer *offer,
-			const struct ms_source_offer *before, struct ms_error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < offer->n_sets; i++) {
-		const struct ms_set_def *set = ms_policy_find_set(
-			ms_sources_merged(manager->sources), offer->sets[i].name);
-
-		if (set && !same_members(&offer->sets[i], &before->sets[i]))
-			r = ms_set_table_replace(ms_committer_sets(manager->committer), set, true,
-						 err);
-	}
-	return r;
-}
-
-static int swap_offer(struct ms_manager *manager, const char *name, struct ms_policy *policy,
-		      struct ms_error *err)
-{
-	int r = ms_sources_offers_put(ms_sources_offers(manager->sources), name,
-				      ms_manager_source_is_before(manager, name), policy);
-
-	if (r < 0) {
-		ms_policy_free(policy);
-		return r;
-	}
-	return ms_sources_refresh_sets(manager->sources, err);
-}
-
-/* Both are sorted. */
-static void count_changes(const struct ms_source_set *set, const struct ms_source_set *before,
-			  size_t *added, size_t *removed)
-{
-	size_t i = 0, j = 0;
-
-	while (i < set->n_members || j < before->n_members) {
-		int order = i == set->n_members      ? 1
-			    : j == before->n_members ? -1
-						     : ms_cidr_compare(&set->members[i].cidr,
-								       &before->members[j].cidr);
-
-		*added += order < 0;
-		*removed += order > 0;
-		i += order <= 0;
-		j += order >= 0;
-	}
-}
-
-/* A line for each change; times that begin anew are none. */
-static void log_changes(const char *name, const struct ms_source_offer *offer,
-			const struct ms_source_offer *before)
-{
-	size_t added = 0, removed = 0;
-
-	for (size_t i = 0; i < offer->n_sets; i++)
-		count_changes(&offer->sets[i], &before->sets[i], &added, &removed);
-	if (added || removed)
-		ms_log_info("source", "%s: %zu members added, %zu removed, %zu in all", name, added,
-			    removed, offer->n_members);
-}
-
-/* Members alone: no generation, and no more of the datapath is touched than what differs. */
-static int change_members(struct ms_manager *manager, const char *name,
-			  const struct ms_source_offer *offer, const struct ms_source_offer *before,
-			  struct ms_policy **policy, struct ms_error *err)
-{
-	struct ms_policy *old;
-	int r = ms_source_offer_policy(before, name, &old, err);
-
-	if (r < 0)
-		return r;
-	r = swap_offer(manager, name, *policy, err);
-	*policy = NULL;
-	if (r == 0)
-		r = replace_sets(manager, offer, before, err);
-	if (r < 0) {
-		if (swap_offer(manager, name, old, NULL) == 0)
-			replace_sets(manager, before, offer, NULL);
-	} else {
-		ms_policy_free(old);
-	}
-	ms_manager_touch(manager);
-	ms_manager_plan_expiry(manager);
-	return r;
-}
-
-static int apply(void *user, const struct ms_source_follower *follower,
-		 const struct ms_source_offer *offer, const struct ms_source_offer *before,
+static int apply(void *user, struct ms_source_follower *follower,
+		 struct ms_source_prepared *prepared, const struct ms_source_offer *before,
 		 struct ms_error *err)
 {
 	struct ms_manager *manager = user;
-	const char *name = ms_source_follower_name(follower);
-	struct ms_policy *policy;
-	int r = ms_source_offer_policy(offer, name, &policy, err);
+	const struct ms_source_offer *offer = &prepared->offer;
+	int r;
 
-	if (r < 0)
-		return r;
-	if (before && ms_source_offer_equal_but_members(before, offer)) {
-		r = change_members(manager, name, offer, before, &policy, err);
-		if (r == 0)
-			log_changes(name, offer, before);
-	} else {
-		r = commit_offer(manager, name, offer, before, &policy, err);
-		if (r == 0)
-			ms_log_info("source", "%s: generation %u: %zu rules, %zu sets, %zu members",
-				    name, manager->generation, offer->n_texts, offer->n_sets,
-				    offer->n_members);
-	}
-	ms_policy_free(policy);
+	if (prepared->is_members_alone)
+		return ms_manager_change_source_sets(manager, follower, prepared, before, err);
+	r = commit_offer(manager, follower, prepared, before, err);
+	if (r == 0)
+		ms_source_follower_say(follower, MS_LOG_INFO, "source",
+				       "%s: generation %u: %zu rules, %zu sets, %zu members",
+				       ms_source_follower_name(follower), manager->generation,
+				       offer->n_texts, offer->n_sets, offer->n_members);
 	return r;
 }
 
 /* ---- coming and going ---- */
+
+static struct ms_source_follower **find(const struct ms_manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->n_followers; i++) {
+		if (strcmp(ms_source_follower_name(manager->followers[i]), name) == 0)
+			return &manager->followers[i];
+	}
+	return NULL;
+}
 
 /* What is on disk of it is in force with the first policy, or with the commit after a load. */
 static int seed(struct ms_manager *manager, const struct ms_source_follower *follower,
@@ -250,7 +171,7 @@ static int seed(struct ms_manager *manager, const struct ms_source_follower *fol
 	int r = 0;
 
 	if (offer)
-		r = ms_source_offer_policy(offer, name, &policy, err);
+		r = ms_source_offer_policy(offer, name, NULL, &policy, err);
 	else if (!(policy = ms_policy_new()))
 		r = -ENOMEM;
 	if (r == 0)
@@ -259,6 +180,54 @@ static int seed(struct ms_manager *manager, const struct ms_source_follower *fol
 	if (r < 0)
 		ms_policy_free(policy);
 	return r;
+}
+
+/* Also at the end: those that have left and those that have not. */
+static void let_go(struct ms_source_follower **list, size_t *count,
+		   struct ms_source_follower *follower)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (list[i] == follower) {
+			list[i] = list[--*count];
+			break;
+		}
+	}
+	ms_source_follower_free(follower);
+}
+
+static const struct ms_source_follower *find_leaving(const struct ms_manager *manager,
+						     const char *name)
+{
+	for (size_t i = 0; i < manager->n_leaving; i++) {
+		if (strcmp(ms_source_follower_name(manager->leaving[i]), name) == 0)
+			return manager->leaving[i];
+	}
+	return NULL;
+}
+
+/* Two of one plugin do not run at a time: they would have one folder and one port. */
+static void start_unless_leaving(struct ms_manager *manager, struct ms_source_follower *follower)
+{
+	if (!find_leaving(manager, ms_source_follower_name(follower)))
+		ms_source_follower_start(follower);
+}
+
+static void on_left(void *user, struct ms_source_follower *follower)
+{
+	struct ms_manager *manager = user;
+	struct ms_source_follower **next = find(manager, ms_source_follower_name(follower));
+
+	let_go(manager->leaving, &manager->n_leaving, follower);
+	if (next)
+		start_unless_leaving(manager, *next);
+}
+
+/* It is freed now, or when nothing of it runs any more. */
+static void see_off(struct ms_manager *manager, struct ms_source_follower *follower)
+{
+	if (ms_source_follower_leave(follower) ||
+	    ms_array_append(&manager->leaving, &manager->n_leaving, follower) < 0)
+		ms_source_follower_free(follower);
 }
 
 static int new_follower(struct ms_manager *manager, const char *name, uint32_t provides,
@@ -272,6 +241,8 @@ static int new_follower(struct ms_manager *manager, const char *name, uint32_t p
 		.name = name,
 		.config = values,
 		.apply = apply,
+		.away = ms_manager_away,
+		.on_left = on_left,
 		.user = manager,
 		.is_source = provides & MS_PLUGIN_SOURCE,
 		.is_sink = provides & MS_PLUGIN_SINK,
@@ -300,27 +271,18 @@ static int take_in(struct ms_manager *manager, struct ms_source_follower *follow
 	return r;
 }
 
-static struct ms_source_follower **find(const struct ms_manager *manager, const char *name)
-{
-	for (size_t i = 0; i < manager->n_followers; i++) {
-		if (strcmp(ms_source_follower_name(manager->followers[i]), name) == 0)
-			return &manager->followers[i];
-	}
-	return NULL;
-}
-
 /* What it bound stays as it is until ms_manager_bind(). False = there is none of that name. */
 static bool drop(struct ms_manager *manager, const char *name, bool forget)
 {
-	struct ms_source_follower **at = find(manager, name);
+	struct ms_source_follower **at = find(manager, name), *follower = at ? *at : NULL;
 
 	if (!at)
 		return false;
 	if (forget)
-		ms_source_follower_forget(*at);
-	ms_source_follower_free(*at);
+		ms_source_follower_forget(follower);
 	ms_sources_offers_remove(ms_sources_offers(manager->sources), name);
 	*at = manager->followers[--manager->n_followers];
+	see_off(manager, follower);
 	return true;
 }
 
@@ -337,7 +299,7 @@ int ms_manager_follow_source(void *user, const char *name, uint32_t provides, co
 	if (r == 0)
 		r = take_in(manager, follower, provides & MS_PLUGIN_SOURCE, err);
 	if (r == 0)
-		ms_source_follower_start(follower);
+		start_unless_leaving(manager, follower);
 	else if (was_there && ms_manager_bind(manager, "", NULL) == 0)
 		ms_keeper_rebind(manager->keeper);
 	return r;
@@ -436,11 +398,16 @@ int ms_manager_restart_source(struct ms_manager *manager, const char *name)
 
 void ms_manager_free_sources(struct ms_manager *manager)
 {
+	/* All are told first, so that they end at the same time. */
 	for (size_t i = 0; i < manager->n_followers; i++)
-		ms_source_follower_free(manager->followers[i]);
+		ms_source_follower_leave(manager->followers[i]);
+	while (manager->n_leaving)
+		let_go(manager->leaving, &manager->n_leaving, manager->leaving[0]);
+	while (manager->n_followers)
+		let_go(manager->followers, &manager->n_followers, manager->followers[0]);
+	free(manager->leaving);
 	free(manager->followers);
-	manager->followers = NULL;
-	manager->n_followers = 0;
+	manager->leaving = manager->followers = NULL;
 }
 
 /* ---- what is ---- */
@@ -459,16 +426,22 @@ const struct ms_source_follower *ms_manager_follower(const struct ms_manager *ma
 	return at ? *at : NULL;
 }
 
-bool ms_manager_is_plugin(const struct ms_manager *manager, pid_t pid)
+static bool has_process(struct ms_source_follower *const *list, size_t count, pid_t pid)
 {
-	for (size_t i = 0; i < manager->n_followers; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct ms_source_status status;
 
-		ms_source_follower_status(manager->followers[i], &status);
+		ms_source_follower_status(list[i], &status);
 		if (status.pid && status.pid == pid)
 			return true;
 	}
 	return false;
+}
+
+bool ms_manager_is_plugin(const struct ms_manager *manager, pid_t pid)
+{
+	return has_process(manager->followers, manager->n_followers, pid) ||
+	       has_process(manager->leaving, manager->n_leaving, pid);
 }
 
 const struct ms_policy *ms_manager_offered(const struct ms_manager *manager, const char *name)

@@ -33,11 +33,12 @@ typedef uint32_t (*ms_membership_deadline)(void *user, uint64_t timeout_ns);
 
 /*
  * `old` (may be NULL) is the set of that name in force: a document's timeout goes on from when the
- * member came in, it does not begin again with every commit. `renew`: that of a plugin source's
- * member does, since the source has just said it again.
+ * member came in, it does not begin again with every commit. That of a plugin source's
+ * member does, if the source has just said it again: `renew` (may be NULL) is what that one says of
+ * the set, sorted.
  */
-int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old, bool renew,
-			ms_membership_deadline deadline, void *user,
+int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old,
+			const struct ms_set_def *renew, ms_membership_deadline deadline, void *user,
 			struct ms_membership *ret_membership);
 void ms_membership_fini(struct ms_membership *membership);
 /* Same prefixes with the same expiry, give or take a tick of rounding. */

@@ -291,7 +291,7 @@ int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy
 		const struct ms_membership *old =
 			ms_set_table_find_name(&table->live, policy->sets[i].name);
 		struct ms_membership set;
-		int r = ms_membership_build(&policy->sets[i], old, false, ms_set_table_deadline,
+		int r = ms_membership_build(&policy->sets[i], old, NULL, ms_set_table_deadline,
 					    table->dp, &set);
 
 		if (r < 0)
@@ -381,8 +381,8 @@ void ms_set_table_publish(struct ms_set_table *table)
 	table->is_found = false;
 }
 
-int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def, bool renew,
-			 struct ms_error *err)
+int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
+			 const struct ms_set_def *renew, struct ms_error *err)
 {
 	struct ms_membership *live = ms_set_table_find_name(&table->live, def->name), set, old;
 	int r;

@@ -49,12 +49,13 @@ int ms_set_table_add(struct ms_set_table *table, const char *name, const struct 
 int ms_set_table_remove(struct ms_set_table *table, const char *name, const struct ms_cidr *member);
 /*
  * The members of a set in force are those of `def` from now on: what differs is written, and no
- * more of the datapath is touched. `renew`: the times of what plugin sources offer begin anew.
+ * more of the datapath is touched. The times of those members begin anew that a plugin source has
+ * just said again: `renew` (may be NULL) is its part of the set, sorted.
  * -ENOENT if no set of that name is; -ENOSPC, with a sentence and nothing changed. The caller bumps
  * the epoch.
  */
-int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def, bool renew,
-			 struct ms_error *err);
+int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
+			 const struct ms_set_def *renew, struct ms_error *err);
 /* This machine's addresses, for set:host. Room for some thousands is kept free of other sets. On
  * failure those that fit are in. `*ret_changed` is told in any case. */
 int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addresses, size_t count,

@@ -106,7 +106,11 @@ void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *r
 		number(style, "pid", reply, "pid");
 	number(style, "transactions", reply, "transactions");
 	number(style, "refused", reply, "refused");
+	if (int_of(reply, "superseded"))
+		number(style, "superseded", reply, "superseded");
 	number(style, "restarts", reply, "restarts");
 	number(style, "crashes", reply, "crashes");
+	if (int_of(reply, "suppressed_lines"))
+		number(style, "lines lost", reply, "suppressed_lines");
 	ms_cli_render_plugin_stats(style, json_object_get(reply, "stats"));
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* source list, show. */
 #include <errno.h>
-#include <time.h>
 
 #include "core/control/command.h"
 #include "core/control/param.h"
@@ -37,18 +36,17 @@ static json_t *shape_source(struct ms_manager *manager, const struct ms_source_f
 	const char *name = ms_source_follower_name(follower);
 	const struct ms_policy *policy = ms_manager_offered(manager, name);
 	struct ms_source_status status;
-	int64_t age;
 
 	ms_source_follower_status(follower, &status);
-	age = status.delivered_at ? (int64_t)time(NULL) - status.delivered_at : -1;
 	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:s?, s:s?}", "name",
 			 name, "state", ms_source_follower_state_name(status.state), "before",
 			 ms_manager_source_is_before(manager, name), "groups",
 			 (json_int_t)policy->n_groups, "rules", (json_int_t)policy->n_rules, "sets",
 			 (json_int_t)policy->n_sets, "members", (json_int_t)count_members(policy),
 			 "delivered_at", ms_control_shape_time(status.delivered_at), "age_ms",
-			 age < 0 ? json_null() : json_integer((json_int_t)age * 1000), "from_disk",
-			 status.is_saved, "trouble", or_null(status.trouble), "error",
+			 status.delivered_at ? json_integer((json_int_t)status.age_ms)
+					     : json_null(),
+			 "from_disk", status.is_saved, "trouble", or_null(status.trouble), "error",
 			 or_null(status.last_error));
 }
 
@@ -98,11 +96,13 @@ int ms_control_cmd_source_show(struct ms_manager *manager, struct ms_control_cal
 				       "no source '%s': `source list` has those that there are",
 				       name);
 	ms_source_follower_status(follower, &status);
-	*ret_reply = json_pack("{s:o, s:o, s:i, s:i, s:i, s:i, s:o, s:o}", "source",
+	*ret_reply = json_pack("{s:o, s:o, s:i, s:i, s:I, s:i, s:i, s:I, s:o, s:o}", "source",
 			       shape_source(manager, follower), "pid",
 			       status.pid ? json_integer(status.pid) : json_null(), "transactions",
-			       (int)status.transactions, "refused", (int)status.refused, "restarts",
-			       (int)status.restarts, "crashes", (int)status.crashes, "sets",
+			       (int)status.transactions, "refused", (int)status.refused,
+			       "superseded", (json_int_t)status.superseded, "restarts",
+			       (int)status.restarts, "crashes", (int)status.crashes,
+			       "suppressed_lines", (json_int_t)status.suppressed_lines, "sets",
 			       shape_sets(ms_manager_offered(manager, name)), "stats",
 			       status.stats ? json_incref((json_t *)status.stats) : json_array());
 	return *ret_reply ? 0 : -ENOMEM;

@@ -3,6 +3,7 @@
 #include "core/source/follower.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,17 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/source/pace.h"
 #include "core/source/process.h"
 #include "core/source/restart.h"
+#include "core/source/saved.h"
+#include "core/source/turns.h"
 #include "microseg/plugin.h"
 
-#define NS_PER_S 1000000000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S (1000 * NS_PER_MS)
+#define HUSH_MS 1000  /* after which lines that were suppressed are said to be so */
+#define STATS_MS 1000 /* its numbers are not read more often; they come every two seconds */
 
 struct ms_source_follower {
 	struct ms_source_follower_config config;
@@ -25,21 +32,30 @@ struct ms_source_follower {
 
 	enum ms_source_state state;
 	struct ms_source_process *process;
+	unsigned int runs; /* processes so far */
+	bool is_restarting, is_leaving;
 	struct ms_source_feed feed; /* of a sink */
 	struct ms_source_restart restart;
 	struct ms_watch *again;
 
+	struct ms_source_turns turns;
+	struct ms_source_pace pace;
+	struct ms_watch *hush;
+
 	struct ms_source_offer offer; /* in force */
 	bool has_offer, is_saved;
 	int64_t delivered_at;
+	uint64_t delivered_ns; /* since boot */
 
 	char trouble[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
 	char last_error[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
 	unsigned int transactions, refused, restarts;
 	json_t *stats;
+	uint64_t stats_ns; /* when they came, since boot */
 };
 
 static void start(struct ms_source_follower *follower);
+static void tell_if_left(void *user);
 
 const char *ms_source_follower_state_name(enum ms_source_state state)
 {
@@ -71,6 +87,34 @@ static void set_text(char *into, size_t size, const char *text, size_t length)
 	}
 }
 
+/* ---- the log ---- */
+
+/* It or what it says is the cause, so there may be any number of them. */
+void ms_source_follower_say(struct ms_source_follower *follower, enum ms_log_level level,
+			    const char *module, const char *format, ...)
+{
+	va_list args;
+
+	if (level > ms_log_level())
+		return;
+	if (!ms_source_pace_line(&follower->pace, now_ns())) {
+		if (!ms_watch_is_armed(follower->hush))
+			ms_watch_arm(follower->hush, HUSH_MS, false);
+		return;
+	}
+	va_start(args, format);
+	ms_log_vwrite(level, module, format, args);
+	va_end(args);
+}
+
+static void on_hush(void *user)
+{
+	struct ms_source_follower *follower = user;
+
+	ms_log_warn("source", "%s: %u more lines about it were suppressed", follower->name,
+		    ms_source_pace_unsaid(&follower->pace));
+}
+
 /* ---- transactions ---- */
 
 static void take_offer(struct ms_source_follower *follower, struct ms_source_offer *offer)
@@ -80,6 +124,7 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 	*offer = (struct ms_source_offer) { 0 };
 	follower->has_offer = true;
 	follower->delivered_at = time(NULL);
+	follower->delivered_ns = now_ns();
 	follower->is_saved = false;
 	follower->last_error[0] = '\0';
 	follower->transactions++;
@@ -93,56 +138,99 @@ static void refuse(struct ms_source_follower *follower, const struct ms_error *w
 	ms_error_format(why, text, sizeof(text));
 	follower->refused++;
 	if (strcmp(text, follower->last_error) != 0)
-		ms_log_error("source", "%s: what it offers is refused, what was in force stays: %s",
-			     follower->name, text);
+		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
+				       "%s: what it offers is refused, what was in force stays: %s",
+				       follower->name, text);
 	set_text(follower->last_error, sizeof(follower->last_error), text, sizeof(text));
 }
 
-/* On disk beside its old self first: then only a rename can still fail. */
-static void on_offer(void *user, struct ms_source_offer *offer, const char *bytes, size_t length)
+static int settle(void *arg)
 {
-	struct ms_source_follower *follower = user;
-	struct ms_error why = MS_ERROR_INIT;
-	int r;
+	struct ms_source_follower *follower = arg;
 
-	if (!follower->config.is_source) {
-		ms_error_set(&why, -EPROTO, "it is no source");
-		refuse(follower, &why);
-		return;
-	}
-	r = ms_state_stage_source(follower->config.state, follower->name, bytes, length);
-	if (r < 0)
-		ms_error_set(&why, r, "it cannot be saved: %s", strerror(-r));
-	else
-		r = follower->config.apply(follower->config.user, follower, offer,
-					   follower->has_offer ? &follower->offer : NULL, &why);
+	return ms_state_settle_source(follower->config.state, follower->name);
+}
+
+/* It is on disk beside its old self already: after a success only a rename can fail. */
+static void put_in_force(struct ms_source_follower *follower, struct ms_source_prepared *prepared)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	int r = follower->config.apply(follower->config.user, follower, prepared,
+				       follower->has_offer ? &follower->offer : NULL, &why);
+
 	if (r < 0) {
 		ms_error_set(&why, r, "%s", strerror(-r));
 		ms_state_unstage_source(follower->config.state, follower->name);
 		refuse(follower, &why);
 		return;
 	}
-	take_offer(follower, offer);
-	r = ms_state_settle_source(follower->config.state, follower->name);
+	take_offer(follower, &prepared->offer);
+	r = follower->config.away(follower->config.user, settle, follower);
 	if (r < 0)
-		ms_log_error("source",
-			     "%s: what is in force of it cannot be saved (%s): a restart would go "
-			     "back to what was saved before",
-			     follower->name, strerror(-r));
+		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
+				       "%s: what is in force of it cannot be saved (%s): a restart "
+				       "would go back to what was saved before",
+				       follower->name, strerror(-r));
+}
+
+static void listen_as_needed(struct ms_source_follower *follower)
+{
+	if (follower->process)
+		ms_source_process_slow(follower->process,
+				       ms_source_turns_are_behind(&follower->turns));
+}
+
+static void on_prepared(void *user, unsigned int run, int result,
+			struct ms_source_prepared *prepared, const struct ms_error *why)
+{
+	struct ms_source_follower *follower = user;
+
+	if (result == 0)
+		put_in_force(follower, prepared);
+	else
+		refuse(follower, why);
+	/* What no builder makes comes from a process that is not ours any more. */
+	if (prepared->is_no_offer && follower->process && run == follower->runs)
+		ms_source_process_condemn(follower->process, why->message);
+	listen_as_needed(follower);
+}
+
+static const struct ms_source_offer *in_force(void *user)
+{
+	return ms_source_follower_offer(user);
+}
+
+static void on_offer(void *user, struct ms_source_wire_buffer *bytes)
+{
+	struct ms_source_follower *follower = user;
+	struct ms_error why = MS_ERROR_INIT;
+
+	if (!follower->config.is_source) {
+		ms_error_set(&why, -EPROTO, "it is no source");
+		refuse(follower, &why);
+		return;
+	}
+	ms_source_turns_add(&follower->turns, follower->runs, bytes);
+	listen_as_needed(follower);
 }
 
 /* ---- what else it says ---- */
 
 static void take_stats(struct ms_source_follower *follower, const char *text, size_t length)
 {
-	json_t *stats = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+	uint64_t now = now_ns();
+	json_t *stats;
 
+	if (follower->stats && now - follower->stats_ns < STATS_MS * NS_PER_MS)
+		return;
+	stats = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_array(stats)) {
 		json_decref(stats);
 		return;
 	}
 	json_decref(follower->stats);
 	follower->stats = stats;
+	follower->stats_ns = now;
 }
 
 static void take_trouble(struct ms_source_follower *follower, const char *text, size_t length)
@@ -154,19 +242,22 @@ static void take_trouble(struct ms_source_follower *follower, const char *text, 
 	if (strcmp(before, follower->trouble) == 0)
 		return;
 	if (follower->trouble[0])
-		ms_log_warn("source", "%s: %s", follower->name, follower->trouble);
+		ms_source_follower_say(follower, MS_LOG_WARN, "source", "%s: %s", follower->name,
+				       follower->trouble);
 	else
-		ms_log_notice("source", "%s: it is over: %s", follower->name, before);
+		ms_source_follower_say(follower, MS_LOG_NOTICE, "source", "%s: it is over: %s",
+				       follower->name, before);
 }
 
-static void write_log(const struct ms_source_follower *follower, uint32_t severity,
-		      const char *text, size_t length)
+static void write_log(struct ms_source_follower *follower, uint32_t severity, const char *text,
+		      size_t length)
 {
 	char line[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
 
 	set_text(line, sizeof(line), text, length);
-	ms_log_write(severity <= MS_LOG_DEBUG ? (enum ms_log_level)severity : MS_LOG_DEBUG,
-		     "plugin", "%s: %s", follower->name, line);
+	ms_source_follower_say(
+		follower, severity <= MS_LOG_DEBUG ? (enum ms_log_level)severity : MS_LOG_DEBUG,
+		"plugin", "%s: %s", follower->name, line);
 }
 
 static void on_message(void *user, const struct ms_source_wire_message *message)
@@ -246,7 +337,12 @@ static void on_end(void *user, bool gave_up, const char *sentence)
 
 	snprintf(text, sizeof(text), "%s", sentence);
 	follower->process = ms_source_process_free(follower->process);
-	plan(follower, !gave_up, text);
+	if (follower->is_leaving)
+		tell_if_left(follower);
+	else if (follower->is_restarting)
+		start(follower);
+	else
+		plan(follower, !gave_up, text);
 }
 
 static void start(struct ms_source_follower *follower)
@@ -261,6 +357,8 @@ static void start(struct ms_source_follower *follower)
 	struct ms_error why = MS_ERROR_INIT;
 
 	follower->state = MS_SOURCE_STARTING;
+	follower->is_restarting = false;
+	follower->runs++;
 	ms_source_feed_rewind(&follower->feed);
 	if (ms_source_process_start(follower->config.loop,
 				    follower->folder[0] ? follower->folder : NULL, follower->name,
@@ -279,77 +377,43 @@ static void on_again(void *user)
 
 void ms_source_follower_start(struct ms_source_follower *follower)
 {
-	start(follower);
+	if (follower->state == MS_SOURCE_STARTING && !follower->process)
+		start(follower);
 }
 
 void ms_source_follower_restart(struct ms_source_follower *follower)
 {
-	follower->process = ms_source_process_free(follower->process);
 	follower->restart = (struct ms_source_restart) { 0 };
+	follower->restarts++;
 	ms_watch_disarm(follower->again);
-	on_again(follower);
+	if (!follower->process) {
+		start(follower);
+		return;
+	}
+	follower->state = MS_SOURCE_STARTING;
+	follower->is_restarting = true;
+	ms_source_process_stop(follower->process);
+}
+
+/* The last thing that is done with it. */
+static void tell_if_left(void *user)
+{
+	struct ms_source_follower *follower = user;
+
+	if (!follower->process && ms_source_turns_leave(&follower->turns))
+		follower->config.on_left(follower->config.user, follower);
+}
+
+bool ms_source_follower_leave(struct ms_source_follower *follower)
+{
+	follower->is_leaving = true;
+	ms_watch_disarm(follower->again);
+	if (follower->process)
+		ms_source_process_stop(follower->process);
+	return ms_source_turns_leave(&follower->turns) && !follower->process;
 }
 
 /* ---- new and free ---- */
-
-/* Members that were to go since then are gone. */
-static void age(struct ms_source_offer *offer, uint64_t age_ns)
-{
-	for (size_t i = 0; i < offer->n_sets; i++) {
-		struct ms_source_set *set = &offer->sets[i];
-		size_t kept = 0;
-
-		for (size_t m = 0; m < set->n_members; m++) {
-			struct ms_source_member member = set->members[m];
-
-			if (member.timeout_ns && member.timeout_ns <= age_ns)
-				continue;
-			if (member.timeout_ns)
-				member.timeout_ns -= age_ns;
-			set->members[kept++] = member;
-		}
-		offer->n_members -= set->n_members - kept;
-		set->n_members = kept;
-	}
-}
-
-/* Numbers of processes and interfaces are those of one boot. */
-static void forget_numbers(struct ms_source_offer *offer)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < offer->n_binds; i++) {
-		if (offer->binds[i].kind == MS_PLUGIN_WORKLOAD_MAC)
-			offer->binds[kept++] = offer->binds[i];
-		else
-			free(offer->binds[i].group);
-	}
-	offer->n_binds = kept;
-}
-
-static int read_saved(struct ms_source_follower *follower, struct ms_error *err)
-{
-	ms_cleanup(ms_free) char *bytes = NULL;
-	struct ms_error why = MS_ERROR_INIT;
-	int64_t saved_at, now = time(NULL);
-	size_t length;
-	int r = ms_state_load_source(follower->config.state, follower->name, &bytes, &length,
-				     &saved_at);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = ms_source_offer_decode(bytes, length, &follower->offer, &why);
-	if (r < 0)
-		return ms_error_set(err, r, "%s: what was saved of it cannot be read: %s",
-				    follower->name, why.message[0] ? why.message : strerror(-r));
-	age(&follower->offer, now > saved_at ? (uint64_t)(now - saved_at) * NS_PER_S : 0);
-	if (saved_at <= now - (int64_t)(now_ns() / NS_PER_S))
-		forget_numbers(&follower->offer);
-	follower->has_offer = follower->is_saved = true;
-	follower->delivered_at = saved_at;
-	return 0;
-}
 
 static int make_own_folder(struct ms_source_follower *follower, struct ms_error *err)
 {
@@ -359,6 +423,52 @@ static int make_own_folder(struct ms_source_follower *follower, struct ms_error 
 	return r < 0 ? ms_error_set(err, r, "%s: cannot make a folder for what it writes: %s",
 				    follower->name, strerror(-r))
 		     : 0;
+}
+
+/*
+ * What cannot be read is set aside for a person to look at, and the source starts without: it says
+ * everything anew, while one that is not started would never mend it.
+ */
+static void read_saved(struct ms_source_follower *follower)
+{
+	struct ms_error why = MS_ERROR_INIT;
+	int64_t now = time(NULL);
+	int r = ms_source_saved_read(follower->config.state, follower->name, &follower->offer,
+				     &follower->delivered_at, &why);
+
+	if (r == 0) {
+		follower->has_offer = follower->is_saved = true;
+		follower->delivered_ns =
+			now_ns() - (now > follower->delivered_at
+					    ? (uint64_t)(now - follower->delivered_at) * NS_PER_S
+					    : 0);
+	} else if (r != -ENOENT) {
+		r = ms_state_set_source_aside(follower->config.state, follower->name);
+		ms_log_error("source",
+			     "%s: %s: nothing of it is in force until it says it anew; the file %s",
+			     follower->name, why.message,
+			     r < 0 ? "could not be set aside" : "was set aside");
+		set_text(follower->last_error, sizeof(follower->last_error), why.message,
+			 sizeof(why.message));
+	}
+}
+
+static int add_timers(struct ms_source_follower *follower, struct ms_loop *loop)
+{
+	const struct ms_source_turns_hooks hooks = {
+		.before = in_force,
+		.on_prepared = on_prepared,
+		.on_left = tell_if_left,
+		.user = follower,
+	};
+	int r = ms_loop_add_timer(loop, MS_LOOP_CONTROL, on_again, follower, &follower->again);
+
+	if (r == 0)
+		r = ms_source_turns_init(&follower->turns, loop, follower->config.state,
+					 follower->name, &follower->pace, &hooks);
+	if (r == 0)
+		r = ms_loop_add_timer(loop, MS_LOOP_CONTROL, on_hush, follower, &follower->hush);
+	return r;
 }
 
 int ms_source_follower_new(const struct ms_source_follower_config *config,
@@ -375,11 +485,11 @@ int ms_source_follower_new(const struct ms_source_follower_config *config,
 	snprintf(follower->folder, sizeof(follower->folder), "%s",
 		 config->folder ? config->folder : "");
 	follower->values = json_deep_copy(config->config);
-	r = ms_loop_add_timer(config->loop, MS_LOOP_CONTROL, on_again, follower, &follower->again);
+	r = add_timers(follower, config->loop);
 	if (r == 0)
 		r = make_own_folder(follower, err);
 	if (r == 0)
-		r = read_saved(follower, err);
+		read_saved(follower);
 	if (r < 0) {
 		ms_source_follower_free(follower);
 		return r;
@@ -393,8 +503,10 @@ struct ms_source_follower *ms_source_follower_free(struct ms_source_follower *fo
 	if (!follower)
 		return NULL;
 	ms_source_process_free(follower->process);
+	ms_source_turns_fini(&follower->turns);
 	ms_source_feed_fini(&follower->feed);
 	ms_watch_free(follower->again);
+	ms_watch_free(follower->hush);
 	ms_source_offer_fini(&follower->offer);
 	json_decref(follower->values);
 	json_decref(follower->stats);
@@ -446,6 +558,8 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 		.state = follower->state,
 		.pid = follower->process ? ms_source_process_pid(follower->process) : 0,
 		.delivered_at = follower->delivered_at,
+		.age_ms = follower->delivered_at ? (now_ns() - follower->delivered_ns) / NS_PER_MS
+						 : 0,
 		.is_saved = follower->is_saved,
 		.trouble = follower->trouble,
 		.last_error = follower->last_error,
@@ -453,6 +567,8 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 		.refused = follower->refused,
 		.restarts = follower->restarts,
 		.crashes = follower->restart.n_crashes,
+		.superseded = follower->turns.superseded,
+		.suppressed_lines = follower->pace.suppressed,
 		.events_lost = follower->feed.lost_total,
 		.stats = follower->stats,
 	};

@@ -10,6 +10,14 @@
 #include "core/policy/array.h"
 #include "core/policy/document.h"
 
+_Static_assert(MS_SOURCE_OFFER_TEXT_MAX +
+			       MS_SOURCE_OFFER_TEXTS_MAX * (16 + MS_SOURCE_WIRE_ORIGIN_MAX) +
+			       MS_SOURCE_OFFER_SETS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) +
+			       MS_SOURCE_OFFER_MEMBERS_MAX * 33 +
+			       MS_SOURCE_OFFER_BINDS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) <=
+		       MS_SOURCE_OFFER_BYTES_MAX,
+	       "what every builder lets through is read");
+
 static void fini_text(struct ms_source_text *text)
 {
 	free(text->origin);
@@ -352,8 +360,12 @@ int ms_source_offer_decode(const char *bytes, size_t length, struct ms_source_of
 		r = ms_source_wire_take(&bytes, &length, &message, err);
 		if (r == 1 && message.kind == MS_SOURCE_WIRE_COMMIT)
 			break;
-		if (r == 1 && ms_source_offer_add(&offer, &message, err) < 0)
-			return -EPROTO;
+		if (r == 1) {
+			int added = ms_source_offer_add(&offer, &message, err);
+
+			if (added < 0)
+				return added;
+		}
 	}
 	if (r < 0)
 		return r;

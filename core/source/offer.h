@@ -7,6 +7,8 @@
 #ifndef MS_CORE_SOURCE_OFFER_H
 #define MS_CORE_SOURCE_OFFER_H
 
+#include <stdatomic.h>
+
 #include "core/base/error.h"
 #include "core/policy/model.h"
 #include "core/source/wire.h"
@@ -16,6 +18,8 @@
 #define MS_SOURCE_OFFER_SETS_MAX ((size_t)1 << 12)    /* sets */
 #define MS_SOURCE_OFFER_MEMBERS_MAX ((size_t)1 << 21) /* members of all sets */
 #define MS_SOURCE_OFFER_BINDS_MAX ((size_t)1 << 16)   /* workloads */
+/* Bytes of all frames: each of the above at its limit comes to no more. */
+#define MS_SOURCE_OFFER_BYTES_MAX ((size_t)160 << 20)
 
 struct ms_source_text {
 	enum ms_source_text_kind kind;
@@ -85,10 +89,12 @@ int ms_source_offer_check_text(const char *name, enum ms_source_text_kind kind, 
  * What a finished offer says, as a policy of its own; not checked against other sources, which is
  * ms_policy_merge()'s, and without the workloads it binds. Origins are "NAME:ORIGIN", rules without
  * an id get "NAME/ORIGIN/N". Refused with a sentence, as a whole: a text that does not parse, and a
- * failsafe, which is the operator's.
+ * failsafe, which is the operator's. `is_given_up` may be NULL; another thread sets it, and
+ * -ECANCELED comes of it before the next text.
  */
 int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
-			   struct ms_policy **ret_policy, struct ms_error *err);
+			   const atomic_bool *is_given_up, struct ms_policy **ret_policy,
+			   struct ms_error *err);
 
 /* Whether two offers say the same but for members; members are the sets' alone. */
 bool ms_source_offer_equal_but_members(const struct ms_source_offer *a,

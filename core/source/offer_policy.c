@@ -80,7 +80,8 @@ static int name_rule(const struct ms_source_offer *offer, size_t at, const char 
 }
 
 static int take_texts(const struct ms_source_offer *offer, const char *name,
-		      struct ms_policy *policy, struct ms_error *err)
+		      const atomic_bool *is_given_up, struct ms_policy *policy,
+		      struct ms_error *err)
 {
 	char shown[NAME_ROOM];
 	unsigned int nth = 0;
@@ -89,6 +90,8 @@ static int take_texts(const struct ms_source_offer *offer, const char *name,
 	for (size_t i = 0; r == 0 && i < offer->n_texts; i++) {
 		const struct ms_source_text *text = &offer->texts[i];
 
+		if (is_given_up && *is_given_up)
+			return -ECANCELED;
 		snprintf(shown, sizeof(shown), "%s:%s", name, text->origin);
 		r = parse_text(shown, text->kind, text->text, text->length, policy, err);
 		if (r == 0)
@@ -130,18 +133,19 @@ static int take_set(const struct ms_source_set *from, const char *name, struct m
 }
 
 int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
-			   struct ms_policy **ret_policy, struct ms_error *err)
+			   const atomic_bool *is_given_up, struct ms_policy **ret_policy,
+			   struct ms_error *err)
 {
 	struct ms_policy *policy = ms_policy_new();
 	int r = policy ? 0 : -ENOMEM;
 
 	if (r == 0)
-		r = take_texts(offer, name, policy, err);
+		r = take_texts(offer, name, is_given_up, policy, err);
 	for (size_t i = 0; r == 0 && i < offer->n_sets; i++)
 		r = take_set(&offer->sets[i], name, policy);
 	if (r < 0) {
 		ms_policy_free(policy);
-		return ms_error_set(err, r, "out of memory");
+		return ms_error_set(err, r, "%s", r == -ENOMEM ? "out of memory" : "given up");
 	}
 	*ret_policy = policy;
 	return 0;

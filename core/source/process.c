@@ -11,13 +11,17 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/plugin/spawn.h"
+#include "core/source/offer.h"
 
 #define READ_SIZE (256u << 10) /* of one round of the loop: interfaces come first */
+#define BREATH_MS 10           /* between two rounds, for one that says too much */
 #define STOP_MS 500
+#define KILL_MS 500
 #define TELL_MS 20 /* what happens in a burst is one frame */
 
 struct ms_source_process {
@@ -25,13 +29,16 @@ struct ms_source_process {
 	pid_t pid;
 	int fd, pid_fd;
 	struct ms_loop *loop;
-	struct ms_watch *on_readable, *on_exit, *silence;
+	struct ms_watch *on_readable, *on_exit, *silence, *breath;
 	struct ms_watch *tell, *on_writable; /* of a sink */
 	bool is_heard;                       /* since the timer last looked */
+	bool is_deaf;                        /* there is nothing to read, now or ever */
+	bool is_slow;
+	bool is_stopping;
+	int64_t stop_by_ms;
 
 	struct ms_source_wire_buffer got; /* what is not taken yet */
-	struct ms_source_wire_buffer raw; /* the transaction so far, as it came */
-	struct ms_source_offer offer;
+	struct ms_source_wire_buffer raw; /* the transaction so far */
 	bool is_offering;
 
 	bool gave_up;
@@ -40,14 +47,6 @@ struct ms_source_process {
 
 /* ---- frames ---- */
 
-static void end_offer(struct ms_source_process *process)
-{
-	ms_source_offer_fini(&process->offer);
-	process->offer = (struct ms_source_offer) { 0 };
-	ms_source_wire_buffer_fini(&process->raw);
-	process->is_offering = false;
-}
-
 static int refuse_order(struct ms_error *err)
 {
 	return ms_error_set(err, -EPROTO, "a transaction's frames came in no order");
@@ -55,16 +54,9 @@ static int refuse_order(struct ms_error *err)
 
 static int commit(struct ms_source_process *process)
 {
-	struct ms_source_offer offer = process->offer;
-	struct ms_source_wire_buffer raw = process->raw;
-
-	process->offer = (struct ms_source_offer) { 0 };
-	process->raw = (struct ms_source_wire_buffer) { 0 };
 	process->is_offering = false;
-	ms_source_offer_finish(&offer);
-	process->hooks.on_offer(process->hooks.user, &offer, raw.bytes, raw.length);
-	ms_source_offer_fini(&offer);
-	ms_source_wire_buffer_fini(&raw);
+	process->hooks.on_offer(process->hooks.user, &process->raw);
+	ms_source_wire_buffer_fini(&process->raw);
 	return 0;
 }
 
@@ -88,9 +80,7 @@ static int take(struct ms_source_process *process, const struct ms_source_wire_m
 	case MS_SOURCE_WIRE_SET:
 	case MS_SOURCE_WIRE_MEMBERS:
 	case MS_SOURCE_WIRE_BIND:
-		if (!process->is_offering)
-			return refuse_order(err);
-		return ms_source_offer_add(&process->offer, message, err);
+		return process->is_offering ? 0 : refuse_order(err);
 	case MS_SOURCE_WIRE_COMMIT:
 		return process->is_offering ? commit(process) : refuse_order(err);
 	case MS_SOURCE_WIRE_FAILED:
@@ -109,6 +99,18 @@ static int take(struct ms_source_process *process, const struct ms_source_wire_m
 	}
 }
 
+/* What is kept of it is bounded, whatever it says. */
+static int keep_frame(struct ms_source_process *process, const char *frame, size_t length,
+		      struct ms_error *err)
+{
+	if (process->raw.length + length > MS_SOURCE_OFFER_BYTES_MAX)
+		return ms_error_set(err, -EPROTO,
+				    "the source's process does not keep to the protocol: a "
+				    "transaction of more than %zu MiB",
+				    MS_SOURCE_OFFER_BYTES_MAX >> 20);
+	return ms_source_wire_append(&process->raw, frame, length);
+}
+
 static int take_all(struct ms_source_process *process, struct ms_error *err)
 {
 	const char *bytes = process->got.bytes;
@@ -124,7 +126,7 @@ static int take_all(struct ms_source_process *process, struct ms_error *err)
 			break;
 		r = 0;
 		if (process->is_offering || message.kind == MS_SOURCE_WIRE_BEGIN)
-			r = ms_source_wire_append(&process->raw, frame, (size_t)(bytes - frame));
+			r = keep_frame(process, frame, (size_t)(bytes - frame), err);
 		if (r == 0)
 			r = take(process, &message, err);
 		if (r < 0)
@@ -137,11 +139,19 @@ static int take_all(struct ms_source_process *process, struct ms_error *err)
 
 /* ---- its end ---- */
 
-static void kill_it(struct ms_source_process *process, const char *sentence)
+/* Nothing more is heard from it. */
+static void turn_away(struct ms_source_process *process)
+{
+	process->is_deaf = true;
+	process->on_readable = ms_watch_free(process->on_readable);
+	process->breath = ms_watch_free(process->breath);
+}
+
+void ms_source_process_condemn(struct ms_source_process *process, const char *sentence)
 {
 	if (!process->sentence[0])
 		snprintf(process->sentence, sizeof(process->sentence), "%s", sentence);
-	process->on_readable = ms_watch_free(process->on_readable);
+	turn_away(process);
 	kill(process->pid, SIGKILL);
 }
 
@@ -156,7 +166,7 @@ static bool read_some(struct ms_source_process *process)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
-		process->on_readable = ms_watch_free(process->on_readable);
+		turn_away(process);
 		return false;
 	}
 	process->is_heard = true;
@@ -164,21 +174,54 @@ static bool read_some(struct ms_source_process *process)
 	if (r == 0)
 		r = take_all(process, &err);
 	if (r < 0)
-		kill_it(process, err.message[0] ? err.message : strerror(-r));
+		ms_source_process_condemn(process, err.message[0] ? err.message : strerror(-r));
 	return r >= 0;
+}
+
+static void on_readable(void *user);
+
+static void listen_again(struct ms_source_process *process)
+{
+	if (!process->on_readable && !process->is_deaf &&
+	    ms_loop_add_fd(process->loop, process->fd, MS_LOOP_CONTROL, on_readable, process,
+			   &process->on_readable) < 0)
+		ms_source_process_condemn(process, "out of memory");
+}
+
+static void on_breath(void *user)
+{
+	struct ms_source_process *process = user;
+
+	if (process->is_slow && read_some(process))
+		ms_watch_arm(process->breath, BREATH_MS, false);
+	else
+		listen_again(process);
 }
 
 static void on_readable(void *user)
 {
-	read_some(user);
+	struct ms_source_process *process = user;
+
+	read_some(process);
+	if (!process->is_slow || process->is_deaf)
+		return;
+	process->on_readable = ms_watch_free(process->on_readable);
+	ms_watch_arm(process->breath, BREATH_MS, false);
+}
+
+void ms_source_process_slow(struct ms_source_process *process, bool slow)
+{
+	process->is_slow = slow;
 }
 
 static void on_silence(void *user)
 {
 	struct ms_source_process *process = user;
 
-	if (!process->is_heard)
-		kill_it(process, "it has not moved for half a minute");
+	if (process->is_stopping)
+		kill(process->pid, SIGKILL);
+	else if (!process->is_heard)
+		ms_source_process_condemn(process, "it has not moved for half a minute");
 	process->is_heard = false;
 }
 
@@ -200,7 +243,7 @@ static void on_exit_of(void *user)
 	int status = 0;
 
 	/* Its last words. */
-	while (process->on_readable && read_some(process))
+	while (!process->is_deaf && read_some(process))
 		;
 	if (waitpid(process->pid, &status, WNOHANG) != process->pid)
 		return;
@@ -208,6 +251,7 @@ static void on_exit_of(void *user)
 	explain(process, status);
 	process->on_exit = ms_watch_free(process->on_exit);
 	process->silence = ms_watch_free(process->silence);
+	process->breath = ms_watch_free(process->breath);
 	process->tell = ms_watch_free(process->tell);
 	process->on_writable = ms_watch_free(process->on_writable);
 	process->hooks.on_end(process->hooks.user, process->gave_up, process->sentence);
@@ -247,7 +291,8 @@ static int watch(struct ms_source_process *process, struct ms_loop *loop)
 	if (r == 0)
 		r = ms_loop_add_fd(loop, process->fd, MS_LOOP_CONTROL, on_readable, process,
 				   &process->on_readable);
-
+	if (r == 0)
+		r = ms_loop_add_timer(loop, MS_LOOP_CONTROL, on_breath, process, &process->breath);
 	if (r == 0)
 		r = ms_loop_add_fd(loop, process->pid_fd, MS_LOOP_CONTROL, on_exit_of, process,
 				   &process->on_exit);
@@ -295,26 +340,56 @@ pid_t ms_source_process_pid(const struct ms_source_process *process)
 	return process->pid;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void ms_source_process_stop(struct ms_source_process *process)
+{
+	if (process->is_stopping)
+		return;
+	process->is_stopping = true;
+	process->stop_by_ms = now_ms() + STOP_MS;
+	turn_away(process);
+	process->tell = ms_watch_free(process->tell);
+	process->on_writable = ms_watch_free(process->on_writable);
+	ms_close_fd(&process->fd); /* for it that is the word to stop */
+	if (process->pid && process->silence && ms_watch_arm(process->silence, STOP_MS, false) < 0)
+		kill(process->pid, SIGKILL);
+}
+
+static bool ends_within(const struct ms_source_process *process, int64_t ms)
+{
+	struct pollfd exit = { .fd = process->pid_fd, .events = POLLIN };
+
+	return process->pid_fd >= 0 && poll(&exit, 1, ms > 0 ? (int)ms : 0) > 0;
+}
+
+/* Several that were told at the same time end at the same time: the second is not waited for. */
+static void wait_for_end(const struct ms_source_process *process)
+{
+	if (!ends_within(process, process->stop_by_ms - now_ms())) {
+		kill(process->pid, SIGKILL);
+		ends_within(process, KILL_MS);
+	}
+	waitpid(process->pid, NULL, process->pid_fd < 0 ? 0 : WNOHANG);
+}
+
 struct ms_source_process *ms_source_process_free(struct ms_source_process *process)
 {
-	struct pollfd exit = { .events = POLLIN };
-
 	if (!process)
 		return NULL;
-	ms_watch_free(process->on_readable);
+	ms_source_process_stop(process);
 	ms_watch_free(process->on_exit);
 	ms_watch_free(process->silence);
-	ms_watch_free(process->tell);
-	ms_watch_free(process->on_writable);
-	ms_close_fd(&process->fd); /* for it that is the word to stop */
-	exit.fd = process->pid_fd;
-	if (process->pid) {
-		if (process->pid_fd < 0 || poll(&exit, 1, STOP_MS) <= 0)
-			kill(process->pid, SIGKILL);
-		waitpid(process->pid, NULL, 0);
-	}
+	if (process->pid)
+		wait_for_end(process);
 	ms_close_fd(&process->pid_fd);
-	end_offer(process);
+	ms_source_wire_buffer_fini(&process->raw);
 	ms_source_wire_buffer_fini(&process->got);
 	free(process);
 	return NULL;

@@ -2,7 +2,7 @@
 /*
  * One run of a source's process, as the daemon sees it: started, listened to, ended. What it says
  * is checked frame by frame; whatever cannot be understood, and silence for longer than a beat,
- * ends the process. It is never waited for while it works.
+ * ends the process. It is never waited for while it works, nor, on the loop, while it ends.
  *
  * On the loop's thread; the hooks are called from the loop only.
  */
@@ -14,7 +14,7 @@
 
 #include "core/loop.h"
 #include "core/source/feed.h"
-#include "core/source/offer.h"
+#include "core/source/wire.h"
 
 #define MS_SOURCE_PROCESS_SILENCE_MS 30000 /* its beats come every two seconds */
 
@@ -23,12 +23,11 @@ struct ms_source_process;
 struct ms_source_process_hooks {
 	/* READY, ABORT, TROUBLE, LOG and STATS; lent. */
 	void (*on_message)(void *user, const struct ms_source_wire_message *message);
-	/* A whole transaction: `offer` is finished, and the callee's; `bytes` is what it came as,
-	 * lent.
-	 */
-	void (*on_offer)(void *user, struct ms_source_offer *offer, const char *bytes,
-			 size_t length);
-	/* It is over; `process` may be freed now. `gave_up`: in order, with its own sentence. */
+	/* The frames of a transaction, from BEGIN to COMMIT; what is in them nobody has looked at.
+	 * Who keeps them leaves zeroes. */
+	void (*on_offer)(void *user, struct ms_source_wire_buffer *bytes);
+	/* It is over; `process` may be freed now. `gave_up`: in order, with its own sentence. Comes
+	 * from the loop, also after ms_source_process_stop(). */
 	void (*on_end)(void *user, bool gave_up, const char *sentence);
 	void *user;
 	struct ms_source_feed *feed; /* of a sink, borrowed; NULL = it is none */
@@ -42,7 +41,14 @@ int ms_source_process_start(struct ms_loop *loop, const char *folder, const char
 /* Something was added to the feed: it is sent soon, with what comes until then. */
 void ms_source_process_tell(struct ms_source_process *process);
 pid_t ms_source_process_pid(const struct ms_source_process *process);
-/* Told to stop, given half a second, then killed. No hook is called. Returns NULL. */
+/* It says more than can be used: until that is over, its words are fetched less often. */
+void ms_source_process_slow(struct ms_source_process *process, bool slow);
+/* What it said breaks the protocol after all: it is killed, and `sentence` says why. */
+void ms_source_process_condemn(struct ms_source_process *process, const char *sentence);
+/* Told to stop, not listened to any more, and killed if it is still there half a second later. */
+void ms_source_process_stop(struct ms_source_process *process);
+/* Stopped, and waited for if need be: at most until half a second after it was told to stop, and
+ * then until the kill has worked. No hook is called. Returns NULL. */
 struct ms_source_process *ms_source_process_free(struct ms_source_process *process);
 
 #endif

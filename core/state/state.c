@@ -279,6 +279,15 @@ int ms_state_forget_source(struct ms_state *state, const char *name)
 	return ms_state_file_remove(state->dir_fd, source_file(name, file, sizeof(file)));
 }
 
+int ms_state_set_source_aside(struct ms_state *state, const char *name)
+{
+	char file[64], aside[80];
+
+	source_file(name, file, sizeof(file));
+	snprintf(aside, sizeof(aside), "%s.damaged", file);
+	return renameat(state->dir_fd, file, state->dir_fd, aside) < 0 ? -errno : 0;
+}
+
 int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_path, size_t size)
 {
 	char folder[128], link[64], path[4096];

@@ -59,6 +59,8 @@ int ms_state_stage_source(struct ms_state *state, const char *name, const char *
 int ms_state_settle_source(struct ms_state *state, const char *name);
 void ms_state_unstage_source(struct ms_state *state, const char *name);
 int ms_state_forget_source(struct ms_state *state, const char *name);
+/* What cannot be read becomes source-NAME.damaged, in the place of one that was before. */
+int ms_state_set_source_aside(struct ms_state *state, const char *name);
 
 /* Makes the folder that a plugin may write below, if need be, and says its full path. */
 int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_path, size_t size);

@@ -36,9 +36,18 @@ ROOMS = {
     "events": ("core/source/events", "base abi sdk source"),
     "feed": ("core/source/feed", "base abi sdk source events"),
     "process": ("core/source/process", "base abi layout sdk policy source events feed loop loader"),
+    "preparation": (
+        "core/source/preparation",
+        "base abi layout policy source loop state documents worker",
+    ),
+    "turns": (
+        "core/source/turns",
+        "base abi layout policy source loop state documents preparation",
+    ),
+    "saved": ("core/source/saved", "base abi layout sdk policy source state documents"),
     "follower": (
         "core/source/follower",
-        "base abi layout sdk policy source events feed loop process state documents",
+        "base abi layout sdk policy source events feed loop process preparation turns saved state documents",
     ),
     "landlock": ("core/source/landlock", "base"),
     "sandbox": ("core/source/sandbox", "base sdk landlock"),

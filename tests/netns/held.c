@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A daemon that stops in the middle of a commit, where a test has put two pipes into the folder
- * that MS_TEST_HELD names: the first tells that it is there, the second when it may go on.
+ * A daemon that stops in the middle of a commit, or of what comes before that of an offer, where a
+ * test has put two pipes into the folder that MS_TEST_HELD names: the first tells that it is there,
+ * the second when it may go on. As long as there is a file `no-memory`, the first set in force can
+ * be replaced and no other.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +13,8 @@
 
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
+#include "core/set_table.h"
+#include "core/source/offer.h"
 #include "core/state/state.h"
 
 int __real_ms_compile(const struct ms_policy *policy, uint32_t generation,
@@ -18,6 +23,16 @@ int __real_ms_compile(const struct ms_policy *policy, uint32_t generation,
 int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
 		      const struct ms_numbering *numbering, enum ms_engine engine,
 		      struct ms_image **ret_image, struct ms_error *err);
+int __real_ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
+				  const atomic_bool *is_given_up, struct ms_policy **ret_policy,
+				  struct ms_error *err);
+int __wrap_ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
+				  const atomic_bool *is_given_up, struct ms_policy **ret_policy,
+				  struct ms_error *err);
+int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
+				const struct ms_set_def *renew, struct ms_error *err);
+int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
+				const struct ms_set_def *renew, struct ms_error *err);
 int __real_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 
@@ -41,6 +56,27 @@ int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
 {
 	hold("compile");
 	return __real_ms_compile(policy, generation, numbering, engine, ret_image, err);
+}
+
+int __wrap_ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
+				  const atomic_bool *is_given_up, struct ms_policy **ret_policy,
+				  struct ms_error *err)
+{
+	hold("offer");
+	return __real_ms_source_offer_policy(offer, name, is_given_up, ret_policy, err);
+}
+
+int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
+				const struct ms_set_def *renew, struct ms_error *err)
+{
+	static unsigned int calls;
+	const char *dir = getenv("MS_TEST_HELD");
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/no-memory", dir ? dir : "");
+	if (dir && access(path, F_OK) == 0 && calls++ > 0)
+		return -ENOMEM;
+	return __real_ms_set_table_replace(table, def, renew, err);
 }
 
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)

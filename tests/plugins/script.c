@@ -4,13 +4,16 @@
  *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
  *	bind GROUP KIND NUMBER; wait;
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
+ *	flood NUMBER; chatter NUMBER; garbage; half (a transaction, and then it dies)
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +92,62 @@ static int bind_one(const struct script *script, struct ms_plugin_builder *build
 				  strtoull(number, NULL, 0), error);
 }
 
+/* ---- what no builder says, past the host ---- */
+
+static void send_raw(const void *bytes, size_t size)
+{
+	struct stat st;
+
+	for (int fd = 0; fd < 64; fd++) {
+		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
+			send(fd, bytes, size, MSG_NOSIGNAL);
+			return;
+		}
+	}
+}
+
+/* A frame without a body, or with one of 8 bytes: see core/source/wire.h. */
+struct frame {
+	uint32_t size;
+	uint16_t kind, zero;
+};
+struct named {
+	struct frame begin, set;
+	char name[8];
+};
+
+static const struct named opened = { { 0, 1, 0 }, { 8, 3, 0 }, "flooding" };
+static const struct frame commit = { 0, 6, 0 };
+
+static void flood(unsigned long count)
+{
+	struct {
+		struct named opened;
+		struct frame commit;
+	} one = { opened, commit };
+
+	while (count-- > 0)
+		send_raw(&one, sizeof(one));
+}
+
+static void be_odd(const struct script *script, const char *verb, const char *text)
+{
+	unsigned long count = strtoul(text, NULL, 10);
+
+	if (strcmp(verb, "flood") == 0)
+		flood(count);
+	if (strcmp(verb, "chatter") == 0) {
+		while (count-- > 0)
+			script->host->log(script->host->state, 1, "chatter %lu", count);
+	}
+	if (strcmp(verb, "garbage") == 0)
+		send_raw("\xff\xff\xff\x7f garbage", 12);
+	if (strcmp(verb, "half") == 0) {
+		send_raw(&opened, sizeof(opened));
+		raise(SIGKILL);
+	}
+}
+
 static int do_line(struct script *script, struct ms_plugin_builder *builder, char *line,
 		   unsigned int number, struct ms_plugin_error *error)
 {
@@ -122,6 +181,7 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		host->source_trouble(host->state, text);
 	if (strcmp(line, "well") == 0)
 		host->source_trouble(host->state, NULL);
+	be_odd(script, line, text);
 	if (strcmp(line, "exit") == 0)
 		_exit(3);
 	if (strcmp(line, "crash") == 0)

@@ -25,7 +25,8 @@ static struct ms_set_member member(const char *text, uint64_t seconds, enum ms_s
 }
 
 static struct ms_membership build_anew(struct ms_set_member *members, size_t count,
-				       const struct ms_membership *old, bool renew)
+				       const struct ms_membership *old,
+				       const struct ms_set_def *renew)
 {
 	struct ms_set_def def = { .name = (char *)"set", .members = members, .n_members = count };
 	struct ms_membership membership;
@@ -37,7 +38,7 @@ static struct ms_membership build_anew(struct ms_set_member *members, size_t cou
 static struct ms_membership build(struct ms_set_member *members, size_t count,
 				  const struct ms_membership *old)
 {
-	return build_anew(members, count, old, false);
+	return build_anew(members, count, old, NULL);
 }
 
 START_TEST(prefixes_in_their_order_are_found_in_one_walk)
@@ -114,17 +115,26 @@ END_TEST
 START_TEST(a_source_member_begins_anew_when_the_source_says_it_again)
 {
 	struct ms_set_member members[] = { member("10.0.0.1", 60, MS_SOURCE_PLUGIN),
-					   member("10.0.0.2", 60, MS_SOURCE_FILE) };
+					   member("10.0.0.2", 60, MS_SOURCE_FILE),
+					   member("10.0.0.3", 60, MS_SOURCE_PLUGIN),
+					   member("10.0.0.4", 60, MS_SOURCE_PLUGIN) };
+	/* What the source that speaks says: of the last one another source's time counts. */
+	struct ms_set_member said[] = { member("10.0.0.1", 60, MS_SOURCE_PLUGIN),
+					member("10.0.0.2", 60, MS_SOURCE_PLUGIN),
+					member("10.0.0.4", 30, MS_SOURCE_PLUGIN) };
+	const struct ms_set_def own = { .name = (char *)"set", .members = said, .n_members = 3 };
 	struct ms_membership first, commit, again;
 
 	now = 100;
-	first = build(members, 2, NULL);
+	first = build(members, 4, NULL);
 	now = 130;
-	commit = build(members, 2, &first);
+	commit = build(members, 4, &first);
 	ck_assert_uint_eq(commit.members[0].expires_tick, 160);
-	again = build_anew(members, 2, &first, true);
+	again = build_anew(members, 4, &first, &own);
 	ck_assert_uint_eq(again.members[0].expires_tick, 190);
 	ck_assert_uint_eq(again.members[1].expires_tick, 160);
+	ck_assert_uint_eq(again.members[2].expires_tick, 160);
+	ck_assert_uint_eq(again.members[3].expires_tick, 160);
 	ms_membership_fini(&first);
 	ms_membership_fini(&commit);
 	ms_membership_fini(&again);

@@ -145,7 +145,7 @@ START_TEST(becomes_a_policy)
 	char origin[MS_ORIGIN_MAX];
 
 	fill(&offer);
-	ck_assert_msg(ms_source_offer_policy(&offer, "docker", &policy, &err) == 0, "%s",
+	ck_assert_msg(ms_source_offer_policy(&offer, "docker", NULL, &policy, &err) == 0, "%s",
 		      err.message);
 	ck_assert_uint_eq(policy->n_groups, 1);
 	ck_assert_uint_eq(policy->n_sets, 2);
@@ -186,7 +186,7 @@ START_TEST(a_bad_text_refuses_all)
 
 	fill(&offer);
 	add_text(&offer, bad_texts[_i].kind, "thing", bad_texts[_i].text);
-	ck_assert_int_lt(ms_source_offer_policy(&offer, "etcd", &policy, &err), 0);
+	ck_assert_int_lt(ms_source_offer_policy(&offer, "etcd", NULL, &policy, &err), 0);
 	ck_assert_ptr_null(policy);
 	ck_assert_str_eq(err.file, "etcd:thing");
 	ck_assert_uint_gt(err.line, 0);
@@ -207,7 +207,7 @@ START_TEST(long_origins_make_ids)
 	add_text(&offer, MS_SOURCE_TEXT_RULE,
 		 "/microseg/v1/hosts/a-machine-with-a-very-long-name.Example.ORG/policy/ba:se",
 		 "{ action: deny }");
-	ck_assert_int_eq(ms_source_offer_policy(&offer, "etcd", &policy, NULL), 0);
+	ck_assert_int_eq(ms_source_offer_policy(&offer, "etcd", NULL, &policy, NULL), 0);
 	ck_assert_uint_lt(strlen(policy->rules[0].id), MS_RULE_ID_MAX);
 	ck_assert_ptr_nonnull(strstr(policy->rules[0].id, ".example.org/policy/ba_se/1"));
 	ms_policy_free(policy);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Transactions that a source has said and that are not in force yet. One is prepared at a time, and
+ * the source waits for its next turn as core/source/pace says; of what it says meanwhile the latest
+ * transaction alone is kept, since each of them is all that the source has to say.
+ *
+ * On the loop's thread.
+ */
+#ifndef MS_CORE_SOURCE_TURNS_H
+#define MS_CORE_SOURCE_TURNS_H
+
+#include "core/loop.h"
+#include "core/source/pace.h"
+#include "core/source/preparation.h"
+
+struct ms_source_turns_hooks {
+	/* What is in force of it, NULL = nothing; it stays as it is until the next on_prepared().
+	 */
+	const struct ms_source_offer *(*before)(void *user);
+	/* Of what the source's `run` said: `result` 0, and it is staged and the callee's, who may
+	 * take of it; or why not. */
+	void (*on_prepared)(void *user, unsigned int run, int result,
+			    struct ms_source_prepared *prepared, const struct ms_error *why);
+	/* After ms_source_turns_leave(): nothing is prepared any more. The last call. */
+	void (*on_left)(void *user);
+	void *user;
+};
+
+struct ms_source_turns {
+	struct ms_loop *loop;
+	struct ms_state *state;
+	const char *name;
+	struct ms_source_turns_hooks hooks;
+	struct ms_source_pace *pace;
+	struct ms_watch *turn;
+	struct ms_source_wire_buffer waiting; /* the latest; no bytes = none */
+	struct ms_source_preparation *preparation;
+	unsigned int waiting_of, prepared_of; /* the runs that said them */
+	uint64_t began_ns;                    /* the preparation */
+	uint64_t superseded;                  /* that a later one came before */
+	bool is_leaving;
+};
+
+/* All is borrowed but `hooks`, which is copied. Fails without a trace. */
+int ms_source_turns_init(struct ms_source_turns *turns, struct ms_loop *loop,
+			 struct ms_state *state, const char *name, struct ms_source_pace *pace,
+			 const struct ms_source_turns_hooks *hooks);
+/* Waits for what is being prepared, which comes to nothing. Zeroes are fine. */
+void ms_source_turns_fini(struct ms_source_turns *turns);
+
+/* Takes the frames of a whole transaction, and leaves zeroes. */
+void ms_source_turns_add(struct ms_source_turns *turns, unsigned int run,
+			 struct ms_source_wire_buffer *bytes);
+/* One waits: there is no hurry for the next. */
+bool ms_source_turns_are_behind(const struct ms_source_turns *turns);
+/* All of it is to come to nothing. True: it has. */
+bool ms_source_turns_leave(struct ms_source_turns *turns);
+
+#endif

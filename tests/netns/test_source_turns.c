@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A source that says too much, takes long, speaks nonsense or does not end: the daemon goes on, and
+ * what was in force of it stays. The source `script` does what a file of the test says.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/traffic.h"
+
+#define FOLDER MS_NETNS_DIR "/plugins"
+#define SCRIPT MS_NETNS_DIR "/script"
+#define GUARDED "10.1.0.2"
+#define GONE 400
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
+	"sets: { block: [], flooding: [] }\n"
+	"rules:\n"
+	"  - { id: blocked, group: work, dir: in, proto: tcp, dport: 80, from: \"set:block\",\n"
+	"      action: deny, log: true }\n";
+
+#define BLOCK "set block\nmember block 10.1.0.1\n"
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+
+static void say(const char *lines)
+{
+	FILE *file = fopen(SCRIPT ".new", "we");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(lines, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(SCRIPT ".new", SCRIPT), 0);
+}
+
+static void setup(void)
+{
+	ms_netns_setup();
+	/* The tests' own tmpfs, which anybody may write. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_netns_add("a");
+	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
+	ms_traffic_server("a", 80);
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/script.so " FOLDER "/");
+	ms_proc_write_config(microsegd, "plugins:\n  script: { file: " SCRIPT " }\n");
+	setenv("MS_TEST_HELD", microsegd->dir, 1);
+	say(BLOCK);
+}
+
+static void start(void)
+{
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+static json_t *shown(void)
+{
+	return ms_ctl(microsegd, "source", "show", "script", NULL);
+}
+
+static json_int_t number(const char *path)
+{
+	json_auto_t *lines = shown();
+
+	return ms_ctl_int(json_array_get(lines, 0), path);
+}
+
+struct expectation {
+	const char *path, *text;
+	json_int_t at_least;
+};
+
+static bool is_shown(void *user)
+{
+	const struct expectation *expected = user;
+	json_auto_t *lines = shown();
+	json_t *value = ms_ctl_at(json_array_get(lines, 0), expected->path);
+
+	if (expected->text)
+		return json_is_string(value) &&
+		       strstr(json_string_value(value), expected->text) != NULL;
+	return json_integer_value(value) >= expected->at_least;
+}
+
+static void expect_text(const char *path, const char *wanted)
+{
+	struct expectation expected = { path, wanted, 0 };
+
+	ck_assert_msg(ms_netns_wait(is_shown, &expected, 20), "%s is not %s", path, wanted);
+}
+
+static void expect_at_least(const char *path, json_int_t wanted)
+{
+	struct expectation expected = { path, NULL, wanted };
+
+	ck_assert_msg(ms_netns_wait(is_shown, &expected, 20), "%s is not %lld", path,
+		      (long long)wanted);
+}
+
+static void expect_denied(void)
+{
+	json_auto_t *event = NULL;
+
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
+	event = ms_ctl_event(microsegd, "blocked", "deny");
+	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
+}
+
+static void expect_open(void)
+{
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, 3000), 0);
+}
+
+/* ---- an offer that takes long ---- */
+
+static void make_pipe(const char *which)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/offer-%s", microsegd->dir, which);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+}
+
+static void open_pipe(const char *which, int flags)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/offer-%s", microsegd->dir, which);
+	fd = open(path, flags | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+static void hold_an_offer(const char *lines)
+{
+	make_pipe("there");
+	make_pipe("go");
+	say(lines);
+	open_pipe("there", O_RDONLY);
+}
+
+/* Nothing here hangs on time: the preparation stands still until it is let go. */
+START_TEST(the_loop_goes_on_while_an_offer_is_prepared)
+{
+	char text[4096];
+
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	expect_at_least("source.members", 1);
+	hold_an_offer("set block\n");
+	ms_netns_add("b");
+	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
+	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
+	/* One that changes something, too. */
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--to",
+				       "10.2.0.2", "--dport", "9", "--proto", "tcp", "deny", NULL),
+			 0);
+	expect_denied();
+	ck_assert_int_eq(number("source.members"), 1);
+	open_pipe("go", O_WRONLY);
+	expect_at_least("transactions", 2);
+	ck_assert_int_eq(number("source.members"), 0);
+	expect_open();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(of_what_comes_meanwhile_the_latest_counts)
+{
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	expect_at_least("source.members", 1);
+	hold_an_offer("set block\n");
+	say("flood 500\n" BLOCK);
+	expect_at_least("superseded", 500);
+	open_pipe("go", O_WRONLY);
+	expect_at_least("transactions", 3);
+	ck_assert_int_eq(number("transactions"), 3);
+	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(an_unload_does_not_wait_for_what_is_prepared)
+{
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	expect_at_least("source.members", 1);
+	hold_an_offer("set block\n");
+	ms_ctl_do(microsegd, "plugin", "unload", "script", NULL);
+	expect_open();
+	open_pipe("go", O_WRONLY);
+	say(BLOCK);
+	ms_ctl_do(microsegd, "plugin", "load", "script", NULL);
+	expect_at_least("source.members", 1);
+	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- too much ---- */
+
+#define FLOOD 50000
+
+/* Each of the flood, the one before it and the one behind it. */
+static bool is_all_done(void *user)
+{
+	json_auto_t *lines = shown();
+	json_t *reply = json_array_get(lines, 0);
+
+	(void)user;
+	return ms_ctl_int(reply, "transactions") + ms_ctl_int(reply, "superseded") == FLOOD + 2;
+}
+
+START_TEST(a_flood_of_offers_takes_turns)
+{
+	start();
+	expect_at_least("source.members", 1);
+	say("flood 50000\n" BLOCK);
+	ck_assert(ms_netns_wait(is_all_done, NULL, 40));
+	/* Far fewer came in force than were said, and the last one did. */
+	ck_assert_int_lt(number("transactions"), FLOOD / 10);
+	expect_denied();
+	expect_text("source.state", "running");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static bool is_said(void *user)
+{
+	return ms_proc_logged(microsegd, user);
+}
+
+START_TEST(a_flood_of_lines_is_counted_not_written)
+{
+	json_int_t lost;
+	char count[16];
+
+	start();
+	expect_at_least("source.members", 1);
+	say("chatter 20000\n" BLOCK);
+	expect_at_least("transactions", 2);
+	lost = number("suppressed_lines");
+	ms_netns_read_command(count, sizeof(count), "grep -c ': chatter ' %s/daemon.log",
+			      microsegd->dir);
+	ck_assert_int_gt(lost, 10000);
+	ck_assert_int_eq(lost + strtol(count, NULL, 10), 20000);
+	ck_assert(ms_netns_wait(is_said, (void *)"more lines about it were suppressed", 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- a change that fails, and cannot be taken back ---- */
+
+static bool is_denied(void *user)
+{
+	(void)user;
+	return ms_traffic_reach(NULL, GUARDED, 80, GONE) == -ETIMEDOUT;
+}
+
+START_TEST(members_that_could_not_be_put_back_are_later)
+{
+	say(BLOCK "set flooding\n");
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	expect_at_least("source.members", 1);
+	ms_netns_run_command("touch %s/no-memory", microsegd->dir);
+	say("set block\nset flooding\nmember flooding 192.0.2.1\n");
+	expect_at_least("refused", 1);
+	ck_assert(ms_proc_logged(microsegd, "not all members are as they were"));
+	ck_assert_int_eq(number("source.members"), 1);
+	expect_open();
+	ms_netns_run_command("rm %s/no-memory", microsegd->dir);
+	ck_assert(ms_netns_wait(is_denied, NULL, 30));
+	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- nonsense and death ---- */
+
+static const struct {
+	const char *lines, *says;
+} ends[] = {
+	{ "garbage\n", "frame" },
+	{ "half\n", "it crashed (Killed)" },
+};
+
+START_TEST(what_is_no_whole_transaction_changes_nothing)
+{
+	start();
+	expect_at_least("source.members", 1);
+	say(ends[_i].lines);
+	expect_at_least("crashes", 1);
+	ck_assert_int_eq(number("transactions"), 1);
+	ck_assert_int_eq(number("source.members"), 1);
+	expect_denied();
+	say("set block\n");
+	expect_at_least("transactions", 2);
+	expect_open();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(one_that_does_not_end_holds_nobody_up)
+{
+	pid_t old;
+
+	start();
+	expect_at_least("source.members", 1);
+	old = (pid_t)number("pid");
+	ck_assert_int_eq(kill(old, SIGSTOP), 0);
+	ms_ctl_do(microsegd, "plugin", "reload", "script", NULL);
+	/* The command has answered while the old process was there still. */
+	expect_text("source.state", "starting");
+	expect_text("source.state", "running");
+	ck_assert_int_ne(number("pid"), old);
+	ck_assert_int_eq(kill(old, 0), -1);
+	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_read_is_set_aside)
+{
+	start();
+	expect_at_least("source.members", 1);
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("echo nonsense >%s/state/source-script", microsegd->dir);
+	say("wait\n");
+	start();
+	expect_text("source.state", "running");
+	expect_text("source.error", "what was saved of it cannot be read");
+	ms_netns_run_command("grep -q nonsense %s/state/source-script.damaged", microsegd->dir);
+	say(BLOCK);
+	expect_at_least("source.members", 1);
+	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("source turns");
+	TCase *tcase = tcase_create("turns");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, the_loop_goes_on_while_an_offer_is_prepared);
+	tcase_add_test(tcase, of_what_comes_meanwhile_the_latest_counts);
+	tcase_add_test(tcase, an_unload_does_not_wait_for_what_is_prepared);
+	tcase_add_test(tcase, a_flood_of_offers_takes_turns);
+	tcase_add_test(tcase, a_flood_of_lines_is_counted_not_written);
+	tcase_add_test(tcase, members_that_could_not_be_put_back_are_later);
+	tcase_add_loop_test(tcase, what_is_no_whole_transaction_changes_nothing, 0,
+			    ms_array_size(ends));
+	tcase_add_test(tcase, one_that_does_not_end_holds_nobody_up);
+	tcase_add_test(tcase, a_file_that_cannot_be_read_is_set_aside);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

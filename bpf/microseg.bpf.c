@@ -47,6 +47,7 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 	union ms_control_word word;
 	struct ms_flow flow = {};
 	struct ms_pkt pkt = {};
+	int first = -1;
 
 	if (!control)
 		return TC_ACT_SHOT;
@@ -64,10 +65,12 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 		ms_flow_set(&flow, &scene, &pkt, scene.dir);
 		if (ms_fast_hit(&scene, &pkt, &flow, &answer)) {
 			if (answer.flags & MS_DECISION_ACTIONS)
-				ms_chain_run(skb, &pkt, &scene, &answer,
-					     MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
-						     (egress ? MS_CHAIN_EGRESS : 0),
-					     &flow);
+				first = ms_chain_begin(skb, &scene, &pkt, &answer,
+						       MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
+							       ms_chain_counted_out(&flow) |
+							       (egress ? MS_CHAIN_EGRESS : 0));
+			if (first >= 0)
+				return ms_chain_call(skb, first);
 			return ms_verdict(&pkt, &scene, &answer, 1);
 		}
 		if (ms_denied_is_known(skb, &scene, &pkt, &flow))
@@ -111,6 +114,8 @@ static __always_inline int enter(struct __sk_buff *skb, const int egress)
 		ms_stats_gap(iface->zone, egress, 1);
 	if (iface)
 		result = ms_lean_hit(skb, control, word, iface, egress);
+	if (result >= MS_LEAN_ACTS)
+		return ms_chain_call(skb, result - MS_LEAN_ACTS);
 	if (result != MS_LEAN_NOT)
 		return result == MS_LEAN_DENIED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	ms_tailcall_slow(skb, word.word, egress);
@@ -141,7 +146,7 @@ int ms_slow(struct __sk_buff *skb)
 	struct ms_flow flow = {};
 	struct ms_pkt pkt = {};
 	__u32 egress, known;
-	int result;
+	int result, first;
 
 	word.word = MS_CB_LOAD(skb, MS_CB_WORD_LO) | (__u64)MS_CB_LOAD(skb, MS_CB_WORD_HI) << 32;
 	egress = MS_CB_LOAD(skb, MS_CB_EGRESS);
@@ -152,33 +157,46 @@ int ms_slow(struct __sk_buff *skb)
 	if (answer.flags & MS_DECISION_ACTIONS) {
 		known = (result & MS_SLOW_COUNTED) * MS_CHAIN_COUNTED |
 			(result & MS_SLOW_SESSION) / MS_SLOW_SESSION * MS_CHAIN_SESSION |
-			(egress & 1) * MS_CHAIN_EGRESS;
-		ms_chain_run(skb, &pkt, &scene, &answer, known, &flow);
+			(egress & 1) * MS_CHAIN_EGRESS | ms_chain_counted_out(&flow);
+		first = ms_chain_begin(skb, &scene, &pkt, &answer, known);
+		if (first >= 0)
+			return ms_chain_call(skb, first);
 	}
 	return ms_verdict(&pkt, &scene, &answer, result & MS_SLOW_COUNTED);
+}
+
+/* An end that is to be thought about. Apart, so that the plain one does without its memory. */
+static __always_inline int resume(struct __sk_buff *skb, struct ms_chain *chain)
+{
+	struct ms_answer answer = {};
+	struct ms_scene scene = {};
+	struct ms_pkt pkt = {};
+	int code;
+
+	ms_chain_scene(skb, &scene, chain);
+	ms_chain_answer(chain, &scene, &answer);
+	/* Only an event looks at the packet again. */
+	if (answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG))
+		ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3);
+	code = ms_verdict(&pkt, &scene, &answer, chain->rule & MS_CHAIN_COUNTED);
+	return ms_chain_is_taken(chain) ? ms_chain_code(chain) : code;
 }
 
 SEC("tc")
 int ms_resume(struct __sk_buff *skb)
 {
-	struct ms_answer answer = {};
-	struct ms_chain chain = {};
-	struct ms_scene scene = {};
-	struct ms_pkt pkt = {};
-	int code;
+	struct ms_chain chain;
 
 	ms_chain_load(skb, &chain);
 	/* cb[] is left for user space to look at. */
 	if (ms_chain_is_trial(&chain))
 		return MS_CHAIN_TRIED | ms_chain_how(&chain) << 8 | ms_chain_code(&chain);
 	ms_tailcall_clear(skb);
-	ms_chain_scene(skb, &scene, &chain);
-	ms_chain_answer(&chain, &scene, &answer);
-	/* Only an event looks at the packet again. */
-	if (answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG))
-		ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3);
-	code = ms_verdict(&pkt, &scene, &answer, chain.rule & MS_CHAIN_COUNTED);
-	return ms_chain_is_taken(&chain) ? ms_chain_code(&chain) : code;
+	if (!ms_chain_is_plain(&chain))
+		return resume(skb, &chain);
+	ms_stats_packet(ms_chain_reason(&chain), MS_VERDICT_ALLOW, ms_scene_packets(skb),
+			chain.rest >> MS_CHAIN_BYTES_SHIFT);
+	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")

@@ -31,60 +31,104 @@ _Static_assert(MS_CHAIN_RULE_MASK == MS_SLOTS_MAX - 1, "a slot fits");
 _Static_assert(MS_CHAIN_INDEX_MASK == 2 * MS_ACTION_LISTS - 1, "an index fits");
 _Static_assert((int)MS_PROG_RESUME == (int)MS_CHAIN_RESUME, "one number");
 
-static __always_inline int ms_chain_audits(const struct ms_scene *scene, __u8 mode)
+static __always_inline int ms_chain_audits(__u32 half, __u32 group, __u8 mode)
 {
-	const struct ms_group *group = ms_scene_group(scene);
+	const struct ms_group *of = ms_scene_group_of(half, group);
 
 	if (mode == MS_MODE_INHERIT)
-		mode = group ? group->mode : MS_MODE_ENFORCE;
+		mode = of ? of->mode : MS_MODE_ENFORCE;
 	return mode != MS_MODE_ENFORCE;
 }
 
-/* Fills cb[], if there is a list to run. Returns the slot of its first action, -1 = there is none.
- * Global as all here that is cold or large: verified once, and its stack is not the caller's. */
-__noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, struct ms_pkt *pkt,
-			      struct ms_answer *answer, __u32 known)
+/*
+ * The list of the rule that `rule` names: then cb[0], cb[1] and cb[4] are set for it. `list` has
+ * the reason, and `half` and `group` are those that judge. Returns the slot of its first action, -1
+ * = there is none. Global as all here that is cold or large: verified once, and its stack is not
+ * the caller's.
+ */
+__noinline int ms_chain_find(struct __sk_buff *skb, __u32 rule, __u32 list, __u32 half, __u32 group)
 {
+	__u32 slot = rule & MS_CHAIN_RULE_MASK, index, *found;
 	const struct ms_policy_head *policy;
-	const struct ms_action_list *list;
-	__u32 index, *found, rule, rest;
+	const struct ms_action_list *entry;
 
-	if (!scene || !pkt || !answer)
-		return -1;
-	policy = ms_scene_policy(scene);
-	index = answer->slot;
+	half &= 1;
+	policy = bpf_map_lookup_elem(&ms_policy, &half);
 	/* A session that is kept may be of a rule that this generation does not have. */
-	if (!policy || index >= policy->action_slots || answer->verdict == MS_VERDICT_AUDIT)
+	if (!policy || slot >= policy->action_slots)
 		return -1;
-	index += scene->half * MS_SLOTS_MAX;
+	index = half * MS_SLOTS_MAX + slot;
 	found = bpf_map_lookup_elem(&ms_action_index, &index);
 	if (!found)
 		return -1;
-	index = scene->half * MS_ACTION_LISTS + (*found & (MS_ACTION_LISTS - 1));
-	list = bpf_map_lookup_elem(&ms_action_lists, &index);
-	if (!list || list->rule != answer->slot || list->count == 0)
+	index = half * MS_ACTION_LISTS + (*found & (MS_ACTION_LISTS - 1));
+	entry = bpf_map_lookup_elem(&ms_action_lists, &index);
+	if (!entry || entry->rule != slot || entry->count == 0)
 		return -1;
-	rule = (answer->slot & MS_CHAIN_RULE_MASK) | (known & ~MS_CHAIN_COUNTED_OUT);
-	if (scene->dir == MS_DIR_OUT)
-		rule |= MS_CHAIN_OUT;
-	if (pkt->family == 6)
-		rule |= MS_CHAIN_IP6;
-	if (answer->flags & MS_DECISION_LOG)
-		rule |= MS_CHAIN_LOG;
-	if (pkt->fragment == MS_FRAGMENT_LATER)
-		rule |= MS_CHAIN_FRAGMENT;
-	if (ms_chain_audits(scene, list->mode))
+	if (ms_chain_audits(half, group, entry->mode))
 		rule |= MS_CHAIN_AUDIT;
-	rest = pkt->proto | (known & MS_CHAIN_COUNTED_OUT) | scene->bytes << MS_CHAIN_BYTES_SHIFT;
-	if (answer->verdict == MS_VERDICT_DENY)
-		rest |= MS_CHAIN_DENIED;
 	MS_CB_STORE(skb, MS_CHAIN_RULE, rule);
-	MS_CB_STORE(skb, MS_CHAIN_LIST, index | (__u32)answer->reason << MS_CHAIN_REASON_SHIFT);
-	MS_CB_STORE(skb, MS_CHAIN_OFFSETS, pkt->l3_off | pkt->l4_off << 16);
-	MS_CB_STORE(skb, MS_CHAIN_REST, rest);
+	MS_CB_STORE(skb, MS_CHAIN_LIST, index | list);
 	MS_CB_STORE(skb, MS_CB_ACTION, 0);
-	return list->slots & 0xff;
+	return entry->slots & 0xff;
 }
+
+/* Sets cb[] for the list of the rule that `chain` names: it has all of it but the list's place and
+ * whether it runs in audit mode. Returns as ms_chain_find(), and leaves cb[] alone where there is
+ * no list. */
+static __always_inline int ms_chain_put(struct __sk_buff *skb, const struct ms_chain *chain,
+					__u32 half, __u32 group)
+{
+	int first = ms_chain_find(skb, chain->rule, chain->list, half, group);
+
+	if (first < 0)
+		return first;
+	MS_CB_STORE(skb, MS_CHAIN_OFFSETS, chain->offsets);
+	MS_CB_STORE(skb, MS_CHAIN_REST, chain->rest);
+	return first;
+}
+
+static __always_inline __u32 ms_chain_counted_out(const struct ms_flow *flow)
+{
+	return ms_session_dir(flow->flags, flow->index) == MS_DIR_OUT ? MS_CHAIN_COUNTED_OUT : 0;
+}
+
+/* The same for a packet that has been parsed and answered. `known` = MS_CHAIN_SESSION, _COUNTED,
+ * _COUNTED_OUT and _EGRESS. */
+__noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, struct ms_pkt *pkt,
+			      struct ms_answer *answer, __u32 known)
+{
+	struct ms_chain chain;
+
+	if (!scene || !pkt || !answer || answer->slot >= MS_SLOTS_MAX ||
+	    answer->verdict == MS_VERDICT_AUDIT)
+		return -1;
+	chain.rule = answer->slot | (known & ~MS_CHAIN_COUNTED_OUT);
+	if (scene->dir == MS_DIR_OUT)
+		chain.rule |= MS_CHAIN_OUT;
+	if (pkt->family == 6)
+		chain.rule |= MS_CHAIN_IP6;
+	if (answer->flags & MS_DECISION_LOG)
+		chain.rule |= MS_CHAIN_LOG;
+	if (pkt->fragment == MS_FRAGMENT_LATER)
+		chain.rule |= MS_CHAIN_FRAGMENT;
+	chain.list = (__u32)answer->reason << MS_CHAIN_REASON_SHIFT;
+	chain.offsets = pkt->l3_off | pkt->l4_off << 16;
+	chain.rest =
+		pkt->proto | (known & MS_CHAIN_COUNTED_OUT) | scene->bytes << MS_CHAIN_BYTES_SHIFT;
+	if (answer->verdict == MS_VERDICT_DENY)
+		chain.rest |= MS_CHAIN_DENIED;
+	return ms_chain_put(skb, &chain, scene->half, scene->group);
+}
+
+/* Hands over to the first action, or, if that is not there, to what follows the list. */
+static __always_inline int ms_chain_call(struct __sk_buff *skb, __u32 first)
+{
+	bpf_tail_call(skb, &ms_actions, first);
+	return ms_action_finish(skb, MS_CHAIN_MISSING, 0);
+}
+
+/* ---- afterwards ---- */
 
 static __always_inline void ms_chain_load(struct __sk_buff *skb, struct ms_chain *chain)
 {
@@ -123,49 +167,6 @@ static __always_inline void ms_chain_fall_back(const struct ms_chain *chain,
 	ms_chain_deny(chain, scene, answer);
 }
 
-/* The first one, which was not called: cb[] is as ms_chain_begin() left it, and is cleared. */
-__noinline int ms_chain_missing(struct __sk_buff *skb, struct ms_scene *scene,
-				struct ms_answer *answer)
-{
-	const struct ms_action_list *list;
-	struct ms_chain chain;
-	__u32 index;
-
-	if (!scene || !answer)
-		return 0;
-	ms_chain_load(skb, &chain);
-	ms_tailcall_clear(skb);
-	index = chain.list & MS_CHAIN_INDEX_MASK;
-	list = bpf_map_lookup_elem(&ms_action_lists, &index);
-	if (list)
-		ms_chain_fall_back(&chain, list, scene, answer);
-	else
-		ms_answer_deny(answer, MS_REASON_INCOMPLETE);
-	return 0;
-}
-
-/*
- * Runs the list, if there is one, and does not come back. It does if there is none, or its first
- * action is missing: then `answer` is what goes to the funnel. `known` = MS_CHAIN_SESSION, _COUNTED
- * and _EGRESS.
- */
-static __always_inline void ms_chain_run(struct __sk_buff *skb, struct ms_pkt *pkt,
-					 struct ms_scene *scene, struct ms_answer *answer,
-					 __u32 known, const struct ms_flow *flow)
-{
-	int first;
-
-	if (ms_session_dir(flow->flags, flow->index) == MS_DIR_OUT)
-		known |= MS_CHAIN_COUNTED_OUT;
-	first = ms_chain_begin(skb, scene, pkt, answer, known);
-	if (first < 0)
-		return;
-	bpf_tail_call(skb, &ms_actions, first);
-	ms_chain_missing(skb, scene, answer);
-}
-
-/* ---- afterwards ---- */
-
 static __always_inline void ms_chain_scene(struct __sk_buff *skb, struct ms_scene *scene,
 					   const struct ms_chain *chain)
 {
@@ -197,6 +198,22 @@ static __always_inline int ms_chain_is_taken(const struct ms_chain *chain)
 	return ms_chain_how(chain) == MS_CHAIN_TAKEN;
 }
 
+/*
+ * Nothing came of the list but that it ran: what was judged was allow, a session has counted the
+ * packet, and no event is to be told. Then only the cell of ms_stats is left to be counted.
+ */
+static __always_inline int ms_chain_is_plain(const struct ms_chain *chain)
+{
+	return (chain->rule & (MS_CHAIN_END_MASK | MS_CHAIN_COUNTED | MS_CHAIN_LOG)) ==
+		       (MS_CHAIN_RUNS << MS_CHAIN_END_SHIFT | MS_CHAIN_COUNTED) &&
+	       !(chain->rest & MS_CHAIN_DENIED);
+}
+
+static __always_inline __u32 ms_chain_reason(const struct ms_chain *chain)
+{
+	return (chain->list & MS_CHAIN_REASON_MASK) >> MS_CHAIN_REASON_SHIFT;
+}
+
 /* What the packet gets after its actions: the end of the list, or of the action that ended it. */
 __noinline int ms_chain_answer(struct ms_chain *chain, struct ms_scene *scene,
 			       struct ms_answer *answer)
@@ -216,7 +233,7 @@ __noinline int ms_chain_answer(struct ms_chain *chain, struct ms_scene *scene,
 	answer->slot = chain->rule & MS_CHAIN_RULE_MASK;
 	answer->flags = chain->rule & MS_CHAIN_LOG ? MS_DECISION_LOG : 0;
 	answer->verdict = chain->rest & MS_CHAIN_DENIED ? MS_VERDICT_DENY : MS_VERDICT_ALLOW;
-	answer->reason = (chain->list & MS_CHAIN_REASON_MASK) >> MS_CHAIN_REASON_SHIFT;
+	answer->reason = ms_chain_reason(chain);
 	if (how == MS_CHAIN_MISSING) {
 		ms_chain_fall_back(chain, list, scene, answer);
 		return 0;

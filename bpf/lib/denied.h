@@ -38,7 +38,8 @@
 #define MS_DENIED_LOOPBACK (1u << 11)
 #define MS_DENIED_MARK(n) ((__u32)(n) << 12) /* MS_KEY_NARROW, ... */
 #define MS_DENIED_MARK_MASK (7u << 12)
-#define MS_DENIED_GROUP(n) ((__u32)(n) << 16)
+#define MS_DENIED_GROUP_SHIFT 16
+#define MS_DENIED_GROUP(n) ((__u32)(n) << MS_DENIED_GROUP_SHIFT)
 
 /* What a packet asks the lines. */
 struct ms_denied_ask {

@@ -238,7 +238,7 @@ enum ms_tcp_state {
 
 /* ms_session.word: slot in the low bits, these above. Changed only by atomic and/or/cmpxchg. */
 #define MS_SESS_SLOT_MASK (MS_SLOTS_MAX - 1)
-#define MS_SESS_ACTIONS (1u << 17) /* its rule has actions: never answered by the lean hit */
+#define MS_SESS_ACTIONS (1u << 17) /* its rule has actions, or had */
 #define MS_SESS_RST_LO (1u << 18)  /* closing only because the lower endpoint sent a RST ... */
 #define MS_SESS_RST_HI (1u << 19)  /* ... taken back if that endpoint goes on sending */
 #define MS_SESS_TCP_SHIFT 20

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The shortest way: a plain packet of a two-way session of which nothing is to be noted but that it
- * came, or one that was denied a moment ago (denied.h). Whatever is not plain (options, extension
- * headers, fragments, tags in the frame, ICMP, TCP flags that change a state, one-way sessions,
- * sessions that log) is the slow program's, which knows all of it; this one only has to be sure
- * that what it takes is plain. The offsets vary, so it takes CAP_PERFMON to load; without it the
- * entry programs go by fast.h.
+ * came, or one that was denied a moment ago (denied.h). If the session's rule has actions, they are
+ * begun from here (chain.h). Whatever is not plain (options, extension headers, fragments, tags in
+ * the frame, ICMP, TCP flags that change a state, one-way sessions, sessions that log) is the slow
+ * program's, which knows all of it; this one only has to be sure that what it takes is plain. The
+ * offsets vary, so it takes CAP_PERFMON to load; without it the entry programs go by fast.h.
  *
  * Endpoints are put in order by arithmetic, not by branches: which one is lower is a coin's throw
  * from flow to flow.
@@ -21,6 +21,7 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "bpf/lib/chain.h"
 #include "bpf/lib/denied.h"
 #include "bpf/lib/eth.h"
 #include "bpf/lib/ip4.h"
@@ -32,25 +33,30 @@
 /* What a session must not have for a packet of it to be plain, beside another TCP state than
  * established. */
 #define MS_LEAN_UNUSUAL                                                                            \
-	(MS_SESS_TCP_MASK | MS_SESS_RST_LO | MS_SESS_RST_HI | MS_SESS_ACTIONS | MS_SESS_LOG |      \
-	 MS_SESS_AUDIT | MS_SESS_DENIED)
+	(MS_SESS_TCP_MASK | MS_SESS_RST_LO | MS_SESS_RST_HI | MS_SESS_LOG | MS_SESS_AUDIT |        \
+	 MS_SESS_DENIED)
 
 enum ms_lean_result {
 	MS_LEAN_NOT, /* not for us to say */
 	MS_LEAN_ALLOWED,
 	MS_LEAN_DENIED,
+	MS_LEAN_ACTS, /* and more: the slot of the first action of a list, which cb[] is set for */
 };
 
 /* A packet as far as it is looked at here. */
 struct ms_lean {
 	struct __sk_buff *skb;
 	const struct ms_control *control;
+	const struct ms_denied_ask *ask;
 	struct ms_iface *iface;
 	__u32 epoch;
 	__u32 zone;
+	__u32 half;
 	__u32 vlan_outer;
 	__u32 flips; /* MS_KEY_LO_OUT where the lower endpoint's packets go as this one, else 0 */
 	__u32 loopback;
+	__u32 egress; /* the hook */
+	__u32 is_ip6;
 };
 
 #define MS_LEAN_NO_PORTS (-1)
@@ -119,11 +125,36 @@ static __always_inline struct ms_session *ms_lean_find6(const __u32 *key)
 #endif
 }
 
+/* The list of a session's rule, if there is one: slot of its first action, else negative. What was
+ * known before the session was looked for is in `ask`, where it costs no room of its own. */
+static __always_inline int ms_lean_begin(const struct ms_lean *lean, __u32 word)
+{
+	const struct ms_denied_ask *ask = lean->ask;
+	int is_ip6 = lean->is_ip6;
+	__u32 l3_off = lean->iface->flags & MS_IFACE_L3 ? 0 : sizeof(struct ethhdr);
+	__u32 l4_off = l3_off + (is_ip6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	__u32 tail = (is_ip6 ? ask->key[4] : ask->key[1]) >> 32;
+	struct ms_chain chain = {
+		.rule = (word & MS_SESS_SLOT_MASK) | MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
+			(is_ip6 ? MS_CHAIN_IP6 : 0) | (lean->egress ? MS_CHAIN_EGRESS : 0) |
+			(ask->what & 1u << MS_DENIED_DIR_SHIFT ? MS_CHAIN_OUT : 0),
+		.list = MS_REASON_SESSION << MS_CHAIN_REASON_SHIFT,
+		.offsets = l3_off | l4_off << 16,
+		.rest = (tail >> 16 & MS_CHAIN_PROTO_MASK) | ms_scene_bytes(lean->skb)
+								     << MS_CHAIN_BYTES_SHIFT,
+	};
+
+	if (ms_session_dir(tail >> 24, !!(ask->what & MS_DENIED_FROM_HI(1))) == MS_DIR_OUT)
+		chain.rest |= MS_CHAIN_COUNTED_OUT;
+	return ms_chain_put(lean->skb, &chain, lean->half, ask->what >> MS_DENIED_GROUP_SHIFT);
+}
+
 /* Counts the packet of a session that is in force. */
 static __always_inline int ms_lean_take(struct ms_session *session, const struct ms_lean *lean,
 					__u32 proto, __u32 index, __u32 key_flags)
 {
 	__u32 usual = 0, now, zero = 0, word;
+	int first;
 	struct __sk_buff *skb = lean->skb;
 	struct ms_stats *stats;
 	__u64 packets, bytes;
@@ -144,17 +175,22 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 			return 0;
 		MS_WRITE_ONCE(session->last_seen, now);
 	}
-	stats = bpf_map_lookup_elem(&ms_stats, &zero);
-	if (!stats)
-		return 0;
 	packets = ms_scene_packets(skb);
 	bytes = ms_scene_bytes(skb);
 	__sync_fetch_and_add(&session->packets[index], packets);
 	__sync_fetch_and_add(&session->bytes[index], bytes);
-	stats->packets[MS_REASON_SESSION][MS_VERDICT_ALLOW] += packets;
-	stats->bytes[MS_REASON_SESSION][MS_VERDICT_ALLOW] += bytes;
 	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
 		ms_session_fold(session, lean->zone, key_flags, MS_READ_ONCE(session->word));
+	if (word & MS_SESS_ACTIONS) {
+		first = ms_lean_begin(lean, word);
+		if (first >= 0)
+			return MS_LEAN_ACTS + first;
+	}
+	stats = bpf_map_lookup_elem(&ms_stats, &zero);
+	if (stats) {
+		stats->packets[MS_REASON_SESSION][MS_VERDICT_ALLOW] += packets;
+		stats->bytes[MS_REASON_SESSION][MS_VERDICT_ALLOW] += bytes;
+	}
 	return MS_LEAN_ALLOWED;
 }
 
@@ -171,7 +207,7 @@ static __always_inline int ms_lean_denied(struct ms_denied_ask *ask, const struc
 }
 
 static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __u32 present,
-				       const struct ms_lean *lean, struct ms_denied_ask *ask)
+				       struct ms_lean *lean, struct ms_denied_ask *ask)
 {
 	const void *end = (const void *)(long)skb->data_end, *l4 = at + sizeof(struct iphdr);
 	__u32 total, ports, src, dst, proto, index, flags, tail;
@@ -211,6 +247,7 @@ static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __
 		ask->key[3] = ask->key[4] = 0;
 		ask->key[5] = (__u64)MS_KEY_WIDE4 << 32;
 	}
+	lean->is_ip6 = 0;
 	if (ms_lean_is_plain(tcp_flags)) {
 		session = ms_lean_find4(lean, ask);
 		if (session)
@@ -224,7 +261,7 @@ static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __
 }
 
 static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __u32 present,
-				       const struct ms_lean *lean, struct ms_denied_ask *ask)
+				       struct ms_lean *lean, struct ms_denied_ask *ask)
 {
 	const void *end = (const void *)(long)skb->data_end, *l4 = at + sizeof(struct ipv6hdr);
 	__u32 payload, ports, proto, index, flags;
@@ -271,6 +308,7 @@ static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __
 	key[9] = lean->zone | proto << 16 | flags << 24;
 	key[10] = lean->vlan_outer;
 	key[11] = MS_KEY_WIDE6;
+	lean->is_ip6 = 1;
 	ask->what |= MS_DENIED_FROM_HI(index);
 	if (ms_lean_is_plain(tcp_flags)) {
 		session = ms_lean_find6(key);
@@ -288,19 +326,22 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 				       const int egress)
 {
 	const void *at = (const void *)(long)skb->data;
+	struct ms_denied_ask ask; /* one for both families: the stack is short */
 	struct ms_lean lean = {
 		.skb = skb,
 		.control = control,
+		.ask = &ask,
 		.iface = iface,
 		.epoch = word.epoch,
 		.zone = iface->zone,
+		.egress = egress,
 	};
 	__u32 half = word.half & 1, side = iface->side >> half & 1, present = skb->len;
-	struct ms_denied_ask ask; /* one for both families: the stack is short */
 	__u16 ethertype;
 
 	if (iface->group[half] == 0)
 		return MS_LEAN_NOT;
+	lean.half = half;
 	/* As ms_scene_set() has it. */
 	lean.flips = side ^ egress;
 	lean.loopback = iface->flags & MS_IFACE_LOOPBACK;

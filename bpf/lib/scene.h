@@ -100,11 +100,16 @@ static __always_inline void ms_scene_measure(struct ms_scene *scene, const struc
 	scene->bytes = ms_scene_bytes(skb);
 }
 
-static __always_inline const struct ms_group *ms_scene_group(const struct ms_scene *scene)
+static __always_inline const struct ms_group *ms_scene_group_of(__u32 half, __u32 group)
 {
-	__u32 index = scene->half * MS_GROUPS_MAX + (scene->group & (MS_GROUPS_MAX - 1));
+	__u32 index = half * MS_GROUPS_MAX + (group & (MS_GROUPS_MAX - 1));
 
 	return bpf_map_lookup_elem(&ms_groups, &index);
+}
+
+static __always_inline const struct ms_group *ms_scene_group(const struct ms_scene *scene)
+{
+	return ms_scene_group_of(scene->half, scene->group);
 }
 
 static __always_inline const struct ms_policy_head *ms_scene_policy(const struct ms_scene *scene)

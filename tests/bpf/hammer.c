@@ -45,6 +45,13 @@ static int ms_stats_slot(uint32_t slot, uint64_t packets, uint64_t bytes);
 #define ms_stats_gap(zone, egress, frames) ((void)0)
 #define ms_stats_answer(slot, now) ((void)0)
 
+/* No rule here has actions; what hands over to them is for the BPF target only. */
+#define MS_BPF_LIB_CHAIN_H
+struct ms_chain {
+	uint32_t rule, list, offsets, rest;
+};
+#define ms_chain_put(skb, chain, half, group) ((void)(chain), -1)
+
 /* Global functions have no prototypes: the verifier's only callers are in the object itself. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #include "bpf/lib/judge.h"

@@ -245,6 +245,152 @@ START_TEST(an_event_tells_of_the_action)
 }
 END_TEST
 
+/* As it is on a device without Ethernet; addresses must look like the ethertype (see the packets'
+ * tests). */
+static struct ms_pkt bare(struct ms_pkt pkt)
+{
+	pkt.len -= pkt.l3;
+	memmove(pkt.frame, pkt.frame + pkt.l3, pkt.len);
+	return pkt;
+}
+
+/* An action is told of a packet what `pkt` is, and goes on to the rule's verdict. */
+static void expect_told(enum ms_rig_hook hook, struct ms_pkt pkt, const struct ms_rig_iface *iface,
+			enum ms_dir dir, uint16_t l3_off)
+{
+	int is_ip6 = pkt.frame[pkt.l3] >> 4 == 6;
+	struct test_action_seen seen;
+
+	if (iface->flags & MS_IFACE_L3)
+		pkt = bare(pkt);
+	expect(hook, &pkt, -1, "allow session r");
+	seen = ms_rig_seen();
+	ck_assert_uint_eq(seen.runs, 1);
+	ck_assert_uint_eq(seen.dir, dir);
+	ck_assert_uint_eq(seen.ip_version, is_ip6 ? 6 : 4);
+	ck_assert_uint_eq(seen.l4_proto, 6);
+	ck_assert_uint_eq(seen.l3_off, l3_off);
+	ck_assert_uint_eq(seen.l4_off, l3_off + (is_ip6 ? 40 : 20));
+	ck_assert_uint_eq(seen.flags, SESSION_FLAG | (hook == MS_RIG_EGRESS ? EGRESS_FLAG : 0));
+	ck_assert_uint_eq(seen.arg, 9);
+	ck_assert_uint_eq(seen.ifindex, MS_RIG_IFINDEX);
+}
+
+/* Makes the flow two-way, by the rule that is in force. */
+static void establish(const char *a, const char *b, uint16_t sport,
+		      const struct ms_rig_iface *iface)
+{
+	struct ms_pkt pkt = ms_pkt_tcp(a, sport, b, 80, MS_PKT_SYN);
+	enum ms_rig_hook back = iface->flags & MS_IFACE_LOOPBACK ? MS_RIG_INGRESS : MS_RIG_EGRESS;
+	int is_bare = iface->flags & MS_IFACE_L3;
+
+	pkt = is_bare ? bare(pkt) : pkt;
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	pkt = ms_pkt_tcp(b, 80, a, sport, MS_PKT_SYN | MS_PKT_ACK);
+	pkt = is_bare ? bare(pkt) : pkt;
+	expect(back, &pkt, -1, "allow session r");
+	pkt = ms_pkt_tcp(a, sport, b, 80, MS_PKT_ACK);
+	pkt = is_bare ? bare(pkt) : pkt;
+	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ms_rig_seen();
+}
+
+static const struct ms_rig_iface ifaces[] = {
+	{ .group = "g", .zone = ZONE },
+	{ .group = "g", .zone = ZONE, .side = MS_SIDE_WORKLOAD },
+	{ .group = "g", .zone = ZONE, .flags = MS_IFACE_L3 },
+	{ .group = "g", .zone = ZONE, .flags = MS_IFACE_LOOPBACK },
+};
+
+/* With the slow program gone only the entry program can run the list. */
+START_TEST(a_plain_packet_begins_the_list_at_once)
+{
+	static const char *const ends[][2] = { { "8.0.1.2", "8.0.1.9" },
+					       { "2001:db8:86dd::5", "2001:db8:86dd::9" } };
+	const struct ms_rig_iface *iface = &ifaces[_i];
+	uint16_t l3_off = iface->flags & MS_IFACE_L3 ? 0 : 14;
+	enum ms_dir dir = iface->side == MS_SIDE_WORKLOAD ? MS_DIR_OUT : MS_DIR_IN;
+	int loops = iface->flags & MS_IFACE_LOOPBACK;
+
+	ms_rig_iface(iface);
+	rule("[{ tell: 9 }, allow]", "");
+	for (int i = 0; i < 2; i++)
+		establish(ends[i][0], ends[i][1], 1, iface);
+	ms_rig_remove_slow();
+	for (int i = 0; i < 2; i++) {
+		const char *a = ends[i][0], *b = ends[i][1];
+
+		expect_told(MS_RIG_INGRESS, ms_pkt_tcp(a, 1, b, 80, MS_PKT_ACK), iface, dir,
+			    l3_off);
+		expect_told(loops ? MS_RIG_INGRESS : MS_RIG_EGRESS,
+			    ms_pkt_tcp(b, 80, a, 1, MS_PKT_ACK), iface, loops ? MS_DIR_IN : dir ^ 1,
+			    l3_off);
+	}
+	ck_assert_uint_eq(ms_rig_total("r"), 10);
+}
+END_TEST
+
+START_TEST(a_list_begun_at_once_ends_as_any_other)
+{
+	static const struct {
+		const char *gone, *action, *rest;
+		int code;
+		const char *result;
+		bool drops;
+	} lists[] = {
+		{ NULL, "[end_deny, { tell: 1 }, allow]", "", 2, "deny action r", true },
+		{ NULL, "[pass_on, end_deny, allow]", "", 2, "deny action r", true },
+		{ NULL, "[end_allow, { tell: 1 }, allow]", "", -1, "allow action r", false },
+		{ NULL, "[take, { tell: 1 }, allow]", "", STOLEN, "allow action r", false },
+		{ NULL, "[end_deny, allow]", ", mode: audit", -1, "audit action r", false },
+		{ "pass_on", "[pass_on, { tell: 1 }, allow]", "", 2, "deny missing_action r",
+		  true },
+		{ "pass_on", "[end_allow, pass_on, allow]", "", -1, "allow action r", false },
+	};
+	const struct ms_pkt packets[] = {
+		ms_pkt_tcp(A, 1, B, 80, MS_PKT_SYN),
+		ms_pkt_tcp(B, 80, A, 1, MS_PKT_SYN | MS_PKT_ACK),
+		ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK),
+		ms_pkt_tcp(B, 80, A, 1, MS_PKT_ACK),
+	};
+
+	rule(lists[_i].action, lists[_i].rest);
+	if (lists[_i].gone)
+		ms_rig_remove_action(lists[_i].gone);
+	/* The session is there, whatever the action makes of its packets. */
+	for (int i = 0; i < 4; i++)
+		expect(i % 2 ? MS_RIG_EGRESS : MS_RIG_INGRESS, &packets[i], lists[_i].code,
+		       lists[_i].result);
+	ms_rig_remove_slow();
+	for (int i = 2; i < 4; i++)
+		expect(i % 2 ? MS_RIG_EGRESS : MS_RIG_INGRESS, &packets[i], lists[_i].code,
+		       lists[_i].result);
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, lists[_i].drops), 3);
+	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_OUT, lists[_i].drops), 3);
+	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, !lists[_i].drops), 0);
+	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_OUT, !lists[_i].drops), 0);
+	ck_assert_uint_eq(ms_rig_total("r"), 6);
+}
+END_TEST
+
+START_TEST(a_kept_two_way_session_runs_no_list_of_an_older_policy)
+{
+	struct ms_pkt ack = ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK);
+
+	rule("[{ tell: 1 }, allow]", ", established: keep");
+	establish(A, B, 1, &ifaces[0]);
+	/* Twice, so that the half that holds the list is in force again; the first packet under it
+	 * takes the session over. */
+	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
+	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
+	expect(MS_RIG_INGRESS, &ack, -1, "allow session r");
+	ms_rig_remove_slow();
+	expect(MS_RIG_INGRESS, &ack, -1, "allow session r");
+	ck_assert_uint_eq(ms_rig_seen().runs, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("datapath_actions");
@@ -264,6 +410,10 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_kept_session_runs_no_list_of_an_older_policy);
 	tcase_add_test(tcase, an_interface_counts_what_an_action_drops_as_dropped);
 	tcase_add_test(tcase, an_event_tells_of_the_action);
+	tcase_add_loop_test(tcase, a_plain_packet_begins_the_list_at_once, 0,
+			    sizeof(ifaces) / sizeof(ifaces[0]));
+	tcase_add_loop_test(tcase, a_list_begun_at_once_ends_as_any_other, 0, 7);
+	tcase_add_test(tcase, a_kept_two_way_session_runs_no_list_of_an_older_policy);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -78,6 +78,9 @@ struct ms_control ms_dataplane_control(const struct ms_dataplane *dp);
 /* The half that is not in force, free to be written: waits out packets still reading it
  * (membarrier), which is why visibility never waits but re-use does. */
 int ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
+/* The half in force with its other bank of late rules (MS_HALF_BANK): that bank is free to be
+ * written, the half is not. */
+int ms_dataplane_idle_bank(struct ms_dataplane *dp, unsigned int *ret_half);
 /* One atomic store: from now on packets are judged by `half`, under `generation`, in a new epoch.
  */
 void ms_dataplane_publish(struct ms_dataplane *dp, unsigned int half, uint32_t generation);
@@ -97,6 +100,9 @@ struct ms_image; /* core/classify/image.h */
  * sentence if it does not fit; the half may then be partly written, which is harmless. */
 int ms_dataplane_load_image(struct ms_dataplane *dp, unsigned int half,
 			    const struct ms_image *image, struct ms_error *err);
+/* Only the image's tables, without groups and failsafe: for an idle bank. */
+int ms_dataplane_load_tables(struct ms_dataplane *dp, unsigned int half,
+			     const struct ms_image *image, struct ms_error *err);
 int ms_dataplane_set_group(struct ms_dataplane *dp, unsigned int half, uint16_t group,
 			   const struct ms_group *line);
 int ms_dataplane_get_group(const struct ms_dataplane *dp, unsigned int half, uint16_t group,

@@ -113,6 +113,16 @@ int ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)
 
 	if (r < 0)
 		return r;
-	*ret_half = !dp->control->half;
+	*ret_half = !(dp->control->half & MS_HALF_MASK);
+	return 0;
+}
+
+int ms_dataplane_idle_bank(struct ms_dataplane *dp, unsigned int *ret_half)
+{
+	int r = ms_dataplane_wait_grace();
+
+	if (r < 0)
+		return r;
+	*ret_half = dp->control->half ^ MS_HALF_BANK;
 	return 0;
 }

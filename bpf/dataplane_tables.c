@@ -72,6 +72,7 @@ static int load_table(struct ms_dataplane *dp, unsigned int half,
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t length = sizeof(info);
+	uint32_t first = (half & MS_HALF_MASK) * table->capacity + table->first;
 	int fd = ms_dataplane_map(dp, table->map);
 	int r;
 
@@ -82,19 +83,29 @@ static int load_table(struct ms_dataplane *dp, unsigned int half,
 	if (info.value_size != table->row_size || info.max_entries != 2 * table->capacity)
 		return ms_error_set(err, -EPROTO, "the datapath's table %s has another shape",
 				    table->map);
-	if (table->n_rows > table->capacity)
+	if (table->n_rows > table->capacity || table->first > table->capacity - table->n_rows)
 		return ms_error_set(err, -ENOSPC,
 				    "the policy needs %u rows of table %s, which holds %u",
 				    table->n_rows, table->map, table->capacity);
 	if (info.map_flags & BPF_F_MMAPABLE)
-		r = copy_rows(fd, half * table->capacity * table->row_size, table->rows,
+		r = copy_rows(fd, first * table->row_size, table->rows,
 			      table->n_rows * table->row_size);
 	else
-		r = put_rows(fd, half * table->capacity, table->rows, table->n_rows);
+		r = put_rows(fd, first, table->rows, table->n_rows);
 	if (r < 0)
 		return ms_error_set(err, r, "table %s cannot be written: %s", table->map,
 				    strerror(-r));
 	return 0;
+}
+
+int ms_dataplane_load_tables(struct ms_dataplane *dp, unsigned int half,
+			     const struct ms_image *image, struct ms_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < image->n_tables; i++)
+		r = load_table(dp, half, &image->tables[i], err);
+	return r;
 }
 
 int ms_dataplane_load_image(struct ms_dataplane *dp, unsigned int half,
@@ -119,15 +130,13 @@ int ms_dataplane_load_image(struct ms_dataplane *dp, unsigned int half,
 	r = load_table(dp, half, &groups, err);
 	if (r == 0)
 		r = load_table(dp, half, &failsafe, err);
-	for (size_t i = 0; r == 0 && i < image->n_tables; i++)
-		r = load_table(dp, half, &image->tables[i], err);
-	return r;
+	return r < 0 ? r : ms_dataplane_load_tables(dp, half, image, err);
 }
 
 int ms_dataplane_set_group(struct ms_dataplane *dp, unsigned int half, uint16_t group,
 			   const struct ms_group *line)
 {
-	uint32_t key = half * MS_GROUPS_MAX + group;
+	uint32_t key = (half & MS_HALF_MASK) * MS_GROUPS_MAX + group;
 
 	return group < MS_GROUPS_MAX ? put(dp, "ms_groups", &key, line) : -ERANGE;
 }
@@ -135,7 +144,7 @@ int ms_dataplane_set_group(struct ms_dataplane *dp, unsigned int half, uint16_t 
 int ms_dataplane_get_group(const struct ms_dataplane *dp, unsigned int half, uint16_t group,
 			   struct ms_group *ret_line)
 {
-	uint32_t key = half * MS_GROUPS_MAX + group;
+	uint32_t key = (half & MS_HALF_MASK) * MS_GROUPS_MAX + group;
 
 	return group < MS_GROUPS_MAX ? get(dp, "ms_groups", &key, ret_line) : -ERANGE;
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
+#include "core/classify/late.h"
 #include "core/encoding.h"
 #include "core/policy/name_index.h"
 
@@ -20,6 +21,8 @@ struct ms_committer {
 	char engine[32];
 	struct ms_encoding *encoding; /* during load */
 	uint64_t *places;             /* by slot: where its name says that its rule stands */
+	struct ms_late late;          /* of the policy in force */
+	struct ms_policy_head head;   /* of the bank in force */
 
 	/* between load and publish/abandon */
 	const struct ms_policy *pending_policy;
@@ -27,6 +30,9 @@ struct ms_committer {
 	unsigned int pending_half;
 	bool pending_is_named;
 	char pending_engine[32];
+	const struct ms_amend *pending_amend; /* NULL = the whole policy */
+	struct ms_late pending_late;
+	struct ms_policy_head pending_head;
 };
 
 /* ---- take-over ---- */
@@ -156,6 +162,25 @@ static int each_author(const struct ms_policy *policy,
 	return r;
 }
 
+/* Those that the generation being loaded has and the one in force had not, or all. */
+static int each_new_author(int (*visit)(struct ms_committer *committer, const char *id,
+					const struct ms_origin *origin, struct ms_error *err),
+			   struct ms_committer *committer, struct ms_error *err)
+{
+	const struct ms_amend *amend = committer->pending_amend;
+	int r = 0;
+
+	if (!amend)
+		return each_author(committer->pending_policy, visit, committer, err);
+	for (size_t i = 0; r == 0 && i < amend->count; i++) {
+		const struct ms_amend_step *step = &amend->steps[i];
+
+		if (!step->is_removal)
+			r = visit(committer, step->rule->id, &step->rule->origin, err);
+	}
+	return r;
+}
+
 /* What of a name can change while the slot is its rule's. Never 0. */
 static uint64_t hash_place(const struct ms_origin *origin)
 {
@@ -178,7 +203,10 @@ static int keep_slot(struct ms_committer *committer, const char *id, const struc
 	struct ms_slot_name name, before;
 
 	(void)err;
-	ms_numbering_keep(committer->numbers, slot);
+	if (committer->pending_amend)
+		ms_numbering_enter(committer->numbers, slot);
+	else
+		ms_numbering_keep(committer->numbers, slot);
 	/* 100,000 names are not read back for the one that is new. */
 	if (committer->places[slot] == place)
 		return 0;
@@ -218,6 +246,8 @@ static uint32_t set_of(void *user, const char *name)
 {
 	struct ms_committer *committer = user;
 
+	if (committer->pending_amend)
+		return ms_set_table_find_live(committer->sets, name);
 	return ms_set_table_find(committer->sets, name);
 }
 
@@ -231,21 +261,57 @@ static int action_of(void *user, const struct ms_rule_action *action, uint8_t *r
 
 /* ---- a generation ---- */
 
-static int compile(struct ms_committer *committer, uint32_t generation, struct ms_error *err)
+static struct ms_numbering make_numbering(struct ms_committer *committer)
 {
-	const struct ms_numbering numbering = {
+	return (struct ms_numbering) {
 		.slot = slot_of,
 		.group = group_of,
 		.set = set_of,
 		.action = committer->encoding ? action_of : NULL,
 		.user = committer,
 	};
+}
+
+/* Runtime rules stay late as long as they leave half of a bank for more: what came by hand often
+ * goes by hand. */
+static void choose_late(const struct ms_policy *policy, struct ms_late *ret_late)
+{
+	struct ms_late late = { .count = 0 };
+	size_t rows = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		if (policy->rules[i].origin.source != MS_SOURCE_RUNTIME ||
+		    ms_late_rows(&policy->rules[i]) > MS_LATE_ROWS)
+			continue;
+		rows += ms_late_rows(&policy->rules[i]);
+		if (late.count == MS_LATE_RULES / 2 || rows > MS_LATE_ROWS / 2) {
+			late.count = 0;
+			break;
+		}
+		late.rules[late.count++] = i;
+	}
+	*ret_late = late;
+}
+
+static const struct ms_policy_head *head_of(const struct ms_image *image)
+{
+	/* The last one, as packets find by it what the others have. */
+	return image->tables[image->n_tables - 1].rows;
+}
+
+static int compile(struct ms_committer *committer, uint32_t generation, struct ms_error *err)
+{
+	const struct ms_numbering numbering = make_numbering(committer);
 	const struct ms_policy *policy = committer->pending_policy;
 	struct ms_image *image;
-	int r = ms_compile(policy, generation, &numbering, MS_ENGINE_FASTEST, &image, err);
+	int r;
 
+	choose_late(policy, &committer->pending_late);
+	r = ms_compile(policy, generation, &numbering, MS_ENGINE_FASTEST, &committer->pending_late,
+		       &image, err);
 	if (r < 0)
 		return r;
+	committer->pending_head = *head_of(image);
 	for (size_t i = 0; i < policy->n_groups; i++)
 		image->groups[i + 1].panic = (uint8_t)committer->hooks.panic_of(
 			committer->hooks.user, policy->groups[i].name);
@@ -308,40 +374,151 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 	return 0;
 }
 
+/* ---- late rules ---- */
+
+static bool remove_late(struct ms_late *late, size_t at)
+{
+	bool found = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < late->count; i++) {
+		if (late->rules[i] == at)
+			found = true;
+		else
+			late->rules[kept++] = late->rules[i] - (late->rules[i] > at);
+	}
+	late->count = kept;
+	return found;
+}
+
+static bool insert_late(struct ms_late *late, size_t at)
+{
+	size_t i = late->count;
+
+	if (late->count == MS_LATE_RULES)
+		return false;
+	for (; i > 0 && late->rules[i - 1] >= at; i--)
+		late->rules[i] = late->rules[i - 1] + 1;
+	late->rules[i] = at;
+	late->count++;
+	return true;
+}
+
+/* Which rules are late when the steps are taken. False: one that is to go is not. */
+static bool follow(const struct ms_amend *amend, struct ms_late *late)
+{
+	bool can = true;
+
+	for (size_t i = 0; can && i < amend->count; i++)
+		can = amend->steps[i].is_removal ? remove_late(late, amend->steps[i].at)
+						 : insert_late(late, amend->steps[i].at);
+	return can;
+}
+
+static int load_late(struct ms_committer *committer, unsigned int half, struct ms_error *err)
+{
+	const struct ms_numbering numbering = make_numbering(committer);
+	struct ms_image *image;
+	int r = each_new_author(assign_slot, committer, err);
+
+	if (r == 0)
+		r = ms_late_compile(committer->pending_policy, &committer->pending_late,
+				    !!(half & MS_HALF_BANK), committer->pending_generation,
+				    &numbering, &committer->pending_head, &image, err);
+	if (r < 0)
+		return r;
+	r = ms_dataplane_load_tables(committer->dp, half, image, err);
+	ms_image_free(image);
+	return r;
+}
+
+int ms_committer_amend(struct ms_committer *committer, const struct ms_policy *policy,
+		       const struct ms_amend *amend, uint32_t generation, unsigned int *ret_half,
+		       struct ms_error *err)
+{
+	struct ms_late late = committer->late;
+	unsigned int half;
+	int r;
+
+	if (!follow(amend, &late) || !ms_late_fits(policy, &late))
+		return 0;
+	r = ms_dataplane_idle_bank(committer->dp, &half);
+	if (r < 0)
+		return r;
+	committer->pending_policy = policy;
+	committer->pending_generation = generation;
+	committer->pending_half = half;
+	committer->pending_amend = amend;
+	committer->pending_late = late;
+	committer->pending_head = committer->head;
+	r = load_late(committer, half, err);
+	if (r < 0) {
+		ms_committer_abandon(committer);
+		return ms_error_set(err, r, "the datapath cannot take the rule: %s", strerror(-r));
+	}
+	*ret_half = half;
+	return 1;
+}
+
+bool ms_committer_has_id(const struct ms_committer *committer, const char *id)
+{
+	return ms_numbering_is_live(committer->numbers, ms_numbering_find(committer->numbers, id));
+}
+
+/* ---- the switch ---- */
+
 int ms_committer_ready(struct ms_committer *committer, struct ms_error *err)
 {
 	int r;
 
 	committer->pending_is_named = true;
-	r = each_author(committer->pending_policy, name_new_slot, committer, err);
-	return r < 0 ? r : ms_set_table_ready(committer->sets, err);
+	r = each_new_author(name_new_slot, committer, err);
+	return r < 0 || committer->pending_amend ? r : ms_set_table_ready(committer->sets, err);
 }
 
 void ms_committer_abandon(struct ms_committer *committer)
 {
 	if (committer->pending_is_named)
-		each_author(committer->pending_policy, forget_new_slot, committer, NULL);
+		each_new_author(forget_new_slot, committer, NULL);
 	committer->pending_is_named = false;
 	ms_numbering_abandon(committer->numbers);
-	ms_set_table_abandon(committer->sets);
-	committer->hooks.prepare(committer->hooks.user, NULL, committer->pending_half);
+	if (!committer->pending_amend) {
+		ms_set_table_abandon(committer->sets);
+		committer->hooks.prepare(committer->hooks.user, NULL, committer->pending_half);
+	}
 	committer->pending_policy = NULL;
+	committer->pending_amend = NULL;
 }
 
 void ms_committer_publish(struct ms_committer *committer)
 {
 	ms_dataplane_publish(committer->dp, committer->pending_half, committer->pending_generation);
+	committer->late = committer->pending_late;
+	committer->head = committer->pending_head;
+	if (committer->pending_amend)
+		return;
 	ms_set_table_publish(committer->sets);
 	memcpy(committer->engine, committer->pending_engine, sizeof(committer->engine));
 }
 
 void ms_committer_settle(struct ms_committer *committer)
 {
-	ms_numbering_begin(committer->numbers);
-	each_author(committer->pending_policy, keep_slot, committer, NULL);
-	ms_numbering_end(committer->numbers);
+	const struct ms_amend *amend = committer->pending_amend;
+
+	if (!amend)
+		ms_numbering_begin(committer->numbers);
+	each_new_author(keep_slot, committer, NULL);
+	if (!amend)
+		ms_numbering_end(committer->numbers);
+	for (size_t i = 0; amend && i < amend->count; i++) {
+		if (amend->steps[i].is_removal)
+			ms_numbering_leave(
+				committer->numbers,
+				ms_numbering_find(committer->numbers, amend->steps[i].rule->id));
+	}
 	committer->pending_is_named = false;
 	committer->pending_policy = NULL;
+	committer->pending_amend = NULL;
 }
 
 struct ms_set_table *ms_committer_sets(const struct ms_committer *committer)

@@ -12,6 +12,7 @@
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
 #include "core/encoding.h"
+#include "core/policy/amend.h"
 #include "core/policy/model.h"
 #include "core/policy/numbering.h"
 #include "core/set_table.h"
@@ -48,6 +49,17 @@ struct ms_committer *ms_committer_free(struct ms_committer *committer);
  */
 int ms_committer_load(struct ms_committer *committer, const struct ms_policy *policy,
 		      uint32_t generation, unsigned int *ret_half, struct ms_error *err);
+/*
+ * The same for a policy in force that was amended, if the change can be put beside what is in force
+ * as late rules (bpf/lib/rules.h): its cost is that of the change. 1 = as ms_committer_load(),
+ * `*ret_half` may be asked by trace; `amend` is borrowed, too. 0 = it has to be loaded, nothing
+ * changed. No interface's line is touched, so the keeper need not be told.
+ */
+int ms_committer_amend(struct ms_committer *committer, const struct ms_policy *policy,
+		       const struct ms_amend *amend, uint32_t generation, unsigned int *ret_half,
+		       struct ms_error *err);
+/* Is anything in force that could be the author of a verdict called so? */
+bool ms_committer_has_id(const struct ms_committer *committer, const char *id);
 /* What must be so before the switch: new slots have their names, for a packet is never judged by
  * somebody unknown, and sets too large to stand beside what they were are changed. On failure:
  * ms_committer_abandon(). */

@@ -166,13 +166,20 @@ static int find_rule(const struct ms_policy *policy, const char *id)
 }
 
 /* An id for a rule that has none: numbers go up and are not used twice. */
-static int make_id(struct ms_runtime *runtime, const struct ms_policy *merged, char *id,
-		   size_t size)
+static void make_id(const struct ms_manager *manager, struct ms_runtime *runtime, char *id,
+		    size_t size)
 {
 	do {
 		snprintf(id, size, "runtime/%llu", (unsigned long long)runtime->next_rule++);
-	} while (ms_policy_find_rule(merged, id));
-	return 0;
+	} while (ms_committer_has_id(manager->committer, id));
+}
+
+/* NULL = none. Of 100,000 rules none is looked at that cannot be it. */
+static const struct ms_rule *find_in_force(const struct ms_manager *manager, const char *id)
+{
+	return ms_committer_has_id(manager->committer, id)
+		       ? ms_policy_find_rule(ms_sources_merged(manager->sources), id)
+		       : NULL;
 }
 
 static int add_rule(struct ms_manager *manager, struct ms_sources_next *next,
@@ -184,12 +191,11 @@ static int add_rule(struct ms_manager *manager, struct ms_sources_next *next,
 	if (r < 0)
 		return r;
 	if (!copy.id || !*copy.id) {
-		make_id(&next->runtime, ms_sources_merged(manager->sources), id, size);
+		make_id(manager, &next->runtime, id, size);
 		free(copy.id);
 		copy.id = strdup(id);
 	} else {
-		const struct ms_rule *other =
-			ms_policy_find_rule(ms_sources_merged(manager->sources), copy.id);
+		const struct ms_rule *other = find_in_force(manager, copy.id);
 		char origin[MS_ORIGIN_MAX];
 
 		snprintf(id, size, "%s", copy.id);
@@ -224,13 +230,13 @@ int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, 
 		ms_manager_give_up(manager, &next);
 		return r;
 	}
-	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
+	return ms_manager_commit_rules(manager, &next, dry_run, ret_commit, err);
 }
 
 int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_run,
 			   struct ms_commit *ret_commit, struct ms_error *err)
 {
-	const struct ms_rule *rule = ms_policy_find_rule(ms_sources_merged(manager->sources), id);
+	const struct ms_rule *rule;
 	struct ms_sources_next next;
 	struct ms_policy *rules;
 	char origin[MS_ORIGIN_MAX];
@@ -242,6 +248,7 @@ int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_
 	at = find_rule(rules, id);
 	if (at < 0) {
 		ms_manager_give_up(manager, &next);
+		rule = ms_policy_find_rule(ms_sources_merged(manager->sources), id);
 		if (!rule)
 			return ms_error_set(err, -ENOENT, "no rule %s", id);
 		ms_origin_format(&rule->origin, origin, sizeof(origin));
@@ -259,7 +266,7 @@ int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_
 	rules->n_rules--;
 	next.runtime_changed = true;
 	snprintf(ret_commit->rule_id, sizeof(ret_commit->rule_id), "%s", id);
-	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
+	return ms_manager_commit_rules(manager, &next, dry_run, ret_commit, err);
 }
 
 static void empty_rules(struct ms_policy *rules)
@@ -312,7 +319,7 @@ int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document 
 		return r;
 	}
 	next.runtime_changed = true;
-	return ms_manager_commit(manager, &next, dry_run, ret_commit, err);
+	return ms_manager_commit_rules(manager, &next, dry_run, ret_commit, err);
 }
 
 /* ---- modes and panic ---- */

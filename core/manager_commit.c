@@ -120,17 +120,32 @@ int ms_manager_save_rest(struct ms_manager *manager)
 
 /* ---- in force ---- */
 
-static int64_t next_rule_expiry(const struct ms_policy *policy)
+/* The first end, of runtime rules alone or of all others; 0 = none ends. */
+static int64_t next_end(const struct ms_policy *policy, bool is_runtime)
 {
 	int64_t next = 0;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
-		int64_t expires = policy->rules[i].expires;
+		const struct ms_rule *rule = &policy->rules[i];
 
-		if (expires && (!next || expires < next))
-			next = expires;
+		if ((rule->origin.source == MS_SOURCE_RUNTIME) == is_runtime && rule->expires &&
+		    (!next || rule->expires < next))
+			next = rule->expires;
 	}
 	return next;
+}
+
+static void plan_rules_expiry(struct ms_manager *manager, bool is_amended)
+{
+	const struct ms_sources *sources = manager->sources;
+	int64_t end = next_end(ms_sources_policy(sources, MS_SOURCE_RUNTIME), true);
+
+	if (!is_amended)
+		manager->lasting_expires = next_end(ms_sources_merged(sources), false);
+	if (manager->lasting_expires && (!end || manager->lasting_expires < end))
+		end = manager->lasting_expires;
+	manager->rule_expires = end;
+	ms_manager_plan_expiry(manager);
 }
 
 struct saving {
@@ -187,7 +202,7 @@ static int settle(void *arg)
  * interfaces open, and the number is in the pinned control word too.
  */
 static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
-			struct ms_error *err)
+			bool is_late, struct ms_error *err)
 {
 	struct saving saving = { manager, next, must_save, 0, err };
 	struct settling settling = { .manager = manager, .before = next };
@@ -201,12 +216,16 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	manager->generation++;
 	manager->applied_at = ms_sources_wall_ms() / 1000;
 	ms_sources_take(manager->sources, next);
-	ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 	settling.saved = saving.saved;
-	ms_manager_away(manager, settle, &settling);
-	ms_manager_follow_actions(manager);
-	manager->rule_expires = next_rule_expiry(ms_sources_merged(manager->sources));
-	ms_manager_plan_expiry(manager);
+	if (is_late) {
+		/* Neither groups nor actions are other ones, and little is to be settled. */
+		settle(&settling);
+	} else {
+		ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
+		ms_manager_away(manager, settle, &settling);
+		ms_manager_follow_actions(manager);
+	}
+	plan_rules_expiry(manager, is_late);
 	if (settling.saved < 0)
 		ms_manager_note_unsaved(manager, settling.saved);
 	return 0;
@@ -242,23 +261,45 @@ static int merge(void *arg)
 	return r;
 }
 
-int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
-		      struct ms_commit *ret_commit, struct ms_error *err)
+static bool has_id(void *user, const char *id)
 {
-	struct ms_commit commit = { .generation = manager->generation + 1 };
-	struct merging merging = { manager, next, &commit.changes, err };
-	unsigned int half;
-	int r = ms_manager_away(manager, merge, &merging);
+	return ms_committer_has_id(user, id);
+}
 
-	/* What is in force already may name what is not known any more: a start takes it, too. */
-	if (r == 0 && next->documents_changed)
-		r = ms_manager_refuse_unknown(manager, next->merged, MS_SOURCE_FILE, err);
-	if (r == 0)
-		r = ms_committer_load(manager->committer, next->merged, manager->generation + 1,
-				      &half, err);
-	if (r < 0) {
+/* 1 = amended, 0 = it is to be merged */
+static int amend(struct ms_manager *manager, struct ms_sources_next *next, struct ms_error *err)
+{
+	if (manager->lasting_expires && manager->lasting_expires <= ms_sources_wall_ms() / 1000)
+		return 0;
+	return ms_sources_amend(manager->sources, next, has_id, manager->committer, err);
+}
+
+/* 1 = as late rules, 0 = as a whole */
+static int load(struct ms_manager *manager, const struct ms_sources_next *next,
+		unsigned int *ret_half, struct ms_error *err)
+{
+	uint32_t generation = manager->generation + 1;
+	int r = 0;
+
+	if (next->amend.policy)
+		r = ms_committer_amend(manager->committer, next->merged, &next->amend, generation,
+				       ret_half, err);
+	return r != 0 ? r
+		      : ms_committer_load(manager->committer, next->merged, generation, ret_half,
+					  err);
+}
+
+/* `next` is complete. It is used up. */
+static int commit_merged(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+			 unsigned int changes, struct ms_commit *ret_commit, struct ms_error *err)
+{
+	struct ms_commit commit = { .generation = manager->generation + 1, .changes = changes };
+	unsigned int half;
+	int late = load(manager, next, &half, err), r = 0;
+
+	if (late < 0) {
 		ms_manager_give_up(manager, next);
-		return r;
+		return late;
 	}
 	if (ret_commit)
 		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
@@ -266,13 +307,48 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 	if (dry_run)
 		ms_committer_abandon(manager->committer);
 	else
-		r = put_in_force(manager, next, true, err);
-	ms_manager_give_up(manager, next);
+		r = put_in_force(manager, next, true, late == 1, err);
+	if (late == 1)
+		ms_sources_next_fini(next);
+	else
+		ms_manager_give_up(manager, next);
 	if (r == 0 && ret_commit) {
 		memcpy(commit.rule_id, ret_commit->rule_id, sizeof(commit.rule_id));
 		*ret_commit = commit;
 	}
 	return r;
+}
+
+int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+		      struct ms_commit *ret_commit, struct ms_error *err)
+{
+	unsigned int changes = 0;
+	struct merging merging = { manager, next, &changes, err };
+	int r = ms_manager_away(manager, merge, &merging);
+
+	/* What is in force already may name what is not known any more: a start takes it, too. */
+	if (r == 0 && next->documents_changed)
+		r = ms_manager_refuse_unknown(manager, next->merged, MS_SOURCE_FILE, err);
+	if (r < 0) {
+		ms_manager_give_up(manager, next);
+		return r;
+	}
+	return commit_merged(manager, next, dry_run, changes, ret_commit, err);
+}
+
+int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+			    struct ms_commit *ret_commit, struct ms_error *err)
+{
+	int r = amend(manager, next, err);
+
+	if (r == 0)
+		return ms_manager_commit(manager, next, dry_run, ret_commit, err);
+	if (r < 0) {
+		ms_manager_give_up(manager, next);
+		return r;
+	}
+	return commit_merged(manager, next, dry_run, (unsigned int)next->amend.count, ret_commit,
+			     err);
 }
 
 int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, struct ms_error *err)
@@ -298,7 +374,7 @@ static int commit_initial(struct ms_manager *manager, struct ms_error *err)
 			      NULL) == 0)
 		r = fallback = 1;
 	if (r >= 0)
-		r = put_in_force(manager, &next, false, NULL);
+		r = put_in_force(manager, &next, false, false, NULL);
 	if (fallback >= 0)
 		ms_sources_next_fini(&next);
 	return r < 0 ? r : fallback;

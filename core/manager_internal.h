@@ -62,8 +62,9 @@ struct ms_manager {
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
-	int64_t rule_expires; /* the first of them to end, seconds since 1970, 0 = none does */
-	char last_error[640]; /* of the last reload, "" = none */
+	int64_t rule_expires;    /* the first of them to end, seconds since 1970, 0 = none does */
+	int64_t lasting_expires; /* the same without runtime rules */
+	char last_error[640];    /* of the last reload, "" = none */
 	bool taken_over;
 	dev_t pins_dev; /* the pin folder as it was at start */
 	ino_t pins_ino;
@@ -167,6 +168,10 @@ int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err);
 /* `next` is merged here and used up, whatever comes of it. */
 int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
 		      struct ms_commit *ret_commit, struct ms_error *err);
+/* The same of a `next` that differs in runtime rules alone: a few of them cost what they are, and
+ * not what the policy in force is. */
+int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *next, bool dry_run,
+			    struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
 /* manager_set.c: one that the CLI or a plugin put in; the set stays, even if it is left over. */

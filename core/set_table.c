@@ -413,11 +413,21 @@ int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *de
 	return 0;
 }
 
-uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name)
+static uint32_t find_in(const struct ms_set_table_sets *sets, const char *name)
 {
-	const struct ms_membership *set = ms_set_table_find_name(&table->pending, name);
+	const struct ms_membership *set = ms_set_table_find_name(sets, name);
 
 	if (set)
 		return set->set;
 	return strcmp(name, MS_SET_HOST) == 0 ? MS_SET_TABLE_HOST_ID : 0;
+}
+
+uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name)
+{
+	return find_in(&table->pending, name);
+}
+
+uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *name)
+{
+	return find_in(&table->live, name);
 }

@@ -42,6 +42,9 @@ void ms_set_table_publish(struct ms_set_table *table);
 /* Id of a set of the generation being loaded, 0 = there is none. */
 uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name);
 
+/* The same of the generation in force. */
+uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *name);
+
 /* Members of a set in force, at once. -ENOENT if no set of that name is, -ENOSPC. The caller bumps
  * the epoch, so that several changes cost one. */
 int ms_set_table_add(struct ms_set_table *table, const char *name, const struct ms_cidr *member,

@@ -64,15 +64,27 @@ static void free_policies(struct ms_sources_next *next)
 {
 	if (!next->files_lent)
 		ms_policy_free(next->files);
+	if (!next->amend.policy)
+		ms_policy_free(next->merged);
+	else if (next->merged)
+		ms_amend_undo(&next->amend);
+	else
+		ms_amend_fini(&next->amend);
 	ms_policy_free(next->runtime_policy);
-	ms_policy_free(next->merged);
 	next->files = next->runtime_policy = next->merged = NULL;
 	next->files_lent = false;
 }
 
+static void free_documents(struct ms_sources_next *next)
+{
+	if (!next->documents_lent)
+		ms_documents_fini(&next->documents);
+	next->documents_lent = false;
+}
+
 void ms_sources_next_fini(struct ms_sources_next *next)
 {
-	ms_documents_fini(&next->documents);
+	free_documents(next);
 	ms_sources_offers_fini(&next->offers);
 	if (next->runtime.rules)
 		ms_runtime_fini(&next->runtime);
@@ -83,14 +95,13 @@ void ms_sources_next_fini(struct ms_sources_next *next)
 int ms_sources_begin(struct ms_sources *sources, struct ms_sources_next *ret_next)
 {
 	struct ms_sources_next next = {
+		.documents = sources->now.documents,
+		.documents_lent = true,
 		.applied = sources->now.applied,
 		.builtin = sources->now.builtin,
 	};
 	int r = ms_sources_follow_members(sources);
 
-	if (r == 0)
-		r = ms_documents_copy(sources->now.documents.items, sources->now.documents.count,
-				      &next.documents);
 	if (r == 0)
 		r = ms_runtime_copy(&sources->now.runtime, &next.runtime);
 	if (r == 0)
@@ -191,7 +202,7 @@ int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next
 		ms_documents_fini(&documents);
 		return ms_error_set(err, r, "%s", absent.message);
 	}
-	ms_documents_fini(&next->documents);
+	free_documents(next);
 	next->documents = documents;
 	next->builtin = builtin;
 	next->applied = false;
@@ -207,7 +218,7 @@ int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_docum
 
 	if (r < 0)
 		return r;
-	ms_documents_fini(&next->documents);
+	free_documents(next);
 	next->documents = copy;
 	next->applied = true;
 	next->builtin = false;
@@ -242,6 +253,37 @@ static int merge_with(const struct ms_sources_next *next,
 
 	inputs.plugins = plugins;
 	return r < 0 ? r : merge(&inputs, ret_policy, err);
+}
+
+int ms_sources_amend(const struct ms_sources *sources, struct ms_sources_next *next,
+		     bool (*has_id)(void *user, const char *id), void *user, struct ms_error *err)
+{
+	const struct ms_sources_next *now = &sources->now;
+	struct ms_amend_inputs inputs = {
+		.before = now->runtime_policy,
+		.has_id = has_id,
+		.user = user,
+		.now = ms_sources_wall_ms() / 1000,
+	};
+	int r;
+
+	if (!now->merged || now->documents_changed)
+		return 0;
+	free_policies(next);
+	r = ms_runtime_policy(&next->runtime, ms_sources_wall_ms(), &next->runtime_policy);
+	if (r < 0)
+		return ms_error_set(err, r, "out of memory");
+	inputs.after = next->runtime_policy;
+	/* One more is what it can be at most, each way. */
+	if (now->merged->n_rules + MS_AMEND_STEPS_MAX > sources->config->rules_max)
+		return 0;
+	r = ms_amend_make(now->merged, &inputs, &next->amend, err);
+	if (r == 1) {
+		next->merged = now->merged;
+		next->files = now->files;
+		next->files_lent = true;
+	}
+	return r == -ENOMEM ? ms_error_set(err, r, "out of memory") : r;
 }
 
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
@@ -354,7 +396,13 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next)
 
 	sources->now = *next;
 	before.files_lent = next->files_lent;
-	sources->now.files_lent = false;
+	before.documents_lent = next->documents_lent;
+	sources->now.files_lent = sources->now.documents_lent = false;
+	/* What was amended is one and the same; what it lost goes with what was. */
+	if (next->amend.policy)
+		before.merged = NULL;
+	before.amend = next->amend;
+	sources->now.amend = (struct ms_amend) { 0 };
 	sources->members_behind = false;
 	*next = before;
 }
@@ -367,7 +415,7 @@ int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *nex
 
 	if (r < 0)
 		return r;
-	ms_documents_fini(&next->documents);
+	free_documents(next);
 	next->documents = saved;
 	next->documents_changed = true;
 	next->applied = next->builtin = false;
@@ -399,6 +447,7 @@ int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_n
 		return r;
 	r = ms_state_load_documents(sources->state, MS_STATE_APPLIED, &saved, err);
 	if (r == 0) {
+		free_documents(&next);
 		next.documents = saved;
 		next.applied = next.documents_changed = true;
 	} else if (r == -ENOENT) {

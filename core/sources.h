@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "core/config.h"
+#include "core/policy/amend.h"
 #include "core/policy/model.h"
 #include "core/sources_offers.h"
 #include "core/state/documents.h"
@@ -23,8 +24,9 @@ struct ms_sources;
 
 struct ms_sources_next {
 	struct ms_documents documents;
-	bool applied; /* the documents are a client's, not the directory's */
-	bool builtin; /* there is no directory: the embedded policy */
+	bool documents_lent; /* as `files_lent` */
+	bool applied;        /* the documents are a client's, not the directory's */
+	bool builtin;        /* there is no directory: the embedded policy */
 	bool documents_changed, runtime_changed; /* against what is on disk */
 	struct ms_runtime runtime;               /* edit freely before merge */
 	struct ms_sources_offers offers;         /* of plugin sources: edit freely, too */
@@ -32,6 +34,7 @@ struct ms_sources_next {
 	bool files_lent; /* `files` is what is in force, and not ours to free */
 	struct ms_policy *runtime_policy;
 	struct ms_policy *merged;
+	struct ms_amend amend; /* not zero: `merged` is what is in force, amended */
 };
 
 /* `config` and `state` are borrowed. Reads the saved runtime changes; an unreadable file is an
@@ -60,6 +63,14 @@ int ms_sources_read_directory(struct ms_sources *sources, struct ms_sources_next
 			      struct ms_error *err);
 int ms_sources_use_documents(struct ms_sources_next *next, const struct ms_document *documents,
 			     size_t count);
+/*
+ * Instead of ms_sources_merge() where `next` differs from what is in force in a few runtime rules
+ * and nothing else, which the caller says by calling this: 1 = `next->merged` is complete, and is
+ * the policy in force until take or fini. 0 = it must be merged; negative: it would be refused.
+ * `has_id` as in struct ms_amend_inputs.
+ */
+int ms_sources_amend(const struct ms_sources *sources, struct ms_sources_next *next,
+		     bool (*has_id)(void *user, const char *id), void *user, struct ms_error *err);
 /* Parses and merges; `next->merged` is complete on success. */
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err);

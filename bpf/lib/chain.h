@@ -113,6 +113,8 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 	if (pkt->fragment == MS_FRAGMENT_LATER)
 		chain.rule |= MS_CHAIN_FRAGMENT;
 	chain.list = (__u32)answer->reason << MS_CHAIN_REASON_SHIFT;
+	if (scene->bank)
+		chain.list |= MS_CHAIN_BANK;
 	chain.offsets = pkt->l3_off | pkt->l4_off << 16;
 	chain.rest =
 		pkt->proto | (known & MS_CHAIN_COUNTED_OUT) | scene->bytes << MS_CHAIN_BYTES_SHIFT;
@@ -173,6 +175,8 @@ static __always_inline void ms_chain_scene(struct __sk_buff *skb, struct ms_scen
 	union ms_control_word word = {};
 
 	word.half = (chain->list & MS_CHAIN_INDEX_MASK) >= MS_ACTION_LISTS;
+	if (chain->list & MS_CHAIN_BANK)
+		word.half |= MS_HALF_BANK;
 	ms_scene_set(scene, word, skb->ifindex, !!(chain->rule & MS_CHAIN_EGRESS));
 	scene->packets = ms_scene_packets(skb);
 	scene->bytes = chain->rest >> MS_CHAIN_BYTES_SHIFT;

@@ -60,6 +60,7 @@ __noinline int ms_judge_ask(struct ms_query *query, struct ms_scene *scene, stru
 	query->what_known = ~0u;
 	query->where = ms_judge_where(scene, pkt);
 	query->half = scene->half;
+	query->bank = scene->bank;
 	query->rows_end = scene->half * MS_RULES_ROWS;
 	if (policy)
 		query->rows_end += MS_CHOOSE(pkt->family == 4, policy->rows4, policy->rows6);

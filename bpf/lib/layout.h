@@ -27,11 +27,15 @@
 
 /* ---- control word: ms_control, ARRAY of one, mmap-able. Read once per packet and carried. ---- */
 
+/* The byte `half` of the control word: the half, and which bank of its late rules (rules.h). */
+#define MS_HALF_MASK 1u
+#define MS_HALF_BANK 2u /* bank 1 */
+
 enum ms_panic { MS_PANIC_OFF = 0, MS_PANIC_OPEN = 1, MS_PANIC_CLOSED = 2 };
 
 struct ms_control {
 	__u32 epoch; /* bumped by every event that can change a verdict */
-	__u8 half;   /* which half of the policy tables is in force: 0 or 1 */
+	__u8 half;   /* what of the policy tables is in force: MS_HALF_* */
 	__u8 panic;  /* enum ms_panic, for every group (per group: struct ms_group) */
 	__u16 flags;
 	__u32 generation;   /* the policy document in force, shown */

@@ -52,6 +52,7 @@ struct ms_lean {
 	__u32 epoch;
 	__u32 zone;
 	__u32 half;
+	__u32 bank; /* MS_CHAIN_BANK or 0 */
 	__u32 vlan_outer;
 	__u32 flips; /* MS_KEY_LO_OUT where the lower endpoint's packets go as this one, else 0 */
 	__u32 loopback;
@@ -138,7 +139,7 @@ static __always_inline int ms_lean_begin(const struct ms_lean *lean, __u32 word)
 		.rule = (word & MS_SESS_SLOT_MASK) | MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
 			(is_ip6 ? MS_CHAIN_IP6 : 0) | (lean->egress ? MS_CHAIN_EGRESS : 0) |
 			(ask->what & 1u << MS_DENIED_DIR_SHIFT ? MS_CHAIN_OUT : 0),
-		.list = MS_REASON_SESSION << MS_CHAIN_REASON_SHIFT,
+		.list = MS_REASON_SESSION << MS_CHAIN_REASON_SHIFT | lean->bank,
 		.offsets = l3_off | l4_off << 16,
 		.rest = (tail >> 16 & MS_CHAIN_PROTO_MASK) | ms_scene_bytes(lean->skb)
 								     << MS_CHAIN_BYTES_SHIFT,
@@ -336,12 +337,13 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 		.zone = iface->zone,
 		.egress = egress,
 	};
-	__u32 half = word.half & 1, side = iface->side >> half & 1, present = skb->len;
+	__u32 half = word.half & MS_HALF_MASK, side = iface->side >> half & 1, present = skb->len;
 	__u16 ethertype;
 
 	if (iface->group[half] == 0)
 		return MS_LEAN_NOT;
 	lean.half = half;
+	lean.bank = word.half & MS_HALF_BANK ? MS_CHAIN_BANK : 0;
 	/* As ms_scene_set() has it. */
 	lean.flips = side ^ egress;
 	lean.loopback = iface->flags & MS_IFACE_LOOPBACK;

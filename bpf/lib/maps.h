@@ -61,7 +61,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, 2 * MS_BANKS);
 	__type(key, __u32);
 	__type(value, struct ms_policy_head);
 } ms_policy SEC(".maps");

@@ -35,13 +35,13 @@ __noinline int ms_pairs_slot(struct ms_query *query, __u32 src, __u32 dst)
 	const struct ms_policy_head *policy;
 	const struct ms_pairs_root *root;
 	const struct ms_block *block;
-	__u32 half, at, bits, is4, slot;
+	__u32 head, at, bits, is4, slot;
 	__u64 hash;
 
 	if (!query)
 		return 0;
-	half = query->half;
-	policy = bpf_map_lookup_elem(&ms_policy, &half);
+	head = ms_query_head(query);
+	policy = bpf_map_lookup_elem(&ms_policy, &head);
 	if (!policy)
 		return 0;
 	root = policy->pairs;
@@ -312,12 +312,12 @@ __noinline int ms_pairs_begin(struct ms_query *query)
 	const struct ms_policy_head *policy;
 	const struct ms_pairs_root *root;
 	const struct ms_block *srcs, *dsts;
-	__u32 half, base, is4, src, dst;
+	__u32 head, base, is4, src, dst;
 
 	if (!query)
 		return 0;
-	half = query->half;
-	policy = bpf_map_lookup_elem(&ms_policy, &half);
+	head = ms_query_head(query);
+	policy = bpf_map_lookup_elem(&ms_policy, &head);
 	if (!policy)
 		return 0;
 	root = policy->pairs;

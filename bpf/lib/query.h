@@ -26,7 +26,8 @@ struct ms_query {
 	__u8 failsafe;
 	__u8 dir;
 	__u8 side;
-	__u16 group;
+	__u8 group;
+	__u8 bank;
 	/* Where the pairs engine stands (pairs.h): words of ms_blocks. */
 	__u32 found;    /* best decision so far */
 	__u32 src_at;   /* row of a source */
@@ -35,6 +36,12 @@ struct ms_query {
 	__u32 dst_hit;  /* the one looked at last */
 };
 _Static_assert(sizeof(struct ms_query) == 88, "no padding");
+
+/* Where ms_policy has what is said of this policy. */
+static __always_inline __u32 ms_query_head(const struct ms_query *query)
+{
+	return query->half * MS_BANKS + query->bank;
+}
 
 enum { MS_SET_SRC = 0, MS_SET_DST = 1 };
 

@@ -13,6 +13,17 @@
 
 #define MS_RULES_ROWS 16384 /* per half and family, of the linear engine */
 #define MS_DECISIONS 131072 /* rules per half */
+
+/*
+ * Late rules came after their half was compiled. They stand at the end of the tables that the
+ * linear engine and the decisions are in, in two banks, of which one is in force: a change of them
+ * writes the other one, and nothing that packets read.
+ */
+#define MS_BANKS 2
+#define MS_LATE_ROWS 64 /* per bank and family; no more than one scan of a block (linear.h) */
+#define MS_LATE_RULES 64
+#define MS_LATE_ROW(bank) (MS_RULES_ROWS - (MS_BANKS - (bank)) * MS_LATE_ROWS)
+#define MS_LATE_DECISION(bank) (MS_DECISIONS - (MS_BANKS - (bank)) * MS_LATE_RULES)
 #define MS_DECISION_NONE (~0u)
 
 /* `what` and its mask: what of the transport and the header is asked. 0 in the mask = not asked. */
@@ -80,13 +91,13 @@ struct ms_decision { /* ms_decisions */
 	__u8 established;   /* enum ms_established */
 	__u8 mode;          /* enum ms_mode: AUDIT, ENFORCE or INHERIT */
 	__u8 flags;         /* MS_DECISION_* */
-	__u32 pad;
+	__u32 before;       /* a late rule's: the decision that it is judged before */
 };
 _Static_assert(sizeof(struct ms_decision) == 16, "packed by hand");
 
 enum { MS_POLICY_ICMP_ERROR = 1 << 0 /* errors quoting a session pass, builtin/icmp-error */ };
 
-/* ms_policy: one row a half, what is said of the whole policy */
+/* ms_policy: one row a bank, index half * MS_BANKS + bank: what is said of the whole policy */
 struct ms_policy_head {
 	__u32 generation;
 	__u32 rows4, rows6;
@@ -95,7 +106,7 @@ struct ms_policy_head {
 	__u32 slot_panic;
 	struct ms_pairs_root pairs[2]; /* IPv4, IPv6 */
 	__u32 action_slots; /* below this, a slot's line in ms_action_index is of this generation */
-	__u32 pad;
+	__u16 late4, late6; /* rows of the bank */
 };
 _Static_assert(sizeof(struct ms_policy_head) == 88, "packed by hand");
 

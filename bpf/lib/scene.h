@@ -23,13 +23,13 @@ struct ms_scene {
 	__u32 begun;          /* its flow's cell of ms_begun (denied.h) */
 	__u16 zone;
 	__u16 group; /* 0 = none */
-	__u8 half;
+	__u8 half, bank;
 	__u8 panic;
 	__u8 side;
 	__u8 iface_flags;
 	__u8 dir;  /* enum ms_dir */
 	__u8 dirs; /* bit per direction whose rules apply: both on loopback */
-	__u8 pad[2];
+	__u8 pad;
 };
 
 static __always_inline struct ms_control *ms_scene_control(void)
@@ -60,7 +60,8 @@ static __always_inline void ms_scene_set(struct ms_scene *scene, union ms_contro
 	const struct ms_iface *iface = ms_scene_iface(ifindex);
 
 	scene->epoch = word.epoch;
-	scene->half = word.half & 1;
+	scene->half = word.half & MS_HALF_MASK;
+	scene->bank = !!(word.half & MS_HALF_BANK);
 	scene->panic = word.panic;
 	scene->now = ms_clock_tick();
 	scene->ifindex = ifindex;
@@ -114,9 +115,9 @@ static __always_inline const struct ms_group *ms_scene_group(const struct ms_sce
 
 static __always_inline const struct ms_policy_head *ms_scene_policy(const struct ms_scene *scene)
 {
-	__u32 half = scene->half;
+	__u32 index = scene->half * MS_BANKS + scene->bank;
 
-	return bpf_map_lookup_elem(&ms_policy, &half);
+	return bpf_map_lookup_elem(&ms_policy, &index);
 }
 
 #endif

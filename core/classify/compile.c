@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/lib/rules.h"
 #include "core/base/cleanup.h"
 #include "core/classify/chains.h"
+#include "core/classify/late.h"
 #include "core/classify/pairs.h"
 #include "core/classify/rows.h"
 #include "core/policy/builtin.h"
@@ -26,7 +26,6 @@ static void free_chains(struct ms_chains **chains)
 	ms_chains_free(*chains);
 }
 
-/* Attribution must never be lost silently: a name without a slot stops the compile. */
 static int find_slot(const struct ms_numbering *numbering, const char *id, uint32_t *ret_slot,
 		     struct ms_error *err)
 {
@@ -111,18 +110,19 @@ static uint32_t every_ms(uint64_t every_ns)
 	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-static int add_decision(struct ms_image_table *table, const struct ms_rule *rule, uint32_t slot,
-			struct ms_error *err)
+int ms_compile_decision(const struct ms_rule *rule, const struct ms_numbering *numbering,
+			struct ms_decision *ret_decision, struct ms_error *err)
 {
 	struct ms_decision decision = {
-		.slot = slot,
 		.log_every_ms = every_ms(rule->log_every_ns),
 		.verdict = rule->verdict,
 		.established = rule->established,
 		.mode = rule->mode,
 	};
-	int r;
+	int r = find_slot(numbering, rule->id, &decision.slot, err);
 
+	if (r < 0)
+		return r;
 	if (rule->n_actions)
 		decision.flags |= MS_DECISION_ACTIONS;
 	if (rule->log)
@@ -131,12 +131,19 @@ static int add_decision(struct ms_image_table *table, const struct ms_rule *rule
 		decision.flags |= MS_DECISION_STATELESS;
 	if (rule->origin.source == MS_SOURCE_BUILTIN)
 		decision.flags |= MS_DECISION_BUILTIN;
-	r = ms_image_add_row(table, &decision);
-	if (r == -ENOSPC)
+	*ret_decision = decision;
+	return 0;
+}
+
+static int add_decision(struct ms_image_table *table, const struct ms_rule *rule,
+			const struct ms_decision *decision, struct ms_error *err)
+{
+	/* What is behind is the late rules'. */
+	if (table->n_rows == MS_LATE_DECISION(0))
 		return ms_error_set_at(
-			err, r, rule->origin.file, rule->origin.line, rule->origin.column, rule->id,
-			"the policy does not fit: more than %u rules", table->capacity);
-	return r;
+			err, -ENOSPC, rule->origin.file, rule->origin.line, rule->origin.column,
+			rule->id, "the policy does not fit: more than %u rules", table->n_rows);
+	return ms_image_add_row(table, decision);
 }
 
 /* The built-in that the datapath itself decides; an operator's rule of that id is a plain rule. */
@@ -146,32 +153,38 @@ static bool is_icmp_error(const struct ms_rule *rule)
 	       strcmp(rule->id, MS_BUILTIN_ICMP_ERROR) == 0;
 }
 
-static int add_rules(struct ms_image *image, const struct ms_policy *policy, struct ms_rows *rows,
-		     struct ms_policy_head *head, struct ms_error *err)
+static int add_rules(struct ms_image *image, const struct ms_policy *policy,
+		     const struct ms_late *late, struct ms_rows *rows, struct ms_policy_head *head,
+		     struct ms_error *err)
 {
 	struct ms_image_table *decisions =
 		ms_image_add_table(image, "ms_decisions", MS_DECISIONS, sizeof(struct ms_decision));
 	ms_cleanup(free_chains) struct ms_chains *chains = ms_chains_new(image, rows->numbering);
+	size_t next_late = 0;
 	int r = 0;
 
 	if (!decisions || !chains)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
-		uint32_t slot = 0;
+		struct ms_decision decision;
 
-		r = find_slot(rows->numbering, rule->id, &slot, err);
+		if (late && next_late < late->count && late->rules[next_late] == i) {
+			next_late++;
+			continue;
+		}
+		r = ms_compile_decision(rule, rows->numbering, &decision, err);
 		if (r == 0 && is_icmp_error(rule)) {
 			head->flags |= MS_POLICY_ICMP_ERROR;
-			head->slot_icmp_error = slot;
+			head->slot_icmp_error = decision.slot;
 			continue;
 		}
 		if (r == 0)
-			r = add_decision(decisions, rule, slot, err);
+			r = add_decision(decisions, rule, &decision, err);
 		if (r == 0)
 			r = ms_rows_add_rule(rows, rule, decisions->n_rows - 1, err);
 		if (r == 0 && rule->n_actions)
-			r = ms_chains_add(chains, rule, slot, err);
+			r = ms_chains_add(chains, rule, decision.slot, err);
 	}
 	if (r == 0)
 		r = ms_chains_finish(chains, &head->action_slots);
@@ -212,7 +225,7 @@ static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
 		return r;
 	memset(&blocks->words[begin], 0, (blocks->count - begin) * sizeof(*blocks->words));
 	blocks->count = begin;
-	if (count <= MS_RULES_ROWS)
+	if (count <= MS_LATE_ROW(0))
 		return put_linear(image, rows, family, head);
 	return ms_error_set(
 		err, -ENOSPC,
@@ -264,12 +277,11 @@ static int add_engines(struct ms_image *image, const struct ms_rows *rows, enum 
 
 int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	       const struct ms_numbering *numbering, enum ms_engine engine,
-	       struct ms_image **ret_image, struct ms_error *err)
+	       const struct ms_late *late, struct ms_image **ret_image, struct ms_error *err)
 {
 	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation, "none");
 	ms_cleanup(ms_rows_fini) struct ms_rows rows;
 	struct ms_policy_head head = { .generation = generation };
-	struct ms_image_table *heads;
 	int r;
 
 	ms_rows_init(&rows, numbering);
@@ -281,15 +293,11 @@ int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	if (r == 0)
 		r = add_failsafe(image, &policy->failsafe, numbering, err);
 	if (r == 0)
-		r = add_rules(image, policy, &rows, &head, err);
+		r = add_rules(image, policy, late, &rows, &head, err);
 	if (r == 0)
 		r = add_engines(image, &rows, engine, &head, err);
-	if (r < 0)
-		return r;
-	heads = ms_image_add_table(image, "ms_policy", 1, sizeof(head));
-	if (!heads)
-		return -ENOMEM;
-	r = ms_image_add_row(heads, &head);
+	if (r == 0)
+		r = ms_late_add(image, policy, late, 0, numbering, &head, err);
 	if (r < 0)
 		return r;
 	*ret_image = ms_take_ptr(image);

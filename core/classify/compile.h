@@ -4,7 +4,7 @@
  *
  * What does not depend on the engine (groups, failsafe, decisions, the head) is made by compile.c;
  * rules become rows (rows.c), and rows the tables of an engine: they are walked as they are
- * (linear), or looked up (pairs.c).
+ * (linear), or looked up (pairs.c). Late rules (late.c) are no part of the engine.
  */
 #ifndef MS_CORE_CLASSIFY_COMPILE_H
 #define MS_CORE_CLASSIFY_COMPILE_H
@@ -15,6 +15,9 @@
 #include "core/classify/image.h"
 #include "core/policy/model.h"
 #include "microseg/chain.h"
+
+struct ms_late; /* core/classify/late.h */
+struct ms_decision;
 
 /* The numbers that must stay the same over generations, handed in. Each returns 0 = unknown. */
 struct ms_numbering {
@@ -32,10 +35,17 @@ struct ms_numbering {
 /* Which engine: the one that is fastest for each family, or one and no other. */
 enum ms_engine { MS_ENGINE_FASTEST, MS_ENGINE_LINEAR, MS_ENGINE_PAIRS };
 
-/* `policy` is in the order of judgement. -ENOSPC with a sentence if the engine cannot hold it,
- * -ENOENT for a name without a number. `*ret_image` is new. */
+/*
+ * `policy` is in the order of judgement; `late` (NULL = none) says which of its rules the engine is
+ * not made of: they must fit in a bank, see late.h. -ENOSPC with a sentence if the engine cannot
+ * hold it, -ENOENT for a name without a number. `*ret_image` is new.
+ */
 int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	       const struct ms_numbering *numbering, enum ms_engine engine,
-	       struct ms_image **ret_image, struct ms_error *err);
+	       const struct ms_late *late, struct ms_image **ret_image, struct ms_error *err);
+
+/* What a rule decides. Attribution must never be lost silently: no slot, no decision; -ENOENT. */
+int ms_compile_decision(const struct ms_rule *rule, const struct ms_numbering *numbering,
+			struct ms_decision *ret_decision, struct ms_error *err);
 
 #endif

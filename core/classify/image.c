@@ -47,14 +47,14 @@ struct ms_image_table *ms_image_add_table(struct ms_image *image, const char *ma
 
 int ms_image_add_row(struct ms_image_table *table, const void *row)
 {
-	if (table->n_rows == table->capacity)
+	if (table->first + table->n_rows == table->capacity)
 		return -ENOSPC;
 	if (table->n_rows == table->n_allocated) {
 		uint32_t count = table->n_allocated ? 2 * table->n_allocated : 64;
 		void *rows;
 
-		if (count > table->capacity)
-			count = table->capacity;
+		if (count > table->capacity - table->first)
+			count = table->capacity - table->first;
 		rows = realloc(table->rows, count * table->row_size);
 		if (!rows)
 			return -ENOMEM;

@@ -13,10 +13,12 @@
 
 #include "bpf/lib/layout.h"
 
-/* The datapath map a table goes into; rows of one half start at half * capacity. */
+/* The datapath map a table goes into; rows of one half start at half * capacity. A map may be named
+ * twice: its rows need not be in one piece. */
 struct ms_image_table {
 	const char *map;   /* "ms_rules" ... */
 	uint32_t capacity; /* rows per half */
+	uint32_t first;    /* where in the half the rows begin */
 	size_t row_size;
 	uint32_t n_rows;
 	uint32_t n_allocated;

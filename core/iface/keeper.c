@@ -177,7 +177,7 @@ static int take_zone(struct ms_keeper *keeper, struct ms_iface_entry *entry, str
 
 static int write_line(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 {
-	unsigned int half = ms_dataplane_control(keeper->config.dp).half;
+	unsigned int half = ms_dataplane_control(keeper->config.dp).half & MS_HALF_MASK;
 	bool is_new = entry->zone == 0;
 	struct ms_iface line;
 	int r = 0;

@@ -225,27 +225,31 @@ static int check_groups(struct merge *merge, const struct ms_rule *rule)
 	return 0;
 }
 
+static int check_rule(struct merge *merge, const struct ms_rule *rule)
+{
+	int r;
+
+	if (!rule->id)
+		return refuse(merge, &rule->origin, (struct ms_place) { 0 }, "",
+			      "a rule without an id");
+	r = check_id(merge, rule);
+	if (r == 0)
+		r = check_groups(merge, rule);
+	if (r == 0)
+		r = check_sets(merge, rule, rule->from, rule->n_from);
+	if (r == 0)
+		r = check_sets(merge, rule, rule->to, rule->n_to);
+	return r;
+}
+
 /* Every rule is checked, one whose time is over too: it was written by somebody. */
 static int check_rules(struct merge *merge, const struct ms_policy *from)
 {
-	for (size_t i = 0; i < from->n_rules; i++) {
-		const struct ms_rule *rule = &from->rules[i];
-		int r;
+	int r = 0;
 
-		if (!rule->id)
-			return refuse(merge, &rule->origin, (struct ms_place) { 0 }, "",
-				      "a rule without an id");
-		r = check_id(merge, rule);
-		if (r == 0)
-			r = check_groups(merge, rule);
-		if (r == 0)
-			r = check_sets(merge, rule, rule->from, rule->n_from);
-		if (r == 0)
-			r = check_sets(merge, rule, rule->to, rule->n_to);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < from->n_rules; i++)
+		r = check_rule(merge, &from->rules[i]);
+	return r;
 }
 
 /* Inputs are borrowed until they are sorted: only pointers move. */
@@ -468,5 +472,22 @@ int ms_policy_merge_sets(const struct ms_merge_inputs *inputs, struct ms_policy 
 
 	if (r == 0)
 		*ret_policy = ms_take_ptr(merge.policy);
+	return r;
+}
+
+int ms_policy_merge_check(struct ms_policy *merged, const struct ms_rule *rule,
+			  struct ms_error *err)
+{
+	struct merge merge = { .policy = merged, .err = err };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < merged->n_groups; i++)
+		r = ms_name_index_add(&merge.groups, merged->groups[i].name, i);
+	for (size_t i = 0; r == 0 && i < merged->n_sets; i++)
+		r = ms_name_index_add(&merge.sets, merged->sets[i].name, i);
+	if (r == 0)
+		r = check_rule(&merge, rule);
+	merge.policy = NULL; /* it was lent */
+	fini_merge(&merge);
 	return r;
 }

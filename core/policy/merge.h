@@ -38,5 +38,9 @@ int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret
  */
 int ms_policy_merge_sets(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
 			 struct ms_error *err);
+/* Would a merge have refused this one rule of `merged`? Its id, groups and sets, as they are there;
+ * whether the id is free is not asked. The cost is that of groups and sets, not of rules. */
+int ms_policy_merge_check(struct ms_policy *merged, const struct ms_rule *rule,
+			  struct ms_error *err);
 
 #endif

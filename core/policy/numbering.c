@@ -165,17 +165,34 @@ void ms_numbering_keep(struct ms_numbering_table *table, uint32_t slot)
 		table->entries[slot].kept = true;
 }
 
+void ms_numbering_enter(struct ms_numbering_table *table, uint32_t slot)
+{
+	if (slot > 0 && slot < table->max)
+		table->entries[slot].state = LIVE;
+}
+
+void ms_numbering_leave(struct ms_numbering_table *table, uint32_t slot)
+{
+	struct entry *entry = &table->entries[slot];
+
+	if (slot == 0 || slot >= table->max || (entry->state != LIVE && entry->state != NEW))
+		return;
+	entry->state = WAITING;
+	entry->clean = false;
+}
+
+bool ms_numbering_is_live(const struct ms_numbering_table *table, uint32_t slot)
+{
+	return slot > 0 && slot < table->max && table->entries[slot].state == LIVE;
+}
+
 void ms_numbering_end(struct ms_numbering_table *table)
 {
 	for (uint32_t slot = 1; slot < table->max; slot++) {
-		struct entry *entry = &table->entries[slot];
-
-		if (entry->kept) {
-			entry->state = LIVE;
-		} else if (entry->state == LIVE || entry->state == NEW) {
-			entry->state = WAITING;
-			entry->clean = false;
-		}
+		if (table->entries[slot].kept)
+			ms_numbering_enter(table, slot);
+		else
+			ms_numbering_leave(table, slot);
 	}
 }
 

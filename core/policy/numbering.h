@@ -44,6 +44,13 @@ void ms_numbering_begin(struct ms_numbering_table *table);
 void ms_numbering_keep(struct ms_numbering_table *table, uint32_t slot);
 void ms_numbering_end(struct ms_numbering_table *table);
 
+/* The same for a generation that differs in single ids: what was given out for one is in force, or
+ * one that is no longer named waits. */
+void ms_numbering_enter(struct ms_numbering_table *table, uint32_t slot);
+void ms_numbering_leave(struct ms_numbering_table *table, uint32_t slot);
+/* Is it the slot of an id that the generation in force names? */
+bool ms_numbering_is_live(const struct ms_numbering_table *table, uint32_t slot);
+
 /* A sweep round has ended. Each waiting slot that a whole round did not see is free again and
  * told to `on_freed` (which removes its pinned name and counters). */
 void ms_numbering_round_done(struct ms_numbering_table *table,

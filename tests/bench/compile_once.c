@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, &error);
 	if (r == 0)
-		r = ms_compile(merged, 1, ms_bench_world_numbering(), MS_ENGINE_PAIRS, &image,
+		r = ms_compile(merged, 1, ms_bench_world_numbering(), MS_ENGINE_PAIRS, NULL, &image,
 			       &error);
 	if (r < 0)
 		ms_bench_fail("the rules: %s", error.message);

@@ -100,7 +100,8 @@ static void compile(const struct ms_bench *bench, size_t count, size_t nth)
 	ms_bench_sample(bench, "compile", row, "merge (ms)", round, part = since_ms(began));
 	all += part;
 	began = ms_bench_wall_ns();
-	r = ms_compile(merged, 1, ms_bench_world_numbering(), MS_ENGINE_FASTEST, &image, &error);
+	r = ms_compile(merged, 1, ms_bench_world_numbering(), MS_ENGINE_FASTEST, NULL, &image,
+		       &error);
 	if (r == -ENOSPC)
 		ms_bench_word(bench, "compile", row, "compile (ms)", "does not fit");
 	else if (r < 0)

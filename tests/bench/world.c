@@ -167,7 +167,7 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 		r = ms_policy_merge(&inputs, &merged, &error);
 	if (r == 0)
 		r = ms_compile(merged, ++world->generation, ms_bench_world_numbering(),
-			       MS_ENGINE_FASTEST, &image, &error);
+			       MS_ENGINE_FASTEST, NULL, &image, &error);
 	if (r == -ENOSPC)
 		return r;
 	if (r == 0)

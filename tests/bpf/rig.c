@@ -238,7 +238,8 @@ void ms_rig_policy(const char *yaml)
 	ms_policy_free(document);
 	ms_policy_free(ms_rig.policy);
 	ms_rig.policy = merged;
-	r = ms_compile(merged, ++ms_rig.generation, &numbering, MS_ENGINE_FASTEST, &image, &err);
+	r = ms_compile(merged, ++ms_rig.generation, &numbering, MS_ENGINE_FASTEST, NULL, &image,
+		       &err);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&err, text, sizeof(text)));
 	load_rows("ms_groups", half * MS_GROUPS_MAX, sizeof(image->groups[0]), MS_GROUPS_MAX,
 		  image->groups);

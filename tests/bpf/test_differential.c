@@ -18,12 +18,12 @@
 
 #include "bpf/dataplane_private.h"
 #include "core/base/cleanup.h"
-#include "core/classify/compile.h"
 #include "core/event/event.h"
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
 #include "core/session/session.h"
 #include "tests/bpf/carry.h"
+#include "tests/bpf/random_late.h"
 #include "tests/bpf/random_policy.h"
 #include "tests/harness/netns.h"
 
@@ -53,6 +53,7 @@ struct world {
 	struct ms_oracle_iface ifaces[IFACES];
 	unsigned int half, current;
 	uint32_t generation;
+	uint64_t late; /* rules that were */
 	char names[NAMES_MAX][MS_ORACLE_ID];
 	uint32_t n_names;
 	uint64_t packets_of[NAMES_MAX], bytes_of[NAMES_MAX];
@@ -139,6 +140,7 @@ static void new_policy(struct world *w)
 	struct ms_policy *files = ms_policy_new(), *merged = NULL;
 	struct ms_error error = MS_ERROR_INIT;
 	struct ms_image *image = NULL;
+	struct ms_late late = { .count = 0 };
 	char text[1024];
 	int r;
 
@@ -152,13 +154,16 @@ static void new_policy(struct world *w)
 	ck_assert_msg(r == 0, "%s in\n%s", ms_error_format(&error, text, sizeof(text)),
 		      policy->text);
 	w->generation++;
+	ms_random_late_choose(&w->source.random, merged, &late);
+	w->late += late.count;
 	/* Each engine by turns, and the one that a policy like this gets. */
 	r = ms_compile(merged, w->generation, &numbering, (enum ms_engine)(w->generation % 3),
-		       &image, &error);
+		       &late, &image, &error);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
 	ck_assert_int_eq(ms_dataplane_idle_half(w->dp, &w->half), 0);
 	r = ms_dataplane_load_image(w->dp, w->half, image, &error);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
+	ms_random_late_move(&w->source.random, w->dp, merged, &late, &numbering, image, &w->half);
 	change_members(w, w->policy, false);
 	change_members(w, policy, true);
 	ms_dataplane_publish(w->dp, w->half, w->generation);
@@ -571,6 +576,7 @@ START_TEST(random_packets_are_judged_as_the_design_says)
 	fprintf(stderr, "%lu packets, %u policies, seed %lu: %lu denied again, %u complaints\n",
 		done, world->generation, seed, again, world->complaints);
 	ck_assert_uint_gt(again, done / AGAIN_AT_LEAST);
+	ck_assert_uint_gt(world->late, world->generation);
 #ifdef MS_TEST_BROKEN
 	ck_assert_msg(world->complaints > 0,
 		      "the oracle does not see that the classifier is broken");

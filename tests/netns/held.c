@@ -19,10 +19,12 @@
 
 int __real_ms_compile(const struct ms_policy *policy, uint32_t generation,
 		      const struct ms_numbering *numbering, enum ms_engine engine,
-		      struct ms_image **ret_image, struct ms_error *err);
+		      const struct ms_late *late, struct ms_image **ret_image,
+		      struct ms_error *err);
 int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
 		      const struct ms_numbering *numbering, enum ms_engine engine,
-		      struct ms_image **ret_image, struct ms_error *err);
+		      const struct ms_late *late, struct ms_image **ret_image,
+		      struct ms_error *err);
 int __real_ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
 				  const atomic_bool *is_given_up, struct ms_policy **ret_policy,
 				  struct ms_error *err);
@@ -52,10 +54,10 @@ static void hold(const char *stage)
 
 int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
 		      const struct ms_numbering *numbering, enum ms_engine engine,
-		      struct ms_image **ret_image, struct ms_error *err)
+		      const struct ms_late *late, struct ms_image **ret_image, struct ms_error *err)
 {
 	hold("compile");
-	return __real_ms_compile(policy, generation, numbering, engine, ret_image, err);
+	return __real_ms_compile(policy, generation, numbering, engine, late, ret_image, err);
 }
 
 int __wrap_ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,

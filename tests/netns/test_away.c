@@ -331,6 +331,64 @@ START_TEST(a_commit_without_the_plugin_is_compiled_to_the_fallback)
 }
 END_TEST
 
+/* ---- rules one by one ---- */
+
+#define ADD "rule", "add", "--group", "work", "--dir", "in", "--proto", "tcp"
+
+static void expect_reach(const char *address, int at_80, int at_81)
+{
+	ck_assert_int_eq(reach(NULL, address, 80, at_80 ? GONE : SOON), at_80);
+	ck_assert_int_eq(reach(NULL, address, 81, at_81 ? GONE : SOON), at_81);
+}
+
+/* Whoever compiles now waits for ever, and the test's time is over. */
+START_TEST(rules_come_and_go_and_nothing_is_compiled)
+{
+	const char denies_81[] = "version: 1\n"
+				 "groups:\n"
+				 "  - { name: work, match: { name: \"veth-*\" },\n"
+				 "      default: { in: allow, out: allow } }\n"
+				 "rules:\n"
+				 "  - { id: d, group: work, dir: in, proto: tcp, dport: 81,\n"
+				 "      action: deny }\n";
+	char path[256];
+
+	ms_proc_write_policy(microsegd, "10-test.yaml", denies_81);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_reach("10.1.0.2", 0, -ETIMEDOUT);
+	make_pipe("compile", "there");
+
+	ms_ctl_do(microsegd, ADD, "--id", "a", "--dport", "80", "deny", NULL);
+	expect_reach("10.1.0.2", -ETIMEDOUT, -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "a"), 0);
+	/* Behind the document's, then before it. */
+	ms_ctl_do(microsegd, ADD, "--id", "b", "--priority", "2000", "--dport", "81", "allow",
+		  NULL);
+	expect_reach("10.1.0.2", -ETIMEDOUT, -ETIMEDOUT);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "b"), 0);
+	ms_ctl_do(microsegd, ADD, "--id", "c", "--priority", "1", "--dport", "81", "allow", NULL);
+	expect_reach("10.1.0.2", -ETIMEDOUT, 0);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "c"), 0);
+	/* Nothing comes of what is only asked. */
+	ms_ctl_do(microsegd, "rule", "del", "c", "--dry-run", NULL);
+	expect_reach("10.1.0.2", -ETIMEDOUT, 0);
+	ms_ctl_do(microsegd, "rule", "del", "a", NULL);
+	expect_reach("10.1.0.2", 0, 0);
+
+	/* What came before a start is late after it, too. */
+	ms_proc_stop(microsegd);
+	snprintf(path, sizeof(path), "%s/compile-there", microsegd->dir);
+	ck_assert_int_eq(unlink(path), 0);
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, NULL);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+	expect_reach("10.1.0.2", 0, 0);
+	make_pipe("compile", "there");
+	ms_ctl_do(microsegd, "rule", "del", "c", NULL);
+	expect_reach("10.1.0.2", 0, -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "d"), 0);
+}
+END_TEST
+
 int main(void)
 {
 	const int n_stages = (int)ms_array_size(stages);
@@ -345,6 +403,7 @@ int main(void)
 	tcase_add_loop_test(tcase, an_interface_goes_while_a_policy_is_applied, 0, n_stages);
 	tcase_add_loop_test(tcase, this_machines_addresses_are_followed_after_it, 0, n_stages);
 	tcase_add_test(tcase, a_policy_that_only_was_tried_is_forgotten);
+	tcase_add_test(tcase, rules_come_and_go_and_nothing_is_compiled);
 	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(plugins, setup_plugins, NULL);
 	tcase_set_timeout(plugins, 90);

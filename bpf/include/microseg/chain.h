@@ -70,6 +70,7 @@ enum {
 #define MS_CHAIN_REASON_MASK (0x3fu << 13)
 #define MS_CHAIN_CODE_SHIFT 19
 #define MS_CHAIN_CODE_MASK (0xffu << 19)
+#define MS_CHAIN_BANK (1u << 27) /* of the policy that judged */
 
 enum ms_chain_end {
 	MS_CHAIN_RUNS = 0, /* through the list: its verdict holds */

@@ -67,7 +67,7 @@ static int compile(struct ms_image **ret_image, struct ms_error *err)
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, err);
 	ck_assert_msg(r == 0, "%s", err->message);
-	r = ms_compile(merged, 41, &numbering, MS_ENGINE_FASTEST, ret_image, err);
+	r = ms_compile(merged, 41, &numbering, MS_ENGINE_FASTEST, NULL, ret_image, err);
 	ms_policy_free(merged);
 	ms_policy_free(document);
 	return r;

@@ -157,6 +157,35 @@ START_TEST(full_is_full_and_many_collide_harmlessly)
 END_TEST
 
 /* A diff, a dry run, a load that was refused: as if nobody had asked. */
+START_TEST(single_ids_enter_and_leave)
+{
+	struct ms_numbering_table *table;
+	struct round round = { .seen = 0 };
+	uint32_t a, b;
+
+	ck_assert_int_eq(ms_numbering_new(4, &table), 0);
+	a = assign(table, "a", true);
+	b = assign(table, "b", true);
+	ms_numbering_enter(table, a);
+	ck_assert(!ms_numbering_is_live(table, b));
+	ms_numbering_enter(table, b);
+	ck_assert(ms_numbering_is_live(table, b));
+	ms_numbering_leave(table, b);
+	ck_assert(!ms_numbering_is_live(table, b));
+	ck_assert(!ms_numbering_is_new(table, b));
+	/* It waits as any other, and what was not named stays. */
+	ms_numbering_round_done(table, saw, on_freed, &round);
+	ck_assert_uint_eq(round.n_freed, 0);
+	ck_assert_uint_eq(ms_numbering_find(table, "b"), b);
+	ms_numbering_round_done(table, saw, on_freed, &round);
+	ck_assert_uint_eq(round.n_freed, 1);
+	ck_assert_uint_eq(round.freed, b);
+	ck_assert(ms_numbering_is_live(table, a));
+	ck_assert(!ms_numbering_is_live(table, 0));
+	table = ms_numbering_free(table);
+}
+END_TEST
+
 START_TEST(what_is_abandoned_was_never_given_out)
 {
 	struct ms_numbering_table *table;
@@ -198,6 +227,7 @@ int main(void)
 	tcase_add_test(tcase, a_rule_that_comes_back_has_its_slot_again);
 	tcase_add_test(tcase, adopted_slots_are_respected);
 	tcase_add_test(tcase, full_is_full_and_many_collide_harmlessly);
+	tcase_add_test(tcase, single_ids_enter_and_leave);
 	tcase_add_test(tcase, what_is_abandoned_was_never_given_out);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

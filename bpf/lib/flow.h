@@ -216,7 +216,7 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 	if (old == ~0u) {
 		__sync_lock_test_and_set(&session->epoch, epoch);
 		if (!is_half)
-			ms_session_is_alone(session, flow);
+			ms_session_is_alone(session, flow, -1);
 		return 0;
 	}
 	old &= MS_SESS_SLOT_MASK;
@@ -231,27 +231,23 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 	__sync_lock_test_and_set(&session->epoch, scene->epoch);
 	/* While it was in hand nobody could end it for another's sake. */
 	if (!is_half)
-		ms_session_is_alone(session, flow);
+		ms_session_is_alone(session, flow, -1);
 	ms_denied_forget(flow);
 	ms_stats_note(MS_STAT_EXISTING_SESSION);
 	return 0;
 }
 
 /*
- * Judged again and denied. A TCP flow keeps its place as denied: its next packet without a SYN
- * would else be judged like any flow met in the middle, in its own direction, and an answer may
- * well be allowed there. What the session carried is folded; denied packets are counted as they
- * come.
+ * A two-way session, judged again and denied. A TCP flow keeps its place as denied: its next packet
+ * without a SYN would else be judged like any flow met in the middle, in its own direction, and an
+ * answer may well be allowed there. What the session carried is folded; denied packets are counted
+ * as they come.
  */
 static __noinline int ms_flow_deny(struct ms_session *session, struct ms_flow *flow,
-				   struct ms_scene *scene, struct ms_answer *answer, __u32 is_half)
+				   struct ms_scene *scene, struct ms_answer *answer)
 {
 	struct ms_session fresh = {};
 
-	if (is_half) {
-		ms_flow_rejudged(session, flow, scene, answer, 1);
-		return 0;
-	}
 	fresh.epoch = scene->epoch;
 	fresh.last_seen = scene->now;
 	fresh.first_seen = ms_session_began(MS_READ_ONCE(session->first_seen));

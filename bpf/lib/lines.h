@@ -5,14 +5,15 @@
  * lies in the first set of its key, or, once that has been full, in one of two others.
  *
  * A line is
- *	free   epoch DEAD and no key: taken by a swap of the epoch for HELD
- *	held   one CPU fills, revives or frees it
- *	live   any other epoch, BUSY (judged again) among them: the session's words change as
- *session.h says, the key does not dead   epoch DEAD and a key: waits for the reaper, or for its own
- *flow to come back Only the reaper makes a dead line free, and a grace period after it died. So
- *whoever has seen a line live may use it as that flow's to the end of its program, whatever becomes
- *of it meanwhile. Who has seen it dead may not: it looks at the key again when the line is in its
- *hands.
+ *   - free: epoch DEAD and no key. Taken by a swap of the epoch for HELD.
+ *   - held: one CPU fills, revives or frees it.
+ *   - live: any other epoch, BUSY (judged again) among them. The session's words change as
+ *     session.h says, the key does not.
+ *   - dead: epoch DEAD and a key. It waits for the reaper, or for its own flow to come back.
+ *
+ * Only the reaper makes a dead line free, and a grace period after it died. So whoever has seen a
+ * line live may use it as that flow's to the end of its program, whatever becomes of it meanwhile.
+ * Who has seen it dead may not: it looks at the key again when the line is in its hands.
  *
  * Loads are taken to be in order (the epoch before the key), which holds on x86; elsewhere this
  * engine is not used (docs/adr/0023).
@@ -32,7 +33,7 @@
 #define MS_LINES_FULL (-7)
 #define MS_LINES_EXISTS (-17)
 
-enum ms_lines_state { MS_LINES_LIVE, MS_LINES_DEAD, MS_LINES_HELD };
+enum ms_lines_state { MS_LINES_LIVE, MS_LINES_DEAD, MS_LINES_HELD, MS_LINES_ANY };
 
 /* A line's number: global functions return no pointers. */
 #define MS_LINES_NUMBER_WIDE (1 << 30)
@@ -93,7 +94,60 @@ static __always_inline int ms_lines_is_in(__u32 epoch, enum ms_lines_state state
 		return epoch == MS_EPOCH_DEAD;
 	if (state == MS_LINES_HELD)
 		return epoch == MS_EPOCH_HELD;
+	if (state == MS_LINES_ANY)
+		return 1;
 	return epoch != MS_EPOCH_DEAD && epoch != MS_EPOCH_HELD;
+}
+
+/* Number of the key's line in a state that is not `but`, in one of its sets; -1 = none. */
+static __always_inline int ms_lines_number_in(__u32 index, const __u64 *key,
+					      enum ms_lines_state state, int but, const int wide)
+{
+	int number = (int)(index * MS_SET_WAYS) | (wide ? MS_LINES_NUMBER_WIDE : 0);
+	void *set = ms_lines_set(index, wide);
+
+	if (!set)
+		return -1;
+	MS_UNROLL
+	for (int i = 0; i < MS_SET_WAYS; i++) {
+		struct ms_session *session = ms_lines_at(set, i, wide);
+
+		if (ms_lines_is_in(MS_READ_ONCE(session->epoch), state) &&
+		    ms_lines_is(session, key, wide) && number + i != but)
+			return number + i;
+	}
+	return -1;
+}
+
+/* The same in the sets beside its first. */
+static __always_inline int ms_lines_number_over(const struct ms_control *control, __u32 index,
+						const __u64 *key, enum ms_lines_state state,
+						int but, const int wide)
+{
+	MS_UNROLL
+	for (int i = 0; i < MS_SET_OVER; i++) {
+		int number = ms_lines_number_in(index, key, state, but, wide);
+
+		if (number >= 0)
+			return number;
+		index = ms_lines_next(index, control->session_sets);
+	}
+	return -1;
+}
+
+static __always_inline struct ms_session *ms_lines_by_number(int number)
+{
+	__u32 index = (__u32)(number & ~MS_LINES_NUMBER_WIDE) / MS_SET_WAYS;
+	void *set;
+
+	if (number < 0)
+		return NULL;
+	if (number & MS_LINES_NUMBER_WIDE) {
+		set = ms_lines_set(index, 1);
+		return set ? ms_lines_at(set, number, 1) : NULL;
+	}
+	set = ms_lines_set(index, 0);
+	return set ? ms_lines_at(set, number, 0) : NULL;
 }
 
 /* ---- the hit ---- */
@@ -112,7 +166,20 @@ static __always_inline struct ms_session *ms_lines_live_in(void *set, __u32 way,
 	return NULL;
 }
 
-/* The live session of the key, or NULL. */
+/* A live session beside its first set: its number, -1 = none. Few lie there, so the hit is verified
+ * without. */
+__noinline int ms_lines_elsewhere(union ms_key *key, __u32 index)
+{
+	const struct ms_control *control = ms_scene_control();
+
+	if (!key || !control)
+		return -1;
+	if (key->mark == MS_KEY_NARROW)
+		return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 0);
+	return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 1);
+}
+
+/* The live session of the key, a whole union ms_key, or NULL. */
 static __always_inline struct ms_session *ms_lines_find(const struct ms_control *control,
 							const __u64 *key, const int wide)
 {
@@ -125,15 +192,7 @@ static __always_inline struct ms_session *ms_lines_find(const struct ms_control 
 	if (session || !ms_lines_has_over(ms_lines_over_bit(index, sets, wide)))
 		return session;
 	index = ms_lines_index(place.second, sets);
-	MS_UNROLL
-	for (int i = 0; i < MS_SET_OVER; i++) {
-		set = ms_lines_set(index, wide);
-		session = set ? ms_lines_live_in(set, place.way, key, wide) : NULL;
-		if (session)
-			return session;
-		index = ms_lines_next(index, sets);
-	}
-	return NULL;
+	return ms_lines_by_number(ms_lines_elsewhere((union ms_key *)key, index));
 }
 
 /* Out of line, as wide keys are the rarer ones. */
@@ -146,70 +205,34 @@ static __noinline struct ms_session *ms_lines_find_wide(const __u64 *key)
 
 /* ---- the slow program's ---- */
 
-/* Way of the key's line in that state, other than way `but`, -1 = none. */
-static __always_inline int ms_lines_way_of(void *set, const __u64 *key, __u32 state, int but,
+static __always_inline int ms_lines_number(const __u64 *key, enum ms_lines_state state, int but,
 					   const int wide)
 {
-	int found = -1;
+	const struct ms_control *control = ms_scene_control();
+	struct ms_lines_place place;
+	__u32 sets, index;
+	int number;
 
-	MS_UNROLL
-	for (int i = 0; i < MS_SET_WAYS; i++) {
-		struct ms_session *session = ms_lines_at(set, i, wide);
-
-		if (i != but && ms_lines_is_in(MS_READ_ONCE(session->epoch), state) &&
-		    ms_lines_is(session, key, wide))
-			found = i;
-	}
-	return found;
-}
-
-static __always_inline int ms_lines_number(const struct ms_control *control, const __u64 *key,
-					   __u32 state, int but, const int wide)
-{
-	struct ms_lines_place place = ms_lines_place(key, wide, control->session_seed);
-	__u32 sets = control->session_sets, index = ms_lines_index(place.first, sets);
-	int is_over = ms_lines_has_over(ms_lines_over_bit(index, sets, wide));
-
-	MS_UNROLL
-	for (int i = 0; i <= MS_SET_OVER; i++) {
-		void *set = ms_lines_set(index, wide);
-		int own = (but & ~MS_LINES_NUMBER_WIDE) - (int)(index * MS_SET_WAYS);
-		int way = set ? ms_lines_way_of(set, key, state, own, wide) : -1;
-
-		if (way >= 0)
-			return index * MS_SET_WAYS + way + (wide ? MS_LINES_NUMBER_WIDE : 0);
-		if (!is_over)
-			break;
-		index = i ? ms_lines_next(index, sets) : ms_lines_index(place.second, sets);
-	}
-	return -1;
+	if (!control)
+		return -1;
+	sets = control->session_sets;
+	place = ms_lines_place(key, wide, control->session_seed);
+	index = ms_lines_index(place.first, sets);
+	number = ms_lines_number_in(index, key, state, but, wide);
+	if (number >= 0 || !ms_lines_has_over(ms_lines_over_bit(index, sets, wide)))
+		return number;
+	index = ms_lines_index(place.second, sets);
+	return ms_lines_number_over(control, index, key, state, but, wide);
 }
 
 /* Number of the flow's line in a state (enum ms_lines_state) that is not `but`, -1 = none. */
 __noinline int ms_lines_locate(struct ms_flow *flow, __u32 state, int but)
 {
-	const struct ms_control *control = ms_scene_control();
-
-	if (!flow || !control)
+	if (!flow)
 		return -1;
 	if (flow->key.mark == MS_KEY_NARROW)
-		return ms_lines_number(control, flow->key.words, state, but, 0);
-	return ms_lines_number(control, flow->key.words, state, but, 1);
-}
-
-static __always_inline struct ms_session *ms_lines_by_number(int number)
-{
-	__u32 index = (__u32)(number & ~MS_LINES_NUMBER_WIDE) / MS_SET_WAYS;
-	void *set;
-
-	if (number < 0)
-		return NULL;
-	if (number & MS_LINES_NUMBER_WIDE) {
-		set = ms_lines_set(index, 1);
-		return set ? ms_lines_at(set, number, 1) : NULL;
-	}
-	set = ms_lines_set(index, 0);
-	return set ? ms_lines_at(set, number, 0) : NULL;
+		return ms_lines_number(flow->key.words, state, but, 0);
+	return ms_lines_number(flow->key.words, state, but, 1);
 }
 
 /* Is a line that the caller holds the flow's own? */
@@ -218,15 +241,17 @@ static __always_inline int ms_lines_is_of(const struct ms_session *session, stru
 	return session == ms_lines_by_number(ms_lines_locate(flow, MS_LINES_HELD, -1));
 }
 
-/* Has the flow a live line beside this one? */
-static __always_inline int ms_lines_has_twin(struct ms_flow *flow, const struct ms_session *session)
+/* Has the flow a live line beside this one? `number` is this one's, if the caller knows it, or -1.
+ */
+static __always_inline int ms_lines_has_twin(struct ms_flow *flow, const struct ms_session *session,
+					     int number)
 {
-	int number = ms_lines_locate(flow, MS_LINES_LIVE, -1);
+	int other = ms_lines_locate(flow, MS_LINES_LIVE, number);
 
-	if (number < 0)
-		return 0;
-	return session != ms_lines_by_number(number) ||
-	       ms_lines_locate(flow, MS_LINES_LIVE, number) >= 0;
+	if (other < 0 || number >= 0)
+		return other >= 0;
+	return session != ms_lines_by_number(other) ||
+	       ms_lines_locate(flow, MS_LINES_LIVE, other) >= 0;
 }
 
 /* Way of a free line of the set that is HELD now, in the caller's hands; -1 = none. */

@@ -321,21 +321,23 @@ static __always_inline int ms_session_is_of(const struct ms_session *session, st
 /*
  * Looks round after a session became live, or may be ended again: of two CPUs that did so with two
  * sessions of one flow, the later one sees the earlier's, because what made it live is a full
- * barrier. Whoever sees another ends its own. True = the session stays.
+ * barrier. Whoever sees another ends its own. True = the session stays. `number` is its line's, if
+ * known, or -1.
  */
 #ifdef MS_SET_TABLE
-__noinline int ms_session_is_alone(struct ms_session *session, struct ms_flow *flow)
+__noinline int ms_session_is_alone(struct ms_session *session, struct ms_flow *flow, int number)
 {
 	if (!session || !flow)
 		return 0;
-	if (ms_lines_has_twin(flow, session)) {
+	if (ms_lines_has_twin(flow, session, number)) {
 		ms_session_end(session, flow, MS_READ_ONCE(session->epoch));
 		return 0;
 	}
 	return 1;
 }
 #else
-static __always_inline int ms_session_is_alone(struct ms_session *session, struct ms_flow *flow)
+static __always_inline int ms_session_is_alone(struct ms_session *session, struct ms_flow *flow,
+					       int number)
 {
 	return 1;
 }
@@ -377,7 +379,7 @@ static __always_inline int ms_session_revive(struct ms_session *dead, struct ms_
 	MS_WRITE_ONCE(dead->first_seen, fresh->first_seen);
 	MS_WRITE_ONCE(dead->last_seen, fresh->last_seen);
 	__sync_lock_test_and_set(&dead->epoch, fresh->epoch);
-	if (!ms_session_is_alone(dead, flow))
+	if (!ms_session_is_alone(dead, flow, -1))
 		return 0;
 	ms_session_bring(dead, flow, fresh);
 	return 1;
@@ -390,9 +392,7 @@ static __always_inline long ms_session_insert(struct ms_flow *flow, struct ms_se
 	struct ms_session *line;
 	int number;
 
-	if (ms_lines_locate(flow, MS_LINES_LIVE, -1) >= 0 ||
-	    ms_lines_locate(flow, MS_LINES_DEAD, -1) >= 0 ||
-	    ms_lines_locate(flow, MS_LINES_HELD, -1) >= 0)
+	if (ms_lines_locate(flow, MS_LINES_ANY, -1) >= 0)
 		return MS_LINES_EXISTS;
 	number = ms_lines_store(flow, fresh, 0);
 	if (number < 0)
@@ -402,7 +402,7 @@ static __always_inline long ms_session_insert(struct ms_flow *flow, struct ms_se
 	line = ms_lines_by_number(number);
 	if (!line)
 		return MS_LINES_FULL;
-	if (!ms_session_is_alone(line, flow))
+	if (!ms_session_is_alone(line, flow, number))
 		return MS_LINES_EXISTS;
 	ms_session_bring(line, flow, fresh);
 	return 0;

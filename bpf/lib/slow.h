@@ -219,10 +219,12 @@ static __always_inline int ms_slow_rejudge(struct ms_session *session, struct ms
 	ms_judge(query, answer);
 	ms_verdict_temper(scene, answer);
 	if (answer->verdict == MS_VERDICT_DENY) {
-		if (!dry && pkt->proto == MS_PROTO_TCP)
-			ms_flow_deny(session, flow, scene, answer, is_half);
-		else if (!dry)
+		if (!dry && pkt->proto != MS_PROTO_TCP)
 			ms_flow_end(session, flow, is_half);
+		else if (!dry && is_half)
+			ms_flow_rejudged(session, flow, scene, answer, 1);
+		else if (!dry)
+			ms_flow_deny(session, flow, scene, answer);
 		return 0;
 	}
 	if (!dry)

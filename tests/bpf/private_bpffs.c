@@ -36,7 +36,7 @@ void ms_private_bpffs_drop_perfmon(void)
 	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
 }
 
-static bool kernel_is_6_18(void)
+bool ms_private_bpffs_loads_hardened(void)
 {
 	unsigned int major, minor;
 	struct utsname name;
@@ -45,14 +45,4 @@ static bool kernel_is_6_18(void)
 	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
 		abort();
 	return major > 6 || (major == 6 && minor >= 18);
-}
-
-bool ms_private_bpffs_loads_hardened(void)
-{
-	return kernel_is_6_18();
-}
-
-bool ms_private_bpffs_loads_lines(void)
-{
-	return kernel_is_6_18();
 }

@@ -16,8 +16,5 @@ void ms_private_bpffs_setup(void);
 void ms_private_bpffs_drop_perfmon(void);
 /* Linux 6.18 loads the datapath then, 6.12 does not yet (docs/adr/0014). */
 bool ms_private_bpffs_loads_hardened(void);
-/* Linux 6.18 loads the programs of the session table `set`; 6.1 finds too much stack in its calls
- * and is given `lru_hash` (docs/adr/0023). */
-bool ms_private_bpffs_loads_lines(void);
 
 #endif

@@ -267,7 +267,6 @@ static const struct {
 	{ 2, 1024, 512, HASH, HASH, "new-v2-1024-512 v1-1024-512 ", "v2-1024-512 " },
 	{ 1, 4096, 512, HASH, HASH, "new-v1-4096-512 v1-1024-512 ", "v1-4096-512 " },
 	{ 1, 1024, 2048, HASH, HASH, "new-v1-1024-2048 v1-1024-512 ", "v1-1024-2048 " },
-#define HASH_MOVES 3
 	{ 1, 1024, 512, HASH, SET, "new-v1-1024-512-set v1-1024-512 ", "v1-1024-512-set " },
 	{ 1, 1024, 512, SET, HASH, "new-v1-1024-512 v1-1024-512-set ", "v1-1024-512 " },
 	{ 1, 4096, 512, SET, SET, "new-v1-4096-512-set v1-1024-512-set ", "v1-4096-512-set " },
@@ -463,7 +462,7 @@ int main(void)
 	tcase_add_loop_test(tcase, missing_permissions_are_named, 0, 2);
 	tcase_add_test(tcase, without_perfmon_it_loads_hardened_or_says_why_not);
 	tcase_add_loop_test(tcase, another_layout_or_size_takes_the_sessions_along, 0,
-			    ms_private_bpffs_loads_lines() ? ms_array_size(moves) : HASH_MOVES);
+			    ms_array_size(moves));
 	tcase_add_test(tcase, a_move_that_crashed_begins_anew);
 	tcase_add_test(tcase, counters_of_fewer_reasons_are_taken_along);
 	tcase_add_test(tcase, a_layout_nobody_can_read_is_said_and_replaced);

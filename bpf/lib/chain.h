@@ -52,8 +52,9 @@ __noinline int ms_chain_find(struct __sk_buff *skb, __u32 rule, __u32 list, __u3
 	const struct ms_policy_head *policy;
 	const struct ms_action_list *entry;
 
-	half &= 1;
-	policy = bpf_map_lookup_elem(&ms_policy, &half);
+	half &= MS_HALF_MASK;
+	index = half * MS_BANKS + !!(list & MS_CHAIN_BANK);
+	policy = bpf_map_lookup_elem(&ms_policy, &index);
 	/* A session that is kept may be of a rule that this generation does not have. */
 	if (!policy || slot >= policy->action_slots)
 		return -1;

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 void ms_banner_print(struct ms_manager *manager, FILE *out);
 

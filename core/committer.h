@@ -15,7 +15,7 @@
 #include "core/policy/amend.h"
 #include "core/policy/model.h"
 #include "core/policy/numbering.h"
-#include "core/set_table.h"
+#include "core/set_table/set_table.h"
 #include "microseg/chain.h"
 
 struct ms_committer;

@@ -14,11 +14,11 @@
 #include "core/base/sdnotify.h"
 #include "core/control/command.h"
 #include "core/loop.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 #include "core/options.h"
 #include "core/plugin/trials.h"
 #include "core/removal.h"
-#include "core/sources.h"
+#include "core/sources/sources.h"
 
 struct daemon {
 	struct ms_loop *loop;

@@ -7,7 +7,7 @@
 #define MS_CORE_CONTROL_AWAITED_H
 
 #include "core/control/server.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 struct ms_control_awaited {
 	struct ms_control_stream stream;

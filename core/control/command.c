@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "core/base/cleanup.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 typedef int (*handler)(struct ms_manager *manager, struct ms_control_call *call, json_t **ret_reply,
 		       struct ms_error *err);

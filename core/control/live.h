@@ -7,7 +7,7 @@
 #define MS_CORE_CONTROL_LIVE_H
 
 #include "core/control/server.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 #include "core/session/session.h"
 
 /* First member of what belongs to one answer. */

@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "core/base/error.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 /* json_unpack() with every key of `parameters` accounted for. -EBADMSG with a sentence. Texts are
  * borrowed from `parameters`. */

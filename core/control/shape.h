@@ -10,7 +10,7 @@
 
 #include "core/base/addr.h"
 #include "core/control/server.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 json_t *ms_control_shape_time(int64_t seconds); /* null for 0 */
 json_t *ms_control_shape_time_ms(int64_t ns);   /* with milliseconds */

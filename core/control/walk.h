@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "core/control/match.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 /* A session with the names of what it belongs to; borrowed for the call. */
 struct ms_control_walked {

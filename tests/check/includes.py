@@ -74,10 +74,10 @@ ROOMS = {
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
     "default_policy": ("core/default_policy", ""),
-    "sources": ("core/sources", "base policy state documents config default_policy"),
+    "sources": ("core/sources/", "base policy state documents config default_policy"),
     "membership": ("core/membership", "base policy"),
     "worker": ("core/worker", "base"),
-    "set_table": ("core/set_table", "base abi layout dataplane policy membership"),
+    "set_table": ("core/set_table/", "base abi layout dataplane policy membership"),
     "encoding": ("core/encoding", "base abi policy"),
     "committer": (
         "core/committer",
@@ -86,7 +86,7 @@ ROOMS = {
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
-        "core/manager",
+        "core/manager/",
         "base abi layout sdk dataplane tcx netlink policy image classify iface event session trace "
         "state documents loop worker config sources membership set_table committer flips registry "
         "watches trial source follower",

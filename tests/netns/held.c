@@ -13,7 +13,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
-#include "core/set_table.h"
+#include "core/set_table/set_table.h"
 #include "core/source/offer.h"
 #include "core/state/state.h"
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "netlink/abstract.h"
 
 #define FAMILY "microseg/daemon"

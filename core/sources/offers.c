@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "core/sources_offers.h"
+#include "core/sources/offers.h"
 
 #include <errno.h>
 #include <stdlib.h>

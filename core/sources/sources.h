@@ -15,7 +15,7 @@
 #include "core/config.h"
 #include "core/policy/amend.h"
 #include "core/policy/model.h"
-#include "core/sources_offers.h"
+#include "core/sources/offers.h"
 #include "core/state/documents.h"
 #include "core/state/runtime.h"
 #include "core/state/state.h"

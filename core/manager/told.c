@@ -7,7 +7,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 
 static size_t count_named(const struct ms_policy *policy)
 {

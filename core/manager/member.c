@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 
 struct ms_manager_member {
 	char *set;

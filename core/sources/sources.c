@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
-#include "core/sources.h"
+#include "core/sources/sources.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "core/default_policy.h"
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
-#include "core/sources_private.h"
+#include "core/sources/private.h"
 
 int64_t ms_sources_wall_ms(void)
 {

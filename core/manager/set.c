@@ -8,7 +8,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/policy/document.h"
 
 #define NS_PER_MS 1000000ULL

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/set_table_private.h"
+#include "core/set_table/private.h"
 
 unsigned int ms_set_table_family(const struct ms_cidr *cidr)
 {

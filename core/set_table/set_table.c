@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
-#include "core/set_table.h"
+#include "core/set_table/set_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/set_table_private.h"
+#include "core/set_table/private.h"
 
 static struct ms_membership *find_id(const struct ms_set_table_sets *sets, uint32_t set)
 {

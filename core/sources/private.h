@@ -3,7 +3,7 @@
 #ifndef MS_CORE_SOURCES_PRIVATE_H
 #define MS_CORE_SOURCES_PRIVATE_H
 
-#include "core/sources.h"
+#include "core/sources/sources.h"
 
 struct ms_sources {
 	const struct ms_config *config;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 
 #define LOG_EVENTS_PER_S 10
 #define CLEAR_EVERY_S 10

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/policy/array.h"
 
 /* ---- an offer comes in force ---- */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 
 static bool same_members(const struct ms_source_set *a, const struct ms_source_set *b)
 {

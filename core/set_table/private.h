@@ -4,7 +4,7 @@
 #define MS_CORE_SET_TABLE_PRIVATE_H
 
 #include "core/membership.h"
-#include "core/set_table.h"
+#include "core/set_table/set_table.h"
 
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
-#include "core/manager.h"
+#include "core/manager/manager.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/base/sdnotify.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 
 #define SWEEP_MS 100
 #define VERIFY_MS 30000

@@ -7,7 +7,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/base/parse.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/plugin/trials.h"
 
 /* ---- start ---- */

@@ -10,10 +10,10 @@
 #include "core/config.h"
 #include "core/iface/keeper.h"
 #include "core/loop.h"
-#include "core/manager.h"
+#include "core/manager/manager.h"
 #include "core/plugin/registry.h"
 #include "core/source/follower.h"
-#include "core/sources.h"
+#include "core/sources/sources.h"
 #include "core/state/state.h"
 
 /* What the service's log says once a second instead of a line per interface. */

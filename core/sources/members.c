@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/sources_private.h"
+#include "core/sources/private.h"
 
 /* The merged set follows its runtime members: those go, `def`'s come, a document's stay. */
 static int refresh_set(struct ms_set_def *merged, const struct ms_set_def *def)

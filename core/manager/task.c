@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/plugin/trials.h"
 #include "core/policy/array.h"
 #include "core/policy/rule_action.h"

@@ -14,7 +14,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/flips.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/policy/diff.h"
 #include "core/worker.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/iface/bindings.h"
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/policy/array.h"
 #include "microseg/plugin.h"
 #include "netlink/request.h"

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/set_table_private.h"
+#include "core/set_table/private.h"
 
 struct writing {
 	struct ms_set_table *table;

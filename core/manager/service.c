@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/manager_internal.h"
+#include "core/manager/internal.h"
 #include "core/plugin/watches.h"
 
 struct service {

@@ -317,6 +317,23 @@ START_TEST(one_in_use_is_not_unloaded)
 }
 END_TEST
 
+/* They are judged beside what is compiled, in two banks by turns: lists are found in both. */
+START_TEST(a_rule_that_comes_later_leaves_lists_alone)
+{
+	uint64_t before;
+
+	start("plugins: { tally: {} }\n");
+	for (int i = 0; i < 4; i++) {
+		ms_ctl_do(microsegd, "rule", "add", "--proto", "tcp", "--dport", "9", "deny", NULL);
+		before = tallied();
+		ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, SOON), 0);
+		ck_assert_uint_gt(tallied(), before);
+	}
+	ck_assert_int_eq(missing(), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(a_reload_under_a_flow_loses_nothing)
 {
 	struct ms_traffic_pump *pump;
@@ -571,6 +588,7 @@ int main(void)
 	tcase_add_test(tcase, check_config_tries_plugins_too);
 	tcase_add_test(tcase, arguments_are_refused_with_their_place);
 	tcase_add_test(tcase, one_in_use_is_not_unloaded);
+	tcase_add_test(tcase, a_rule_that_comes_later_leaves_lists_alone);
 	tcase_add_test(tcase, a_reload_under_a_flow_loses_nothing);
 	tcase_add_test(tcase, a_thousand_reloads_lose_no_packet_and_leak_nothing);
 	tcase_add_test(tcase, it_acts_on_without_the_daemon);

@@ -44,7 +44,7 @@ struct ms_http_call {
 	struct ms_http *http;
 	struct ms_http_call *next;
 	enum state state;
-	bool cancelled, headed, follows;
+	bool cancelled, headed, follows, is_unix;
 	CURL *easy;
 	struct curl_slist *headers;
 	struct ms_plugin_watch *idle; /* NULL = no idle timeout */
@@ -125,10 +125,31 @@ static void fail(struct ms_http_call *call, int error, const char *sentence)
 	snprintf(call->sentence, sizeof(call->sentence), "%s", sentence);
 }
 
+/* What libcurl says of a unix socket names a host and a port that nobody asked for. */
+static const char *explain_unix(const struct ms_http_call *call, CURLcode code)
+{
+	long number = 0;
+
+	if (!call->is_unix || code != CURLE_COULDNT_CONNECT ||
+	    curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number) != CURLE_OK)
+		return NULL;
+	switch (number) {
+	case ENOENT:
+		return "there is no such socket";
+	case ECONNREFUSED:
+		return "nobody listens on the socket";
+	case EACCES:
+		return "access to the socket is denied";
+	default:
+		return number ? strerror((int)number) : NULL;
+	}
+}
+
 /* Out of libcurl and of the list, told to its owner, and freed. */
 static void finish(struct ms_http_call *call, CURLcode code)
 {
 	struct ms_http_reply *reply = &call->reply;
+	const char *why = explain_unix(call, code);
 
 	if (call->state == RUNNING)
 		curl_multi_remove_handle(call->http->multi, call->easy);
@@ -141,6 +162,7 @@ static void finish(struct ms_http_call *call, CURLcode code)
 							  : -EIO;
 	reply->sentence = reply->error == 0    ? ""
 			  : call->error        ? call->sentence
+			  : why                ? why
 			  : call->curl_says[0] ? call->curl_says
 					       : curl_easy_strerror(code);
 	if (!call->cancelled)
@@ -445,6 +467,7 @@ int ms_http_start(struct ms_http *http, const struct ms_http_request *request,
 	if (!call)
 		return -ENOMEM;
 	call->http = http;
+	call->is_unix = request->unix_path != NULL;
 	call->easy = call->reply.easy = curl_easy_init();
 	call->idle_ns = request->idle_timeout_ns;
 	call->seen_ns = http->host->now_ns(http->host->state);

@@ -78,7 +78,7 @@ void ms_http_cancel(struct ms_http_call *call);
 /*
  * 0 = an answer came to its end, whatever its status; else a negative errno: -ETIMEDOUT, -EFBIG
  * (past max_bytes), what on_head() or on_data() returned, or -EIO, and the sentence says which
- * trouble it was, without the URL.
+ * trouble it was, without the URL or `unix_path`.
  */
 int ms_http_reply_error(const struct ms_http_reply *reply);
 const char *ms_http_reply_sentence(const struct ms_http_reply *reply);

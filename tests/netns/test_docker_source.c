@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "microseg/trial.h"
@@ -237,6 +239,28 @@ START_TEST(an_engine_that_was_lost_is_asked_for_all_again)
 }
 END_TEST
 
+START_TEST(a_missing_engine_is_told_in_a_plain_sentence)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = SOCKET };
+	int fd;
+
+	ms_netns_run_command("mkdir -p " MS_NETNS_DIR "/podman");
+	start_source();
+	wait_for_trouble(true);
+	ck_assert_str_eq(host.trouble, SOCKET ": events: there is no such socket");
+	stop_source();
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	start_source();
+	wait_for_trouble(true);
+	ck_assert_str_eq(host.trouble, SOCKET ": events: nobody listens on the socket");
+	stop_source();
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/docker_source");
@@ -244,6 +268,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
 	tcase_set_timeout(tcase, 180);
+	tcase_add_test(tcase, a_missing_engine_is_told_in_a_plain_sentence);
 	tcase_add_test(tcase, labels_arrive_and_go_with_their_container);
 	tcase_add_test(tcase, all_is_there_before_the_start);
 	tcase_add_test(tcase, a_wrong_label_is_its_containers_alone);

@@ -65,14 +65,19 @@ static json_t *shape_member(const struct ms_manager *manager, const char *set,
 			    const struct ms_set_member *member)
 {
 	char cidr[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
+	const char *plugin = member->origin.source == MS_SOURCE_RUNTIME
+				     ? ms_manager_set_put_by(manager, set, &member->cidr)
+				     : NULL;
 	uint64_t left = UINT64_MAX;
 
 	ms_manager_set_left(manager, set, &member->cidr, &left);
+	ms_origin_format(&member->origin, origin, sizeof(origin));
+	if (plugin)
+		snprintf(origin, sizeof(origin), "plugin %s", plugin);
 	return json_pack("{s:s, s:o, s:s, s:s}", "addr",
 			 ms_cidr_format(&member->cidr, cidr, sizeof(cidr)), "timeout_ms",
 			 left == UINT64_MAX ? json_null() : ms_control_shape_ms(left), "source",
-			 ms_source_name(member->origin.source), "origin",
-			 ms_origin_format(&member->origin, origin, sizeof(origin)));
+			 ms_source_name(member->origin.source), "origin", origin);
 }
 
 static int show_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)

@@ -25,6 +25,8 @@ struct ms_manager_churn {
 struct ms_manager_members {
 	struct ms_manager_member *list; /* sorted */
 	size_t count, room;
+	const char *plugin; /* whose; lent by its service */
+	struct ms_manager_members *next;
 };
 
 struct ms_manager {
@@ -42,6 +44,7 @@ struct ms_manager {
 	struct ms_manager_task *task;   /* of plugins, manager_task.c; others wait behind it */
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
+	struct ms_manager_members *members; /* of each plugin that is served */
 	struct ms_manager_binder *binder;
 	struct ms_source_follower **followers; /* of plugins that are sources or sinks */
 	struct ms_source_follower **leaving;   /* of plugins that are none any more */
@@ -140,8 +143,11 @@ int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members 
 			  const char *set, const struct ms_cidr *cidr, uint64_t ttl_ns);
 int ms_manager_member_del(struct ms_manager *manager, struct ms_manager_members *members,
 			  const char *set, const struct ms_cidr *cidr);
+/* From here on `members`, zeroed, is known as `plugin`'s. */
+void ms_manager_members_begin(struct ms_manager *manager, struct ms_manager_members *members,
+			      const char *plugin);
 /* Forgets whose they are; they stay in their sets. */
-void ms_manager_members_fini(struct ms_manager_members *members);
+void ms_manager_members_end(struct ms_manager *manager, struct ms_manager_members *members);
 /* manager_told.c: after every commit, and with every event. */
 void ms_manager_follow_actions(struct ms_manager *manager);
 void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);

@@ -165,12 +165,36 @@ static void note(struct ms_manager_members *members, char *set, const struct ms_
 	members->count++;
 }
 
-void ms_manager_members_fini(struct ms_manager_members *members)
+void ms_manager_members_begin(struct ms_manager *manager, struct ms_manager_members *members,
+			      const char *plugin)
 {
+	members->plugin = plugin;
+	members->next = manager->members;
+	manager->members = members;
+}
+
+void ms_manager_members_end(struct ms_manager *manager, struct ms_manager_members *members)
+{
+	struct ms_manager_members **at = &manager->members;
+
+	while (*at && *at != members)
+		at = &(*at)->next;
+	if (*at)
+		*at = members->next;
 	for (size_t i = 0; i < members->count; i++)
 		free(members->list[i].set);
 	free(members->list);
 	*members = (struct ms_manager_members) { 0 };
+}
+
+const char *ms_manager_set_put_by(const struct ms_manager *manager, const char *set,
+				  const struct ms_cidr *member)
+{
+	const struct ms_manager_members *members = manager->members;
+
+	while (members && !is_ours(manager, members, set, member))
+		members = members->next;
+	return members ? members->plugin : NULL;
 }
 
 /* ---- add, del ---- */

@@ -118,6 +118,7 @@ static int begin(void *user, struct ms_plugin_host *host)
 		free(service);
 		return r;
 	}
+	ms_manager_members_begin(service->manager, &service->members, host->state->name);
 	host->state->services = service;
 	host->iface_foreach = iface_foreach;
 	host->set_add = set_add;
@@ -133,9 +134,11 @@ static void quiet(struct ms_plugin_host *host)
 
 static void end(struct ms_plugin_host *host)
 {
+	struct service *service = service_of(host->state);
+
 	ms_plugin_watches_end(host->state);
-	ms_manager_members_fini(&service_of(host->state)->members);
-	free(service_of(host->state));
+	ms_manager_members_end(service->manager, &service->members);
+	free(service);
 	host->state->services = NULL;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quarantine: who does what a rule is for is put into a set, for a time. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,8 @@
 #define SET_NAME_SIZE 64
 #define NS_PER_S 1000000000ull
 #define CASES_AT_ONCE 32          /* then others of the daemon have their turn */
-#define SAY_NS (60ull * NS_PER_S) /* between two lines of the log */
+#define SAY_NS (60ull * NS_PER_S) /* between two complaints in the log, and see SAY_MAX */
+#define SAY_MAX 10                /* addresses that the log names in that time */
 
 struct quarantine_set {
 	char name[SET_NAME_SIZE];
@@ -29,7 +32,10 @@ struct quarantine {
 	size_t n_sets;
 	int taken; /* cases of this turn */
 	uint64_t put_in, refused, failed;
-	uint64_t said_ns; /* of the log's last line, 0 = none */
+	uint64_t said_ns;   /* of the log's last complaint, 0 = none */
+	uint64_t named_ns;  /* when the first of `named` was, 0 = never */
+	unsigned int named; /* addresses that the log has named since */
+	uint64_t unnamed;   /* those that it has not */
 };
 
 _Static_assert(sizeof(struct quarantine_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fit");
@@ -136,6 +142,33 @@ static void complain(struct quarantine *self, const char *set, int r)
 			  set, strerror(-r));
 }
 
+/* A line for each address that is put in, unless there are many: then the next line that is written
+ * has their number. */
+static void name_case(struct quarantine *self, const struct quarantine_case *told, const char *set)
+{
+	const struct ms_plugin_host *host = self->host;
+	const char *rule = host->rule_id(host->state, told->rule);
+	uint64_t now = host->now_ns(host->state);
+	char addr[INET6_ADDRSTRLEN], more[64] = "";
+
+	if (!self->named_ns || now - self->named_ns >= SAY_NS) {
+		self->named_ns = now;
+		self->named = 0;
+	}
+	if (self->named == SAY_MAX) {
+		self->unnamed++;
+		return;
+	}
+	self->named++;
+	if (self->unnamed)
+		snprintf(more, sizeof(more), " (and %llu before that were not logged)",
+			 (unsigned long long)self->unnamed);
+	self->unnamed = 0;
+	inet_ntop(told->family == 4 ? AF_INET : AF_INET6, told->addr, addr, sizeof(addr));
+	host->log(host->state, MS_PLUGIN_LOG_NOTICE, "%s is put into set %s for %us by rule %s%s",
+		  addr, set, told->for_s, rule ? rule : "that is gone", more);
+}
+
 static int take_case(void *user, void *record, size_t size)
 {
 	struct quarantine *self = user;
@@ -152,12 +185,14 @@ static int take_case(void *user, void *record, size_t size)
 		memcpy(member.addr, told->addr, sizeof(member.addr));
 		r = self->host->set_add(self->host->state, set->name, &member,
 					told->for_s * NS_PER_S);
-		if (r == 0)
+		if (r == 0) {
 			self->put_in++;
-		else if (r == -EPERM)
+			name_case(self, told, set->name);
+		} else if (r == -EPERM) {
 			self->refused++;
-		else
+		} else {
 			self->failed++;
+		}
 		if (r < 0 && r != -EPERM)
 			complain(self, set->name, r);
 	}

@@ -191,6 +191,34 @@ START_TEST(it_ends_by_itself)
 }
 END_TEST
 
+/* Who, how long, by what: without that nobody finds out why a neighbour is silent. */
+START_TEST(who_is_put_in_is_named_with_his_time_and_his_rule)
+{
+	json_auto_t *lines = NULL;
+	json_t *member;
+
+	policy("{ set: bad, for: 1h }", "");
+	start();
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
+	member = ms_ctl_find(lines, "members", "addr", HERE);
+	ck_assert_str_eq(ms_ctl_text(member, "origin"), "plugin quarantine");
+	ck_assert_int_gt(json_integer_value(json_object_get(member, "timeout_ms")), 3000000);
+	ck_assert_int_le(json_integer_value(json_object_get(member, "timeout_ms")), 3600000);
+	member = ms_ctl_find(lines, "members", "addr", "192.0.2.1");
+	ck_assert_str_ne(ms_ctl_text(member, "origin"), "plugin quarantine");
+	ck_assert(ms_proc_logged(microsegd, HERE " is put into set bad for 3600s by rule watched"));
+	/* Whoever changes it has taken it over. */
+	ms_ctl_do(microsegd, "set", "add", "bad", HERE, "--for", "2h", NULL);
+	json_decref(lines);
+	lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
+	member = ms_ctl_find(lines, "members", "addr", HERE);
+	ck_assert_str_eq(ms_ctl_text(member, "origin"), "runtime");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(who_came_while_there_was_no_daemon_is_shut_out_by_the_next)
 {
 	policy("bad", "");
@@ -229,6 +257,7 @@ int main(void)
 	tcase_add_test(tcase, fewer_than_the_threshold_harm_nobody);
 	tcase_add_loop_test(tcase, a_protected_address_is_never_shut_out, 0, 2);
 	tcase_add_test(tcase, it_ends_by_itself);
+	tcase_add_test(tcase, who_is_put_in_is_named_with_his_time_and_his_rule);
 	tcase_add_test(tcase, who_came_while_there_was_no_daemon_is_shut_out_by_the_next);
 	tcase_add_test(tcase, a_reload_goes_on_counting);
 	suite_add_tcase(suite, tcase);

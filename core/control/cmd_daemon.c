@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status, stats, version, panic: the daemon as a whole. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/event/event.h"
+#include "core/iface/keeper.h"
+
+#define NS_PER_MS 1000000ULL
 
 /* ---- status ---- */
 
@@ -79,6 +83,45 @@ static json_t *shape_netlink(const struct ms_monitor_stats *stats)
 			 "overruns", (json_int_t)stats->overruns, "resyncs",
 			 (json_int_t)stats->resyncs, "inconsistent_dumps",
 			 (json_int_t)stats->inconsistent_dumps);
+}
+
+static json_t *shape_waits(const struct ms_outcome *outcome)
+{
+	json_t *waits = json_array();
+
+	for (int i = 0; i < MS_OUTCOME_BOUNDS; i++)
+		json_array_append_new(waits,
+				      json_pack("{s:I, s:I}", "within_ms",
+						(json_int_t)(ms_outcome_bounds_ns[i] / NS_PER_MS),
+						"count", (json_int_t)outcome->within[i]));
+	return waits;
+}
+
+static json_t *shape_failures(const struct ms_outcome *outcome)
+{
+	json_t *failures = json_array();
+
+	for (int i = 0; i < MS_OUTCOME_CODES; i++) {
+		int code = outcome->failures[i].code;
+		const char *name = code ? strerrorname_np(-code) : NULL;
+
+		if (outcome->failures[i].count)
+			json_array_append_new(failures,
+					      json_pack("{s:s, s:I}", "errno",
+							name ? name : "other", "count",
+							(json_int_t)outcome->failures[i].count));
+	}
+	return failures;
+}
+
+static json_t *shape_attach(const struct ms_keeper_counts *counts)
+{
+	const struct ms_outcome *outcome = &counts->outcome;
+
+	return json_pack("{s:I, s:I, s:o, s:o, s:I}", "attached", (json_int_t)outcome->attached,
+			 "waited_ns", (json_int_t)outcome->waited_ns, "waits", shape_waits(outcome),
+			 "failures", shape_failures(outcome), "unfiltered_packets",
+			 (json_int_t)counts->unfiltered_packets);
 }
 
 /* A group that is shut, or open to all, must not look like one that policy judges. */
@@ -156,6 +199,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 	const struct ms_policy *policy = ms_manager_policy(manager);
 	struct ms_session_usage usage = ms_sweeper_usage(ms_manager_sweeper(manager));
 	struct ms_monitor_stats netlink = ms_monitor_stats(ms_manager_monitor(manager));
+	struct ms_keeper_counts keeper = ms_manager_iface_counts(manager);
 	struct iface_counts counts = { .problems = json_array() };
 	struct ms_manager_status status = { 0 };
 	json_auto_t *reply = NULL;
@@ -170,7 +214,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 		find_problems(&status, counts.problems);
 		reply = json_pack(
 			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:o, "
-			"s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:I, s:b}",
+			"s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:b}",
 			"version", MS_VERSION, "pid", (int)getpid(), "started_at",
 			ms_control_shape_time(status.started_at), "applied_at",
 			ms_control_shape_time(status.applied_at), "generation_applied",
@@ -186,7 +230,8 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 			shape_sessions(&usage), "mode_overrides", overrides, "events_lost",
 			(json_int_t)status.events_lost, "events_suppressed_in_log",
 			(json_int_t)status.events_suppressed_in_log, "netlink",
-			shape_netlink(&netlink), "repairs", (json_int_t)status.repairs, "degraded",
+			shape_netlink(&netlink), "attach", shape_attach(&keeper), "repairs",
+			(json_int_t)status.repairs, "degraded",
 			status.degraded || json_array_size(counts.problems) > 0);
 		if (!reply || json_object_set(reply, "problems", counts.problems) < 0)
 			r = -ENOMEM;

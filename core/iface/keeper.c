@@ -227,6 +227,7 @@ static void fail(struct ms_keeper *keeper, struct ms_iface_entry *entry, int cod
 		ms_keeper_on_tc(keeper, entry->link.ifindex);
 	if (entry->state != MS_IFACE_FAILED || entry->error != code) {
 		keeper->counts.failed++;
+		ms_outcome_failed(&keeper->counts.outcome, code);
 		entry->error = code;
 		entry->state = MS_IFACE_FAILED;
 		tell(keeper, MS_KEEPER_FAILED, entry);
@@ -342,8 +343,13 @@ static void on_attached(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 	entry->state = MS_IFACE_PROTECTED;
 	if (entry->attached_ns == 0) {
 		entry->attached_ns = now_ns();
-		if (entry->gap.open)
+		if (entry->gap.open) {
+			/* One that waited for a policy to want it did not wait for us. */
+			if (!entry->adopt)
+				ms_outcome_attached(&keeper->counts.outcome,
+						    entry->attached_ns - entry->link.seen_ns);
 			look_at_gap(keeper, entry, job);
+		}
 	}
 	if (news)
 		tell(keeper, MS_KEEPER_PROTECTED, entry);

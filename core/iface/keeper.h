@@ -12,6 +12,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
+#include "core/iface/outcome.h"
 #include "core/iface/set.h"
 #include "core/policy/model.h"
 #include "netlink/monitor.h"
@@ -82,6 +83,7 @@ void ms_keeper_round_done(struct ms_keeper *keeper, bool (*saw)(void *user, uint
 struct ms_keeper_counts {
 	unsigned int by_state[MS_IFACE_STATE__COUNT];
 	uint64_t appeared, left, repaired, failed; /* since start */
+	struct ms_outcome outcome;
 	uint64_t unfiltered_packets;
 	/* Found with our program on them at start although no pins were: an earlier daemon's
 	 * sessions and counters are lost, its programs were replaced. */

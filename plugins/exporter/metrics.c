@@ -90,6 +90,38 @@ static void write_sessions(FILE *to, const json_t *sessions)
 		       tables[i].table, NULL);
 }
 
+static void write_attach(FILE *to, const json_t *attach)
+{
+	static const struct single singles[] = {
+		{ "unfiltered_packets", "microseg_unfiltered_packets", "gauge",
+		  "Packets that passed the interfaces there are before they were protected; an upper "
+		  "bound." },
+	};
+	const json_t *waits = json_object_get(attach, "waits"),
+		     *failures = json_object_get(attach, "failures");
+	char bound[32];
+	json_t *at;
+	size_t i;
+
+	family(to, "microseg_attach_latency_seconds", "histogram", "seconds",
+	       "From the kernel's word that an interface is there until it is protected.");
+	json_array_foreach (waits, i, at) {
+		snprintf(bound, sizeof(bound), "%g", number(at, "within_ms") / 1000);
+		sample(to, "microseg_attach_latency_seconds_bucket", number(at, "count"), "le",
+		       bound, NULL);
+	}
+	sample(to, "microseg_attach_latency_seconds_bucket", number(attach, "attached"), "le",
+	       "+Inf", NULL);
+	sample(to, "microseg_attach_latency_seconds_sum", number(attach, "waited_ns") / 1e9, NULL);
+	sample(to, "microseg_attach_latency_seconds_count", number(attach, "attached"), NULL);
+	family(to, "microseg_attach_errors", "counter", NULL,
+	       "Interfaces that could not be protected, by why.");
+	json_array_foreach (failures, i, at)
+		sample(to, "microseg_attach_errors_total", number(at, "count"), "reason",
+		       text(at, "errno"), NULL);
+	write_singles(to, attach, singles, sizeof(singles) / sizeof(singles[0]));
+}
+
 static void write_start(FILE *to, const json_t *status)
 {
 	struct tm tm = { 0 };
@@ -145,6 +177,7 @@ static void write_status(FILE *to, const json_t *status)
 	sample(to, "microseg_policy_generation", number(status, "generation_applied"), "state",
 	       "applied", NULL);
 	write_sessions(to, json_object_get(status, "sessions"));
+	write_attach(to, json_object_get(status, "attach"));
 	write_singles(to, status, singles, sizeof(singles) / sizeof(singles[0]));
 	write_singles(to, json_object_get(status, "netlink"), netlink,
 		      sizeof(netlink) / sizeof(netlink[0]));

@@ -13,8 +13,7 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } packets SEC(".maps");
 
-/* By rule, the time at which nothing is owed any more: a packet moves it on by its share of a
- * second, and one for which it would be more than a tenth of a second ahead is over the rate. */
+/* By rule, for ms_action_pace(): a tenth of a second of packets may come at once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, RULES);
@@ -42,31 +41,12 @@ struct {
 	__type(value, struct room);
 } rooms SEC(".maps");
 
-static __always_inline void count(__u32 what)
-{
-	__u64 *value = bpf_map_lookup_elem(&counts, &what);
-
-	if (value)
-		*value += 1;
-}
-
 /* 1 = within the rate, and taken from it. */
 static __always_inline int pace(__u32 rule, __u32 pps, __u64 now)
 {
-	__u64 *due = bpf_map_lookup_elem(&paces, &rule), before, next;
+	__u64 *bucket = ms_action_bucket(&paces, &rule);
 
-	if (!due) {
-		bpf_map_update_elem(&paces, &rule, &now, BPF_NOEXIST);
-		due = bpf_map_lookup_elem(&paces, &rule);
-	}
-	if (!due)
-		return 0;
-	before = *due;
-	next = (before > now ? before : now) + NS_PER_S / pps;
-	if (before > now && next - now > NS_PER_S / 10)
-		return 0;
-	/* Who loses the exchange to another CPU is not captured: never above the rate. */
-	return __sync_val_compare_and_swap(due, before, next) == before;
+	return bucket && ms_action_pace(bucket, now, NS_PER_S / pps, NS_PER_S / 10);
 }
 
 static __always_inline void fill_head(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
@@ -130,11 +110,11 @@ int capture(struct __sk_buff *skb)
 		return ms_action_next(skb);
 	now = bpf_ktime_get_boot_ns();
 	if (!pace(ctx.rule, args->pps, now))
-		count(CAPTURE_OVER);
+		ms_action_tally(&counts, CAPTURE_OVER);
 	else if (hand_over(skb, &ctx, args->snap, now) < 0)
-		count(CAPTURE_LOST);
+		ms_action_tally(&counts, CAPTURE_LOST);
 	else
-		count(CAPTURE_TAKEN);
+		ms_action_tally(&counts, CAPTURE_TAKEN);
 	return ms_action_next(skb);
 }
 

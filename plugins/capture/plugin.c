@@ -157,46 +157,26 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	return 0;
 }
 
-static int open_object(const struct ms_plugin_env *env, struct capture_bpf **ret_object)
-{
-	struct capture_bpf *object = capture_bpf__open();
-	int r = object ? ms_action_share_maps(object->obj, env) : -errno;
-
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.packets, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.paces, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.counts, env);
-	if (r == 0)
-		r = capture_bpf__load(object);
-	if (r < 0) {
-		capture_bpf__destroy(object);
-		return r;
-	}
-	*ret_object = object;
-	return 0;
-}
-
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
+	static const char *const kept[] = { "packets", "paces", "counts", NULL };
 	struct capture *self = user;
-	struct capture_bpf *object;
-	int r = open_object(env, &object);
+	struct capture_bpf *object = capture_bpf__open();
+	int r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
 
 	if (r == 0 && self->writer) {
 		ms_capture_writer_pause(self->writer);
 		r = ms_capture_writer_run(self->writer, bpf_map__fd(object->maps.packets));
 		if (r < 0) {
-			capture_bpf__destroy(object);
+			self->host->error_set(error, "cannot follow its ring: %s", strerror(-r));
 			/* It was possible a moment ago; if not any more, packets are lost. */
 			ms_capture_writer_run(self->writer,
 					      bpf_map__fd(self->object->maps.packets));
 		}
 	}
 	if (r < 0) {
-		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
+		capture_bpf__destroy(object);
 		return r;
 	}
 	capture_bpf__destroy(self->object);

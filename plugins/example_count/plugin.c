@@ -22,16 +22,8 @@ struct state {
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
-	struct state *state = calloc(1, sizeof(*state));
-
 	(void)config;
-	if (!state) {
-		host->error_set(error, "out of memory");
-		return -ENOMEM;
-	}
-	state->host = host;
-	*ret_self = state;
-	return 0;
+	return ms_action_new(host, sizeof(struct state), ret_self, error);
 }
 
 static void destroy(void *self)
@@ -59,22 +51,12 @@ static int encode_args(void *self, const struct ms_plugin_values *values,
 static int load(void *self, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
+	static const char *const kept[] = { "sums", NULL };
 	struct state *state = self;
 	struct example_count_bpf *bpf = example_count_bpf__open();
-	int r;
+	int r = ms_action_load(state->host, bpf ? bpf->skeleton : NULL, kept, env, error);
 
-	if (!bpf) {
-		r = -errno;
-		state->host->error_set(error, "cannot open the BPF object: %s", strerror(-r));
-		return r;
-	}
-	r = ms_action_share_maps(bpf->obj, env);
-	if (r == 0)
-		r = ms_action_keep_map(bpf->maps.sums, env);
-	if (r == 0)
-		r = example_count_bpf__load(bpf);
 	if (r < 0) {
-		state->host->error_set(error, "cannot load the BPF object: %s", strerror(-r));
 		example_count_bpf__destroy(bpf);
 		return r;
 	}

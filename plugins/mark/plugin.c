@@ -52,16 +52,8 @@ static const struct ms_plugin_item arguments[] = {
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
-	struct mark *self = calloc(1, sizeof(*self));
-
 	(void)config;
-	if (!self) {
-		host->error_set(error, "out of memory");
-		return -ENOMEM;
-	}
-	self->host = host;
-	*ret_self = self;
-	return 0;
+	return ms_action_new(host, sizeof(struct mark), ret_self, error);
 }
 
 static void destroy(void *user)
@@ -135,14 +127,9 @@ static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 {
 	struct mark *self = user;
 	struct mark_bpf *object = mark_bpf__open();
-	int r = object ? 0 : -errno;
+	int r = ms_action_load(self->host, object ? object->skeleton : NULL, NULL, env, error);
 
-	if (r == 0)
-		r = ms_action_share_maps(object->obj, env);
-	if (r == 0)
-		r = mark_bpf__load(object);
 	if (r < 0) {
-		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
 		mark_bpf__destroy(object);
 		return r;
 	}

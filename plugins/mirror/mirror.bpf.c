@@ -31,14 +31,6 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
-static __always_inline void count(__u32 what)
-{
-	__u64 *value = bpf_map_lookup_elem(&counts, &what);
-
-	if (value)
-		*value += 1;
-}
-
 SEC("tc")
 int mirror(struct __sk_buff *skb)
 {
@@ -58,11 +50,12 @@ int mirror(struct __sk_buff *skb)
 	ifindex = bpf_map_lookup_elem(&taps, &name);
 	/* A copy that comes back the same way would be copied without end. */
 	if (!ifindex || *ifindex == skb->ifindex) {
-		count(MIRROR_FAILED);
+		ms_action_tally(&counts, MIRROR_FAILED);
 		return ms_action_next(skb);
 	}
 	MS_CB_STORE(skb, 4, cut);
-	count(bpf_clone_redirect(skb, *ifindex, 0) ? MIRROR_FAILED : MIRROR_COPIED);
+	ms_action_tally(&counts,
+			bpf_clone_redirect(skb, *ifindex, 0) ? MIRROR_FAILED : MIRROR_COPIED);
 	return ms_action_next(skb);
 }
 

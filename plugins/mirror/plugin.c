@@ -260,20 +260,12 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
+	static const char *const kept[] = { "taps", "counts", NULL };
 	struct mirror *self = user;
 	struct mirror_bpf *object = mirror_bpf__open();
-	int r = object ? 0 : -errno;
+	int r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
 
-	if (r == 0)
-		r = ms_action_share_maps(object->obj, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.taps, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.counts, env);
-	if (r == 0)
-		r = mirror_bpf__load(object);
 	if (r < 0) {
-		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
 		mirror_bpf__destroy(object);
 		return r;
 	}

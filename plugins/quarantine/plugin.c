@@ -215,16 +215,8 @@ static void cases_came(void *user, int fd, uint32_t what)
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
-	struct quarantine *self = calloc(1, sizeof(*self));
-
 	(void)config;
-	if (!self) {
-		host->error_set(error, "out of memory");
-		return -ENOMEM;
-	}
-	self->host = host;
-	*ret_self = self;
-	return 0;
+	return ms_action_new(host, sizeof(struct quarantine), ret_self, error);
 }
 
 static int follow(struct quarantine *self, struct ring_buffer *ring,
@@ -283,39 +275,19 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	return 0;
 }
 
-static int open_object(const struct ms_plugin_env *env, struct quarantine_bpf **ret_object)
-{
-	struct quarantine_bpf *object = quarantine_bpf__open();
-	int r = object ? ms_action_share_maps(object->obj, env) : -errno;
-
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.suspects, env);
-	/* What was told while there was no daemon is taken by the next one. */
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.cases, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.counts, env);
-	if (r == 0)
-		r = quarantine_bpf__load(object);
-	if (r < 0) {
-		quarantine_bpf__destroy(object);
-		return r;
-	}
-	*ret_object = object;
-	return 0;
-}
-
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
+	/* What was told in `cases` while there was no daemon is taken by the next one. */
+	static const char *const kept[] = { "suspects", "cases", "counts", NULL };
 	struct quarantine *self = user;
 	struct ms_plugin_watch *watch = NULL;
-	struct quarantine_bpf *object;
+	struct quarantine_bpf *object = quarantine_bpf__open();
 	struct ring_buffer *ring;
-	int r = open_object(env, &object);
+	int r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
 
 	if (r < 0) {
-		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
+		quarantine_bpf__destroy(object);
 		return r;
 	}
 	ring = ring_buffer__new(bpf_map__fd(object->maps.cases), take_case, self, NULL);

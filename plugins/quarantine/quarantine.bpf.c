@@ -46,14 +46,6 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
-static __always_inline void count(__u32 what)
-{
-	__u64 *value = bpf_map_lookup_elem(&counts, &what);
-
-	if (value)
-		*value += 1;
-}
-
 static __always_inline int fill_key(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
 				    const struct quarantine_args *args, struct suspect_key *key)
 {
@@ -78,7 +70,7 @@ static __always_inline int tell(const struct suspect_key *key, const struct quar
 	struct quarantine_case *told = bpf_ringbuf_reserve(&cases, sizeof(*told), 0);
 
 	if (!told) {
-		count(QUARANTINE_LOST);
+		ms_action_tally(&counts, QUARANTINE_LOST);
 		return -1;
 	}
 	__builtin_memset(told, 0, sizeof(*told));
@@ -88,7 +80,7 @@ static __always_inline int tell(const struct suspect_key *key, const struct quar
 	told->family = (__u8)key->family;
 	__builtin_memcpy(told->addr, key->addr, sizeof(told->addr));
 	bpf_ringbuf_submit(told, 0);
-	count(QUARANTINE_TOLD);
+	ms_action_tally(&counts, QUARANTINE_TOLD);
 	return 0;
 }
 
@@ -125,7 +117,7 @@ int quarantine(struct __sk_buff *skb)
 	/* Answers come here, too: their source is who was asked. */
 	if (!args->hits || ctx.dir != args->dir || fill_key(skb, &ctx, args, &key))
 		return ms_action_next(skb);
-	count(QUARANTINE_HITS);
+	ms_action_tally(&counts, QUARANTINE_HITS);
 	suspect = bpf_map_lookup_elem(&suspects, &key);
 	if (!suspect) {
 		bpf_map_update_elem(&suspects, &key, &none, BPF_NOEXIST);

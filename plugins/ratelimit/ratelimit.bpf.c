@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A token bucket in one word: the time at which the bucket will be full again. A packet of cost c
- * moves it on by c; it is within the rate if that is not more than the burst ahead of now. So there
- * is nothing to refill, and one compare-and-exchange is all that several CPUs need (the "virtual
- * scheduling" form of the generic cell rate algorithm, ITU-T I.371 annex A).
- *
- * Times are in 1/16 ns, so that a byte's cost at 10 Gbit/s is not mostly rounding. 2^64 of them are
- * 36 years.
+ * ms_action_pace() with times in 1/16 ns, so that a byte's cost at 10 Gbit/s is not mostly
+ * rounding. 2^64 of them are 36 years.
  */
 #include "microseg/action.bpf.h"
 
@@ -20,9 +15,6 @@
 #define BUCKETS 65536
 #define TICKS_PER_NS 16
 #define TICKS_PER_SECOND (1000000000ull * TICKS_PER_NS)
-#define TRIES                                                                                      \
-	8 /* more exchanges lost than that, and the packet is excess: never above the rate         \
-	   */
 
 struct bucket_key {
 	__u32 rule, id;
@@ -46,14 +38,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counts SEC(".maps");
-
-static __always_inline void count(__u32 what)
-{
-	__u64 *value = bpf_map_lookup_elem(&counts, &what);
-
-	if (value)
-		*value += 1;
-}
 
 static __always_inline int read_addresses(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
 					  struct bucket_key *key)
@@ -136,32 +120,13 @@ static __always_inline __u64 measure(struct __sk_buff *skb, const struct ms_acti
 	return skb->len > ctx->l3_off ? skb->len - ctx->l3_off : 0;
 }
 
-/* 1 = within the rate, and taken from the bucket. */
-static __always_inline int take(__u64 *bucket, __u64 now, __u64 cost, __u64 burst)
-{
-	__u64 seen = *bucket, next;
-
-	for (int i = 0; i < TRIES; i++) {
-		__u64 before = seen;
-
-		next = (before > now ? before : now) + cost;
-		/* An empty bucket is burst ahead; one packet always fits a full one. */
-		if (next - now > burst && before > now)
-			return 0;
-		seen = __sync_val_compare_and_swap(bucket, before, next);
-		if (seen == before)
-			return 1;
-	}
-	return 0;
-}
-
 SEC("tc")
 int ratelimit(struct __sk_buff *skb)
 {
 	const struct ratelimit_args *args;
 	struct bucket_key key = {};
 	struct ms_action_ctx ctx;
-	__u64 now, cost, burst, *bucket, full;
+	__u64 now, cost, burst, *bucket;
 
 	if (ms_action_begin(skb, &ctx) < 0)
 		return ms_action_next(skb);
@@ -176,18 +141,13 @@ int ratelimit(struct __sk_buff *skb)
 	now = bpf_ktime_get_boot_ns() * TICKS_PER_NS;
 	cost = measure(skb, &ctx, args) * TICKS_PER_SECOND / args->rate;
 	burst = args->burst * TICKS_PER_SECOND / args->rate;
-	bucket = bpf_map_lookup_elem(&buckets, &key);
-	if (!bucket) {
-		full = now;
-		bpf_map_update_elem(&buckets, &key, &full, BPF_NOEXIST);
-		bucket = bpf_map_lookup_elem(&buckets, &key);
-	}
+	bucket = ms_action_bucket(&buckets, &key);
 	/* No room for a bucket: over the rate, as whoever cannot be counted. */
-	if (bucket && take(bucket, now, cost, burst)) {
-		count(RATELIMIT_WITHIN);
+	if (bucket && ms_action_pace(bucket, now, cost, burst)) {
+		ms_action_tally(&counts, RATELIMIT_WITHIN);
 		return ms_action_next(skb);
 	}
-	count(RATELIMIT_EXCESS);
+	ms_action_tally(&counts, RATELIMIT_EXCESS);
 	return ms_action_end(skb,
 			     args->excess == MS_VERDICT_ALLOW ? MS_VERDICT_ALLOW : MS_VERDICT_DENY);
 }

@@ -28,16 +28,8 @@ static const struct ms_plugin_item arguments[] = {
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
-	struct reject *self = calloc(1, sizeof(*self));
-
 	(void)config;
-	if (!self) {
-		host->error_set(error, "out of memory");
-		return -ENOMEM;
-	}
-	self->host = host;
-	*ret_self = self;
-	return 0;
+	return ms_action_new(host, sizeof(struct reject), ret_self, error);
 }
 
 static void destroy(void *user)
@@ -64,20 +56,12 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
+	static const char *const kept[] = { "counts", "buckets", NULL };
 	struct reject *self = user;
 	struct reject_bpf *object = reject_bpf__open();
-	int r = object ? 0 : -errno;
+	int r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
 
-	if (r == 0)
-		r = ms_action_share_maps(object->obj, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.counts, env);
-	if (r == 0)
-		r = ms_action_keep_map(object->maps.buckets, env);
-	if (r == 0)
-		r = reject_bpf__load(object);
 	if (r < 0) {
-		self->host->error_set(error, "cannot load the program: %s", strerror(-r));
 		reject_bpf__destroy(object);
 		return r;
 	}

@@ -76,7 +76,7 @@ struct answer6 {
 	};
 };
 
-/* The time at which a rule may answer again, burst not counted. */
+/* By rule, for ms_action_pace(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, RULES);
@@ -91,29 +91,13 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
-static __always_inline void count(__u32 what)
-{
-	__u64 *value = bpf_map_lookup_elem(&counts, &what);
-
-	if (value)
-		*value += 1;
-}
-
 /* 1 = the rule may answer, and that is taken note of. */
 static __always_inline int may_answer(__u32 rule, __u32 rate)
 {
-	__u64 now = bpf_ktime_get_boot_ns(), cost = SECOND_NS / rate, next, before;
-	__u64 *bucket = bpf_map_lookup_elem(&buckets, &rule);
+	__u64 *bucket = ms_action_bucket(&buckets, &rule);
 
-	if (!bucket) {
-		next = now + cost;
-		return bpf_map_update_elem(&buckets, &rule, &next, BPF_NOEXIST) == 0;
-	}
-	before = *bucket;
-	next = (before > now ? before : now) + cost;
-	if (before > now && next - now > BURST_NS)
-		return 0;
-	return __sync_bool_compare_and_swap(bucket, before, next);
+	return bucket &&
+	       ms_action_pace(bucket, bpf_ktime_get_boot_ns(), SECOND_NS / rate, BURST_NS);
 }
 
 static __always_inline __u16 fold(__s64 sum)
@@ -323,19 +307,19 @@ int reject(struct __sk_buff *skb)
 	/* SCTP waits for a checksum of another kind, in a place where the answer has none. */
 	if (ctx.flags & MS_ACTION_FRAGMENT || skb->pkt_type == PACKET_BROADCAST ||
 	    skb->pkt_type == PACKET_MULTICAST || ctx.l4_proto == IPPROTO_SCTP) {
-		count(REJECT_UNANSWERED);
+		ms_action_tally(&counts, REJECT_UNANSWERED);
 		return ms_action_next(skb);
 	}
 	if (!may_answer(ctx.rule, args->rate)) {
-		count(REJECT_OVER_RATE);
+		ms_action_tally(&counts, REJECT_OVER_RATE);
 		return ms_action_next(skb);
 	}
 	r = ctx.ip_version == 4 ? answer4(skb, &ctx) : answer6(skb, &ctx);
 	if (r < 0) {
-		count(REJECT_UNANSWERED);
+		ms_action_tally(&counts, REJECT_UNANSWERED);
 		return ms_action_next(skb);
 	}
-	count(REJECT_ANSWERED);
+	ms_action_tally(&counts, REJECT_ANSWERED);
 	bpf_redirect(ctx.ifindex, ctx.flags & MS_ACTION_EGRESS ? BPF_F_INGRESS : 0);
 	return ms_action_taken(skb, TC_ACT_REDIRECT);
 }

@@ -185,4 +185,54 @@ static __always_inline int ms_action_taken(struct __sk_buff *skb, int tc_act)
 	return ms_action_finish(skb, MS_CHAIN_TAKEN, tc_act);
 }
 
+/* ---- what many actions need ---- */
+
+/* One more in a per-CPU array of 64-bit counters; ms_action_count() gives the sum. */
+static __always_inline void ms_action_tally(void *counts, __u32 index)
+{
+	__u64 *value = bpf_map_lookup_elem(counts, &index);
+
+	if (value)
+		*value += 1;
+}
+
+/* The 64-bit value of `key` in a hash, made as 0 if there is none; NULL = there is no room. */
+static __always_inline __u64 *ms_action_bucket(void *buckets, const void *key)
+{
+	__u64 *bucket = bpf_map_lookup_elem(buckets, key), none = 0;
+
+	if (bucket)
+		return bucket;
+	bpf_map_update_elem(buckets, key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(buckets, key);
+}
+
+/* More exchanges lost to other CPUs than that, and the packet is over the rate. */
+#define MS_ACTION_PACE_TRIES 8
+
+/*
+ * A token bucket in one word: the time at which nothing is owed any more, 0 = never used. A packet
+ * moves it on by `cost`, the share of a second that it takes at the rate, and is over the rate if
+ * that is more than `burst` ahead of `now`; one that finds nothing owed always fits. Times are in
+ * one unit of the caller's, of bpf_ktime_get_boot_ns() or finer. There is nothing to refill, and
+ * one exchange is all that several CPUs need (the "virtual scheduling" form of the generic cell
+ * rate algorithm, ITU-T I.371 annex A). 1 = within the rate, and taken from the bucket.
+ */
+static __always_inline int ms_action_pace(__u64 *bucket, __u64 now, __u64 cost, __u64 burst)
+{
+	__u64 seen = *bucket, next;
+
+	for (int i = 0; i < MS_ACTION_PACE_TRIES; i++) {
+		__u64 before = seen;
+
+		next = (before > now ? before : now) + cost;
+		if (next - now > burst && before > now)
+			return 0;
+		seen = __sync_val_compare_and_swap(bucket, before, next);
+		if (seen == before)
+			return 1;
+	}
+	return 0;
+}
+
 #endif

@@ -68,6 +68,49 @@ static inline int ms_action_keep_map(struct bpf_map *map, const struct ms_plugin
 	return bpf_map__set_pin_path(map, path);
 }
 
+/*
+ * The whole of load() between the skeleton's open and its first use: shares the datapath's maps,
+ * keeps those that `kept` names (NULL-terminated; NULL = none), and loads. `skeleton` is the opened
+ * object's field of that name; NULL = it could not be opened, and errno says why. On failure the
+ * error is set and the object stays the caller's to destroy. 0 or -errno.
+ */
+static inline int ms_action_load(const struct ms_plugin_host *host,
+				 struct bpf_object_skeleton *skeleton, const char *const *kept,
+				 const struct ms_plugin_env *env, struct ms_plugin_error *error)
+{
+	int r = skeleton ? ms_action_share_maps(*skeleton->obj, env) : -errno;
+
+	for (; r == 0 && kept && *kept; kept++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(*skeleton->obj, *kept);
+
+		r = map ? ms_action_keep_map(map, env) : -ENOENT;
+	}
+	if (r == 0)
+		r = bpf_object__load_skeleton(skeleton);
+	if (r < 0)
+		host->error_set(error, "cannot load the program: %s", strerror(-r));
+	return r;
+}
+
+/*
+ * create() of an action that has nothing to configure: `size` zeroed bytes whose first field is
+ * `const struct ms_plugin_host *host`, and that field set. destroy() frees them with free(). 0 or
+ * -ENOMEM with the error set.
+ */
+static inline int ms_action_new(const struct ms_plugin_host *host, size_t size, void **ret_self,
+				struct ms_plugin_error *error)
+{
+	void *self = calloc(1, size);
+
+	if (!self) {
+		host->error_set(error, "out of memory");
+		return -ENOMEM;
+	}
+	memcpy(self, &host, sizeof(host));
+	*ret_self = self;
+	return 0;
+}
+
 /* The sum over all CPUs of one 64-bit counter of a per-CPU array, for stats(). 0 if it cannot be
  * read. */
 static inline uint64_t ms_action_count(const struct bpf_map *map, uint32_t index)

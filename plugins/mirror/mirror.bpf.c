@@ -43,6 +43,9 @@ int mirror(struct __sk_buff *skb)
 	if (ms_action_begin(skb, &ctx) < 0)
 		return ms_action_next(skb);
 	args = ctx.args;
+	/* Without arguments it is the host that tries the program: no copy was asked for. */
+	if (!args->to[0])
+		return ms_action_next(skb);
 	if (args->one_in > 1 && bpf_get_prandom_u32() % args->one_in)
 		return ms_action_next(skb);
 	__builtin_memcpy(&name, args->to, sizeof(name));

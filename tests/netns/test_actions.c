@@ -111,6 +111,36 @@ START_TEST(a_rejected_client_is_refused_at_once)
 }
 END_TEST
 
+static void rule_out(const char *action)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\nrules:\n"
+		 "  - { id: o, dir: out, proto: tcp, dport: 82, fallback: deny, action: %s }\n",
+		 action);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+/* The other direction, where the answer goes back into the link it came from. */
+START_TEST(a_workload_is_refused_at_once)
+{
+	pid_t server = ms_traffic_server(NULL, 82);
+
+	start("reject");
+	ck_assert_int_eq(ms_traffic_reach("a", "10.1.0.1", 82, MS_SITE_SOON), 0);
+	rule_out("[reject, deny]");
+	ck_assert_int_eq(ms_traffic_reach("a", "10.1.0.1", 82, MS_SITE_SOON), -ECONNREFUSED);
+	ck_assert_int_eq(stat_of("reject", "answered"), 1);
+	rule_out("deny");
+	ck_assert_int_eq(ms_traffic_reach("a", "10.1.0.1", 82, MS_SITE_GONE), -ETIMEDOUT);
+	ck_assert_int_eq(stat_of("reject", "answered"), 1);
+	ms_proc_end(server);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(what_is_over_the_rate_does_not_arrive)
 {
 	start("ratelimit");
@@ -152,6 +182,83 @@ START_TEST(a_mark_arrives)
 }
 END_TEST
 
+/* ---- without the daemon ---- */
+
+static void start_again(void)
+{
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+}
+
+/* As send_datagrams(), for those that need not arrive. They have been judged when this returns: the
+ * hook is on the sender's way. */
+static void send_unheard(unsigned int count, size_t size)
+{
+	ms_cleanup(ms_close_fd) int there = ms_traffic_udp("a", "10.1.0.1", 4000, 9000);
+	ms_cleanup(ms_close_fd) int here = ms_traffic_udp(NULL, "10.1.0.2", 9000, 4000);
+	char payload[1400] = { 0 };
+
+	ck_assert_int_ge(there, 0);
+	for (; count; count--)
+		ck_assert_int_eq(send(here, payload, size, 0), (int)size);
+}
+
+/* A byte a second, so that nothing comes back within the test: five of 128 bytes fit. */
+START_TEST(a_rate_is_kept_and_counted_without_the_daemon)
+{
+	start("ratelimit");
+	rule("[{ ratelimit: { bytes: 1, burst: 640 } }, allow]");
+	send_unheard(2, 100);
+	ck_assert_int_eq(stat_of("ratelimit", "within"), 2);
+	ms_proc_kill(microsegd);
+	send_unheard(8, 100);
+	start_again();
+	ck_assert_int_eq(stat_of("ratelimit", "within"), 5);
+	ck_assert_int_eq(stat_of("ratelimit", "excess"), 5);
+	send_unheard(4, 100);
+	ck_assert_int_eq(stat_of("ratelimit", "within"), 5);
+	ck_assert_int_eq(stat_of("ratelimit", "excess"), 9);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "u"), 14);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_mark_is_set_without_the_daemon)
+{
+	start("mark");
+	rule("[{ mark: { dscp: ef } }, allow]");
+	ms_proc_kill(microsegd);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(send_datagrams(1, 100), 46 << 2);
+	start_again();
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(send_datagrams(1, 100), 46 << 2);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "u"), 5);
+	/* The next daemon's word counts, too. */
+	rule("[{ mark: { dscp: le } }, allow]");
+	ck_assert_int_eq(send_datagrams(1, 100), 1 << 2);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_rejection_is_sent_without_the_daemon)
+{
+	start("reject");
+	rule("[reject, deny]");
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), -ECONNREFUSED);
+	ms_proc_kill(microsegd);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), -ECONNREFUSED);
+	start_again();
+	ck_assert_int_eq(stat_of("reject", "answered"), 4);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), -ECONNREFUSED);
+	ck_assert_int_eq(stat_of("reject", "answered"), 5);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "r"), 5);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- mirror ---- */
+
 static void make_tap(void)
 {
 	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
@@ -192,6 +299,20 @@ START_TEST(one_in_so_many_is_copied)
 }
 END_TEST
 
+/* Its copies would be judged, and copied, without an end. */
+START_TEST(a_protected_interface_is_no_tap)
+{
+	start("mirror");
+	rule("[{ mirror: { to: veth-a } }, allow]");
+	send_datagrams(10, 100);
+	ck_assert_int_eq(stat_of("mirror", "copied"), 0);
+	ck_assert_int_eq(stat_of("mirror", "failed"), 10);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "u"), 10);
+	ck_assert(ms_proc_logged(microsegd, "nothing is copied to veth-a: it is protected itself"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(copies_follow_the_name_of_their_interface)
 {
 	uint64_t before;
@@ -224,11 +345,16 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_rejected_client_is_refused_at_once);
+	tcase_add_test(tcase, a_workload_is_refused_at_once);
 	tcase_add_test(tcase, what_is_over_the_rate_does_not_arrive);
 	tcase_add_test(tcase, what_was_taken_from_a_rate_stays_taken_over_the_daemons_end);
 	tcase_add_test(tcase, a_mark_arrives);
+	tcase_add_test(tcase, a_rate_is_kept_and_counted_without_the_daemon);
+	tcase_add_test(tcase, a_mark_is_set_without_the_daemon);
+	tcase_add_test(tcase, a_rejection_is_sent_without_the_daemon);
 	tcase_add_test(tcase, copies_are_as_long_as_the_rule_says);
 	tcase_add_test(tcase, one_in_so_many_is_copied);
+	tcase_add_test(tcase, a_protected_interface_is_no_tap);
 	tcase_add_test(tcase, copies_follow_the_name_of_their_interface);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -11,6 +11,7 @@
 struct service {
 	struct ms_manager *manager;
 	struct ms_manager_members members;
+	char state_dir[512];
 };
 
 static struct service *service_of(const struct ms_plugin_host_state *state)
@@ -124,6 +125,9 @@ static int begin(void *user, struct ms_plugin_host *host)
 	host->set_add = set_add;
 	host->set_del = set_del;
 	host->rule_id = rule_id;
+	if (ms_state_plugin_path(service->manager->state, host->state->name, service->state_dir,
+				 sizeof(service->state_dir)) == 0)
+		host->state_dir = service->state_dir;
 	return 0;
 }
 

@@ -288,11 +288,27 @@ int ms_state_set_source_aside(struct ms_state *state, const char *name)
 	return renameat(state->dir_fd, file, state->dir_fd, aside) < 0 ? -errno : 0;
 }
 
+int ms_state_plugin_path(const struct ms_state *state, const char *name, char *ret_path,
+			 size_t size)
+{
+	char link[64], path[4096];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", state->dir_fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	if ((size_t)length + strlen("/plugin-") + strlen(name) >= size)
+		return -ENAMETOOLONG;
+	snprintf(ret_path, size, "%s/plugin-%s", path, name);
+	return 0;
+}
+
 int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_path, size_t size)
 {
-	char folder[128], link[64], path[4096];
 	ms_cleanup(ms_close_fd) int fd = -1;
-	ssize_t length;
+	char folder[128];
 
 	snprintf(folder, sizeof(folder), "plugin-%s", name);
 	if (mkdirat(state->dir_fd, folder, 0700) < 0 && errno != EEXIST)
@@ -300,15 +316,7 @@ int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_p
 	fd = openat(state->dir_fd, folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, path, sizeof(path) - 1);
-	if (length < 0)
-		return -errno;
-	path[length] = '\0';
-	if ((size_t)length >= size)
-		return -ENAMETOOLONG;
-	memcpy(ret_path, path, (size_t)length + 1);
-	return 0;
+	return ms_state_plugin_path(state, name, ret_path, size);
 }
 
 uint32_t ms_state_load_generation(struct ms_state *state)

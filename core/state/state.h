@@ -62,6 +62,9 @@ int ms_state_forget_source(struct ms_state *state, const char *name);
 /* What cannot be read becomes source-NAME.damaged, in the place of one that was before. */
 int ms_state_set_source_aside(struct ms_state *state, const char *name);
 
+/* Says the full path of a plugin's own folder, whether or not it is there. -ENAMETOOLONG */
+int ms_state_plugin_path(const struct ms_state *state, const char *name, char *ret_path,
+			 size_t size);
 /* Makes the folder that a plugin may write below, if need be, and says its full path. */
 int ms_state_plugin_folder(struct ms_state *state, const char *name, char *ret_path, size_t size);
 

@@ -25,10 +25,10 @@ _Static_assert(sizeof(struct capture_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fi
 static const struct ms_plugin_item config_items[] = {
 	{ .name = "folder",
 	  .type = MS_PLUGIN_STRING,
-	  .help = "where the files are; its last part is made if it is not there",
+	  .help = "where the files are; its last part is made if it is not there; "
+		  "default: plugin-capture in the state directory",
 	  .min = 2,
-	  .max = MS_CAPTURE_FILE_FOLDER_MAX,
-	  .def = "/var/lib/microseg/capture" },
+	  .max = MS_CAPTURE_FILE_FOLDER_MAX },
 	{ .name = "file_size",
 	  .type = MS_PLUGIN_BYTES,
 	  .help = "the most that one file may have",
@@ -93,9 +93,16 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 	const char *folder = host->value_string(config, "folder", 0);
 	struct capture *self;
 
-	if (folder[0] != '/') {
+	if (!folder[0] && MS_PLUGIN_HAS(host, state_dir) && host->state_dir)
+		folder = host->state_dir;
+	/* A trial has no state directory, and writes nothing. */
+	if (folder[0] && folder[0] != '/') {
 		host->error_set(error, "'folder' must begin with a slash, unlike '%s'", folder);
 		return -EINVAL;
+	}
+	if (strlen(folder) > MS_CAPTURE_FILE_FOLDER_MAX) {
+		host->error_set(error, "the state directory's path is too long: give a 'folder'");
+		return -ENAMETOOLONG;
 	}
 	self = calloc(1, sizeof(*self));
 	if (!self) {

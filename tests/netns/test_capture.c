@@ -269,6 +269,21 @@ START_TEST(a_full_disk_leaves_whole_blocks_and_is_counted)
 }
 END_TEST
 
+START_TEST(without_a_folder_it_is_the_daemons_state_directory)
+{
+	char path[256];
+
+	policy("[capture, allow]");
+	ms_proc_write_config(microsegd, "plugins: { capture: {} }\n");
+	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	send_some(3);
+	wait_for(3);
+	snprintf(path, sizeof(path), "%s/state/plugin-capture/microseg.pcapng", microsegd->dir);
+	ck_assert_uint_eq(count_by_tcpdump(path), 3);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(a_folder_that_cannot_be_is_said)
 {
 	json_auto_t *lines = NULL;
@@ -299,6 +314,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_over_the_rate_is_counted);
 	tcase_add_test(tcase, packets_of_a_time_without_a_daemon_are_written_by_the_next);
 	tcase_add_test(tcase, a_full_disk_leaves_whole_blocks_and_is_counted);
+	tcase_add_test(tcase, without_a_folder_it_is_the_daemons_state_directory);
 	tcase_add_test(tcase, a_folder_that_cannot_be_is_said);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

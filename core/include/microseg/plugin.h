@@ -262,9 +262,10 @@ struct ms_plugin_host {
 	 * it; lent until the callback returns. NULL: no rule in force has this number. */
 	const char *(*rule_id)(struct ms_plugin_host_state *state, uint32_t rule);
 
-	/* from C. Full path of the plugin's own directory, which it may write below if it needs
-	 * MS_PLUGIN_NEEDS_WRITE; what is in it outlives the process. NULL = it has none, as in a
-	 * trial. */
+	/* from D, C. Full path of the plugin's own directory below the daemon's --state-dir; what
+	 * is in it outlives the process. A source or sink may write below it if it needs
+	 * MS_PLUGIN_NEEDS_WRITE, and it is there; an action makes it when it needs it. NULL = it
+	 * has none, as in a trial. */
 	const char *state_dir;
 };
 

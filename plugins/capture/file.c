@@ -147,6 +147,7 @@ void ms_capture_file_commit(struct ms_capture_file *file, size_t size)
 int ms_capture_file_flush(struct ms_capture_file *file)
 {
 	size_t done = 0;
+	char name[64];
 	int r = file->fd < 0 && file->n_buffered ? -EBADF : 0;
 
 	while (r == 0 && done < file->n_buffered) {
@@ -162,8 +163,10 @@ int ms_capture_file_flush(struct ms_capture_file *file)
 		file->n_buffered = 0;
 		return 0;
 	}
-	/* A file that cannot be made shorter either ends in half a block, which readers bear. */
-	if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->written) < 0)
+	/* What has not even a header is no file for a reader. One that cannot be made shorter ends
+	 * in half a block, which readers bear. */
+	if (file->fd >= 0 && (file->written == 0 ? unlinkat(file->folder_fd, name_of(0, name), 0)
+						 : ftruncate(file->fd, (off_t)file->written)) < 0)
 		done = 0;
 	close_current(file);
 	return r;

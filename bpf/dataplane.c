@@ -264,6 +264,8 @@ static int start_clock(struct ms_dataplane *dp)
 			return r;
 		dp->clock.hz = ms_dataplane_clock_measure(first.jiffies, first.ktime_ns,
 							  second.jiffies, second.ktime_ns);
+		/* Where one look came late, the next two are held against each other. */
+		first = second;
 	}
 	return dp->clock.hz ? 0 : -ENODATA;
 }

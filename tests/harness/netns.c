@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -164,9 +165,44 @@ void ms_netns_go(const char *name)
 	ck_assert_int_eq(setns(fd, CLONE_NEWNET), 0);
 }
 
+/* An end of a device, in the namespace `ns`. */
+struct end {
+	const char *ns, *name;
+};
+
+static bool carries(void *user)
+{
+	const struct end *end = user;
+	struct ifreq request = {};
+	ms_cleanup(ms_close_fd) int fd = -1;
+
+	ms_netns_go(end->ns);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ms_netns_go(NULL);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", end->name);
+	ck_assert_int_eq(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	return request.ifr_flags & IFF_RUNNING;
+}
+
+static void wait_carrier(const char *ns, const char *name)
+{
+	struct end end = { ns, name };
+
+	ck_assert_msg(ms_netns_wait(carries, &end, 10), "%s has no carrier", name);
+}
+
+/*
+ * Until the kernel has noted both carriers, in a work of its own, an end sends nothing or has no
+ * IPv6, and what a test sent would be lost. It puts that off for up to a second if it takes the two
+ * for one device, which it does if their indexes are the same number (linkwatch_urgent_event() of
+ * net/core/link_watch.c).
+ */
 void ms_netns_veth(const char *name, const char *ns, const char *prefix, const char *prefix6)
 {
-	ms_netns_run_command("ip link add %s type veth peer name eth0 netns %s", name, ns);
+	static unsigned int index = 1000;
+
+	ms_netns_run_command("ip link add %s index %u type veth peer name eth0 netns %s", name,
+			     index++, ns);
 	ms_netns_run_command("ip addr add %s1/24 dev %s && ip -n %s addr add %s2/24 dev eth0",
 			     prefix, name, ns, prefix);
 	if (prefix6)
@@ -174,6 +210,8 @@ void ms_netns_veth(const char *name, const char *ns, const char *prefix, const c
 				     "ip -n %s addr add %s2/64 dev eth0 nodad",
 				     prefix6, name, ns, prefix6);
 	ms_netns_run_command("ip link set %s up && ip -n %s link set eth0 up", name, ns);
+	wait_carrier(NULL, name);
+	wait_carrier(ns, "eth0");
 	ms_netns_run_command("ip -n %s route add default via %s1", ns, prefix);
 	if (prefix6)
 		ms_netns_run_command("ip -n %s -6 route add default via %s1", ns, prefix6);
@@ -187,7 +225,20 @@ uint64_t ms_netns_now_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+unsigned int ms_netns_patience(void)
+{
+	const char *multiplier = getenv("CK_TIMEOUT_MULTIPLIER");
+	unsigned long times = multiplier ? strtoul(multiplier, NULL, 10) : 1;
+
+	return times >= 1 && times <= 100 ? (unsigned int)times : 1;
+}
+
 bool ms_netns_wait(bool (*is_so)(void *user), void *user, unsigned int seconds)
+{
+	return ms_netns_wait_exactly(is_so, user, seconds * ms_netns_patience());
+}
+
+bool ms_netns_wait_exactly(bool (*is_so)(void *user), void *user, unsigned int seconds)
 {
 	uint64_t deadline = ms_netns_now_ns() + seconds * 1000000000ull;
 

@@ -43,9 +43,15 @@ char *ms_netns_read_command(char *buf, size_t size, const char *format, ...)
  * ("fd01::") is given, its peer "eth0" in namespace `ns` with A.2, default route through us. */
 void ms_netns_veth(const char *name, const char *ns, const char *prefix, const char *prefix6);
 
-/* Waits until `is_so` says yes, at most `seconds`; false = it never did. Never sleeps longer than
- * a few milliseconds, so tests take as long as what they wait for. */
+/* How many times longer than here a test may take: what check multiplies its own limits by. */
+unsigned int ms_netns_patience(void);
+
+/* Waits until `is_so` says yes, at most `seconds` times the patience; false = it never did. Never
+ * sleeps longer than a few milliseconds, so tests take as long as what they wait for. */
 bool ms_netns_wait(bool (*is_so)(void *user), void *user, unsigned int seconds);
+
+/* The same without patience: for what is likely never to be so. */
+bool ms_netns_wait_exactly(bool (*is_so)(void *user), void *user, unsigned int seconds);
 uint64_t ms_netns_now_ns(void);
 
 #endif

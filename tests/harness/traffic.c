@@ -370,7 +370,7 @@ bool ms_traffic_pump_advances(struct ms_traffic_pump *pump, unsigned int rounds)
 {
 	struct advance advance = { pump, pump->rounds + rounds };
 
-	return ms_netns_wait(has_advanced, &advance, 10);
+	return ms_netns_wait_exactly(has_advanced, &advance, 10);
 }
 
 void ms_traffic_pump_end(struct ms_traffic_pump *pump)

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,8 +24,7 @@
 #define GONE 400
 
 static const char policy[] =
-	"version: 1\n"
-	"groups:\n"
+	"version: 1\ngroups:\n"
 	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n"
 	"sets: { block: [] }\n"
 	"rules:\n"
@@ -209,15 +207,17 @@ static bool arrives(void *user)
 START_TEST(a_members_time_ends)
 {
 	uint16_t port = 80;
+	unsigned int ttl = 3 * ms_netns_patience();
 
+	snprintf(text, sizeof(text), "set block\nmember block 10.1.0.1 %u\n", ttl);
 	start("");
 	expect_number("transactions", 1);
-	say("set block\nmember block 10.1.0.1 3\n");
+	say(text);
 	expect_number("source.members", 1);
 	expect_denied(80, "blocked");
 	ck_assert(ms_netns_wait(arrives, &port, 10));
 	/* Said again, it holds again, though it is the same transaction. */
-	say("set block\nmember block 10.1.0.1 3\n");
+	say(text);
 	expect_number("transactions", 3);
 	expect_denied(80, "blocked");
 	ms_proc_stop(microsegd);

@@ -149,11 +149,21 @@ static bool is_over(const struct ms_rule *rule, int64_t now)
 	return rule->expires && rule->expires <= now;
 }
 
-static bool is_for_a_merge(const struct ms_rule *rule, const struct ms_amend_inputs *inputs)
+/* A rule that is over keeps its id: it is still in its file, and no merge takes two of one id. */
+static bool is_of_one_over(const struct ms_policy *policy, const char *id)
+{
+	for (size_t i = 0; i < policy->n_expired; i++)
+		if (strcmp(policy->expired[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+static bool is_for_a_merge(const struct ms_policy *policy, const struct ms_rule *rule,
+			   const struct ms_amend_inputs *inputs)
 {
 	return !rule->id || strncmp(rule->id, "builtin/", strlen("builtin/")) == 0 ||
 	       rule->origin.source != MS_SOURCE_RUNTIME || is_over(rule, inputs->now) ||
-	       inputs->has_id(inputs->user, rule->id);
+	       is_of_one_over(policy, rule->id) || inputs->has_id(inputs->user, rule->id);
 }
 
 /* Does another one that is new, or that was there before, have its id? */
@@ -193,8 +203,8 @@ static int make(struct ms_amend *amend, const struct ms_amend_inputs *inputs, st
 	for (size_t i = first_new; r == 1 && i < after->n_rules; i++) {
 		const struct ms_rule *rule = &after->rules[i];
 
-		if (i - first_new == MS_AMEND_STEPS_MAX || is_for_a_merge(rule, inputs) ||
-		    is_twice(inputs, first_new, i))
+		if (i - first_new == MS_AMEND_STEPS_MAX ||
+		    is_for_a_merge(amend->policy, rule, inputs) || is_twice(inputs, first_new, i))
 			return 0;
 		r = ms_policy_merge_check(amend->policy, rule, err);
 		if (r == 0)

@@ -43,9 +43,9 @@ struct ms_amend_inputs {
 
 /*
  * 1: `policy` is amended, until ms_amend_undo() or, for good, ms_amend_fini(). 0: this is for a
- * merge to do; so it is if a rule was changed, has the id of a built-in one or is over, and if an
- * error is better said by a merge. Negative: a merge would refuse it. Of 0 and less nothing
- * changed.
+ * merge to do; so it is if a rule was changed, is over, has the id of a built-in one or of one that
+ * is over, and if an error is better said by a merge. Negative: a merge would refuse it. Of 0 and
+ * less nothing changed.
  */
 int ms_amend_make(struct ms_policy *policy, const struct ms_amend_inputs *inputs,
 		  struct ms_amend *ret_amend, struct ms_error *err);

@@ -88,7 +88,8 @@ static const char some_files[] =
 	"  - { id: f2, priority: 9, action: allow }\n"
 	"  - { id: f3, action: allow }\n"
 	"  - { id: f4, action: allow }\n"
-	"  - { id: f5, priority: 65535, action: deny }\n";
+	"  - { id: f5, priority: 65535, action: deny }\n"
+	"  - { id: f6, action: allow, expires: 1970-01-01T00:00:01Z }\n";
 
 static void setup(void)
 {
@@ -193,6 +194,13 @@ static void take_a_known_id(void)
 	add_rule("f3", 1);
 }
 
+/* It is no rule of the policy in force any more, but the next merge finds it in its file. */
+static void take_the_id_of_one_that_is_over(void)
+{
+	ck_assert_uint_eq(merged->n_expired, 1);
+	add_rule("f6", 1);
+}
+
 static void take_one_id_twice(void)
 {
 	add_rule("x", 1);
@@ -223,8 +231,9 @@ static void add_too_many(void)
 }
 
 static void (*const others[])(void) = {
-	change_verdict,  take_a_known_id,      take_one_id_twice, override_a_builtin,
-	end_the_old_one, add_one_that_is_over, add_too_many,
+	change_verdict,       take_a_known_id,    take_the_id_of_one_that_is_over,
+	take_one_id_twice,    override_a_builtin, end_the_old_one,
+	add_one_that_is_over, add_too_many,
 };
 
 START_TEST(anything_else_is_left_to_a_merge)

@@ -117,7 +117,8 @@ void ms_banner_print(struct ms_manager *manager, FILE *out)
 {
 	const struct ms_config *config = ms_manager_config(manager);
 	struct ms_manager_status status;
-	char buf[PATH_MAX], socket[PATH_MAX] = "";
+	char buf[PATH_MAX], socket[PATH_MAX];
+	bool is_elsewhere = strcmp(config->run_dir, MS_CONFIG_RUN_DIR) != 0;
 	const char *cli = cli_path(buf, sizeof(buf));
 	static const char *const commands[] = {
 		"status",
@@ -135,11 +136,11 @@ void ms_banner_print(struct ms_manager *manager, FILE *out)
 	else
 		fprintf(out, "Policy: %s, generation %u.\n", status.policy_source,
 			status.generation_applied);
-	if (strcmp(config->run_dir, MS_CONFIG_RUN_DIR) != 0)
-		snprintf(socket, sizeof(socket), " --socket %s/control.sock", config->run_dir);
+	ms_config_control_socket(config->run_dir, socket, sizeof(socket));
 	fprintf(out, "In a second terminal, try:\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  sudo %s%s %s\n", cli, socket, commands[i]);
+		fprintf(out, "  sudo %s%s%s %s\n", cli, is_elsewhere ? " --socket " : "",
+			is_elsewhere ? socket : "", commands[i]);
 	fprintf(out, "Ctrl-C stops and removes everything. To keep it: sudo ./setup.sh install\n");
 	fflush(out);
 }

@@ -2,6 +2,7 @@
 #include "core/config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -369,4 +370,9 @@ int ms_config_read(struct ms_config *config, const char *path, struct ms_error *
 	ms_config_plugins_fini(&config->plugins);
 	*config = changed;
 	return 0;
+}
+
+void ms_config_control_socket(const char *run_dir, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/control.sock", run_dir);
 }

@@ -50,5 +50,7 @@ void ms_config_fini(struct ms_config *config);
 /* Overlays the file's keys; `config` is untouched on failure. -ENOENT if the file is absent (the
  * caller decides whether that matters). */
 int ms_config_read(struct ms_config *config, const char *path, struct ms_error *err);
+/* Of the daemon that has this run directory. */
+void ms_config_control_socket(const char *run_dir, char *buf, size_t size);
 
 #endif

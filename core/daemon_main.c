@@ -123,7 +123,7 @@ static int start(struct daemon *daemon, const struct ms_config *config, struct m
 				 strerror(errno));
 	if (r == 0)
 		r = ms_manager_start(config, daemon->loop, &daemon->manager, err);
-	snprintf(socket, sizeof(socket), "%s/control.sock", config->run_dir);
+	ms_config_control_socket(config->run_dir, socket, sizeof(socket));
 	if (r == 0)
 		r = ms_control_open(daemon->manager, daemon->loop, socket, &daemon->server, err);
 	return r;

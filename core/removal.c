@@ -33,7 +33,7 @@ static void remove_run_dir(const struct ms_config *config)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/control.sock", config->run_dir);
+	ms_config_control_socket(config->run_dir, path, sizeof(path));
 	unlink(path);
 	rmdir(config->run_dir);
 }

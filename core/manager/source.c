@@ -2,10 +2,12 @@
 /* Policy sources that are plugins: what they offer comes in force here. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/manager/internal.h"
 #include "core/policy/array.h"
@@ -234,11 +236,14 @@ static int new_follower(struct ms_manager *manager, const char *name, uint32_t p
 			const json_t *values, struct ms_source_follower **ret_follower,
 			struct ms_error *err)
 {
+	ms_cleanup(ms_free) char *run_dir = realpath(manager->config->run_dir, NULL);
+	char control_socket[PATH_MAX + sizeof("/control.sock")];
 	const struct ms_source_follower_config config = {
 		.loop = manager->loop,
 		.state = manager->state,
 		.folder = manager->config->plugin_dir,
 		.name = name,
+		.control_socket = run_dir ? control_socket : NULL,
 		.config = values,
 		.apply = apply,
 		.away = ms_manager_away,
@@ -248,6 +253,8 @@ static int new_follower(struct ms_manager *manager, const char *name, uint32_t p
 		.is_sink = provides & MS_PLUGIN_SINK,
 	};
 
+	if (run_dir)
+		ms_config_control_socket(run_dir, control_socket, sizeof(control_socket));
 	return ms_source_follower_new(&config, ret_follower, err);
 }
 

@@ -28,6 +28,12 @@ int ms_plugin_probe_start(const char *folder, const char *name, const json_t *co
 {
 	ms_cleanup(ms_close_fd) int output = -1;
 	ms_cleanup(ms_free) struct ms_plugin_probe *probe = calloc(1, sizeof(*probe));
+	struct ms_plugin_spawn what = {
+		.task = is_trial ? "--try" : "--describe",
+		.folder = folder,
+		.name = name,
+		.config = config,
+	};
 	int pipe_fds[2];
 	int r;
 
@@ -37,11 +43,10 @@ int ms_plugin_probe_start(const char *folder, const char *name, const json_t *co
 		return ms_error_set(err, -errno, "cannot ask about plugin %s: %s", name,
 				    strerror(errno));
 	probe->fd = pipe_fds[0];
-	output = pipe_fds[1];
+	what.output = output = pipe_fds[1];
 	/* Only our end waits for nobody. */
 	fcntl(output, F_SETFL, 0);
-	r = ms_plugin_spawn(is_trial ? "--try" : "--describe", folder, name, NULL, config, output,
-			    &probe->pid, err);
+	r = ms_plugin_spawn(&what, &probe->pid, err);
 	if (r < 0) {
 		close(probe->fd);
 		return r;

@@ -57,28 +57,35 @@ static int spawn(const char *program, char *const *argv, int input, int output, 
 	return r;
 }
 
-int ms_plugin_spawn(const char *task, const char *folder, const char *name, const char *own_folder,
-		    const json_t *config, int output, pid_t *ret_pid, struct ms_error *err)
+int ms_plugin_spawn(const struct ms_plugin_spawn *what, pid_t *ret_pid, struct ms_error *err)
 {
 	ms_cleanup(ms_close_fd) int input = -1;
 	char program[512], plugins[512];
 	char *argv[] = {
-		program,      (char *)task,           (char *)"--plugin-dir",
-		plugins,      (char *)"--own-folder", (char *)(own_folder ? own_folder : ""),
-		(char *)"--", (char *)name,           NULL
+		program,
+		(char *)what->task,
+		(char *)"--plugin-dir",
+		plugins,
+		(char *)"--own-folder",
+		(char *)(what->own_folder ? what->own_folder : ""),
+		(char *)"--control-socket",
+		(char *)(what->control_socket ? what->control_socket : ""),
+		(char *)"--",
+		(char *)what->name,
+		NULL,
 	};
 	int r = ms_plugin_place_program(program, sizeof(program));
 
-	if (r == 0 && folder)
-		r = snprintf(plugins, sizeof(plugins), "%s", folder) < (int)sizeof(plugins)
+	if (r == 0 && what->folder)
+		r = snprintf(plugins, sizeof(plugins), "%s", what->folder) < (int)sizeof(plugins)
 			    ? 0
 			    : -ENAMETOOLONG;
 	else if (r == 0)
 		r = ms_plugin_place_folder(plugins, sizeof(plugins));
 	if (r == 0)
-		r = make_input(config, &input);
+		r = make_input(what->config, &input);
 	if (r < 0)
-		return ms_error_set(err, r, "cannot run plugin %s: %s", name, strerror(-r));
-	r = spawn(program, argv, input, output, ret_pid);
+		return ms_error_set(err, r, "cannot run plugin %s: %s", what->name, strerror(-r));
+	r = spawn(program, argv, input, what->output, ret_pid);
 	return r < 0 ? ms_error_set(err, r, "cannot run %s: %s", program, strerror(-r)) : 0;
 }

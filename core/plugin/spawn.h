@@ -8,14 +8,17 @@
 
 #include "core/base/error.h"
 
-/*
- * `task` is --describe, --try or --serve. `folder` is the plugins', NULL = the installation's;
- * `own_folder` the one that this plugin may write below, NULL = none.
- * `config`, borrowed, holds lists of texts by item and is its standard input; NULL = what defaults
- * give. `output`, borrowed, is its standard output. No other descriptor and no variable of ours
- * reaches it. The caller waits for `*ret_pid`.
- */
-int ms_plugin_spawn(const char *task, const char *folder, const char *name, const char *own_folder,
-		    const json_t *config, int output, pid_t *ret_pid, struct ms_error *err);
+/* What to run. All is borrowed; paths may be NULL. */
+struct ms_plugin_spawn {
+	const char *task;           /* --describe, --try or --serve */
+	const char *folder, *name;  /* of the plugin; NULL = the installation's folder */
+	const char *own_folder;     /* that this plugin may write below */
+	const char *control_socket; /* of the daemon that it serves */
+	const json_t *config;       /* standard input: lists of texts by item; NULL = defaults */
+	int output;                 /* standard output */
+};
+
+/* No other descriptor and no variable of ours reaches it. The caller waits for `*ret_pid`. */
+int ms_plugin_spawn(const struct ms_plugin_spawn *what, pid_t *ret_pid, struct ms_error *err);
 
 #endif

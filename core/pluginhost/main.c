@@ -19,7 +19,14 @@
 
 const char *argp_program_version = "microseg-plugin-host " MS_VERSION;
 
-enum { OPTION_DESCRIBE = 256, OPTION_TRY, OPTION_SERVE, OPTION_PLUGIN_DIR, OPTION_OWN_FOLDER };
+enum {
+	OPTION_DESCRIBE = 256,
+	OPTION_TRY,
+	OPTION_SERVE,
+	OPTION_PLUGIN_DIR,
+	OPTION_OWN_FOLDER,
+	OPTION_CONTROL_SOCKET
+};
 
 static const struct argp_option table[] = {
 	{ "describe", OPTION_DESCRIBE, NULL, 0, "load the plugin and say what it is", 1 },
@@ -33,12 +40,14 @@ static const struct argp_option table[] = {
 	{ "plugin-dir", OPTION_PLUGIN_DIR, "DIR", 0, "where plugins are", 2 },
 	{ "own-folder", OPTION_OWN_FOLDER, "DIR", 0,
 	  "what the plugin may write below, if it needs to", 2 },
+	{ "control-socket", OPTION_CONTROL_SOCKET, "PATH", 0,
+	  "the daemon's, which the plugin is told of if it connects to unix sockets", 2 },
 	{ 0 },
 };
 
 struct request {
 	struct ms_pluginhost_trial trial;
-	const char *own_folder; /* NULL = none */
+	const char *own_folder, *control_socket; /* NULL = none */
 	bool has_task, is_service;
 };
 
@@ -59,6 +68,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_OWN_FOLDER:
 		request->own_folder = *arg ? arg : NULL;
+		return 0;
+	case OPTION_CONTROL_SOCKET:
+		request->control_socket = *arg ? arg : NULL;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (request->trial.name)
@@ -122,6 +134,7 @@ static int serve(const struct request *request)
 		.folder = request->trial.folder,
 		.name = request->trial.name,
 		.own_folder = request->own_folder,
+		.control_socket = request->control_socket,
 		.fd = STDOUT_FILENO,
 	};
 	struct ms_error err = MS_ERROR_INIT;

@@ -261,6 +261,9 @@ static int create(struct serving *serving, struct ms_error *err)
 	serving->host.log = host_log;
 	serving->host.state_dir =
 		serving->plugin.needs & MS_PLUGIN_NEEDS_WRITE ? serving->service->own_folder : NULL;
+	serving->host.control_socket = serving->plugin.needs & MS_PLUGIN_NEEDS_UNIX
+					       ? serving->service->control_socket
+					       : NULL;
 	serving->host.source_changed = source_changed;
 	serving->host.source_trouble = source_trouble;
 	ms_pluginhost_builder_serve(&serving->host);

@@ -11,10 +11,11 @@
 #include "core/base/error.h"
 
 struct ms_pluginhost_service {
-	const char *folder, *name; /* of the plugin */
-	const char *own_folder;    /* it may write below, if it needs to; NULL = none */
-	const json_t *config;      /* lists of texts by item, or null for what defaults give */
-	int fd;                    /* a stream socket whose other end is the daemon's */
+	const char *folder, *name;  /* of the plugin */
+	const char *own_folder;     /* it may write below, if it needs to; NULL = none */
+	const char *control_socket; /* of the daemon; NULL = it is told of none */
+	const json_t *config;       /* lists of texts by item, or null for what defaults give */
+	int fd;                     /* a stream socket whose other end is the daemon's */
 };
 
 /* Until the daemon goes or the plugin gives up; -errno, and what `err` says the daemon has been

@@ -28,6 +28,7 @@ struct ms_source_follower {
 	char name[MS_PLUGIN_NAME_MAX + 1];
 	char folder[512];
 	char own_folder[512]; /* for what its plugin writes */
+	char *control_socket; /* NULL = it is told of none */
 	json_t *values;
 
 	enum ms_source_state state;
@@ -354,16 +355,21 @@ static void start(struct ms_source_follower *follower)
 		.user = follower,
 		.feed = follower->config.is_sink ? &follower->feed : NULL,
 	};
+	const struct ms_plugin_spawn plugin = {
+		.folder = follower->folder[0] ? follower->folder : NULL,
+		.name = follower->name,
+		.own_folder = follower->own_folder,
+		.control_socket = follower->control_socket,
+		.config = follower->values,
+	};
 	struct ms_error why = MS_ERROR_INIT;
 
 	follower->state = MS_SOURCE_STARTING;
 	follower->is_restarting = false;
 	follower->runs++;
 	ms_source_feed_rewind(&follower->feed);
-	if (ms_source_process_start(follower->config.loop,
-				    follower->folder[0] ? follower->folder : NULL, follower->name,
-				    follower->own_folder, follower->values, &hooks,
-				    &follower->process, &why) < 0)
+	if (ms_source_process_start(follower->config.loop, &plugin, &hooks, &follower->process,
+				    &why) < 0)
 		plan(follower, false, why.message);
 }
 
@@ -485,6 +491,8 @@ int ms_source_follower_new(const struct ms_source_follower_config *config,
 	snprintf(follower->folder, sizeof(follower->folder), "%s",
 		 config->folder ? config->folder : "");
 	follower->values = json_deep_copy(config->config);
+	if (config->control_socket)
+		follower->control_socket = strdup(config->control_socket);
 	r = add_timers(follower, config->loop);
 	if (r == 0)
 		r = make_own_folder(follower, err);
@@ -508,6 +516,7 @@ struct ms_source_follower *ms_source_follower_free(struct ms_source_follower *fo
 	ms_watch_free(follower->again);
 	ms_watch_free(follower->hush);
 	ms_source_offer_fini(&follower->offer);
+	free(follower->control_socket);
 	json_decref(follower->values);
 	json_decref(follower->stats);
 	free(follower);

@@ -36,7 +36,9 @@ struct ms_source_follower_config {
 	struct ms_loop *loop;
 	struct ms_state *state;
 	const char *folder, *name; /* of the plugin */
-	const json_t *config;      /* as ms_plugin_spawn() wants it */
+	/* As ms_plugin_spawn() wants them. */
+	const char *control_socket;
+	const json_t *config;
 	/*
 	 * Puts what was prepared in force as a whole or nothing of it; of `prepared` it may take
 	 * the policy. `before` is what is in force, NULL = nothing yet.

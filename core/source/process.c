@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/plugin/spawn.h"
 #include "core/source/offer.h"
 
 #define READ_SIZE (256u << 10) /* of one round of the loop: interfaces come first */
@@ -302,13 +301,13 @@ static int watch(struct ms_source_process *process, struct ms_loop *loop)
 	return r < 0 ? r : ms_watch_arm(process->silence, MS_SOURCE_PROCESS_SILENCE_MS, true);
 }
 
-int ms_source_process_start(struct ms_loop *loop, const char *folder, const char *name,
-			    const char *own_folder, const json_t *config,
+int ms_source_process_start(struct ms_loop *loop, const struct ms_plugin_spawn *plugin,
 			    const struct ms_source_process_hooks *hooks,
 			    struct ms_source_process **ret_process, struct ms_error *err)
 {
 	struct ms_source_process *process = calloc(1, sizeof(*process));
 	ms_cleanup(ms_close_fd) int theirs = -1;
+	struct ms_plugin_spawn what = *plugin;
 	int ends[2], r = 0;
 
 	if (!process)
@@ -319,9 +318,9 @@ int ms_source_process_start(struct ms_loop *loop, const char *folder, const char
 		r = -errno;
 	} else {
 		process->fd = ends[0];
-		theirs = ends[1];
-		r = ms_plugin_spawn("--serve", folder, name, own_folder, config, theirs,
-				    &process->pid, err);
+		what.task = "--serve";
+		what.output = theirs = ends[1];
+		r = ms_plugin_spawn(&what, &process->pid, err);
 	}
 	if (r == 0) {
 		process->pid_fd = pidfd_open(process->pid, 0);
@@ -329,7 +328,8 @@ int ms_source_process_start(struct ms_loop *loop, const char *folder, const char
 	}
 	if (r < 0) {
 		ms_source_process_free(process);
-		return ms_error_set(err, r, "%s: cannot start its process: %s", name, strerror(-r));
+		return ms_error_set(err, r, "%s: cannot start its process: %s", plugin->name,
+				    strerror(-r));
 	}
 	*ret_process = process;
 	return 0;

@@ -9,10 +9,10 @@
 #ifndef MS_CORE_SOURCE_PROCESS_H
 #define MS_CORE_SOURCE_PROCESS_H
 
-#include <jansson.h>
 #include <sys/types.h>
 
 #include "core/loop.h"
+#include "core/plugin/spawn.h"
 #include "core/source/feed.h"
 #include "core/source/wire.h"
 
@@ -33,9 +33,8 @@ struct ms_source_process_hooks {
 	struct ms_source_feed *feed; /* of a sink, borrowed; NULL = it is none */
 };
 
-/* `folder`, `own_folder` and `config` as ms_plugin_spawn() wants them; `hooks` is copied. */
-int ms_source_process_start(struct ms_loop *loop, const char *folder, const char *name,
-			    const char *own_folder, const json_t *config,
+/* `plugin` as ms_plugin_spawn() wants it, without task and output; `hooks` is copied. */
+int ms_source_process_start(struct ms_loop *loop, const struct ms_plugin_spawn *plugin,
 			    const struct ms_source_process_hooks *hooks,
 			    struct ms_source_process **ret_process, struct ms_error *err);
 /* Something was added to the feed: it is sent soon, with what comes until then. */

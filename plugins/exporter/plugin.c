@@ -26,10 +26,9 @@ static const struct ms_plugin_item config_items[] = {
 	  .def = "127.0.0.1:9477" },
 	{ .name = "control",
 	  .type = MS_PLUGIN_STRING,
-	  .help = "the daemon's control socket",
+	  .help = "a control socket; without it that of the daemon that it serves",
 	  .min = 2,
-	  .max = 107,
-	  .def = "/run/microseg/control.sock" },
+	  .max = 107 },
 	{ .name = "rules",
 	  .type = MS_PLUGIN_UINT,
 	  .help = "rules that have metrics of their own, the first ones; as many of plugins' numbers",
@@ -67,6 +66,17 @@ static int parse_listen(struct exporter *self, struct ms_plugin_error *error)
 	return r;
 }
 
+/* An older host does not tell where its socket is, and most have it here. */
+static const char *find_control(const struct ms_plugin_host *host,
+				const struct ms_plugin_values *config)
+{
+	if (host->value_count(config, "control"))
+		return host->value_string(config, "control", 0);
+	if (MS_PLUGIN_HAS(host, control_socket) && host->control_socket)
+		return host->control_socket;
+	return "/run/microseg/control.sock";
+}
+
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
@@ -75,7 +85,7 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 
 	if (self) {
 		self->listen = strdup(host->value_string(config, "listen", 0));
-		self->control = strdup(host->value_string(config, "control", 0));
+		self->control = strdup(find_control(host, config));
 	}
 	if (!self || !self->listen || !self->control) {
 		if (self)

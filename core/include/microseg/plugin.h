@@ -267,6 +267,11 @@ struct ms_plugin_host {
 	 * MS_PLUGIN_NEEDS_WRITE, and it is there; an action makes it when it needs it. NULL = it
 	 * has none, as in a trial. */
 	const char *state_dir;
+
+	/* from C. Full path of the control socket of the daemon that it serves, if it needs
+	 * MS_PLUGIN_NEEDS_UNIX: there it may ask what anybody in the group may. NULL = it is told
+	 * of none, as in a trial. */
+	const char *control_socket;
 };
 
 /* What bind() calls a workload. */

@@ -57,11 +57,6 @@ static void free_catalogue(struct ms_plugin_catalogue **catalogue)
 	ms_plugin_catalogue_free(*catalogue);
 }
 
-static bool is_loaded(void *user, const char *action)
-{
-	return ms_plugin_catalogue_is_loaded(user, action);
-}
-
 static json_t *shape_checked(const struct ms_policy *policy, const struct ms_warning *warnings,
 			     size_t n_warnings, bool asked,
 			     const struct ms_plugin_catalogue *catalogue)
@@ -87,6 +82,7 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
 	ms_cleanup(ms_free) struct ms_warning *warnings = NULL;
 	struct ms_merge_inputs inputs = { .now = (int64_t)time(NULL) };
+	struct ms_rule_action_known known;
 	bool asked = false;
 	int r = ms_documents_parse(documents, MS_SOURCE_FILE, &files, err);
 
@@ -98,10 +94,11 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 		r = ms_cli_catalogue_make(cli, merged, &catalogue, &asked);
 	if (r == 0)
 		r = ms_plugin_catalogue_check(catalogue, merged, err);
+	if (r < 0)
+		return r;
 	/* Without a daemon nobody knows what will be loaded: every rule with actions is named. */
-	if (r == 0)
-		r = ms_policy_check_with(merged, asked ? is_loaded : NULL, catalogue, &warnings,
-					 ret_warnings);
+	known = ms_plugin_catalogue_known(catalogue, asked);
+	r = ms_policy_check_with(merged, &known, &warnings, ret_warnings);
 	if (r == 0)
 		*ret_reply = shape_checked(merged, warnings, *ret_warnings, asked, catalogue);
 	return r;

@@ -46,18 +46,6 @@ static json_t *shape_changes(const struct ms_change *changes, size_t count)
 	return list;
 }
 
-static bool has_action(void *user, const char *name)
-{
-	const struct ms_plugin_registry *plugins = ms_manager_plugins(user);
-	const struct ms_plugin_entry *entry;
-
-	for (size_t i = 0; (entry = ms_plugin_registry_at(plugins, i)); i++) {
-		if (ms_plugin_registry_has_action(entry, name))
-			return true;
-	}
-	return false;
-}
-
 struct checking {
 	struct ms_manager *manager;
 	const struct ms_policy *policy;
@@ -68,9 +56,11 @@ struct checking {
 static int check(void *arg)
 {
 	struct checking *checking = arg;
+	const struct ms_rule_action_known known =
+		ms_plugin_registry_known(ms_manager_plugins(checking->manager));
 
-	return ms_policy_check_with(checking->policy, has_action, checking->manager,
-				    &checking->warnings, &checking->count);
+	return ms_policy_check_with(checking->policy, &known, &checking->warnings,
+				    &checking->count);
 }
 
 static int put_warnings(struct ms_manager *manager, json_t *reply, const struct ms_policy *policy)

@@ -11,16 +11,22 @@
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
+#include "core/plugin/registry.h"
 #include "core/policy/array.h"
 
 #define SLICE 1024
 #define NS_PER_MS 1000000ULL
 
-static json_t *shape_set(const struct ms_policy *policy, const char *name, size_t members,
+static json_t *shape_set(const struct ms_manager *manager, const char *name, size_t members,
 			 const char *origin)
 {
+	const struct ms_rule_action_known known =
+		ms_plugin_registry_known(ms_manager_plugins(manager));
+
 	return json_pack("{s:s, s:I, s:i, s:s}", "name", name, "members", (json_int_t)members,
-			 "rules", (int)ms_policy_count_naming(policy, name), "origin", origin);
+			 "rules",
+			 (int)ms_policy_count_naming(ms_manager_policy(manager), name, &known),
+			 "origin", origin);
 }
 
 int ms_control_cmd_set_list(struct ms_manager *manager, struct ms_control_call *call,
@@ -35,14 +41,15 @@ int ms_control_cmd_set_list(struct ms_manager *manager, struct ms_control_call *
 	if (r < 0)
 		return r;
 	ms_monitor_addresses(ms_manager_monitor(manager), &n_addresses);
-	if (json_array_append_new(sets, shape_set(policy, MS_SET_HOST, n_addresses, "builtin")) < 0)
+	if (json_array_append_new(sets, shape_set(manager, MS_SET_HOST, n_addresses, "builtin")) <
+	    0)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		const struct ms_set_def *set = &policy->sets[i];
 
 		ms_origin_format(&set->origin, origin, sizeof(origin));
-		if (json_array_append_new(sets,
-					  shape_set(policy, set->name, set->n_members, origin)) < 0)
+		if (json_array_append_new(
+			    sets, shape_set(manager, set->name, set->n_members, origin)) < 0)
 			return -ENOMEM;
 	}
 	*ret_reply = json_pack("{s:O}", "sets", sets);

@@ -246,12 +246,14 @@ static bool is_emptied(const struct ms_runtime_set *set, const struct ms_runtime
 static bool is_left_over(struct ms_manager *manager, const struct ms_runtime_change *change)
 {
 	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
+	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
 
 	if (!is_emptied(ms_runtime_find_set(ms_sources_runtime(manager->sources), change->set),
 			change))
 		return false;
 	return !(files && ms_policy_find_set(files, change->set)) &&
-	       ms_policy_count_naming(ms_sources_merged(manager->sources), change->set) == 0;
+	       ms_policy_count_naming(ms_sources_merged(manager->sources), change->set, &known) ==
+		       0;
 }
 
 static int remove_set(struct ms_manager *manager, const char *set, bool dry_run,

@@ -39,23 +39,41 @@ int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file
 	return r < 0 ? ms_plugin_arguments_refuse(file, from->place, from->name, &why, r, err) : 0;
 }
 
-static bool is_set(const struct ms_plugin_action *action, const char *name)
+static const json_t *find_named(const json_t *list, const char *name)
 {
-	for (uint32_t i = 0; name && i < action->arg_count; i++) {
-		if (strcmp(action->args[i].name, name) == 0)
-			return action->args[i].type == MS_PLUGIN_SET;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		const char *its = json_string_value(json_object_get(item, "name"));
+
+		if (its && name && strcmp(its, name) == 0)
+			return item;
 	}
-	return false;
+	return NULL;
 }
 
-int ms_plugin_arguments_check_sets(const struct ms_rule_action *from,
-				   const struct ms_plugin_action *action,
+const json_t *ms_plugin_arguments_describe(const json_t *plugin, const char *action)
+{
+	return find_named(json_object_get(plugin, "actions"), action);
+}
+
+bool ms_plugin_arguments_is_set(const json_t *action, const char *arg)
+{
+	const char *alone = json_string_value(json_object_get(action, "short_arg"));
+	const json_t *item = find_named(json_object_get(action, "args"), arg ? arg : alone);
+	const char *type = json_string_value(json_object_get(item, "type"));
+
+	return type && strcmp(type, "set") == 0;
+}
+
+int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json_t *action,
 				   const struct ms_policy *policy, struct ms_error *err)
 {
 	for (size_t i = 0; i < from->n_args; i++) {
 		const struct ms_rule_action_arg *arg = &from->args[i];
 
-		if (!is_set(action, arg->name ? arg->name : action->short_arg))
+		if (!ms_plugin_arguments_is_set(action, arg->name))
 			continue;
 		for (size_t j = 0; j < arg->n_values; j++) {
 			const struct ms_rule_action_value *value = &arg->values[j];

@@ -8,6 +8,7 @@
 #define MS_CORE_PLUGIN_ARGUMENTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "core/base/error.h"
 #include "core/plugin/values.h"
@@ -21,10 +22,13 @@ int ms_plugin_arguments_refuse(const char *file, struct ms_place place, const ch
  * for, NULL = there is none. */
 int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file, const char *alone,
 			     struct ms_plugin_values *into, struct ms_error *err);
+/* The action of this name in the description of a plugin (NULL is fine); NULL = there is none. */
+const json_t *ms_plugin_arguments_describe(const json_t *plugin, const char *action);
+/* Whether the values of an argument of that action are names of sets. */
+bool ms_plugin_arguments_is_set(const json_t *action, const char *arg);
 /* -EINVAL, with its place, for the first argument of type SET that names a set which `policy` does
  * not have: what an action puts there would go nowhere. */
-int ms_plugin_arguments_check_sets(const struct ms_rule_action *from,
-				   const struct ms_plugin_action *action,
+int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json_t *action,
 				   const struct ms_policy *policy, struct ms_error *err);
 /* As the probe hands it on. NULL = out of memory. */
 json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config);

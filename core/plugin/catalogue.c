@@ -52,38 +52,48 @@ int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *descr
 	return r;
 }
 
-static const json_t *find(const struct ms_plugin_catalogue *catalogue, const char *action,
-			  bool *ret_is_loaded)
+/* The first that has the action, NULL = none has. */
+static const struct known *find(const struct ms_plugin_catalogue *catalogue, const char *action,
+				const json_t **ret_action)
 {
 	for (size_t i = 0; i < catalogue->count; i++) {
-		const json_t *item;
-		size_t j;
-
-		json_array_foreach (json_object_get(catalogue->list[i].description, "actions"), j,
-				    item) {
-			const char *name = json_string_value(json_object_get(item, "name"));
-
-			if (!name || strcmp(name, action) != 0)
-				continue;
-			*ret_is_loaded = catalogue->list[i].is_loaded;
-			return item;
-		}
+		*ret_action = ms_plugin_arguments_describe(catalogue->list[i].description, action);
+		if (*ret_action)
+			return &catalogue->list[i];
 	}
 	return NULL;
 }
 
 bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action)
 {
-	bool is_loaded;
+	const json_t *what;
 
-	return find(catalogue, action, &is_loaded) != NULL;
+	return find(catalogue, action, &what) != NULL;
 }
 
-bool ms_plugin_catalogue_is_loaded(const struct ms_plugin_catalogue *catalogue, const char *action)
+static bool is_loaded(const void *user, const char *action)
 {
-	bool is_loaded = false;
+	const json_t *what;
+	const struct known *known = find(user, action, &what);
 
-	return find(catalogue, action, &is_loaded) && is_loaded;
+	return known && known->is_loaded;
+}
+
+static bool may_be_set(const void *user, const char *action, const char *arg)
+{
+	const json_t *what;
+
+	return !find(user, action, &what) || ms_plugin_arguments_is_set(what, arg);
+}
+
+struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_catalogue *catalogue,
+						      bool has_daemons)
+{
+	return (struct ms_rule_action_known) {
+		.is_loaded = has_daemons ? is_loaded : NULL,
+		.may_be_set = may_be_set,
+		.user = catalogue,
+	};
 }
 
 /* ---- a description as what it describes; texts are the description's ---- */
@@ -185,17 +195,16 @@ static int check_arguments(const json_t *what, const struct ms_policy *policy,
 	r = ms_plugin_values_new(described.items, described.action.arg_count, &values);
 	if (r == 0)
 		r = ms_plugin_arguments_read(action, NULL, described.action.short_arg, values, err);
-	return r < 0 ? r : ms_plugin_arguments_check_sets(action, &described.action, policy, err);
+	return r < 0 ? r : ms_plugin_arguments_check_sets(action, what, policy, err);
 }
 
 static int check_action(const struct ms_plugin_catalogue *catalogue, const struct ms_policy *policy,
 			const struct ms_rule *rule, const struct ms_rule_action *action,
 			struct ms_error *err)
 {
-	bool is_loaded;
-	const json_t *what = find(catalogue, action->name, &is_loaded);
+	const json_t *what;
 
-	if (what)
+	if (find(catalogue, action->name, &what))
 		return check_arguments(what, policy, action, err);
 	if (rule->states_fallback)
 		return 0;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
-#include "core/policy/model.h"
+#include "core/policy/rule_action.h"
 
 struct ms_plugin_catalogue;
 
@@ -22,7 +22,9 @@ struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue 
 int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *description,
 			    bool is_loaded);
 bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action);
-bool ms_plugin_catalogue_is_loaded(const struct ms_plugin_catalogue *catalogue, const char *action);
+/* `has_daemons`: descriptions of all of a daemon's plugins are in it. Valid as long as it. */
+struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_catalogue *catalogue,
+						      bool has_daemons);
 
 /*
  * -EINVAL with the place of the first argument that its action does not take, and of an action that

@@ -120,7 +120,9 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 	if (r == 0)
 		r = ms_plugin_arguments_read(action, NULL, what->short_arg, values, err);
 	if (r == 0)
-		r = ms_plugin_arguments_check_sets(action, what, policy, err);
+		r = ms_plugin_arguments_check_sets(
+			action, ms_plugin_arguments_describe(entry->description, action->name),
+			policy, err);
 	if (r == 0 && what->encode_args) {
 		ms_plugin_note_set(registry->page, entry->name, "encode_args()");
 		r = what->encode_args(entry->self, values, ret_args->bytes, &error);
@@ -141,16 +143,35 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 
 bool ms_plugin_registry_describes(const struct ms_plugin_entry *entry, const char *action)
 {
-	const json_t *item;
-	size_t i;
+	return ms_plugin_arguments_describe(entry->description, action) != NULL;
+}
 
-	json_array_foreach (json_object_get(entry->description, "actions"), i, item) {
-		const char *name = json_string_value(json_object_get(item, "name"));
+static bool is_loaded(const void *user, const char *action)
+{
+	return ms_plugin_registry_owner(user, action) != NULL;
+}
 
-		if (name && strcmp(name, action) == 0)
-			return true;
+static bool may_be_set(const void *user, const char *action, const char *arg)
+{
+	const struct ms_plugin_registry *registry = user;
+
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		const json_t *what =
+			ms_plugin_arguments_describe(registry->entries[i]->description, action);
+
+		if (what)
+			return ms_plugin_arguments_is_set(what, arg);
 	}
-	return false;
+	return true;
+}
+
+struct ms_rule_action_known ms_plugin_registry_known(const struct ms_plugin_registry *registry)
+{
+	return (struct ms_rule_action_known) {
+		.is_loaded = is_loaded,
+		.may_be_set = may_be_set,
+		.user = registry,
+	};
 }
 
 bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const char *action)

@@ -22,7 +22,7 @@
 #include "core/base/error.h"
 #include "core/plugin/host.h"
 #include "core/plugin/trial.h"
-#include "core/policy/model.h"
+#include "core/policy/rule_action.h"
 #include "microseg/chain.h"
 
 enum ms_plugin_state { MS_PLUGIN_LOADED, MS_PLUGIN_FAILED };
@@ -87,6 +87,9 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 			      const struct ms_rule_action *action, uint8_t *ret_slot,
 			      struct ms_action_args *ret_args, struct ms_error *err);
 
+/* What descriptions of plugins that are there, loaded or failed, say of actions. Valid as long as
+ * the registry. */
+struct ms_rule_action_known ms_plugin_registry_known(const struct ms_plugin_registry *registry);
 /* Whether a plugin that is there, loaded or failed, is known to have the action, or a file of its
  * name lies in the folder. */
 bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const char *action);

@@ -37,7 +37,34 @@ static int note_sets(struct ms_name_index *used, const struct ms_address *addres
 	return r == -EEXIST ? 0 : r;
 }
 
-static int note_rules(struct ms_name_index *used, const struct ms_rule *rules, size_t count)
+static int note_values(struct ms_name_index *used, const struct ms_rule_action_arg *arg)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < arg->n_values && (r == 0 || r == -EEXIST); i++)
+		r = ms_name_index_add(used, arg->values[i].text, 0);
+	return r == -EEXIST ? 0 : r;
+}
+
+/* Who fills a set uses it, too. */
+static int note_actions(const struct ms_check *check, struct ms_name_index *used,
+			const struct ms_rule *rule)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < rule->n_actions; i++) {
+		const struct ms_rule_action *action = &rule->actions[i];
+
+		for (size_t j = 0; r == 0 && j < action->n_args; j++) {
+			if (ms_rule_action_may_be_set(action, &action->args[j], check->known))
+				r = note_values(used, &action->args[j]);
+		}
+	}
+	return r;
+}
+
+static int note_rules(const struct ms_check *check, struct ms_name_index *used,
+		      const struct ms_rule *rules, size_t count)
 {
 	int r = 0;
 
@@ -45,6 +72,8 @@ static int note_rules(struct ms_name_index *used, const struct ms_rule *rules, s
 		r = note_sets(used, rules[i].from, rules[i].n_from);
 		if (r == 0)
 			r = note_sets(used, rules[i].to, rules[i].n_to);
+		if (r == 0)
+			r = note_actions(check, used, &rules[i]);
 	}
 	return r;
 }
@@ -53,10 +82,10 @@ static int check_sets(struct ms_check *check)
 {
 	const struct ms_policy *policy = check->policy;
 	ms_cleanup(ms_name_index_fini) struct ms_name_index used = { 0 };
-	int r = note_rules(&used, policy->rules, policy->n_rules);
+	int r = note_rules(check, &used, policy->rules, policy->n_rules);
 
 	if (r == 0)
-		r = note_rules(&used, policy->expired, policy->n_expired);
+		r = note_rules(check, &used, policy->expired, policy->n_expired);
 	for (size_t i = 0; r == 0 && i < policy->n_sets; i++) {
 		const struct ms_set_def *set = &policy->sets[i];
 		size_t at;
@@ -210,12 +239,19 @@ static int check_groups(struct ms_check *check, struct ms_name_index *idle)
 	return r;
 }
 
+static bool knows_loaded(const struct ms_check *check)
+{
+	return check->known && check->known->is_loaded;
+}
+
 /* An action that is not there, or may not be; NULL = there is none. */
 static const char *doubtful_action(const struct ms_check *check, const struct ms_rule *rule)
 {
 	for (size_t i = 0; i < rule->n_actions; i++) {
-		if (!check->has_action || !check->has_action(check->user, rule->actions[i].name))
-			return rule->actions[i].name;
+		const char *name = rule->actions[i].name;
+
+		if (!knows_loaded(check) || !check->known->is_loaded(check->known->user, name))
+			return name;
 	}
 	return NULL;
 }
@@ -235,9 +271,9 @@ static int check_actions(struct ms_check *check)
 				  "%s: %s action '%s' is loaded%s every packet of the rule gets "
 				  "its fallback, %s",
 				  rule->id ? rule->id : "the rule",
-				  check->has_action ? "no plugin with an"
-						    : "unless a plugin with the",
-				  action, check->has_action ? ":" : ",",
+				  knows_loaded(check) ? "no plugin with an"
+						      : "unless a plugin with the",
+				  action, knows_loaded(check) ? ":" : ",",
 				  rule->fallback == MS_VERDICT_DENY ? "deny" : "allow");
 	}
 	return r;
@@ -280,16 +316,13 @@ static void free_warnings(struct ms_check *check)
 int ms_policy_check(const struct ms_policy *policy, struct ms_warning **ret_warnings,
 		    size_t *ret_count)
 {
-	return ms_policy_check_with(policy, NULL, NULL, ret_warnings, ret_count);
+	return ms_policy_check_with(policy, NULL, ret_warnings, ret_count);
 }
 
-int ms_policy_check_with(const struct ms_policy *policy,
-			 bool (*has_action)(void *user, const char *name), void *user,
+int ms_policy_check_with(const struct ms_policy *policy, const struct ms_rule_action_known *known,
 			 struct ms_warning **ret_warnings, size_t *ret_count)
 {
-	ms_cleanup(free_warnings) struct ms_check check = { .policy = policy,
-							    .has_action = has_action,
-							    .user = user };
+	ms_cleanup(free_warnings) struct ms_check check = { .policy = policy, .known = known };
 	ms_cleanup(ms_name_index_fini) struct ms_name_index idle = { 0 };
 	int r = ms_check_failsafe(&check);
 

@@ -7,7 +7,7 @@
 #ifndef MS_CORE_POLICY_CHECK_H
 #define MS_CORE_POLICY_CHECK_H
 
-#include "core/policy/model.h"
+#include "core/policy/rule_action.h"
 
 struct ms_warning {
 	struct ms_origin origin; /* file borrowed from the policy */
@@ -19,9 +19,9 @@ struct ms_warning {
 /* `*ret_warnings` is an array the caller frees. `policy` is a merged one. -ENOMEM */
 int ms_policy_check(const struct ms_policy *policy, struct ms_warning **ret_warnings,
 		    size_t *ret_count);
-/* The same where it is known which actions there are: only rules that lack one are warned of. */
-int ms_policy_check_with(const struct ms_policy *policy,
-			 bool (*has_action)(void *user, const char *name), void *user,
+/* The same by who knows of actions: where it is known which are loaded, only rules that lack one
+ * are warned of. */
+int ms_policy_check_with(const struct ms_policy *policy, const struct ms_rule_action_known *known,
 			 struct ms_warning **ret_warnings, size_t *ret_count);
 
 #endif

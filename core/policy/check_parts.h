@@ -7,8 +7,7 @@
 
 struct ms_check { /* what has been found so far */
 	const struct ms_policy *policy;
-	bool (*has_action)(void *user, const char *name); /* NULL = nobody knows */
-	void *user;
+	const struct ms_rule_action_known *known; /* NULL = nothing */
 	struct ms_warning *warnings;
 	size_t n_warnings;
 };

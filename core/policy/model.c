@@ -7,6 +7,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
+#include "core/policy/rule_action.h"
 
 #define NS_PER_S 1000000000ULL
 
@@ -486,13 +487,14 @@ struct ms_rule *ms_policy_find_rule(const struct ms_policy *policy, const char *
 	return NULL;
 }
 
-size_t ms_policy_count_naming(const struct ms_policy *policy, const char *set)
+size_t ms_policy_count_naming(const struct ms_policy *policy, const char *set,
+			      const struct ms_rule_action_known *known)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
-		bool is_used = false;
+		bool is_used = ms_rule_action_names_set(rule->actions, rule->n_actions, set, known);
 
 		for (size_t j = 0; j < rule->n_from && !is_used; j++)
 			is_used = rule->from[j].set && strcmp(rule->from[j].set, set) == 0;

@@ -217,8 +217,11 @@ struct ms_policy *ms_policy_copy(const struct ms_policy *policy);
 /* NULL = absent. Linear: for many look-ups use name_index.h. */
 struct ms_group_def *ms_policy_find_group(const struct ms_policy *policy, const char *name);
 struct ms_set_def *ms_policy_find_set(const struct ms_policy *policy, const char *name);
-/* How many rules name the set. */
-size_t ms_policy_count_naming(const struct ms_policy *policy, const char *set);
+/* How many rules name the set, by an address or by an action's argument. */
+struct ms_rule_action_known; /* core/policy/rule_action.h; NULL = any argument may be a set's name
+			      */
+size_t ms_policy_count_naming(const struct ms_policy *policy, const char *set,
+			      const struct ms_rule_action_known *known);
 struct ms_rule *ms_policy_find_rule(const struct ms_policy *policy, const char *id);
 
 /* Frees what it owns, leaves zeroes. */

@@ -109,3 +109,27 @@ bool ms_rule_action_equal(const struct ms_rule_action *a, size_t n_a,
 	}
 	return true;
 }
+
+bool ms_rule_action_may_be_set(const struct ms_rule_action *action,
+			       const struct ms_rule_action_arg *arg,
+			       const struct ms_rule_action_known *known)
+{
+	return !known || known->may_be_set(known->user, action->name, arg->name);
+}
+
+bool ms_rule_action_names_set(const struct ms_rule_action *actions, size_t count, const char *set,
+			      const struct ms_rule_action_known *known)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < actions[i].n_args; j++) {
+			const struct ms_rule_action_arg *arg = &actions[i].args[j];
+
+			for (size_t v = 0; v < arg->n_values; v++) {
+				if (strcmp(arg->values[v].text, set) == 0 &&
+				    ms_rule_action_may_be_set(&actions[i], arg, known))
+					return true;
+			}
+		}
+	}
+	return false;
+}

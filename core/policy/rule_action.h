@@ -5,6 +5,23 @@
 
 #include "core/policy/model.h"
 
+/* What is known of actions by whoever has the descriptions of their plugins. */
+struct ms_rule_action_known {
+	/* A plugin that is loaded has it. NULL = nobody can tell. */
+	bool (*is_loaded)(const void *user, const char *action);
+	/* What is written for `arg` (NULL = without a name) may be the name of a set: it is one, or
+	 * the action is known to nobody. */
+	bool (*may_be_set)(const void *user, const char *action, const char *arg);
+	const void *user;
+};
+
+/* May the values of this argument of the action be names of sets? `known` may be NULL. */
+bool ms_rule_action_may_be_set(const struct ms_rule_action *action,
+			       const struct ms_rule_action_arg *arg,
+			       const struct ms_rule_action_known *known);
+/* Whether one of them has `set` for such a value. */
+bool ms_rule_action_names_set(const struct ms_rule_action *actions, size_t count, const char *set,
+			      const struct ms_rule_action_known *known);
 /* A copy in `*ret_actions`, which is NULL and 0 before; on -ENOMEM it holds what was copied. */
 int ms_rule_action_copy(const struct ms_rule_action *actions, size_t count,
 			struct ms_rule_action **ret_actions, size_t *ret_count);

@@ -126,6 +126,70 @@ START_TEST(right_arguments_pass)
 }
 END_TEST
 
+static void write_filled(const char *action)
+{
+	char policy[1024];
+
+	snprintf(
+		policy, sizeof(policy),
+		"version: 1\n"
+		"sets: { filled: [], \"3\": [192.0.2.1] }\n"
+		"groups:\n"
+		"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+		"rules:\n"
+		"  - { id: r, dir: in, proto: tcp, dport: 80, action: [{ tally: 3 }, %s, allow],\n"
+		"      fallback: deny }\n",
+		action);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+}
+
+static const char *const fillers[] = {
+	"{ warden: { set: filled } }", "{ nosuch: { into: filled } }", /* who knows what that is */
+};
+
+/* By the type of the argument, not by how it looks. */
+START_TEST(a_set_that_an_action_fills_is_used)
+{
+	write_filled(fillers[_i]);
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("no rule uses set '3'");
+	ck_assert_msg(!strstr(text, "set 'filled'"), "%s", text);
+	start("plugins: { tally: {}, warden: {} }\n");
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("no rule uses set '3'");
+	ck_assert_msg(!strstr(text, "set 'filled'"), "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static json_int_t users_of(const char *set)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "list", NULL);
+
+	return ms_ctl_int(ms_ctl_find(lines, "sets", "name", set), "rules");
+}
+
+START_TEST(a_set_that_an_action_fills_stays_when_it_is_emptied)
+{
+	json_auto_t *lines = NULL;
+
+	write_filled("{ warden: { set: filled } }");
+	start("plugins: { tally: {}, warden: {} }\n");
+	ck_assert_int_eq(users_of("filled"), 1);
+	ck_assert_int_eq(users_of("3"), 0);
+	/* One that no file has. */
+	ms_ctl_do(microsegd, "set", "add", "fresh", "192.0.2.9", NULL);
+	write_filled("{ warden: { set: fresh } }");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_int_eq(users_of("fresh"), 1);
+	ms_ctl_do(microsegd, "set", "del", "fresh", "192.0.2.9", NULL);
+	ck_assert_int_eq(users_of("fresh"), 1);
+	lines = ms_ctl(microsegd, "set", "show", "fresh", NULL);
+	ck_assert_ptr_null(ms_ctl_find(lines, "members", "addr", "192.0.2.9"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* One that nobody here knows may be known elsewhere: it is not checked, and that is said. */
 START_TEST(an_unknown_action_is_accepted_with_a_fallback)
 {
@@ -240,6 +304,8 @@ int main(void)
 	tcase_add_loop_test(tcase, a_wrong_argument_is_found_before_anything_runs, 0,
 			    ms_array_size(wrong));
 	tcase_add_test(tcase, right_arguments_pass);
+	tcase_add_loop_test(tcase, a_set_that_an_action_fills_is_used, 0, ms_array_size(fillers));
+	tcase_add_test(tcase, a_set_that_an_action_fills_stays_when_it_is_emptied);
 	tcase_add_test(tcase, an_unknown_action_is_accepted_with_a_fallback);
 	tcase_add_test(tcase, without_a_fallback_a_known_action_that_is_absent_denies);
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/base/cleanup.h"
+#include "core/cli/arguments.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/command.h"
 #include "core/cli/render.h"
@@ -59,7 +60,7 @@ static void free_catalogue(struct ms_plugin_catalogue **catalogue)
 
 static json_t *shape_checked(const struct ms_policy *policy, const struct ms_warning *warnings,
 			     size_t n_warnings, bool asked,
-			     const struct ms_plugin_catalogue *catalogue)
+			     const struct ms_plugin_catalogue *catalogue, json_t *unjudged)
 {
 	json_t *list = json_array();
 	size_t written = 0;
@@ -68,10 +69,11 @@ static json_t *shape_checked(const struct ms_policy *policy, const struct ms_war
 		json_array_append_new(list, shape_warning(&warnings[i]));
 	for (size_t i = 0; i < policy->n_rules; i++)
 		written += policy->rules[i].origin.source != MS_SOURCE_BUILTIN;
-	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:o, s:b, s:o}", "valid", true, "groups",
+	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:o, s:b, s:o, s:O}", "valid", true, "groups",
 			 (int)policy->n_groups, "rules", (int)written, "sets", (int)policy->n_sets,
 			 "warnings_total", (json_int_t)n_warnings, "warnings", list, "daemon_asked",
-			 asked, "unknown_actions", ms_cli_catalogue_unknown(catalogue, policy));
+			 asked, "unknown_actions", ms_cli_catalogue_unknown(catalogue, policy),
+			 "unjudged_actions", unjudged);
 }
 
 static int check(const struct ms_cli *cli, const struct ms_documents *documents, json_t **ret_reply,
@@ -81,6 +83,7 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	ms_cleanup(free_policy) struct ms_policy *files = NULL;
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
 	ms_cleanup(ms_free) struct ms_warning *warnings = NULL;
+	json_auto_t *unjudged = NULL;
 	struct ms_merge_inputs inputs = { .now = (int64_t)time(NULL) };
 	struct ms_rule_action_known known;
 	bool asked = false;
@@ -94,13 +97,16 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 		r = ms_cli_catalogue_make(cli, merged, &catalogue, &asked);
 	if (r == 0)
 		r = ms_plugin_catalogue_check(catalogue, merged, err);
+	if (r == 0)
+		r = ms_cli_arguments_judge(cli, catalogue, merged, &unjudged, err);
 	if (r < 0)
 		return r;
 	/* Without a daemon nobody knows what will be loaded: every rule with actions is named. */
 	known = ms_plugin_catalogue_known(catalogue, asked);
 	r = ms_policy_check_with(merged, &known, &warnings, ret_warnings);
 	if (r == 0)
-		*ret_reply = shape_checked(merged, warnings, *ret_warnings, asked, catalogue);
+		*ret_reply =
+			shape_checked(merged, warnings, *ret_warnings, asked, catalogue, unjudged);
 	return r;
 }
 

@@ -48,7 +48,7 @@ static const struct ms_cli_command commands[] = {
 
 	{ "policy", "check", "[PATH...]", "read a policy and say what is wrong; needs no daemon",
 	  "policy check\npolicy check /etc/microseg/policy.d\npolicy check --strict a.yaml b.yaml",
-	  MS_CLI_TAKES_STRICT | MS_CLI_TAKES_PLUGIN_DIR, 0, ANY_NUMBER, NULL,
+	  MS_CLI_TAKES_STRICT | MS_CLI_TAKES_PLUGIN_DIR | MS_CLI_TAKES_CONFIG, 0, ANY_NUMBER, NULL,
 	  ms_cli_cmd_policy_check, "file" },
 	{ "policy", "diff", "[PATH...]", "what would change, and how many live sessions would end",
 	  "policy diff\npolicy diff new.yaml", 0, 0, ANY_NUMBER, NULL, ms_cli_cmd_policy_diff,

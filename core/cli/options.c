@@ -347,6 +347,9 @@ static error_t parse_value(int key, char *arg, struct ms_cli_options *options)
 	case KEY_PLUGIN_DIR:
 		options->plugin_dir = arg;
 		return 0;
+	case KEY_CONFIG:
+		options->config = arg;
+		return 0;
 	case KEY_BPFFS:
 		options->bpffs = arg;
 		return 0;

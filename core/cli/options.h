@@ -36,6 +36,7 @@ enum {
 	MS_CLI_TAKES_INTERVAL = 1 << 17,
 	MS_CLI_TAKES_BPFFS = 1 << 18,
 	MS_CLI_TAKES_PLUGIN_DIR = 1 << 19,
+	MS_CLI_TAKES_CONFIG = 1 << 20,
 };
 
 enum ms_cli_output { MS_CLI_TABLE, MS_CLI_JSON, MS_CLI_YAML };
@@ -59,7 +60,7 @@ struct ms_cli_options {
 	int64_t last;     /* -1 = not given */
 	int64_t limit;    /* 0 = not given */
 	uint64_t interval_ms;
-	const char *verdict, *reason, *by, *sort, *source, *state, *bpffs, *plugin_dir;
+	const char *verdict, *reason, *by, *sort, *source, *state, *bpffs, *plugin_dir, *config;
 
 	const char **args; /* MS_CLI_ARGS_MAX long */
 	size_t n_args;

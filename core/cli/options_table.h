@@ -44,6 +44,7 @@ enum ms_cli_option_key {
 	KEY_INTERVAL,
 	KEY_BPFFS,
 	KEY_PLUGIN_DIR,
+	KEY_CONFIG,
 };
 
 /* The options of a command that takes these (MS_CLI_TAKES_*), ending as argp wants it. To be freed;

@@ -35,7 +35,7 @@ void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *
 	json_int_t groups = int_of(reply, "groups"), rules = int_of(reply, "rules");
 	json_int_t sets = int_of(reply, "sets");
 	json_int_t warnings = (json_int_t)json_array_size(json_object_get(reply, "warnings"));
-	const json_t *name;
+	const json_t *name, *action;
 	size_t i;
 
 	ms_cli_render_warnings(style, json_object_get(reply, "warnings"));
@@ -43,6 +43,9 @@ void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *
 		fprintf(style->out,
 			"not checked: the arguments of action '%s', which no plugin here has\n",
 			json_string_value(name));
+	json_array_foreach (json_object_get(reply, "unjudged_actions"), i, action)
+		fprintf(style->out, "not judged by its plugin: the arguments of action '%s' (%s)\n",
+			text_of(action, "action"), text_of(action, "reason"));
 	fprintf(style->out, "valid: %lld group%s, %lld rule%s, %lld set%s, %lld warning%s\n",
 		(long long)groups, plural(groups), (long long)rules, plural(rules), (long long)sets,
 		plural(sets), (long long)warnings, plural(warnings));

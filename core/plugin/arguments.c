@@ -87,17 +87,18 @@ int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json
 	return 0;
 }
 
-json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config)
+json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config, const char *alone)
 {
 	json_t *object = json_object();
 
 	for (size_t i = 0; object && i < config->n_args; i++) {
+		const char *name = config->args[i].name ? config->args[i].name : alone;
 		json_t *list = json_array();
 
 		for (size_t j = 0; list && j < config->args[i].n_values; j++)
 			json_array_append_new(list, json_string(config->args[i].values[j].text));
-		if (!config->args[i].name ||
-		    json_object_set_new(object, config->args[i].name, list) < 0) {
+		/* Takes the list, whatever comes of it. */
+		if (json_object_set_new(object, name ? name : "", list) < 0) {
 			json_decref(object);
 			return NULL;
 		}

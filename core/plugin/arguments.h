@@ -30,7 +30,7 @@ bool ms_plugin_arguments_is_set(const json_t *action, const char *arg);
  * not have: what an action puts there would go nowhere. */
 int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json_t *action,
 				   const struct ms_policy *policy, struct ms_error *err);
-/* As the probe hands it on. NULL = out of memory. */
-json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config);
+/* As the probe hands it on; `alone` as above. NULL = out of memory. */
+json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config, const char *alone);
 
 #endif

@@ -71,6 +71,27 @@ bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, cons
 	return find(catalogue, action, &what) != NULL;
 }
 
+const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalogue,
+				       const char *action)
+{
+	const json_t *what;
+	const struct known *known = find(catalogue, action, &what);
+
+	return known ? json_string_value(json_object_get(known->description, "name")) : NULL;
+}
+
+json_t *ms_plugin_catalogue_shape(const struct ms_plugin_catalogue *catalogue,
+				  const struct ms_rule *rule, const struct ms_rule_action *action)
+{
+	const json_t *what = NULL;
+
+	find(catalogue, action->name, &what);
+	return json_pack("{s:s, s:s, s:o}", "action", action->name, "rule",
+			 rule->id ? rule->id : "", "values",
+			 ms_plugin_arguments_shape(
+				 action, json_string_value(json_object_get(what, "short_arg"))));
+}
+
 static bool is_loaded(const void *user, const char *action)
 {
 	const json_t *what;

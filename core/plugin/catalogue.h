@@ -22,6 +22,13 @@ struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue 
 int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *description,
 			    bool is_loaded);
 bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action);
+/* The plugin that has the action, NULL = it is not known. Borrowed. */
+const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalogue,
+				       const char *action);
+/* What a rule says to an action that is known, for ms_plugin_probe_arguments(). NULL = out of
+ * memory. */
+json_t *ms_plugin_catalogue_shape(const struct ms_plugin_catalogue *catalogue,
+				  const struct ms_rule *rule, const struct ms_rule_action *action);
 /* `has_daemons`: descriptions of all of a daemon's plugins are in it. Valid as long as it. */
 struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_catalogue *catalogue,
 						      bool has_daemons);

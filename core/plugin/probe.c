@@ -23,13 +23,13 @@ struct ms_plugin_probe {
 	char name[64];
 };
 
-int ms_plugin_probe_start(const char *folder, const char *name, const json_t *config, bool is_trial,
-			  struct ms_plugin_probe **ret_probe, struct ms_error *err)
+static int start(const char *task, const char *folder, const char *name, const json_t *config,
+		 struct ms_plugin_probe **ret_probe, struct ms_error *err)
 {
 	ms_cleanup(ms_close_fd) int output = -1;
 	ms_cleanup(ms_free) struct ms_plugin_probe *probe = calloc(1, sizeof(*probe));
 	struct ms_plugin_spawn what = {
-		.task = is_trial ? "--try" : "--describe",
+		.task = task,
 		.folder = folder,
 		.name = name,
 		.config = config,
@@ -54,6 +54,12 @@ int ms_plugin_probe_start(const char *folder, const char *name, const json_t *co
 	snprintf(probe->name, sizeof(probe->name), "%s", name);
 	*ret_probe = ms_take_ptr(probe);
 	return 0;
+}
+
+int ms_plugin_probe_start(const char *folder, const char *name, const json_t *config, bool is_trial,
+			  struct ms_plugin_probe **ret_probe, struct ms_error *err)
+{
+	return start(is_trial ? "--try" : "--describe", folder, name, config, ret_probe, err);
 }
 
 int ms_plugin_probe_fd(const struct ms_plugin_probe *probe)
@@ -119,14 +125,11 @@ int ms_plugin_probe_step(struct ms_plugin_probe *probe, json_t **ret_answer, str
 	return understand(probe, ret_answer, err);
 }
 
-int ms_plugin_probe(const char *folder, const char *name, const json_t *config, bool is_trial,
-		    json_t **ret_answer, struct ms_error *err)
+/* Frees it. */
+static int wait_for(struct ms_plugin_probe *probe, json_t **ret_answer, struct ms_error *err)
 {
-	struct ms_plugin_probe *probe;
-	int r = ms_plugin_probe_start(folder, name, config, is_trial, &probe, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	while ((r = ms_plugin_probe_step(probe, ret_answer, err)) == 1) {
 		struct pollfd wait = { .fd = ms_plugin_probe_fd(probe), .events = POLLIN };
 
@@ -134,4 +137,23 @@ int ms_plugin_probe(const char *folder, const char *name, const json_t *config, 
 	}
 	ms_plugin_probe_free(probe);
 	return r;
+}
+
+int ms_plugin_probe(const char *folder, const char *name, const json_t *config, bool is_trial,
+		    json_t **ret_answer, struct ms_error *err)
+{
+	struct ms_plugin_probe *probe;
+	int r = ms_plugin_probe_start(folder, name, config, is_trial, &probe, err);
+
+	return r < 0 ? r : wait_for(probe, ret_answer, err);
+}
+
+int ms_plugin_probe_arguments(const char *folder, const char *name, const json_t *config,
+			      const json_t *arguments, json_t **ret_answer, struct ms_error *err)
+{
+	json_auto_t *input = json_pack("{s:O?, s:O}", "config", config, "arguments", arguments);
+	struct ms_plugin_probe *probe;
+	int r = input ? start("--encode", folder, name, input, &probe, err) : -ENOMEM;
+
+	return r < 0 ? r : wait_for(probe, ret_answer, err);
 }

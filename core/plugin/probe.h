@@ -29,5 +29,9 @@ struct ms_plugin_probe *ms_plugin_probe_free(struct ms_plugin_probe *probe);
 /* All of it, waiting. */
 int ms_plugin_probe(const char *folder, const char *name, const json_t *config, bool is_trial,
 		    json_t **ret_answer, struct ms_error *err);
+/* Has the plugin's own code judge what rules say, waiting: needs no privilege. `arguments` and the
+ * "refused" of the answer are as in core/pluginhost/trial.h; "tried" says whether it could. */
+int ms_plugin_probe_arguments(const char *folder, const char *name, const json_t *config,
+			      const json_t *arguments, json_t **ret_answer, struct ms_error *err);
 
 #endif

@@ -240,7 +240,7 @@ static int begin_source(const struct ms_plugin_registry *registry,
 			struct ms_error *err)
 {
 	const struct ms_plugin_services *services = registry->services;
-	json_auto_t *values = ms_plugin_arguments_shape(config);
+	json_auto_t *values = ms_plugin_arguments_shape(config, NULL);
 	uint32_t what = (provides(entry, "source") ? MS_PLUGIN_SOURCE : 0) |
 			(provides(entry, "sink") ? MS_PLUGIN_SINK : 0);
 

@@ -69,7 +69,7 @@ void ms_plugin_trial_refuse(struct ms_plugin_trial *trial, int r, const struct m
 
 void ms_plugin_trial_start(struct ms_plugin_trial *trial, const char *folder)
 {
-	json_auto_t *values = ms_plugin_arguments_shape(trial->config);
+	json_auto_t *values = ms_plugin_arguments_shape(trial->config, NULL);
 	struct ms_error why = MS_ERROR_INIT;
 	int r = -ENOMEM;
 

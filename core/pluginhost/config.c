@@ -24,11 +24,12 @@ static int add_values(struct ms_plugin_values *values, const json_t *config, str
 	return 0;
 }
 
-int ms_pluginhost_config_read(const struct ms_plugin *plugin, const json_t *config,
-			      struct ms_plugin_values **ret_values, struct ms_error *err)
+int ms_pluginhost_config_read(const struct ms_plugin_item *items, uint32_t count,
+			      const json_t *config, struct ms_plugin_values **ret_values,
+			      struct ms_error *err)
 {
 	struct ms_plugin_values *values;
-	int r = ms_plugin_values_new(plugin->config, plugin->config_count, &values);
+	int r = ms_plugin_values_new(items, count, &values);
 
 	if (r < 0)
 		return r;

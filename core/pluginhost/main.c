@@ -22,6 +22,7 @@ const char *argp_program_version = "microseg-plugin-host " MS_VERSION;
 enum {
 	OPTION_DESCRIBE = 256,
 	OPTION_TRY,
+	OPTION_ENCODE,
 	OPTION_SERVE,
 	OPTION_PLUGIN_DIR,
 	OPTION_OWN_FOLDER,
@@ -33,6 +34,10 @@ static const struct argp_option table[] = {
 	{ "try", OPTION_TRY, NULL, 0,
 	  "also create it and load its programs, with the configuration on standard input: a JSON "
 	  "object of lists of texts, or null",
+	  1 },
+	{ "encode", OPTION_ENCODE, NULL, 0,
+	  "also create it and have it judge arguments of rules; standard input is a JSON object with "
+	  "the configuration, as above, and a list of the arguments",
 	  1 },
 	{ "serve", OPTION_SERVE, NULL, 0,
 	  "run a source for the daemon, whose socket is standard output; standard input as above",
@@ -48,7 +53,7 @@ static const struct argp_option table[] = {
 struct request {
 	struct ms_pluginhost_trial trial;
 	const char *own_folder, *control_socket; /* NULL = none */
-	bool has_task, is_service;
+	bool has_task, is_encoding, is_service;
 };
 
 static error_t on_option(int key, char *arg, struct argp_state *state)
@@ -58,9 +63,11 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPTION_DESCRIBE:
 	case OPTION_TRY:
+	case OPTION_ENCODE:
 	case OPTION_SERVE:
 		request->has_task = true;
 		request->trial.is_trial = key == OPTION_TRY;
+		request->is_encoding = key == OPTION_ENCODE;
 		request->is_service = key == OPTION_SERVE;
 		return 0;
 	case OPTION_PLUGIN_DIR:
@@ -100,10 +107,14 @@ static int read_config(json_t **ret_config, struct ms_error *err)
 
 static int answer(struct request *request, json_t **ret_answer, struct ms_error *err)
 {
-	json_auto_t *config = NULL;
-	int r = request->trial.is_trial ? read_config(&config, err) : 0;
+	json_auto_t *input = NULL;
+	int r = request->trial.is_trial || request->is_encoding ? read_config(&input, err) : 0;
 
-	request->trial.config = config;
+	request->trial.config = request->is_encoding ? json_object_get(input, "config") : input;
+	if (request->is_encoding)
+		request->trial.arguments = json_object_get(input, "arguments");
+	if (r == 0 && request->is_encoding && !json_is_array(request->trial.arguments))
+		r = ms_error_set(err, -EINVAL, "standard input has no list of arguments");
 	return r < 0 ? r
 		     : ms_pluginhost_supervise(request->trial.name, MS_PLUGIN_PROBE_SECONDS,
 					       ms_pluginhost_trial_run, &request->trial, ret_answer,

@@ -253,7 +253,8 @@ static int create(struct serving *serving, struct ms_error *err)
 {
 	struct ms_plugin_values *values = NULL;
 	struct ms_plugin_error error = { "" };
-	int r = ms_pluginhost_config_read(&serving->plugin, serving->service->config, &values, err);
+	int r = ms_pluginhost_config_read(serving->plugin.config, serving->plugin.config_count,
+					  serving->service->config, &values, err);
 
 	if (r < 0)
 		return r;

@@ -48,14 +48,79 @@ static int load_actions(const struct ms_plugin *plugin, void *self,
 	return r;
 }
 
+/* ---- arguments of rules ---- */
+
+static const char *text_of(const json_t *asked, const char *key)
+{
+	const char *text = json_string_value(json_object_get(asked, key));
+
+	return text ? text : "";
+}
+
+static const struct ms_plugin_action *find_action(const struct ms_plugin *plugin, const char *name)
+{
+	for (uint32_t i = 0; i < plugin->action_count; i++) {
+		if (strcmp(plugin->actions[i].name, name) == 0)
+			return &plugin->actions[i];
+	}
+	return NULL;
+}
+
+static int encode(const struct ms_plugin *plugin, void *self, struct ms_plugin_host_state *state,
+		  const json_t *asked, void *supervision, struct ms_error *err)
+{
+	const struct ms_plugin_action *action = find_action(plugin, text_of(asked, "action"));
+	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
+	uint8_t args[MS_PLUGIN_ARGS_SIZE] = { 0 };
+	struct ms_plugin_error error = { "" };
+	char callback[96];
+	int r;
+
+	if (!action || !action->encode_args)
+		return 0;
+	r = ms_pluginhost_config_read(action->args, action->arg_count,
+				      json_object_get(asked, "values"), &values, err);
+	if (r < 0)
+		return r;
+	snprintf(callback, sizeof(callback), "encode_args() for rule %s", text_of(asked, "rule"));
+	ms_pluginhost_supervise_note(supervision, callback);
+	r = action->encode_args(self, values, args, &error);
+	ms_pluginhost_supervise_note(supervision, NULL);
+	return r != 0 ? ms_plugin_host_failed(state, "encode_args()", r, &error, err) : 0;
+}
+
+/* That it refuses some is an answer, and no failure. */
+static int encode_all(const struct ms_plugin *plugin, void *self,
+		      struct ms_plugin_host_state *state, const json_t *arguments,
+		      void *supervision, json_t **ret_refused, struct ms_error *err)
+{
+	const json_t *asked;
+	size_t i;
+
+	json_array_foreach (arguments, i, asked) {
+		struct ms_error why = MS_ERROR_INIT;
+		int r = encode(plugin, self, state, asked, supervision, &why);
+
+		if (r == 0)
+			continue;
+		*ret_refused = json_pack("{s:I, s:s}", "index", (json_int_t)i, "message",
+					 why.message[0] ? why.message : strerror(-r));
+		return *ret_refused ? 0 : ms_error_set(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+/* ---- the trial ---- */
+
 /* What a plugin has to say it says where it is loaded; twice would look like two of them. */
 static void trial_log(struct ms_plugin_host_state *state, uint32_t level, const char *format, ...)
 {
 	(void)state, (void)level, (void)format;
 }
 
-static int try_plugin(const struct ms_plugin *plugin, const struct ms_plugin_values *values,
-		      void *supervision, struct ms_error *err)
+static int try_plugin(const struct ms_pluginhost_trial *trial, const struct ms_plugin *plugin,
+		      const struct ms_plugin_values *values, void *supervision,
+		      json_t **ret_refused, struct ms_error *err)
 {
 	struct ms_plugin_host_state state = { .name = plugin->name };
 	struct ms_plugin_error error = { "" };
@@ -70,7 +135,9 @@ static int try_plugin(const struct ms_plugin *plugin, const struct ms_plugin_val
 	ms_pluginhost_supervise_note(supervision, NULL);
 	if (r != 0)
 		return ms_plugin_host_failed(&state, "create()", r, &error, err);
-	r = load_actions(plugin, self, &state, supervision, err);
+	r = trial->arguments ? encode_all(plugin, self, &state, trial->arguments, supervision,
+					  ret_refused, err)
+			     : load_actions(plugin, self, &state, supervision, err);
 	ms_pluginhost_supervise_note(supervision, "destroy()");
 	plugin->destroy(self);
 	ms_pluginhost_supervise_note(supervision, NULL);
@@ -80,11 +147,13 @@ static int try_plugin(const struct ms_plugin *plugin, const struct ms_plugin_val
 /* `*ret_untried` says why it was not tried, "" = it was. */
 static int configure_and_try(const struct ms_pluginhost_trial *trial,
 			     const struct ms_plugin *plugin, void *supervision,
-			     struct ms_error *ret_untried, struct ms_error *err)
+			     json_t **ret_refused, struct ms_error *ret_untried,
+			     struct ms_error *err)
 {
 	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
 	struct ms_error why = MS_ERROR_INIT;
-	int r = ms_pluginhost_config_read(plugin, trial->config, &values, &why);
+	int r = ms_pluginhost_config_read(plugin->config, plugin->config_count, trial->config,
+					  &values, &why);
 
 	if (r < 0 && !json_is_object(trial->config)) {
 		*ret_untried = why;
@@ -93,7 +162,7 @@ static int configure_and_try(const struct ms_pluginhost_trial *trial,
 	if (r < 0)
 		return ms_error_set_at(err, r, NULL, 0, 0, why.word, "%s: its configuration: %s",
 				       plugin->name, why.message);
-	return try_plugin(plugin, values, supervision, err);
+	return try_plugin(trial, plugin, values, supervision, ret_refused, err);
 }
 
 int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
@@ -102,11 +171,12 @@ int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
 	const struct ms_pluginhost_trial *trial = user;
 	struct ms_error untried = MS_ERROR_INIT;
 	struct ms_plugin plugin = { 0 };
+	json_t *refused = NULL;
 	int r = ms_plugin_library_open(trial->folder, trial->name, ms_pluginhost_supervise_note,
 				       supervision, &plugin, err);
 
-	if (r == 0 && trial->is_trial)
-		r = configure_and_try(trial, &plugin, supervision, &untried, err);
+	if (r == 0 && (trial->is_trial || trial->arguments))
+		r = configure_and_try(trial, &plugin, supervision, &refused, &untried, err);
 	else
 		ms_error_set(&untried, -ECANCELED, "only described");
 	if (r == 0) {
@@ -115,6 +185,9 @@ int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
 					ms_error_is_set(&untried) ? untried.message : NULL);
 		r = *ret_answer ? 0 : -ENOMEM;
 	}
+	if (r == 0 && trial->arguments)
+		r = json_object_set(*ret_answer, "refused", refused ? refused : json_null());
+	json_decref(refused);
 	ms_plugin_descriptor_free(&plugin);
 	return r;
 }

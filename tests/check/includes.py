@@ -69,7 +69,7 @@ ROOMS = {
         "base abi layout sdk loader watches loop policy source events sandbox",
     ),
     "message": ("core/control/message", "base"),
-    "cli": ("core/cli/", "base policy documents message loader catalogue"),
+    "cli": ("core/cli/", "base policy documents message loader arguments catalogue config"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),

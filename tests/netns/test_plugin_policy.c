@@ -78,9 +78,11 @@ static void start(const char *config)
 	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
 }
 
-static const struct {
+struct wrong {
 	const char *action, *says, *column;
-} wrong[] = {
+};
+
+static const struct wrong wrong[] = {
 	{ "{ tally: 16 }", "counter must not be above 15", "64" },
 	{ "{ tally: x }", "counter must be a whole number, not 'x'", "64" },
 	{ "{ tally: { count: 1 } }", "there is no item 'count'", "66" },
@@ -89,13 +91,13 @@ static const struct {
 	{ "nosuch", "no plugin is known that has an action 'nosuch'", "55" },
 };
 
-static void expect_refused(size_t i)
+static void expect_refused(const struct wrong *is)
 {
 	char place[64];
 
-	expect_said(wrong[i].says);
+	expect_said(is->says);
 	expect_said("10-test.yaml");
-	snprintf(place, sizeof(place), "\"column\":%s,", wrong[i].column);
+	snprintf(place, sizeof(place), "\"column\":%s,", is->column);
 	expect_said(place);
 	expect_said("\"line\":7");
 }
@@ -104,16 +106,80 @@ START_TEST(a_wrong_argument_is_found_before_anything_runs)
 {
 	write_rule("", wrong[_i].action);
 	ck_assert_int_eq(check(), 1);
-	expect_refused(_i);
+	expect_refused(&wrong[_i]);
 	/* The same by the daemon, whose plugins these are. */
 	ms_proc_write_policy(microsegd, "10-test.yaml", head);
 	start("plugins: { tally: {}, warden: {} }\n");
 	write_rule("", wrong[_i].action);
 	ck_assert_int_eq(check(), 1);
-	expect_refused(_i);
+	expect_refused(&wrong[_i]);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL), 1);
-	expect_refused(_i);
+	expect_refused(&wrong[_i]);
 	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Nothing of the schema is wrong with these: their plugins refuse them. The user has no capability
+ * and there is no daemon. */
+static const struct wrong refused[] = {
+	{ "{ tally: 6 }", "tally: encode_args(): there is no such counter", "57" },
+	{ "{ mark: { mask: 1 } }", "mark: encode_args(): 'mask' goes with a 'mark'", "57" },
+	{ "{ ratelimit: { burst: 1 } }", "takes either 'pps' or 'bytes'", "57" },
+};
+
+static int check_unprivileged(void)
+{
+	ms_netns_read_command(text, sizeof(text),
+			      "setpriv --bounding-set=-all --inh-caps=-all " MS_TEST_BIN_DIR
+			      "/microsegctl -o json policy check --plugin-dir " FOLDER
+			      " --config " MS_NETNS_DIR "/one/microseg.yaml " MS_NETNS_DIR
+			      "/one/policy.d 2>&1; echo exit $?");
+	return strstr(text, "exit 0") ? 0 : 1;
+}
+
+START_TEST(what_only_the_plugin_can_refuse_is_found_too)
+{
+	const char *config = "plugins: { tally: { top: 5 }, mark: {}, ratelimit: {} }\n";
+
+	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/mark.so " MS_TEST_PLUGIN_DIR
+			     "/ratelimit.so " FOLDER "/");
+	ms_proc_write_config(microsegd, config);
+	write_rule("", refused[_i].action);
+	ck_assert_int_eq(check_unprivileged(), 1);
+	expect_refused(&refused[_i]);
+	/* In the same words as by the daemon that has them. */
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	start(config);
+	write_rule("", refused[_i].action);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL), 1);
+	expect_refused(&refused[_i]);
+	write_rule("", "{ tally: 5 }, { mark: { mark: 1, mask: 1 } }, { ratelimit: { pps: 1 } }");
+	ck_assert_msg(check_unprivileged() == 0, "%s", text);
+	expect_said("\"unjudged_actions\":[]");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(an_argument_that_would_crash_the_daemon_is_refused)
+{
+	install("encode_crashes");
+	write_rule("", "{ encode_crashes: { rate: 13 } }");
+	ck_assert_int_eq(check(), 1);
+	expect_said("encode_crashes: crashed in encode_args() for rule r");
+	write_rule("", "{ encode_crashes: { rate: 14 } }");
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("\"unjudged_actions\":[]");
+}
+END_TEST
+
+START_TEST(a_plugin_that_cannot_be_asked_is_named)
+{
+	install("create_fails");
+	write_rule("", "{ create_fails: { rate: 1 } }");
+	ck_assert_msg(check() == 0, "%s", text);
+	expect_said("\"unjudged_actions\":[{\"action\":\"create_fails\",\"reason\":"
+		    "\"create_fails: create(): no more of these\"}]");
 }
 END_TEST
 
@@ -303,6 +369,10 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_wrong_argument_is_found_before_anything_runs, 0,
 			    ms_array_size(wrong));
+	tcase_add_loop_test(tcase, what_only_the_plugin_can_refuse_is_found_too, 0,
+			    ms_array_size(refused));
+	tcase_add_test(tcase, an_argument_that_would_crash_the_daemon_is_refused);
+	tcase_add_test(tcase, a_plugin_that_cannot_be_asked_is_named);
 	tcase_add_test(tcase, right_arguments_pass);
 	tcase_add_loop_test(tcase, a_set_that_an_action_fills_is_used, 0, ms_array_size(fillers));
 	tcase_add_test(tcase, a_set_that_an_action_fills_stays_when_it_is_emptied);

@@ -180,6 +180,10 @@ __attribute__((unused)) static int encode(void *self, const struct ms_plugin_val
 					  struct ms_plugin_error *error)
 {
 	(void)self, (void)values, (void)ret_args, (void)error;
+#ifdef ENCODE_CRASHES
+	if (the_host->value_uint(values, "rate", 0) == 13)
+		crash();
+#endif
 	return 0;
 }
 

@@ -348,7 +348,8 @@ struct ms_plugin_action {
 	/*
 	 * Makes what the program finds in ctx.args for one place of one rule. `ret_args` comes
 	 * zeroed. Refuse here what items cannot say ("burst must not be below 1"). Pure: the same
-	 * values give the same bytes. NULL = the program has no arguments, arg_count is 0.
+	 * values give the same bytes. It needs nothing but create(): `policy check` has it called
+	 * in a trial, without load(). NULL = the program has no arguments, arg_count is 0.
 	 */
 	int (*encode_args)(void *self, const struct ms_plugin_values *values,
 			   uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error);

@@ -8,6 +8,7 @@
 
 #define text_of ms_cli_value_text
 #define int_of ms_cli_value_int
+#define SENTENCE_SIZE 1024
 
 static enum ms_cli_tint tint_of(const json_t *source)
 {
@@ -27,11 +28,27 @@ static const char *age_of(const struct ms_cli_style *style, const json_t *source
 	return json_is_integer(ms) ? ms_cli_style_age(style, ms, buf, size) : "-";
 }
 
-static const char *problem_of(const json_t *source)
+/* "cannot reach it (since 2026-11-02T09:30:00Z)", "" = there is none. */
+static const char *with_since(const json_t *source, const char *key, const char *key_since,
+			      char *buf, size_t size)
 {
-	const char *error = text_of(source, "error");
+	const char *sentence = text_of(source, key), *since = text_of(source, key_since);
 
-	return *error ? error : text_of(source, "trouble");
+	if (*sentence && *since)
+		snprintf(buf, size, "%s (since %s)", sentence, since);
+	else
+		snprintf(buf, size, "%s", sentence);
+	return buf;
+}
+
+static const char *error_of(const json_t *source, char *buf, size_t size)
+{
+	return with_since(source, "error", "error_since", buf, size);
+}
+
+static const char *trouble_of(const json_t *source, char *buf, size_t size)
+{
+	return with_since(source, "trouble", "trouble_since", buf, size);
 }
 
 void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *reply)
@@ -43,7 +60,7 @@ void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *r
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *source;
-	char age[32];
+	char age[32], text[SENTENCE_SIZE];
 	size_t i;
 
 	json_array_foreach (json_object_get(reply, "sources"), i, source) {
@@ -55,7 +72,9 @@ void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *r
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "sets"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "members"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%lld", (long long)int_of(source, "groups"));
-		ms_cli_table_add(table, MS_CLI_UNSURE, "%s", problem_of(source));
+		if (!*error_of(source, text, sizeof(text)))
+			trouble_of(source, text, sizeof(text));
+		ms_cli_table_add(table, MS_CLI_UNSURE, "%s", text);
 	}
 	ms_cli_table_print(table, style);
 	ms_cli_table_free(table);
@@ -86,12 +105,12 @@ static void render_sets(const struct ms_cli_style *style, const json_t *sets)
 void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *reply)
 {
 	const json_t *source = json_object_get(reply, "source");
-	char age[32], text[96];
+	char age[32], text[SENTENCE_SIZE];
 
 	line(style, "source", text_of(source, "name"));
 	line(style, "state", text_of(source, "state"));
-	line(style, "trouble", text_of(source, "trouble"));
-	line(style, "error", text_of(source, "error"));
+	line(style, "trouble", trouble_of(source, text, sizeof(text)));
+	line(style, "error", error_of(source, text, sizeof(text)));
 	snprintf(text, sizeof(text), "%s%s", age_of(style, source, age, sizeof(age)),
 		 ms_cli_value_is(source, "from_disk") ? ", from disk: it has said nothing yet"
 						      : "");

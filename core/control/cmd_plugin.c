@@ -60,14 +60,17 @@ static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_en
 		   *reason = ms_plugin_registry_reason(entry);
 	json_t *plugin = ms_plugin_registry_description(entry);
 	struct ms_source_status source = source_of(manager, entry);
+	int64_t since = ms_plugin_registry_since(entry);
 	json_int_t n_users = 0;
 	json_t *users = shape_users(manager, name, &n_users);
 
-	if (source.state == MS_SOURCE_DISABLED)
+	if (source.state == MS_SOURCE_DISABLED) {
 		reason = source.last_error;
+		since = source.error_since;
+	}
 	return json_pack("{s:s, s:s, s:s?, s:o, s:O?, s:O?, s:o, s:I}", "name", name, "state",
 			 state_name(&source, entry), "reason", *reason ? reason : NULL, "since",
-			 ms_control_shape_time(ms_plugin_registry_since(entry)), "version",
+			 ms_control_shape_time(since), "version",
 			 json_object_get(plugin, "version"), "provides",
 			 json_object_get(plugin, "provides"), "used_by", users, "used_by_total",
 			 n_users);

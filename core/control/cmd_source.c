@@ -38,16 +38,17 @@ static json_t *shape_source(struct ms_manager *manager, const struct ms_source_f
 	struct ms_source_status status;
 
 	ms_source_follower_status(follower, &status);
-	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:s?, s:s?}", "name",
-			 name, "state", ms_source_follower_state_name(status.state), "before",
-			 ms_manager_source_is_before(manager, name), "groups",
-			 (json_int_t)policy->n_groups, "rules", (json_int_t)policy->n_rules, "sets",
-			 (json_int_t)policy->n_sets, "members", (json_int_t)count_members(policy),
-			 "delivered_at", ms_control_shape_time(status.delivered_at), "age_ms",
-			 status.delivered_at ? json_integer((json_int_t)status.age_ms)
-					     : json_null(),
-			 "from_disk", status.is_saved, "trouble", or_null(status.trouble), "error",
-			 or_null(status.last_error));
+	return json_pack(
+		"{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:s?, s:o, s:s?, s:o}", "name",
+		name, "state", ms_source_follower_state_name(status.state), "before",
+		ms_manager_source_is_before(manager, name), "groups", (json_int_t)policy->n_groups,
+		"rules", (json_int_t)policy->n_rules, "sets", (json_int_t)policy->n_sets, "members",
+		(json_int_t)count_members(policy), "delivered_at",
+		ms_control_shape_time(status.delivered_at), "age_ms",
+		status.delivered_at ? json_integer((json_int_t)status.age_ms) : json_null(),
+		"from_disk", status.is_saved, "trouble", or_null(status.trouble), "trouble_since",
+		ms_control_shape_time(status.trouble_since), "error", or_null(status.last_error),
+		"error_since", ms_control_shape_time(status.error_since));
 }
 
 int ms_control_cmd_source_list(struct ms_manager *manager, struct ms_control_call *call,

@@ -83,7 +83,7 @@ struct ms_manager_status {
 				   */
 	char host_problem[160];   /* set:host has not all addresses, "" = it has */
 	char plugin_problem[640]; /* a plugin is not loaded, "" = all are */
-	char source_problem[384]; /* a source cannot do its work, "" = all can */
+	char source_problem[640]; /* a source cannot do its work, "" = all can */
 	bool degraded;            /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);

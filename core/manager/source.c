@@ -9,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/parse.h"
 #include "core/manager/internal.h"
 #include "core/policy/array.h"
 
@@ -461,11 +462,17 @@ void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size
 	buf[0] = '\0';
 	for (size_t i = 0; i < manager->n_followers && !buf[0]; i++) {
 		struct ms_source_status status;
+		const char *sentence;
+		char since[32];
 
 		ms_source_follower_status(manager->followers[i], &status);
-		if (status.last_error[0] || status.trouble[0])
-			snprintf(buf, size, "%s %s: %s", status.is_source ? "source" : "sink",
-				 ms_source_follower_name(manager->followers[i]),
-				 status.last_error[0] ? status.last_error : status.trouble);
+		sentence = status.last_error[0] ? status.last_error : status.trouble;
+		if (!sentence[0])
+			continue;
+		ms_format_time(status.last_error[0] ? status.error_since : status.trouble_since,
+			       since, sizeof(since));
+		snprintf(buf, size, "%s %s: %.500s (since %s)",
+			 status.is_source ? "source" : "sink",
+			 ms_source_follower_name(manager->followers[i]), sentence, since);
 	}
 }

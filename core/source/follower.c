@@ -11,6 +11,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/source/complaint.h"
 #include "core/source/pace.h"
 #include "core/source/process.h"
 #include "core/source/restart.h"
@@ -48,8 +49,7 @@ struct ms_source_follower {
 	int64_t delivered_at;
 	uint64_t delivered_ns; /* since boot */
 
-	char trouble[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
-	char last_error[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
+	struct ms_source_complaint trouble, error;
 	unsigned int transactions, refused, restarts;
 	json_t *stats;
 	uint64_t stats_ns; /* when they came, since boot */
@@ -78,14 +78,9 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static void set_text(char *into, size_t size, const char *text, size_t length)
+static void set_error(struct ms_source_follower *follower, const char *text)
 {
-	snprintf(into, size, "%.*s", (int)length, text);
-	/* One line, whatever the plugin wrote. */
-	for (; *into; into++) {
-		if ((unsigned char)*into < ' ' || *into == 127)
-			*into = ' ';
-	}
+	ms_source_complaint_set(&follower->error, text, strlen(text));
 }
 
 /* ---- the log ---- */
@@ -127,7 +122,7 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 	follower->delivered_at = time(NULL);
 	follower->delivered_ns = now_ns();
 	follower->is_saved = false;
-	follower->last_error[0] = '\0';
+	set_error(follower, "");
 	follower->transactions++;
 	ms_source_restart_worked(&follower->restart);
 }
@@ -138,11 +133,11 @@ static void refuse(struct ms_source_follower *follower, const struct ms_error *w
 
 	ms_error_format(why, text, sizeof(text));
 	follower->refused++;
-	if (strcmp(text, follower->last_error) != 0)
+	if (strcmp(text, follower->error.text) != 0)
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
 				       "%s: what it offers is refused, what was in force stays: %s",
 				       follower->name, text);
-	set_text(follower->last_error, sizeof(follower->last_error), text, sizeof(text));
+	set_error(follower, text);
 }
 
 static int settle(void *arg)
@@ -236,15 +231,15 @@ static void take_stats(struct ms_source_follower *follower, const char *text, si
 
 static void take_trouble(struct ms_source_follower *follower, const char *text, size_t length)
 {
-	char before[sizeof(follower->trouble)];
+	char before[sizeof(follower->trouble.text)];
 
-	memcpy(before, follower->trouble, sizeof(before));
-	set_text(follower->trouble, sizeof(follower->trouble), text, length);
-	if (strcmp(before, follower->trouble) == 0)
+	memcpy(before, follower->trouble.text, sizeof(before));
+	ms_source_complaint_set(&follower->trouble, text, length);
+	if (strcmp(before, follower->trouble.text) == 0)
 		return;
-	if (follower->trouble[0])
+	if (follower->trouble.text[0])
 		ms_source_follower_say(follower, MS_LOG_WARN, "source", "%s: %s", follower->name,
-				       follower->trouble);
+				       follower->trouble.text);
 	else
 		ms_source_follower_say(follower, MS_LOG_NOTICE, "source", "%s: it is over: %s",
 				       follower->name, before);
@@ -255,7 +250,7 @@ static void write_log(struct ms_source_follower *follower, uint32_t severity, co
 {
 	char line[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
 
-	set_text(line, sizeof(line), text, length);
+	ms_source_complaint_line(line, sizeof(line), text, length);
 	ms_source_follower_say(
 		follower, severity <= MS_LOG_DEBUG ? (enum ms_log_level)severity : MS_LOG_DEBUG,
 		"plugin", "%s: %s", follower->name, line);
@@ -269,6 +264,9 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 	switch (message->kind) {
 	case MS_SOURCE_WIRE_READY:
 		follower->state = MS_SOURCE_RUNNING;
+		/* A source is well when it has delivered, a sink when it is there again. */
+		if (!follower->config.is_source)
+			set_error(follower, "");
 		ms_source_process_tell(follower->process); /* what waited for it */
 		break;
 	case MS_SOURCE_WIRE_ABORT:
@@ -314,7 +312,7 @@ static void plan(struct ms_source_follower *follower, bool crashed, const char *
 {
 	uint64_t pause_ms = 0;
 
-	set_text(follower->last_error, sizeof(follower->last_error), sentence, strlen(sentence));
+	set_error(follower, sentence);
 	if (!ms_source_restart_ended(&follower->restart, crashed, now_ns(), &pause_ms)) {
 		follower->state = MS_SOURCE_DISABLED;
 		ms_log_error(
@@ -454,8 +452,7 @@ static void read_saved(struct ms_source_follower *follower)
 			     "%s: %s: nothing of it is in force until it says it anew; the file %s",
 			     follower->name, why.message,
 			     r < 0 ? "could not be set aside" : "was set aside");
-		set_text(follower->last_error, sizeof(follower->last_error), why.message,
-			 sizeof(why.message));
+		set_error(follower, why.message);
 	}
 }
 
@@ -535,8 +532,7 @@ void ms_source_follower_disable(struct ms_source_follower *follower, const struc
 	char text[640];
 
 	follower->state = MS_SOURCE_DISABLED;
-	set_text(follower->last_error, sizeof(follower->last_error),
-		 ms_error_format(why, text, sizeof(text)), sizeof(text));
+	set_error(follower, ms_error_format(why, text, sizeof(text)));
 }
 
 void ms_source_follower_leave_out(struct ms_source_follower *follower, const struct ms_error *why)
@@ -570,8 +566,10 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 		.age_ms = follower->delivered_at ? (now_ns() - follower->delivered_ns) / NS_PER_MS
 						 : 0,
 		.is_saved = follower->is_saved,
-		.trouble = follower->trouble,
-		.last_error = follower->last_error,
+		.trouble = follower->trouble.text,
+		.last_error = follower->error.text,
+		.trouble_since = follower->trouble.since,
+		.error_since = follower->error.since,
 		.transactions = follower->transactions,
 		.refused = follower->refused,
 		.restarts = follower->restarts,

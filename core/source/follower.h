@@ -103,6 +103,9 @@ struct ms_source_status {
 	bool is_saved;          /* what is in force is from disk: it has not said anything yet */
 	const char *trouble;    /* what it cannot reach, "" = nothing */
 	const char *last_error; /* why its last transaction or process failed, "" = it did not */
+	/* Seconds since 1970 when there came to be one, whatever it said then; 0 = there is none.
+	 */
+	int64_t trouble_since, error_since;
 	unsigned int transactions, refused, restarts, crashes;
 	uint64_t superseded;       /* transactions that a later one came before */
 	uint64_t suppressed_lines; /* of the log */

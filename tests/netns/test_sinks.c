@@ -201,6 +201,53 @@ START_TEST(a_sink_that_is_killed_comes_back)
 }
 END_TEST
 
+static bool is_back(void *user)
+{
+	(void)user;
+	ms_netns_read_command(text, sizeof(text), "pgrep -P %d -f -- '-- journal$' || true",
+			      (int)microsegd->pid);
+	return atoi(text) > 0;
+}
+
+/* A problem of the daemon's, by a part of its sentence. */
+static bool has_problem(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "status", NULL);
+	char *all = json_dumps(json_object_get(json_array_get(lines, 0), "problems"), 0);
+	bool has = strstr(all, user) != NULL;
+
+	free(all);
+	return has;
+}
+
+static bool has_none(void *user)
+{
+	return !has_problem(user);
+}
+
+START_TEST(one_that_crashes_too_often_is_a_problem_since_then)
+{
+	json_auto_t *lines = NULL;
+	json_t *entry;
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert(ms_netns_wait(is_back, NULL, SOON));
+		ck_assert_int_eq(kill((pid_t)atoi(text), SIGKILL), 0);
+	}
+	ck_assert(ms_netns_wait(has_problem, (void *)"(since 20", SOON));
+	ck_assert(has_problem((void *)"sink journal: "));
+	lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	entry = ms_ctl_find(lines, "plugins", "name", "journal");
+	ck_assert_str_eq(ms_ctl_text(entry, "state"), "failed");
+	ck_assert_str_gt(ms_ctl_text(entry, "since"),
+			 ms_ctl_text(ms_ctl_find(lines, "plugins", "name", "exporter"), "since"));
+	/* That it crashed is over when it is there again. */
+	ms_ctl_do(microsegd, "plugin", "reload", "journal", NULL);
+	ck_assert(ms_netns_wait(has_none, (void *)"sink journal", SOON));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- what a sink may not ---- */
 
 static bool has_meddled(void *user)
@@ -241,6 +288,7 @@ int main(void)
 	tcase_add_test(cases, exporter_counts_every_packet);
 	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
 	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
+	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);
 	suite_add_tcase(suite, cases);
 	return ms_netns_run(suite);

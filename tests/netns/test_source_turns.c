@@ -353,6 +353,85 @@ START_TEST(a_file_that_cannot_be_read_is_set_aside)
 }
 END_TEST
 
+/* ---- trouble ---- */
+
+/* When a trouble or error began, as a text that stays valid until the next call. */
+static const char *since(const char *path)
+{
+	static char when[64];
+	json_auto_t *lines = shown();
+
+	snprintf(when, sizeof(when), "%s", ms_ctl_text(json_array_get(lines, 0), path));
+	return when;
+}
+
+/* What a person is shown. */
+static void expect_printed(const char *command, const char *wanted)
+{
+	char printed[8192];
+
+	ms_netns_read_command(printed, sizeof(printed),
+			      MS_TEST_BIN_DIR "/microsegctl --socket %s/run/control.sock %s",
+			      microsegd->dir, command);
+	ck_assert_msg(strstr(printed, wanted) != NULL, "%s: %s", command, printed);
+}
+
+/* How often it was asked, as it said with its last beat; 0 = it has said nothing yet. */
+static json_int_t beats(void)
+{
+	json_auto_t *lines = shown();
+	const json_t *stats = json_object_get(json_array_get(lines, 0), "stats");
+
+	return json_integer_value(json_object_get(json_array_get(stats, 0), "value"));
+}
+
+static bool has_beaten(void *user)
+{
+	return beats() > *(json_int_t *)user;
+}
+
+static bool is_well(void *user)
+{
+	json_auto_t *lines = shown();
+	const json_t *source = json_object_get(json_array_get(lines, 0), "source");
+
+	(void)user;
+	return json_is_null(json_object_get(source, "trouble")) &&
+	       json_is_null(json_object_get(source, "trouble_since"));
+}
+
+START_TEST(a_trouble_has_its_time)
+{
+	char began[64], wanted[128];
+	json_int_t before;
+
+	start();
+	expect_at_least("source.members", 1);
+	say(BLOCK "trouble cannot reach the registry\n");
+	expect_text("source.trouble", "cannot reach the registry");
+	snprintf(began, sizeof(began), "%s", since("source.trouble_since"));
+	ck_assert_msg(strncmp(began, "20", 2) == 0, "%s", began);
+	snprintf(wanted, sizeof(wanted), "cannot reach the registry (since %s)", began);
+	expect_printed("source list", wanted);
+	expect_printed("source show script", wanted);
+	expect_printed("status", wanted);
+	/* It is not over, only told otherwise, a beat of two seconds later. */
+	before = beats();
+	say(BLOCK "trouble cannot reach the registry\n");
+	ck_assert(ms_netns_wait(has_beaten, &before, 20));
+	say(BLOCK "trouble cannot reach the other one\n");
+	expect_text("source.trouble", "the other one");
+	ck_assert_str_eq(since("source.trouble_since"), began);
+	say(BLOCK "well\n");
+	ck_assert(ms_netns_wait(is_well, NULL, 20));
+	say("fail no such thing\n");
+	expect_text("source.error", "no such thing");
+	snprintf(wanted, sizeof(wanted), "no such thing (since %s)", since("source.error_since"));
+	expect_printed("status", wanted);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("source turns");
@@ -370,6 +449,7 @@ int main(void)
 			    ms_array_size(ends));
 	tcase_add_test(tcase, one_that_does_not_end_holds_nobody_up);
 	tcase_add_test(tcase, a_file_that_cannot_be_read_is_set_aside);
+	tcase_add_test(tcase, a_trouble_has_its_time);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -102,12 +102,15 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 void ms_manager_drop_tasks(struct ms_manager *manager);
 /* The first plugin that is not loaded, as a sentence; "" = all are. */
 void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size);
+/* As if it had not been loaded: failed as it was, with what a source said last in force, or not
+ * there. For the commit that comes, and the keeper is told. */
+void ms_manager_plugin_undo_load(struct ms_manager *manager, const char *name);
 /* manager_source.c: begins to follow a source or sink; what is on disk of a source waits for the
  * next commit. */
 int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
 			     struct ms_error *err);
-/* At start, of a plugin that could not be loaded because of `why`: if it is a source that was there
- * before, what it said last stays in force. */
+/* Of a plugin that could not be loaded because of `why`, or goes back to that: if it is a source
+ * that was there before, what it said last stays in force. The keeper is not told. */
 void ms_manager_keep_source(struct ms_manager *manager, const char *name,
 			    const struct ms_error *why);
 /* What it offers is out of force, and then it is gone. -EBUSY: the policy is refused without it. */

@@ -193,6 +193,22 @@ int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err)
 	return ms_manager_reload_without(manager, NULL, 0, false, false, NULL, err);
 }
 
+void ms_manager_plugin_undo_load(struct ms_manager *manager, const char *name)
+{
+	const struct ms_plugin_entry *entry;
+	struct ms_error why = MS_ERROR_INIT;
+
+	ms_plugin_registry_undo_load(manager->plugins, name);
+	entry = ms_plugin_registry_find(manager->plugins, name);
+	if (!entry) {
+		ms_manager_leave_source(manager, name, false);
+		return;
+	}
+	ms_error_set(&why, -EPROTO, "%s", ms_plugin_registry_reason(entry));
+	ms_manager_keep_source(manager, name, &why);
+	ms_keeper_rebind(manager->keeper);
+}
+
 int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struct ms_error *err)
 {
 	const struct ms_rule *user =

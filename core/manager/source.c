@@ -318,16 +318,20 @@ void ms_manager_keep_source(struct ms_manager *manager, const char *name,
 {
 	struct ms_error problem = MS_ERROR_INIT;
 	struct ms_source_follower *follower;
+	bool was_there = drop(manager, name, false);
 	char text[640];
 
 	if (new_follower(manager, name, MS_PLUGIN_SOURCE, NULL, &follower, &problem) == 0) {
-		if (!ms_source_follower_offer(follower)) {
+		if (ms_source_follower_offer(follower)) {
+			ms_source_follower_disable(follower, why);
+			take_in(manager, follower, true, &problem);
+			was_there = false; /* and bound again */
+		} else {
 			ms_source_follower_free(follower);
-			return;
 		}
-		ms_source_follower_disable(follower, why);
-		take_in(manager, follower, true, &problem);
 	}
+	if (was_there)
+		ms_manager_bind(manager, "", NULL);
 	if (ms_error_is_set(&problem))
 		ms_log_error("source", "%s: %s", name,
 			     ms_error_format(&problem, text, sizeof(text)));

@@ -168,10 +168,8 @@ static int load_one(struct ms_manager_task *task, struct ms_error *err)
 		return r;
 	r = ms_manager_commit_again(manager, err);
 	/* Arguments that it refuses, say: all is as it was, with the rules on their fallback. */
-	if (r < 0) {
-		ms_manager_leave_source(manager, task->load, false);
-		ms_plugin_registry_unload(manager->plugins, task->load, NULL);
-	}
+	if (r < 0)
+		ms_manager_plugin_undo_load(manager, task->load);
 	return r;
 }
 
@@ -272,13 +270,11 @@ static void undo_steps(struct ms_manager_task *task, size_t count)
 	while (count-- > 0) {
 		const struct step *step = &task->steps[count];
 
-		if (step->what == MS_STEP_LOADED) {
-			ms_manager_leave_source(manager, step->name, false);
-			ms_plugin_registry_unload(manager->plugins, step->name, NULL);
-		} else if (step->what == MS_STEP_CHANGED) {
+		if (step->what == MS_STEP_LOADED)
+			ms_manager_plugin_undo_load(manager, step->name);
+		else if (step->what == MS_STEP_CHANGED)
 			ms_plugin_registry_change(manager->plugins, step->before,
 						  manager->named.file, NULL);
-		}
 	}
 	/* A new instance knows of no rule. */
 	ms_manager_follow_actions(manager);

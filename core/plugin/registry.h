@@ -63,6 +63,8 @@ int ms_plugin_registry_suspect(const struct ms_plugin_registry *registry, const 
  */
 int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 			    const struct ms_plugin_trial *trial, struct ms_error *err);
+/* As if the last load of this plugin had not been: it is failed as it was, or not there. */
+void ms_plugin_registry_undo_load(struct ms_plugin_registry *registry, const char *name);
 /*
  * Gives a loaded one another configuration, which is copied; `file` is where it stands: by its
  * reconfigure(), or by a new instance of it whose programs take the place of the old. On failure it

@@ -337,8 +337,32 @@ static struct ms_plugin_entry *add_entry(struct ms_plugin_registry *registry, co
 	return entry;
 }
 
+/* In the place of a failed one, which is kept until the next load; what is known of its actions
+ * stays known. NULL = out of memory. */
+static struct ms_plugin_entry *replace_entry(struct ms_plugin_registry *registry,
+					     struct ms_plugin_entry *failed)
+{
+	struct ms_plugin_entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	memcpy(entry->name, failed->name, sizeof(entry->name));
+	entry->state = MS_PLUGIN_FAILED;
+	entry->description = json_incref(failed->description);
+	if (failed->before)
+		failed->before = ms_plugin_registry_free_entry(failed->before);
+	entry->before = failed;
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		if (registry->entries[i] == failed)
+			registry->entries[i] = entry;
+	}
+	return entry;
+}
+
 struct ms_plugin_entry *ms_plugin_registry_free_entry(struct ms_plugin_entry *entry)
 {
+	if (entry->before)
+		ms_plugin_registry_free_entry(entry->before);
 	json_decref(entry->description);
 	ms_rule_action_free(entry->config, entry->config ? 1 : 0);
 	free(entry->config_file);
@@ -369,10 +393,9 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 
 	if (entry && entry->state == MS_PLUGIN_LOADED)
 		return ms_error_set(err, -EEXIST, "%s is loaded already", config->name);
+	entry = entry ? replace_entry(registry, entry) : add_entry(registry, config->name, err);
 	if (!entry)
-		entry = add_entry(registry, config->name, err);
-	if (!entry)
-		return -ENOSPC;
+		return ms_error_set(err, -ENOSPC, "%s: out of memory", config->name);
 	describe(entry, trial);
 	r = keep_config(entry, config, ms_plugin_trial_file(trial));
 	if (r == 0)
@@ -446,21 +469,39 @@ int ms_plugin_registry_change(struct ms_plugin_registry *registry,
 	return r < 0 ? r : keep_config(entry, config, file);
 }
 
-int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
-			      struct ms_error *err)
+/* `put_back`: whom it took the place of is there again. False: there is none of that name. */
+static bool take_out(struct ms_plugin_registry *registry, const char *name, bool put_back)
 {
 	for (size_t i = 0; i < registry->n_entries; i++) {
 		struct ms_plugin_entry *entry = registry->entries[i];
 
 		if (strcmp(entry->name, name) != 0)
 			continue;
-		registry->entries[i] = registry->entries[--registry->n_entries];
+		if (put_back && entry->before) {
+			registry->entries[i] = entry->before;
+			entry->before = NULL;
+		} else {
+			registry->entries[i] = registry->entries[--registry->n_entries];
+		}
 		ms_plugin_registry_settle(registry);
 		ms_plugin_registry_stop(registry, entry);
 		ms_plugin_registry_free_entry(entry);
-		return 0;
+		return true;
 	}
-	return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+	return false;
+}
+
+int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
+			      struct ms_error *err)
+{
+	return take_out(registry, name, false)
+		       ? 0
+		       : ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+}
+
+void ms_plugin_registry_undo_load(struct ms_plugin_registry *registry, const char *name)
+{
+	take_out(registry, name, true);
 }
 
 int ms_plugin_registry_reload(struct ms_plugin_registry *registry, const char *name,

@@ -16,6 +16,8 @@ struct ms_plugin_entry {
 	json_t *description;
 	struct ms_rule_action *config; /* one; NULL = out of memory */
 	char *config_file;             /* where it stands */
+	/* The failed one that the last load put this in the place of, NULL = none. */
+	struct ms_plugin_entry *before;
 
 	/* Of a loaded one. */
 	struct ms_plugin plugin;

@@ -448,6 +448,36 @@ START_TEST(one_that_failed_is_left_alone_until_its_configuration_changes)
 }
 END_TEST
 
+/* The whole entry as it is listed; a reason, a time. */
+static json_t *listed(const char *name)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL);
+
+	return json_incref(ms_ctl_find(lines, "plugins", "name", name));
+}
+
+/* Its new configuration is fine, but that of another one is not. */
+START_TEST(one_that_failed_is_failed_as_before_when_the_reload_is_refused)
+{
+	json_auto_t *before = NULL, *after = NULL;
+
+	install("start_fails");
+	start("plugins: { tally: {}, fine: { rate: 0 } }\n");
+	before = listed("fine");
+	ck_assert_str_eq(ms_ctl_text(before, "state"), "failed");
+	reload_refused("plugins: { tally: {}, fine: { rate: 1 }, start_fails: {} }\n",
+		       "start(): not today");
+	after = listed("fine");
+	ck_assert_msg(json_equal(before, after), "%s", json_dumps(after, 0));
+	expect_state("start_fails", NULL);
+	/* It is the new configuration that is tried the next time. */
+	ms_proc_write_config(microsegd, "plugins: { tally: {}, fine: { rate: 1 } }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_state("fine", "loaded");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- sources ---- */
 
 static void say(const char *path, const char *line)
@@ -491,6 +521,30 @@ START_TEST(a_source_goes_on_with_another_configuration)
 }
 END_TEST
 
+/* What it said last is in force without its plugin, and so it stays. */
+START_TEST(a_source_that_failed_stays_in_force_when_the_reload_is_refused)
+{
+	install("script");
+	install("start_fails");
+	say(MS_NETNS_DIR "/first", SAYS("first"));
+	start("plugins: { tally: {}, script: { file: " MS_NETNS_DIR "/first } }\n");
+	ck_assert(ms_netns_wait(has_rule, (void *)"first", WAIT_S));
+	ms_proc_stop(microsegd);
+	start("plugins: { tally: {}, script: { fill: x } }\n");
+	expect_state("script", "failed");
+	ck_assert(has_rule((void *)"first"));
+	reload_refused("plugins: { tally: {}, script: { file: " MS_NETNS_DIR
+		       "/first }, start_fails: {} }\n",
+		       "start(): not today");
+	expect_state("script", "failed");
+	/* A commit that has nothing to do with it. */
+	ms_ctl_do(microsegd, "rule", "add", "--proto", "tcp", "--dport", "99", "deny", NULL);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert(has_rule((void *)"first"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_reload");
@@ -509,7 +563,9 @@ int main(void)
 	tcase_add_loop_test(tcase, all_of_it_or_nothing, 0, ms_array_size(refused));
 	tcase_add_test(tcase, one_that_no_rule_names_any_more_goes_with_its_rule);
 	tcase_add_test(tcase, one_that_failed_is_left_alone_until_its_configuration_changes);
+	tcase_add_test(tcase, one_that_failed_is_failed_as_before_when_the_reload_is_refused);
 	tcase_add_test(tcase, a_source_goes_on_with_another_configuration);
+	tcase_add_test(tcase, a_source_that_failed_stays_in_force_when_the_reload_is_refused);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -229,6 +229,15 @@ int ms_manager_plugin_unload(struct ms_manager *manager, const char *name, struc
 
 int ms_manager_plugin_reload(struct ms_manager *manager, const char *name, struct ms_error *err)
 {
+	const struct ms_plugin_entry *entry = ms_plugin_registry_find(manager->plugins, name);
+
+	/* What is kept of a source must not be replaced by what was not tried. */
+	if (entry && ms_plugin_registry_state(entry) == MS_PLUGIN_FAILED)
+		return ms_error_set(
+			err, -ENOENT,
+			"%s is not loaded, it failed: `microsegctl plugin load %s` tries "
+			"it again",
+			name, name);
 	if (ms_manager_restart_source(manager, name) == 0)
 		return 0;
 	return ms_plugin_registry_reload(manager->plugins, name, err);

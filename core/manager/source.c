@@ -404,7 +404,9 @@ int ms_manager_restart_source(struct ms_manager *manager, const char *name)
 
 	if (!at)
 		return -ENOENT;
-	ms_source_follower_restart(*at);
+	/* The one before it is still leaving: then it has not begun, and will as on_left() says. */
+	if (!find_leaving(manager, name))
+		ms_source_follower_restart(*at);
 	return 0;
 }
 

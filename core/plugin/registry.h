@@ -59,7 +59,8 @@ int ms_plugin_registry_suspect(const struct ms_plugin_registry *registry, const 
 			       struct ms_error *err);
 /*
  * Loads the plugin whose trial is over, as it was configured there. On failure, that of the trial
- * too, there is an entry, failed with the reason, which `err` has too, and its slots are empty.
+ * too, there is an entry, failed with the reason, which `err` has too, and its slots are empty, if
+ * not yet at a start then by ms_plugin_registry_settle().
  */
 int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 			    const struct ms_plugin_trial *trial, struct ms_error *err);

@@ -169,6 +169,7 @@ void ms_plugin_registry_settle(struct ms_plugin_registry *registry)
 {
 	struct ms_dataplane_action there;
 
+	registry->is_settled = true;
 	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
 		if (ms_dataplane_action_get(registry->dp, slot, &there) == 0 && there.program_id &&
 		    !ms_plugin_registry_owner(registry, there.name))
@@ -310,13 +311,15 @@ static void set_state(struct ms_plugin_entry *entry, enum ms_plugin_state state,
 		ms_error_format(why, entry->reason, sizeof(entry->reason));
 }
 
-/* Its slots are empty from here on, and its rules on their fallback. */
+/* Its slots are empty from here on, and its rules on their fallback. At a start not yet: the slots
+ * of those whose turn is still to come have no owner either, and packets meet them. */
 static void fail(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
 		 const struct ms_error *why)
 {
 	ms_plugin_registry_stop(registry, entry);
 	set_state(entry, MS_PLUGIN_FAILED, why);
-	ms_plugin_registry_settle(registry);
+	if (registry->is_settled)
+		ms_plugin_registry_settle(registry);
 }
 
 /* NULL = `err` says why. */

@@ -48,6 +48,7 @@ struct ms_plugin_registry {
 	const char *loading;                       /* the plugin whose library is being opened */
 	struct ms_plugin_registry_named *named;    /* sorted */
 	size_t n_named;
+	bool is_settled; /* the plugins of the start are all there, or failed */
 };
 
 /* NULL = there is none. */

@@ -335,6 +335,31 @@ START_TEST(one_that_does_not_end_holds_nobody_up)
 }
 END_TEST
 
+/* They have one folder. */
+START_TEST(two_of_one_plugin_do_not_run_at_a_time)
+{
+	json_auto_t *lines = NULL;
+	json_int_t next;
+	pid_t old;
+
+	start();
+	expect_at_least("source.members", 1);
+	old = (pid_t)number("pid");
+	ck_assert_int_eq(kill(old, SIGSTOP), 0);
+	ms_proc_write_config(microsegd, "plugins:\n  script: { file: " SCRIPT ", before: true }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	/* The old one is still leaving, and what follows it has not begun. */
+	ms_ctl_do(microsegd, "plugin", "reload", "script", NULL);
+	lines = shown();
+	next = json_integer_value(json_object_get(json_array_get(lines, 0), "pid"));
+	ck_assert_msg(next == 0 || kill(old, 0) == -1, "%lld runs beside %d", (long long)next, old);
+	expect_text("source.state", "running");
+	ck_assert_int_ne(number("pid"), old);
+	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_read_is_set_aside)
 {
 	start();
@@ -448,6 +473,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_no_whole_transaction_changes_nothing, 0,
 			    ms_array_size(ends));
 	tcase_add_test(tcase, one_that_does_not_end_holds_nobody_up);
+	tcase_add_test(tcase, two_of_one_plugin_do_not_run_at_a_time);
 	tcase_add_test(tcase, a_file_that_cannot_be_read_is_set_aside);
 	tcase_add_test(tcase, a_trouble_has_its_time);
 	suite_add_tcase(suite, tcase);

@@ -456,6 +456,12 @@ START_TEST(one_that_cannot_be_loaded_stays_in_force)
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 4);
 	ck_assert_msg(strstr(text, "source script: ") != NULL, "%s", text);
+	/* Nor must the plugin run as nobody has tried it. */
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "reload", "script", NULL),
+		1);
+	ck_assert_msg(strstr(text, "plugin load script") != NULL, "%s", text);
+	expect_shown("source.state", "disabled");
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -115,6 +115,12 @@ __attribute__((unused)) static int start(void *self, struct ms_plugin_error *err
 #ifdef START_CRASHES
 	crash();
 #endif
+#ifdef START_WAITS
+	/* Pipes: whoever opens the first one's other end knows that the daemon stands still here.
+	 */
+	close(open(MS_TEST_START_THERE, O_WRONLY | O_CLOEXEC));
+	close(open(MS_TEST_START_GO, O_RDONLY | O_CLOEXEC));
+#endif
 	return 0;
 }
 

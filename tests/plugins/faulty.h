@@ -5,5 +5,8 @@
 
 /* Below the tests' own tmpfs: there once a constructor has run. */
 #define MS_TEST_CONSTRUCTOR_MARK "/run/ms-test/constructor-ran"
+/* Pipes on which a plugin's start() waits. */
+#define MS_TEST_START_THERE "/run/ms-test/start-there"
+#define MS_TEST_START_GO "/run/ms-test/start-go"
 
 #endif

@@ -30,7 +30,7 @@ rm "$scratch/root/usr/sbin/policy-rc.d"
 umount "$scratch/root/proc"
 
 mkdir "$scratch/root/test"
-cp "$here"/{expect.sh,service_guest.sh,talks.pl} "$scratch/root/test/"
+cp "$here"/{expect.sh,service_guest.sh,talks.pl,engine.pl} "$scratch/root/test/"
 mkdir -p "$scratch/root/lib/modules"
 cp -r "$kernel/lib/modules/$version" "$scratch/root/lib/modules/"
 cat >"$scratch/root/etc/systemd/system/microseg-test.service" <<'UNIT'

@@ -56,6 +56,31 @@ began() {
   [ -n "$age" ] && echo $((from - age)) $((to - age))
 }
 
+# A connection over the loopback from this address, within 3 s.
+reaches() {
+  perl -MIO::Socket::INET -e '
+    my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 7001, Listen => 1,
+      ReuseAddr => 1) or die "listen: $!";
+    IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => 7001, LocalAddr => $ARGV[0],
+      Timeout => 3) or die "connect: $!"' "$1"
+}
+
+# has SET ADDRESS
+has() {
+  microsegctl set show "$1" | grep -qF "$2"
+}
+
+denies() {
+  microsegctl -o json rule show "$1" | grep -qE '"packets": *[1-9]'
+}
+
+has_no_capability() {
+  local source
+  source=$(microsegctl -o json source show "$1" | grep -oE '"pid": *[0-9]+' | grep -oE '[0-9]+$')
+  [ -n "$source" ] && grep -qE '^CapBnd:\s0+$' "/proc/$source/status" &&
+    grep -qE '^Seccomp:\s2$' "/proc/$source/status"
+}
+
 is_socket_of_group() {
   [ "$(stat -c '%U:%G %a' /run/microseg/control.sock)" = 'root:microseg 660' ]
 }
@@ -82,6 +107,36 @@ expect 'reloads' systemctl reload microsegd.service
 # A reload that is still going on has a state of its own.
 expect 'is active again' eventually is ActiveState active
 
+# Sources, in what the unit leaves their processes: one that reads a file, one that asks a socket.
+mkdir /etc/microseg/lists
+echo 127.0.0.2 >/etc/microseg/lists/barred
+cat >/etc/microseg/policy.d/60-barred.yaml <<'POLICY'
+version: 1
+sets: { barred: [] }
+rules:
+  - { id: test/barred, group: loopback, dir: in, proto: tcp, dport: 7001, from: "set:barred", action: deny }
+POLICY
+cat >>/etc/microseg/microseg.yaml <<'CONFIG'
+plugins:
+  feed: { lists: ["barred=file:///etc/microseg/lists/barred"], interval: 1s }
+  docker: { socket: /run/engine.sock }
+CONFIG
+perl /test/engine.pl /run/engine.sock &
+expect 'nobody is barred yet' reaches 127.0.0.2
+expect 'reloads, with sources' microsegctl reload
+expect 'a list in a file arrives' eventually has barred 127.0.0.2
+expect 'and the set of a container' eventually has crew 192.0.2.9
+expect 'who is on the list is denied' never reaches 127.0.0.2
+expect 'by the rule that names it' eventually denies test/barred
+expect 'who is not is not' reaches 127.0.0.3
+expect 'without a capability' has_no_capability feed
+expect 'nor has the other' has_no_capability docker
+echo 127.0.0.3 >/etc/microseg/lists/new
+mv /etc/microseg/lists/new /etc/microseg/lists/barred
+expect 'another list in its place arrives' eventually has barred 127.0.0.3
+expect 'who left it is let in' reaches 127.0.0.2
+expect 'and who came is denied' never reaches 127.0.0.3
+
 # A flow that lives through everything below.
 perl /test/talks.pl &
 expect 'the flow is seen' eventually began
@@ -106,6 +161,7 @@ restarted() {
 expect 'is restarted at once' eventually restarted
 expect 'with the same session' same_flow
 expect 'and the rule' microsegctl rule show test/nine
+expect 'and what a source said' has barred 127.0.0.3
 
 old=$(pid)
 expect 'is upgraded while it runs' dpkg -i /microseg_0.1.1.deb

@@ -170,7 +170,8 @@ static int read_item(const json_t *from, struct ms_plugin_item *into, const char
 		.flags =
 			(json_is_true(json_object_get(from, "required")) ? MS_PLUGIN_REQUIRED : 0) |
 			(json_is_true(json_object_get(from, "list")) ? MS_PLUGIN_LIST : 0) |
-			(json_is_true(json_object_get(from, "secret")) ? MS_PLUGIN_SECRET : 0),
+			(json_is_true(json_object_get(from, "secret")) ? MS_PLUGIN_SECRET : 0) |
+			(json_is_true(json_object_get(from, "file")) ? MS_PLUGIN_FILE : 0),
 		.min = number(from, "min"),
 		.max = number(from, "max"),
 		.words = *ret_words,

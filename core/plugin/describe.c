@@ -47,11 +47,12 @@ static json_int_t number(uint64_t value)
 
 static json_t *describe_item(const struct ms_plugin_item *item)
 {
-	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:I, s:o, s:o, s:s?}", "name", item->name,
-			 "help", item->help, "type", type_names[item->type], "required",
+	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:s?}", "name",
+			 item->name, "help", item->help, "type", type_names[item->type], "required",
 			 !!(item->flags & MS_PLUGIN_REQUIRED), "list",
 			 !!(item->flags & MS_PLUGIN_LIST), "secret",
-			 !!(item->flags & MS_PLUGIN_SECRET), "min", number(item->min), "max",
+			 !!(item->flags & MS_PLUGIN_SECRET), "file",
+			 !!(item->flags & MS_PLUGIN_FILE), "min", number(item->min), "max",
 			 item->max ? json_integer(number(item->max)) : json_null(), "words",
 			 describe_words(item->words), "default", item->def);
 }

@@ -11,7 +11,7 @@
 #define ALL_NEEDS                                                                                  \
 	(MS_PLUGIN_NEEDS_UNIX | MS_PLUGIN_NEEDS_INET | MS_PLUGIN_NEEDS_LISTEN |                    \
 	 MS_PLUGIN_NEEDS_FILES | MS_PLUGIN_NEEDS_WRITE | MS_PLUGIN_NEEDS_THREADS)
-#define ALL_ITEM_FLAGS (MS_PLUGIN_REQUIRED | MS_PLUGIN_LIST | MS_PLUGIN_SECRET)
+#define ALL_ITEM_FLAGS (MS_PLUGIN_REQUIRED | MS_PLUGIN_LIST | MS_PLUGIN_SECRET | MS_PLUGIN_FILE)
 #define ALL_ACTION_FLAGS (MS_PLUGIN_ACTION_ENDS | MS_PLUGIN_ACTION_TAKES | MS_PLUGIN_ACTION_MODIFY)
 
 struct looking {
@@ -168,6 +168,9 @@ static int check_item(const struct looking *looking, const struct ms_plugin_item
 	if (item->flags & ~ALL_ITEM_FLAGS)
 		return REFUSE(looking, "%s: item %s has flags that there are not: %#x",
 			      looking->name, item->name, item->flags);
+	if ((item->flags & MS_PLUGIN_FILE) && item->type != MS_PLUGIN_STRING)
+		return REFUSE(looking, "%s: item %s names a file and is no STRING", looking->name,
+			      item->name);
 	if (item->max && item->min > item->max)
 		return REFUSE(looking, "%s: item %s has a min above its max", looking->name,
 			      item->name);

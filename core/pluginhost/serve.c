@@ -18,6 +18,7 @@
 #include "core/plugin/watches.h"
 #include "core/pluginhost/builder.h"
 #include "core/pluginhost/config.h"
+#include "core/pluginhost/files.h"
 #include "core/source/events.h"
 #include "core/source/sandbox.h"
 #include "core/source/wire.h"
@@ -34,6 +35,8 @@ struct serving {
 	struct ms_plugin plugin;
 	struct ms_plugin_host host;
 	struct ms_plugin_host_state state;
+	struct ms_plugin_values *values; /* until create() has had them */
+	struct ms_pluginhost_files files;
 	void *self;
 	bool is_created, is_started;
 	struct ms_source_wire_buffer got; /* of the daemon's, not taken yet */
@@ -178,10 +181,26 @@ static void say_stats(struct serving *serving)
 	}
 }
 
+/* What a process is let through to is settled when it begins, so another one takes its place. */
+static bool has_lost_a_file(struct serving *serving)
+{
+	const char *path = ms_pluginhost_files_lost(&serving->files);
+	struct ms_error why = MS_ERROR_INIT;
+
+	if (!path)
+		return false;
+	ms_error_set(&why, -ESTALE, "%s is another file now, which a new process may read", path);
+	say_failed(serving, &why);
+	ms_loop_stop(serving->loop);
+	return true;
+}
+
 static void on_beat(void *user)
 {
 	struct serving *serving = user;
 
+	if (has_lost_a_file(serving))
+		return;
 	if (serving->plugin.stats)
 		say_stats(serving);
 	say(serving, MS_SOURCE_WIRE_BEAT, 0, NULL);
@@ -251,13 +270,9 @@ static int watch(struct serving *serving)
 
 static int create(struct serving *serving, struct ms_error *err)
 {
-	struct ms_plugin_values *values = NULL;
 	struct ms_plugin_error error = { "" };
-	int r = ms_pluginhost_config_read(serving->plugin.config, serving->plugin.config_count,
-					  serving->service->config, &values, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	ms_plugin_host_init(&serving->host, &serving->state);
 	serving->host.log = host_log;
 	serving->host.state_dir =
@@ -270,14 +285,14 @@ static int create(struct serving *serving, struct ms_error *err)
 	ms_pluginhost_builder_serve(&serving->host);
 	r = ms_plugin_watches_begin(&serving->host, serving->loop);
 	if (r == 0) {
-		r = serving->plugin.create(&serving->host, values, &serving->self, &error);
+		r = serving->plugin.create(&serving->host, serving->values, &serving->self, &error);
 		if (r != 0)
 			r = ms_plugin_host_failed(&serving->state, "create()", r, &error, err);
 		serving->is_created = r == 0;
 		serving->state.self = serving->self;
 		serving->state.woken = serving->plugin.woken;
 	}
-	ms_plugin_values_free(values);
+	serving->values = ms_plugin_values_free(serving->values);
 	return r;
 }
 
@@ -307,6 +322,8 @@ static void end(struct serving *serving)
 	ms_watch_free(serving->snapshot);
 	ms_loop_free(serving->loop);
 	ms_source_wire_buffer_fini(&serving->got);
+	ms_pluginhost_files_fini(&serving->files);
+	ms_plugin_values_free(serving->values);
 	ms_plugin_descriptor_free(&serving->plugin);
 }
 
@@ -324,7 +341,29 @@ static int open_plugin(struct serving *serving, struct ms_error *err)
 	/* The loop has its descriptors by now; what it needs later is open to everybody. */
 	if (r == 0)
 		r = ms_loop_new(&serving->loop);
-	return r < 0 ? r : ms_source_sandbox_enter(serving->plugin.needs, service->own_folder, err);
+	return r;
+}
+
+/* Which files it may read is in its configuration, so that is read before. */
+static int enter_sandbox(struct serving *serving, struct ms_error *err)
+{
+	const struct ms_pluginhost_service *service = serving->service;
+	int r = ms_pluginhost_config_read(serving->plugin.config, serving->plugin.config_count,
+					  service->config, &serving->values, err);
+
+	if (r == 0)
+		r = ms_pluginhost_files_find(&serving->files, &serving->plugin, serving->values);
+	if (r == 0)
+		r = ms_source_sandbox_enter(serving->plugin.needs, service->own_folder,
+					    (const char *const *)serving->files.beneath, err);
+	if (r < 0)
+		return r;
+	ms_pluginhost_files_begin(&serving->files);
+	if (r > 0)
+		host_log(&serving->state, MS_PLUGIN_LOG_WARNING,
+			 "this kernel runs without Landlock: it is not held to the files that its "
+			 "configuration names, and may read whatever root may");
+	return 0;
 }
 
 int ms_pluginhost_serve(const struct ms_pluginhost_service *service, struct ms_error *err)
@@ -342,6 +381,8 @@ int ms_pluginhost_serve(const struct ms_pluginhost_service *service, struct ms_e
 	/* It may not outlive the daemon, whose end of the socket may have been handed on. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	r = open_plugin(&serving, err);
+	if (r == 0)
+		r = enter_sandbox(&serving, err);
 	if (r == 0)
 		r = watch(&serving);
 	if (r == 0)

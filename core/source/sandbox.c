@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -287,29 +288,31 @@ static int load_filter(scmp_filter_ctx filter, uint32_t needs)
 	return r < 0 ? r : seccomp_load(filter);
 }
 
-/* Before the filter, which leaves none of these calls. */
-static int let_write(uint32_t needs, const char *folder, struct ms_error *err)
+/* Before the filter, which leaves none of these calls. 1: it is not held to what it may read. */
+static int confine(uint32_t needs, const char *folder, const char *const *reads,
+		   struct ms_error *err)
 {
+	bool writes = needs & MS_PLUGIN_NEEDS_WRITE, looks = needs & MS_PLUGIN_NEEDS_FILES;
 	int r;
 
-	if (!folder)
+	if (!writes && !looks)
+		return 0;
+	if (writes && !folder)
 		return ms_error_set(err, -EINVAL, "it needs to write files and has no folder");
-	r = ms_source_landlock_confine(folder, needs & MS_PLUGIN_NEEDS_FILES, err);
-	if (r < 0)
-		return r;
-	r = limit_file_size(RLIM_INFINITY);
-	return r < 0 ? ms_error_set(err, r, "cannot let it write files: %s", strerror(-r)) : 0;
+	r = ms_source_landlock_confine(writes ? folder : NULL, looks ? reads : NULL,
+				       writes ? err : NULL);
+	if (r == -ENOTSUP && !writes)
+		return 1;
+	if (r == 0 && writes)
+		r = limit_file_size(RLIM_INFINITY);
+	return r < 0 ? ms_error_set(err, r, "cannot hold it to its files: %s", strerror(-r)) : 0;
 }
 
-int ms_source_sandbox_enter(uint32_t needs, const char *folder, struct ms_error *err)
+static int filter_calls(uint32_t needs, struct ms_error *err)
 {
-	scmp_filter_ctx filter;
-	int r = needs & MS_PLUGIN_NEEDS_WRITE ? let_write(needs, folder, err) : 0;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = -ENOMEM;
 
-	if (r < 0)
-		return r;
-	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	r = -ENOMEM;
 	if (filter) {
 		r = load_filter(filter, needs);
 		seccomp_release(filter);
@@ -318,4 +321,13 @@ int ms_source_sandbox_enter(uint32_t needs, const char *folder, struct ms_error 
 		return ms_error_set(err, r, "cannot filter this process's system calls: %s",
 				    strerror(-r));
 	return 0;
+}
+
+int ms_source_sandbox_enter(uint32_t needs, const char *folder, const char *const *reads,
+			    struct ms_error *err)
+{
+	int confined = confine(needs, folder, reads, err);
+	int r = confined < 0 ? confined : filter_calls(needs, err);
+
+	return r < 0 ? r : confined;
 }

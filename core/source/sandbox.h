@@ -22,10 +22,15 @@ int ms_source_sandbox_drop(struct ms_error *err);
 /*
  * After it is loaded and before create(): only system calls for `needs` (MS_PLUGIN_NEEDS_*); any
  * other one fails with EPERM, clone3() with ENOSYS, for which the C library has an answer. Memory
- * that can be executed cannot be had any more. With MS_PLUGIN_NEEDS_WRITE files below `folder` can
- * be written, and nothing elsewhere (core/source/landlock.h); it must exist. -ENOTSUP with a
- * sentence where the kernel cannot hold it to that. `folder` is NULL without that need.
+ * that can be executed cannot be had any more. With MS_PLUGIN_NEEDS_FILES what is below one of
+ * `reads` can be read, with MS_PLUGIN_NEEDS_WRITE files below `folder` can be read and written, and
+ * nothing elsewhere (core/source/landlock.h). `reads` is NULL-terminated, NULL = none; `folder`
+ * must exist, and is NULL without the need.
+ *
+ * Where the kernel cannot hold it to that: who needs to write is refused, -ENOTSUP with a sentence;
+ * who only reads reads whatever user 0 may, and the result is 1.
  */
-int ms_source_sandbox_enter(uint32_t needs, const char *folder, struct ms_error *err);
+int ms_source_sandbox_enter(uint32_t needs, const char *folder, const char *const *reads,
+			    struct ms_error *err);
 
 #endif

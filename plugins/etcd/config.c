@@ -24,6 +24,7 @@ const struct ms_plugin_item ms_etcd_config_items[MS_ETCD_CONFIG_ITEMS] = {
 	{ .name = "password_file",
 	  .help = "its password is this file's first line",
 	  .type = MS_PLUGIN_STRING,
+	  .flags = MS_PLUGIN_FILE,
 	  .max = 4095 },
 	MS_TLS_ITEMS,
 	{ .name = "check",

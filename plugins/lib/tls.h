@@ -10,14 +10,16 @@
 	{ .name = "ca_file",                                                                       \
 	  .help = "certificates to trust instead of the system's, PEM",                            \
 	  .type = MS_PLUGIN_STRING,                                                                \
+	  .flags = MS_PLUGIN_FILE,                                                                 \
 	  .max = 4095 },                                                                           \
 		{ .name = "cert_file",                                                             \
 		  .help = "this client's certificate, PEM",                                        \
 		  .type = MS_PLUGIN_STRING,                                                        \
+		  .flags = MS_PLUGIN_FILE,                                                         \
 		  .max = 4095 },                                                                   \
 	{                                                                                          \
 		.name = "key_file", .help = "and its key, PEM", .type = MS_PLUGIN_STRING,          \
-		.max = 4095                                                                        \
+		.flags = MS_PLUGIN_FILE, .max = 4095                                               \
 	}
 
 struct ms_tls {

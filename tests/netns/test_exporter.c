@@ -512,7 +512,7 @@ START_TEST(the_sandbox_leaves_it_what_it_needs)
 	if (pid == 0) {
 		close(say_stop[1]);
 		if (ms_source_sandbox_drop(NULL) < 0 ||
-		    ms_source_sandbox_enter(ms_plugin_descriptor.needs, FOLDER, NULL) < 0 ||
+		    ms_source_sandbox_enter(ms_plugin_descriptor.needs, FOLDER, NULL, NULL) < 0 ||
 		    create(ways[_i], 1000) != 0 || ms_plugin_descriptor.start(self, &error) != 0)
 			_exit(1);
 		status = read(say_stop[0], &byte, 1) == 0 ? 0 : 2;

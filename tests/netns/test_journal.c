@@ -459,7 +459,7 @@ static void tell_in_the_sandbox(uint64_t to)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		if (ms_source_sandbox_drop(NULL) < 0 ||
-		    ms_source_sandbox_enter(ms_plugin_descriptor.needs, FOLDER, NULL) < 0 ||
+		    ms_source_sandbox_enter(ms_plugin_descriptor.needs, FOLDER, NULL, NULL) < 0 ||
 		    create(to, "events.json", 4096, 1) != 0 ||
 		    ms_plugin_descriptor.start(self, &error) != 0)
 			_exit(1);

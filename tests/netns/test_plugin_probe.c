@@ -75,6 +75,7 @@ static const struct {
 	{ "no_help", "rate has no help", true },
 	{ "bad_type", "item rate is of type 99", true },
 	{ "bad_default", "the default of item rate: rate must not be below 1", true },
+	{ "bad_file", "item rate names a file and is no STRING", true },
 	{ "twice_the_item", "there are two items rate", true },
 	{ "short_arg", "short_arg of action short_arg is none of its items", true },
 	{ "create_fails", "create(): no more of these", true },

@@ -25,6 +25,10 @@
 #include "tests/harness/netns.h"
 
 #define FOLDER "/run/own"
+#define NAMED "/run/named"
+#define UNNAMED "/run/unnamed"
+
+static const char *const reads[] = { NAMED, NULL };
 
 /* ---- attempts: 0, or the errno of what was refused ---- */
 
@@ -35,7 +39,12 @@ static int told(long result)
 
 static int read_a_file(void)
 {
-	return told(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+	return told(open(NAMED, O_RDONLY | O_CLOEXEC));
+}
+
+static int read_another_file(void)
+{
+	return told(open(UNNAMED, O_RDONLY | O_CLOEXEC));
 }
 
 static int write_a_file(void)
@@ -55,7 +64,7 @@ static int remove_a_file(void)
 
 static int open_by_openat2(void)
 {
-	return told(syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", NULL, 0));
+	return told(syscall(SYS_openat2, AT_FDCWD, NAMED, NULL, 0));
 }
 
 static int make_unix(void)
@@ -219,7 +228,7 @@ static int attempt_within(uint32_t needs, int (*attempt)(void))
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		if (ms_source_sandbox_drop(NULL) < 0 ||
-		    ms_source_sandbox_enter(needs, FOLDER, NULL) < 0)
+		    ms_source_sandbox_enter(needs, FOLDER, reads, NULL) != 0)
 			_exit(255);
 		_exit(attempt());
 	}
@@ -431,6 +440,7 @@ static const struct {
 	{ "remove elsewhere", remove_a_file, 0, EACCES },
 	{ "read elsewhere", read_a_file, 0, EACCES },
 	{ "read elsewhere, files", read_a_file, MS_PLUGIN_NEEDS_FILES, 0 },
+	{ "read another, files", read_another_file, MS_PLUGIN_NEEDS_FILES, EACCES },
 	{ "empty elsewhere", empty_a_file, 0, EPERM },
 	{ "empty elsewhere, files", empty_a_file, MS_PLUGIN_NEEDS_FILES, EPERM },
 	{ "truncate elsewhere", truncate_elsewhere, 0, EPERM },
@@ -476,22 +486,29 @@ START_TEST(without_a_folder_nothing_is_entered)
 {
 	struct ms_error err = MS_ERROR_INIT;
 
-	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, NULL, &err), -EINVAL);
+	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, NULL, NULL, &err), -EINVAL);
 	ck_assert_str_ne(err.message, "");
 	err = (struct ms_error)MS_ERROR_INIT;
-	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, "/run/none", &err),
+	ck_assert_int_eq(ms_source_sandbox_enter(MS_PLUGIN_NEEDS_WRITE, "/run/none", NULL, &err),
 			 -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.message, "/run/none"));
 	ck_assert_int_eq(make_netlink(), 0);
 }
 END_TEST
 
+static void setup(void)
+{
+	ms_netns_setup();
+	ck_assert_int_eq(write_to(NAMED, O_CREAT), 0);
+	ck_assert_int_eq(write_to(UNNAMED, O_CREAT), 0);
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("source_sandbox");
 	TCase *cases = tcase_create("sandbox");
 
-	tcase_add_checked_fixture(cases, ms_netns_setup, NULL);
+	tcase_add_checked_fixture(cases, setup, NULL);
 	tcase_add_loop_test(cases, only_what_is_needed_works, 0, (int)ms_array_size(attempts));
 	tcase_add_test(cases, privileges_are_gone_before_code_is_loaded);
 	tcase_add_loop_test(cases, who_may_write_does_so_in_one_folder, 0,

@@ -202,6 +202,9 @@ static const struct ms_plugin_item items[] = {
 	  .type = MS_PLUGIN_RATE,
 #endif
 	  .min = 1,
+#ifdef BAD_FILE
+	  .flags = MS_PLUGIN_FILE,
+#endif
 #ifdef BAD_DEFAULT
 	  .def = "0"
 #else

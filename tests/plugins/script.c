@@ -4,6 +4,7 @@
  *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
  *	bind GROUP KIND NUMBER; wait;
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
+ *	read PATH (its trouble says whether it could)
  *	flood NUMBER; chatter NUMBER; garbage; half (a transaction, and then it dies)
  */
 #include <arpa/inet.h>
@@ -148,6 +149,18 @@ static void be_odd(const struct script *script, const char *verb, const char *te
 	}
 }
 
+static void read_one(const struct script *script, const char *path)
+{
+	const struct ms_plugin_host *host = script->host;
+	FILE *file = fopen(path, "re");
+	char sentence[512];
+
+	snprintf(sentence, sizeof(sentence), "%s: %s", path, file ? "it is read" : strerror(errno));
+	if (file)
+		fclose(file);
+	host->source_trouble(host->state, sentence);
+}
+
 static int do_line(struct script *script, struct ms_plugin_builder *builder, char *line,
 		   unsigned int number, struct ms_plugin_error *error)
 {
@@ -179,6 +192,8 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		return -EAGAIN;
 	if (strcmp(line, "trouble") == 0)
 		host->source_trouble(host->state, text);
+	if (strcmp(line, "read") == 0)
+		read_one(script, text);
 	if (strcmp(line, "well") == 0)
 		host->source_trouble(host->state, NULL);
 	be_odd(script, line, text);
@@ -227,7 +242,7 @@ static const struct ms_plugin_item items[] = {
 	{ .name = "file",
 	  .help = "what to do",
 	  .type = MS_PLUGIN_STRING,
-	  .flags = MS_PLUGIN_REQUIRED },
+	  .flags = MS_PLUGIN_REQUIRED | MS_PLUGIN_FILE },
 };
 
 static const struct ms_plugin_source source = { .help = "does what a file says",

@@ -99,6 +99,12 @@ enum ms_plugin_type {
 #define MS_PLUGIN_REQUIRED (1u << 0) /* must be written; has no default */
 #define MS_PLUGIN_LIST (1u << 1)     /* a list of such values, or one that stands for itself */
 #define MS_PLUGIN_SECRET (1u << 2)   /* never shown or logged */
+/*
+ * A STRING of configuration that names a file or a folder of them: the whole text if it begins with
+ * a slash, or what follows the `file://` of a URL, in front of which a `NAME=` may stand. Any other
+ * text names none. What is named is what a source or sink with MS_PLUGIN_NEEDS_FILES may read.
+ */
+#define MS_PLUGIN_FILE (1u << 3)
 
 struct ms_plugin_item {
 	const char *name;
@@ -404,7 +410,7 @@ struct ms_plugin_sink {
 #define MS_PLUGIN_NEEDS_UNIX (1u << 0)    /* connect to unix sockets */
 #define MS_PLUGIN_NEEDS_INET (1u << 1)    /* connect by TCP and UDP */
 #define MS_PLUGIN_NEEDS_LISTEN (1u << 2)  /* listen too */
-#define MS_PLUGIN_NEEDS_FILES (1u << 3)   /* read files */
+#define MS_PLUGIN_NEEDS_FILES (1u << 3)   /* read files that MS_PLUGIN_FILE items name */
 #define MS_PLUGIN_NEEDS_WRITE (1u << 4)   /* write below its own state directory */
 #define MS_PLUGIN_NEEDS_THREADS (1u << 5) /* make threads */
 

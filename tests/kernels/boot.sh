@@ -45,7 +45,7 @@ pack() {
   chmod 755 "$work/root/init"
   ln -s /bin/busybox "$work/root/sbin/modprobe"
   # Label guest first: it wants to see the kernel before anything of ours ran.
-  mapfile -t tests < <(for label in guest bpf; do
+  mapfile -t tests < <(for label in guest bpf also_guest; do
     ctest --test-dir "$build" -L "^$label\$" -LE '^host_only$' -R "$only" --show-only=json-v1 |
       jq -r '.tests[] | .command[0] + " " +
         ([.properties[] | select(.name == "ENVIRONMENT") | .value[]] | join(" "))'
@@ -60,7 +60,7 @@ pack() {
       >"$work/root/tests/$number-$(basename "$file")${environment:+-$environment}"
     chmod 755 "$work/root/tests/$number-"*
   done
-  ctest --test-dir "$build" -L '^(guest|bpf)$' -LE '^host_only$' -R "$only" --show-only=json-v1 |
+  ctest --test-dir "$build" -L '^(guest|bpf|also_guest)$' -LE '^host_only$' -R "$only" --show-only=json-v1 |
     jq -r '.tests[].properties[] | select(.name == "REQUIRED_FILES") | .value[]' | sort -u |
     while read -r file; do
       put "$file"

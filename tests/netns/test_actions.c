@@ -7,25 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
-
-#define FOLDER MS_NETNS_DIR "/plugins"
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
-	ms_site_setup(microsegd);
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_plugin_folder_setup(microsegd, NULL);
 }
 
 /* A daemon with one plugin; rules may name its action. */
@@ -33,10 +28,9 @@ static void start(const char *plugin)
 {
 	char config[64];
 
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/%s.so " FOLDER "/", plugin);
+	ms_plugin_folder_add(plugin);
 	snprintf(config, sizeof(config), "plugins: { %s: {} }\n", plugin);
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 }
 
 /* One more rule in front of everything for port 80, and for datagrams to port 9000. */
@@ -164,7 +158,7 @@ START_TEST(what_was_taken_from_a_rate_stays_taken_over_the_daemons_end)
 	ck_assert_int_ne(ms_site_reach(80, MS_SITE_GONE), 0);
 	ck_assert_int_eq(stat_of("ratelimit", "within"), 1);
 	ms_proc_kill(microsegd);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 	ck_assert_int_ne(ms_site_reach(80, MS_SITE_GONE), 0);
 	ck_assert_int_eq(stat_of("ratelimit", "within"), 1);
 	ms_proc_stop(microsegd);
@@ -186,7 +180,7 @@ END_TEST
 
 static void start_again(void)
 {
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 /* As send_datagrams(), for those that need not arrive. They have been judged when this returns: the

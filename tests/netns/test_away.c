@@ -15,9 +15,9 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define SOON 3000
 #define GONE 400
 
@@ -79,11 +79,10 @@ static void setup(void)
 static void setup_plugins(void)
 {
 	prepare();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/tally.so " FOLDER "/");
-	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_make();
+	ms_plugin_folder_add("tally");
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
+			      NULL);
 }
 
 static int reach(const char *from, const char *address, uint16_t port, unsigned int ms)

@@ -13,11 +13,10 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
-#include "tests/harness/site.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 #include "tests/netns/pcapng.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define FILES MS_NETNS_DIR "/capture"
 #define CURRENT FILES "/microseg.pcapng"
 #define PORT 9000
@@ -30,18 +29,15 @@ static char text[65536];
 
 static void setup(void)
 {
-	ms_site_setup(microsegd);
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/capture.so " FOLDER "/");
+	ms_plugin_folder_setup(microsegd, NULL);
+	ms_plugin_folder_add("capture");
 }
 
 static void start(const char *config)
 {
 	snprintf(text, sizeof(text), "plugins: { capture: { folder: " FILES "%s } }\n", config);
 	ms_proc_write_config(microsegd, text);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static void policy(const char *action)
@@ -275,7 +271,7 @@ START_TEST(without_a_folder_it_is_the_daemons_state_directory)
 
 	policy("[capture, allow]");
 	ms_proc_write_config(microsegd, "plugins: { capture: {} }\n");
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 	send_some(3);
 	wait_for(3);
 	snprintf(path, sizeof(path), "%s/state/plugin-capture/microseg.pcapng", microsegd->dir);

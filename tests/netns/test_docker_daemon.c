@@ -3,13 +3,12 @@
  * container may do. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/podman.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define SOCKET MS_NETNS_DIR "/podman/api.sock"
 #define SERVER "10.88.0.10"
 #define URL "http://" SERVER "/"
@@ -32,13 +31,8 @@ static const char policy[] =
 
 static void start(void)
 {
-	char command[256];
-
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	snprintf(command, sizeof(command), "install -m 0755 %s/docker.so " FOLDER "/",
-		 MS_TEST_PLUGIN_DIR);
-	ms_netns_run_command("%s", command);
+	ms_plugin_folder_make();
+	ms_plugin_folder_add("docker");
 	ms_podman_setup();
 	engine = ms_podman_serve(SOCKET);
 	ms_podman_run("server", SERVER, NULL);
@@ -46,7 +40,7 @@ static void start(void)
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 	ms_proc_write_config(microsegd, "plugins: { docker: { socket: " SOCKET
 					", groups: [front], resync: 1s } }\n");
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static json_t *source_now(void)

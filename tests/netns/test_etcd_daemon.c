@@ -3,15 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 #include "tests/netns/etcd_server.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define BASE "/microseg/v1/policy/base"
 #define OWN "/microseg/v1/hosts/web1/policy/own"
 #define GUARDED "10.1.0.2"
@@ -28,22 +27,13 @@ static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_traffic_server("a", 81);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/etcd.so " FOLDER "/");
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("etcd");
 	ms_etcd_server_init(1, 0);
 	ms_etcd_server_start_all();
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 	ms_proc_write_config(microsegd, "plugins:\n  etcd: { endpoints: \"http://127.0.1.1:2379\", "
 					"hostname: web1 }\n");
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static void put(const char *key, const char *id, unsigned port, const char *action)
@@ -150,7 +140,7 @@ START_TEST(without_etcd_all_stays_and_with_it_all_comes)
 	expect_open(80);
 	/* A daemon that starts now never heard of it from etcd. */
 	ms_proc_kill(microsegd);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 	expect("source.trouble", "http://127.0.1.1:2379: ", 0);
 	expect_denied(81, "fleet/shut");
 	ms_etcd_server_start(0);

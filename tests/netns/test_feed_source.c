@@ -16,11 +16,11 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 #include "tests/netns/new_flows.h"
 #include "tests/netns/set_writes.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define PAGES MS_NETNS_DIR "/pages"
 #define LIST PAGES "/list"
 #define GUARDED "10.1.0.2"
@@ -101,24 +101,15 @@ static void configure(const char *url, const char *more)
 
 static void start(void)
 {
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_plugin_folder_setup(microsegd, policy);
 	ck_assert_int_eq(mkdir(PAGES, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_traffic_server("a", 81);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 	configure("http://127.0.0.1:" WEB_PORT_TEXT, "");
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/feed.so " FOLDER "/");
+	ms_plugin_folder_add("feed");
 	start_web();
 }
 
@@ -343,7 +334,8 @@ static void start_counting(void)
 	ck_assert_ptr_ne(writes, MAP_FAILED);
 	close(fd);
 	ck_assert_int_eq(setenv("MS_TEST_SET_WRITES", path, 1), 0);
-	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir",
+			      MS_PLUGIN_FOLDER, NULL);
 }
 
 static void expect_writes(uint64_t added, uint64_t removed)
@@ -447,7 +439,8 @@ START_TEST(a_million_members)
 	ms_proc_kill(microsegd);
 	stop_web();
 	ck_assert_int_eq(unlink(LIST), 0);
-	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir",
+			      MS_PLUGIN_FOLDER, NULL);
 	expect_denied();
 	ck_assert_int_eq(number("source.members"), MILLION);
 	expect_writes(0, 0);

@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define GUARDED "10.1.0.2"
 #define SOON 3000
 #define GONE 400
@@ -31,23 +30,11 @@ static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 static char text[8192];
 
-static void install(const char *name)
-{
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/%s.so " FOLDER "/", name);
-}
-
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_proc_init(microsegd, "one");
-	install("tally");
-	install("warden");
+	ms_plugin_folder_setup(microsegd, head);
+	ms_plugin_folder_add("tally");
+	ms_plugin_folder_add("warden");
 }
 
 /* One rule, which begins in the file's line 7; `action` in column 55. */
@@ -64,7 +51,7 @@ static void write_rule(const char *fallback, const char *action)
 static int check(void)
 {
 	return ms_ctl_status(microsegd, text, sizeof(text), "policy", "check", "--plugin-dir",
-			     FOLDER, MS_NETNS_DIR "/one/policy.d", NULL);
+			     MS_PLUGIN_FOLDER, MS_NETNS_DIR "/one/policy.d", NULL);
 }
 
 static void expect_said(const char *says)
@@ -74,8 +61,7 @@ static void expect_said(const char *says)
 
 static void start(const char *config)
 {
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 }
 
 struct wrong {
@@ -131,7 +117,7 @@ static int check_unprivileged(void)
 {
 	ms_netns_read_command(text, sizeof(text),
 			      "setpriv --bounding-set=-all --inh-caps=-all " MS_TEST_BIN_DIR
-			      "/microsegctl -o json policy check --plugin-dir " FOLDER
+			      "/microsegctl -o json policy check --plugin-dir " MS_PLUGIN_FOLDER
 			      " --config " MS_NETNS_DIR "/one/microseg.yaml " MS_NETNS_DIR
 			      "/one/policy.d 2>&1; echo exit $?");
 	return strstr(text, "exit 0") ? 0 : 1;
@@ -141,8 +127,8 @@ START_TEST(what_only_the_plugin_can_refuse_is_found_too)
 {
 	const char *config = "plugins: { tally: { top: 5 }, mark: {}, ratelimit: {} }\n";
 
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/mark.so " MS_TEST_PLUGIN_DIR
-			     "/ratelimit.so " FOLDER "/");
+	ms_plugin_folder_add("mark");
+	ms_plugin_folder_add("ratelimit");
 	ms_proc_write_config(microsegd, config);
 	write_rule("", refused[_i].action);
 	ck_assert_int_eq(check_unprivileged(), 1);
@@ -163,7 +149,7 @@ END_TEST
 
 START_TEST(an_argument_that_would_crash_the_daemon_is_refused)
 {
-	install("encode_crashes");
+	ms_plugin_folder_add("encode_crashes");
 	write_rule("", "{ encode_crashes: { rate: 13 } }");
 	ck_assert_int_eq(check(), 1);
 	expect_said("encode_crashes: crashed in encode_args() for rule r");
@@ -175,7 +161,7 @@ END_TEST
 
 START_TEST(a_plugin_that_cannot_be_asked_is_named)
 {
-	install("create_fails");
+	ms_plugin_folder_add("create_fails");
 	write_rule("", "{ create_fails: { rate: 1 } }");
 	ck_assert_msg(check() == 0, "%s", text);
 	expect_said("\"unjudged_actions\":[{\"action\":\"create_fails\",\"reason\":"
@@ -299,7 +285,7 @@ START_TEST(a_start_takes_a_rule_whose_plugin_has_gone)
 	write_rule("", "{ tally: 3 }");
 	start("plugins: { tally: {} }\n");
 	ms_proc_stop(microsegd);
-	ms_netns_run_command("rm " FOLDER "/tally.so");
+	ms_netns_run_command("rm " MS_PLUGIN_FOLDER "/tally.so");
 	start("");
 	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
 	/* And others are added all the same. */
@@ -348,7 +334,7 @@ START_TEST(a_trouble_is_told_once_and_with_its_time)
 	const char *problem;
 
 	ms_proc_write_policy(microsegd, "10-test.yaml", head);
-	install("create_fails");
+	ms_plugin_folder_add("create_fails");
 	start("plugins: { create_fails: {} }\n");
 	ck_assert_uint_eq(count_in_log("no more of these"), 1);
 	lines = ms_ctl(microsegd, "status", NULL);

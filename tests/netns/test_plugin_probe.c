@@ -3,15 +3,14 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
-#include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/plugins/faulty.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
+#define FOLDER MS_PLUGIN_FOLDER
 
 /* Nobody listens: a probe needs no daemon. */
 static struct ms_proc nobody;
@@ -20,10 +19,8 @@ static char text[8192];
 static void setup(void)
 {
 	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ms_plugin_folder_make();
 	ms_proc_init(&nobody, "nobody");
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
 }
 
 static void install(const char *name, const char *as)

@@ -9,16 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define GUARDED "10.1.0.2"
 #define SOON 3000
 #define GONE 400
@@ -36,31 +35,17 @@ static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 static char text[8192];
 
-static void install(const char *name)
-{
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/%s.so " FOLDER "/", name);
-}
-
 static void start(const char *config)
 {
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 }
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-	install("tally");
-	install("fine");
-	install("reconfigures");
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("tally");
+	ms_plugin_folder_add("fine");
+	ms_plugin_folder_add("reconfigures");
 }
 
 static void expect_acting(void)
@@ -191,7 +176,7 @@ START_TEST(the_daemon_goes_on_while_a_plugin_hangs)
 {
 	pid_t hanging, waiting;
 
-	install("create_hangs");
+	ms_plugin_folder_add("create_hangs");
 	start("plugins: { tally: {} }\n");
 	hanging = ms_proc_fork(NULL, load_hanging, NULL);
 	ck_assert(ms_netns_wait(is_trying, NULL, WAIT_S));
@@ -220,7 +205,7 @@ START_TEST(a_client_that_leaves_changes_nothing)
 {
 	pid_t hanging;
 
-	install("create_hangs");
+	ms_plugin_folder_add("create_hangs");
 	start("plugins: { tally: {} }\n");
 	hanging = ms_proc_fork(NULL, load_hanging, NULL);
 	ck_assert(ms_netns_wait(is_trying, NULL, WAIT_S));
@@ -239,14 +224,14 @@ START_TEST(a_stop_ends_a_trial)
 {
 	pid_t hanging;
 
-	install("create_hangs");
+	ms_plugin_folder_add("create_hangs");
 	start("plugins: { tally: {} }\n");
 	hanging = ms_proc_fork(NULL, load_hanging, NULL);
 	ck_assert(ms_netns_wait(is_trying, NULL, WAIT_S));
 	ms_proc_stop(microsegd);
 	ms_proc_end(hanging);
 	ms_netns_read_command(text, sizeof(text),
-			      "pgrep -f '[m]icroseg-plugin-host.*" FOLDER "' || true");
+			      "pgrep -f '[m]icroseg-plugin-host.*" MS_PLUGIN_FOLDER "' || true");
 	ck_assert_str_eq(text, "");
 }
 END_TEST
@@ -378,9 +363,9 @@ START_TEST(all_of_it_or_nothing)
 {
 	pid_t pid;
 
-	install("create_fails");
-	install("start_fails");
-	install("twin");
+	ms_plugin_folder_add("create_fails");
+	ms_plugin_folder_add("start_fails");
+	ms_plugin_folder_add("twin");
 	start("plugins: { tally: {}, reconfigures: { rate: 10 } }\n");
 	pid = microsegd->pid;
 	expect_acting();
@@ -461,7 +446,7 @@ START_TEST(one_that_failed_is_failed_as_before_when_the_reload_is_refused)
 {
 	json_auto_t *before = NULL, *after = NULL;
 
-	install("start_fails");
+	ms_plugin_folder_add("start_fails");
 	start("plugins: { tally: {}, fine: { rate: 0 } }\n");
 	before = listed("fine");
 	ck_assert_str_eq(ms_ctl_text(before, "state"), "failed");
@@ -497,7 +482,7 @@ START_TEST(a_source_goes_on_with_another_configuration)
 {
 	json_auto_t *lines = NULL;
 
-	install("script");
+	ms_plugin_folder_add("script");
 	say(MS_NETNS_DIR "/first", SAYS("first"));
 	start("plugins: { tally: {}, script: { file: " MS_NETNS_DIR "/first } }\n");
 	ck_assert(ms_netns_wait(has_rule, (void *)"first", WAIT_S));
@@ -524,8 +509,8 @@ END_TEST
 /* What it said last is in force without its plugin, and so it stays. */
 START_TEST(a_source_that_failed_stays_in_force_when_the_reload_is_refused)
 {
-	install("script");
-	install("start_fails");
+	ms_plugin_folder_add("script");
+	ms_plugin_folder_add("start_fails");
 	say(MS_NETNS_DIR "/first", SAYS("first"));
 	start("plugins: { tally: {}, script: { file: " MS_NETNS_DIR "/first } }\n");
 	ck_assert(ms_netns_wait(has_rule, (void *)"first", WAIT_S));

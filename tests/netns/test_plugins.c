@@ -21,10 +21,10 @@
 #include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 #include "tests/plugins/faulty.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define GUARDED "10.1.0.2"
 #define KEPT MS_NETNS_BPFFS "/microseg/action-tally/tally_seen"
 #define SOON 3000
@@ -45,30 +45,15 @@ static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 static char text[8192];
 
-static void install(const char *name)
-{
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/%s.so " FOLDER "/", name);
-}
-
 static void start(const char *config)
 {
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 }
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_traffic_server("a", 81);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-	install("tally");
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("tally");
 }
 
 static void expect_acting(void)
@@ -156,12 +141,15 @@ static const struct {
 	{ "struct_size", "have not the sizes of plugin ABI 1.0", NEVER, NULL },
 	{ "no_note", "has no note of microseg", NEVER, NULL },
 	{ "runpath", "has a RUNPATH", NEVER, NULL },
-	{ "fine", "can be written by others than root", NEVER, "chmod 0757 " FOLDER "/fine.so" },
-	{ "fine", "belongs to uid 65534, not to root", NEVER, "chown 65534 " FOLDER "/fine.so" },
+	{ "fine", "can be written by others than root", NEVER,
+	  "chmod 0757 " MS_PLUGIN_FOLDER "/fine.so" },
+	{ "fine", "belongs to uid 65534, not to root", NEVER,
+	  "chown 65534 " MS_PLUGIN_FOLDER "/fine.so" },
 	{ "fine", "is a symbolic link", NEVER,
-	  "mv " FOLDER "/fine.so " FOLDER "/x && ln -s x " FOLDER "/fine.so" },
+	  "mv " MS_PLUGIN_FOLDER "/fine.so " MS_PLUGIN_FOLDER "/x && ln -s x " MS_PLUGIN_FOLDER
+	  "/fine.so" },
 	{ "fine", "has another name elsewhere", NEVER,
-	  "ln " FOLDER "/fine.so " FOLDER "/other.so" },
+	  "ln " MS_PLUGIN_FOLDER "/fine.so " MS_PLUGIN_FOLDER "/other.so" },
 	{ "no_destroy", "it has no destroy()", RUNS, NULL },
 	{ "bad_type", "item rate is of type 99", RUNS, NULL },
 	{ "create_fails", "no more of these", RUNS, NULL },
@@ -179,7 +167,7 @@ START_TEST(a_faulty_one_leaves_the_daemon_and_the_others_alone)
 	char config[128];
 	pid_t pid;
 
-	install(faults[_i].name);
+	ms_plugin_folder_add(faults[_i].name);
 	if (faults[_i].spoil)
 		ms_netns_run_command("%s", faults[_i].spoil);
 	snprintf(config, sizeof(config), "plugins: { tally: {}, %s: {} }\n", faults[_i].name);
@@ -205,8 +193,8 @@ END_TEST
 /* The descriptor of a file that was loaded and failed must not stand for the next one. */
 START_TEST(one_that_failed_is_not_taken_for_another)
 {
-	install("start_fails");
-	install("fine");
+	ms_plugin_folder_add("start_fails");
+	ms_plugin_folder_add("fine");
 	start("plugins: { start_fails: {}, fine: {}, tally: {} }\n");
 	expect_state("start_fails", "failed", "not today");
 	expect_state("fine", "loaded", NULL);
@@ -218,11 +206,11 @@ END_TEST
 
 START_TEST(a_folder_that_others_may_write_is_not_used)
 {
-	ck_assert_int_eq(chmod(FOLDER, 0777), 0);
+	ck_assert_int_eq(chmod(MS_PLUGIN_FOLDER, 0777), 0);
 	start("plugins: { tally: {} }\n");
 	expect_state("tally", "failed", "can be written by others than root");
 	expect_fallback();
-	ck_assert_int_eq(chmod(FOLDER, 0755), 0);
+	ck_assert_int_eq(chmod(MS_PLUGIN_FOLDER, 0755), 0);
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
 	expect_state("tally", "loaded", NULL);
 	expect_acting();
@@ -232,12 +220,12 @@ END_TEST
 
 START_TEST(configuration_is_refused_with_its_place)
 {
-	install("fine");
+	ms_plugin_folder_add("fine");
 	start("plugins:\n  fine: { rate: 0 }\n");
 	expect_state("fine", "failed", "microseg.yaml:2:11: fine: its configuration: rate must");
 	ms_proc_stop(microsegd);
 	ms_proc_write_config(microsegd, "plugins:\n  fine: { pace: 10 }\n");
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 	expect_state("fine", "failed",
 		     "microseg.yaml:2:11: fine: its configuration: there is no item 'pace'");
 	ms_proc_stop(microsegd);
@@ -247,20 +235,20 @@ END_TEST
 /* Before a restart with it, which would put its rules on their fallback. */
 START_TEST(check_config_tries_plugins_too)
 {
-	install("fine");
+	ms_plugin_folder_add("fine");
 	ms_proc_write_config(microsegd, "plugins:\n  fine: { rate: 10 }\n");
-	ck_assert_int_eq(
-		ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir", FOLDER, NULL),
-		0);
+	ck_assert_int_eq(ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir",
+					       MS_PLUGIN_FOLDER, NULL),
+			 0);
 	ms_proc_write_config(microsegd, "plugins:\n  fine: { rate: 0 }\n");
-	ck_assert_int_eq(
-		ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir", FOLDER, NULL),
-		1);
+	ck_assert_int_eq(ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir",
+					       MS_PLUGIN_FOLDER, NULL),
+			 1);
 	ck_assert(ms_proc_logged(microsegd, "microseg.yaml:2:11: fine: its configuration: rate"));
 	ms_proc_write_config(microsegd, "plugins: { nosuch: {} }\n");
-	ck_assert_int_eq(
-		ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir", FOLDER, NULL),
-		1);
+	ck_assert_int_eq(ms_proc_start_refused(microsegd, "--check-config", "--plugin-dir",
+					       MS_PLUGIN_FOLDER, NULL),
+			 1);
 }
 END_TEST
 
@@ -545,7 +533,7 @@ static bool is_dead(void *user)
 /* start() is not tried: a plugin that crashes there does so in the daemon. */
 START_TEST(one_that_took_the_daemon_down_is_left_alone)
 {
-	install("start_crashes");
+	ms_plugin_folder_add("start_crashes");
 	start("plugins: { tally: {} }\n");
 	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "start_crashes", NULL);
 	ck_assert(ms_netns_wait(is_dead, NULL, 10));
@@ -585,7 +573,7 @@ START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
 {
 	pid_t loading;
 
-	install("later_hangs");
+	ms_plugin_folder_add("later_hangs");
 	start("plugins: { tally: {} }\n");
 	loading = ms_proc_fork(NULL, load_later_hangs, NULL);
 	ck_assert(ms_netns_wait(is_noted, (void *)"later_hangs", 10));

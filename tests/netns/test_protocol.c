@@ -5,16 +5,14 @@
  */
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/examples.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/traffic.h"
-
-#define FOLDER MS_NETNS_DIR "/plugins"
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
@@ -28,14 +26,13 @@ static bool has_delivered(void *user)
 static void setup(void)
 {
 	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write: no place for plugins. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ms_netns_run_command("install -D -m 0755 " MS_TEST_PLUGINS "/tally.so " FOLDER "/tally.so");
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/script.so " FOLDER "/script.so");
+	ms_plugin_folder_make();
+	ms_plugin_folder_add("tally");
+	ms_plugin_folder_add("script");
 	ms_proc_init(microsegd, "one");
 	ms_netns_run_command("echo set blocked >" MS_NETNS_DIR "/script");
 	ms_proc_write_config(microsegd, "plugins: { script: { file: " MS_NETNS_DIR "/script } }\n");
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 	ck_assert(ms_netns_wait(has_delivered, NULL, 10));
 }
 

@@ -4,17 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define HERE "10.1.0.1" /* whose packets come to 10.1.0.2 */
 #define PORT 9000
 
@@ -23,17 +22,14 @@ static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
-	ms_site_setup(microsegd);
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/quarantine.so " FOLDER "/");
+	ms_plugin_folder_setup(microsegd, NULL);
+	ms_plugin_folder_add("quarantine");
 	ms_proc_write_config(microsegd, "plugins: { quarantine: {} }\n");
 }
 
 static void start(void)
 {
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 /* Datagrams to PORT have the action; who is in `bad` is denied everything. */

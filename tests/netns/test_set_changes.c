@@ -9,6 +9,7 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 #include "tests/netns/new_flows.h"
 
@@ -34,11 +35,7 @@ static struct ms_proc *const microsegd = &daemon_proc;
 
 static void setup(void)
 {
-	ms_netns_setup();
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_proc_init(microsegd, "one");
+	ms_site_setup(microsegd);
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 	ms_proc_start(microsegd, NULL);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");

@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define PACKETS 40
 #define SOON 30
 
@@ -31,20 +30,13 @@ static char text[1 << 17], file[200];
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ms_netns_run_command("mkdir -p " FOLDER);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGIN_DIR "/journal.so " MS_TEST_PLUGIN_DIR
-			     "/exporter.so " FOLDER "/");
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("journal");
+	ms_plugin_folder_add("exporter");
 	snprintf(file, sizeof(file), "%s/state/plugin-journal/events.json", microsegd->dir);
 	/* The run directory is not the default one, and nobody tells the exporter. */
 	ms_proc_write_config(microsegd, "plugins: { journal: { to: file }, exporter: {} }\n");
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 }
 
@@ -262,11 +254,10 @@ START_TEST(a_sink_may_ask_and_not_change)
 	char config[512];
 
 	ms_proc_stop(microsegd);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/meddler.so " FOLDER "/");
+	ms_plugin_folder_add("meddler");
 	snprintf(config, sizeof(config), "plugins: { meddler: { control: %s/run/control.sock } }\n",
 		 microsegd->dir);
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 	send_denied(4007, 1);
 	ck_assert(ms_netns_wait(has_meddled, NULL, SOON));
 	ck_assert_int_ge(stat_of("meddler", "asked"), 1);

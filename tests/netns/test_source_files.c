@@ -21,8 +21,8 @@
 #include "core/source/sandbox.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define LISTS MS_NETNS_DIR "/lists"
 #define WAIT_S 60
 
@@ -48,20 +48,17 @@ static void start(const char *script)
 	char config[256];
 
 	snprintf(config, sizeof(config), "plugins: { script: { file: %s } }\n", script);
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 }
 
 static void setup(void)
 {
 	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
+	ms_plugin_folder_make();
 	ck_assert_int_eq(mkdir(LISTS, 0755), 0);
 	ms_proc_init(microsegd, "one");
 	ms_proc_write_policy(microsegd, "10-test.yaml", "version: 1\n");
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/script.so " FOLDER "/");
+	ms_plugin_folder_add("script");
 }
 
 static bool is_troubled_by(void *user)

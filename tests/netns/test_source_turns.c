@@ -16,9 +16,9 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define SCRIPT MS_NETNS_DIR "/script"
 #define GUARDED "10.1.0.2"
 #define GONE 400
@@ -49,16 +49,8 @@ static void say(const char *lines)
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/script.so " FOLDER "/");
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("script");
 	ms_proc_write_config(microsegd, "plugins:\n  script: { file: " SCRIPT " }\n");
 	setenv("MS_TEST_HELD", microsegd->dir, 1);
 	say(BLOCK);
@@ -66,7 +58,7 @@ static void setup(void)
 
 static void start(void)
 {
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static json_t *shown(void)
@@ -162,7 +154,8 @@ START_TEST(the_loop_goes_on_while_an_offer_is_prepared)
 {
 	char text[4096];
 
-	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
+			      NULL);
 	expect_at_least("source.members", 1);
 	hold_an_offer("set block\n");
 	ms_netns_add("b");
@@ -184,7 +177,8 @@ END_TEST
 
 START_TEST(of_what_comes_meanwhile_the_latest_counts)
 {
-	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
+			      NULL);
 	expect_at_least("source.members", 1);
 	hold_an_offer("set block\n");
 	say("flood 500\n" BLOCK);
@@ -199,7 +193,8 @@ END_TEST
 
 START_TEST(an_unload_does_not_wait_for_what_is_prepared)
 {
-	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
+			      NULL);
 	expect_at_least("source.members", 1);
 	hold_an_offer("set block\n");
 	ms_ctl_do(microsegd, "plugin", "unload", "script", NULL);
@@ -276,7 +271,8 @@ static bool is_denied(void *user)
 START_TEST(members_that_could_not_be_put_back_are_later)
 {
 	say(BLOCK "set flooding\n");
-	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", FOLDER, NULL);
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
+			      NULL);
 	expect_at_least("source.members", 1);
 	ms_netns_run_command("touch %s/no-memory", microsegd->dir);
 	say("set block\nset flooding\nmember flooding 192.0.2.1\n");

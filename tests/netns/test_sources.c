@@ -9,15 +9,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 
-#define FOLDER MS_NETNS_DIR "/plugins"
 #define SCRIPT MS_NETNS_DIR "/script"
 #define GUARDED "10.1.0.2"
 #define SOON 3000
@@ -55,23 +54,13 @@ static void start(const char *more)
 	char config[512];
 
 	snprintf(config, sizeof(config), "plugins:\n  script: { file: " SCRIPT "%s }\n", more);
-	ms_proc_write_config(microsegd, config);
-	ms_proc_start(microsegd, "--plugin-dir", FOLDER, NULL);
+	ms_plugin_folder_start(microsegd, config);
 }
 
 static void setup(void)
 {
-	ms_netns_setup();
-	/* The tests' own tmpfs, which anybody may write. */
-	ck_assert_int_eq(chmod("/run", 0755), 0);
-	ck_assert_int_eq(mkdir(FOLDER, 0755), 0);
-	ms_netns_add("a");
-	ms_netns_veth("veth-a", "a", "10.1.0.", NULL);
-	ms_traffic_server("a", 80);
-	ms_traffic_server("a", 81);
-	ms_proc_init(microsegd, "one");
-	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-	ms_netns_run_command("install -m 0755 " MS_TEST_PLUGINS "/script.so " FOLDER "/");
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("script");
 	say("");
 }
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/harness/plugin_folder.h"
+
+#include <sys/stat.h>
+
+#include "tests/harness/ms_check.h"
+#include "tests/harness/site.h"
+
+void ms_plugin_folder_make(void)
+{
+	/* The tests' own tmpfs, which anybody may write: no place for plugins. */
+	ck_assert_int_eq(chmod("/run", 0755), 0);
+	ck_assert_int_eq(mkdir(MS_PLUGIN_FOLDER, 0755), 0);
+}
+
+void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy)
+{
+	ms_site_setup(daemon);
+	ms_plugin_folder_make();
+	if (policy)
+		ms_proc_write_policy(daemon, "10-test.yaml", policy);
+}
+
+void ms_plugin_folder_add(const char *plugin)
+{
+	ms_netns_run_command("f=" MS_TEST_PLUGINS "/%s.so; [ -e $f ] || f=" MS_TEST_PLUGIN_DIR
+			     "/%s.so; install -m 0755 $f " MS_PLUGIN_FOLDER "/",
+			     plugin, plugin);
+}
+
+void ms_plugin_folder_start(struct ms_proc *daemon, const char *config)
+{
+	if (config)
+		ms_proc_write_config(daemon, config);
+	ms_proc_start(daemon, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+}

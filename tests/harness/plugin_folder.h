@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The folder that a test's daemon takes its plugins from, filled by name: with one of the tests'
+ * own plugins or, where none is called so, with one that microseg ships.
+ */
+#ifndef MS_TESTS_HARNESS_PLUGIN_FOLDER_H
+#define MS_TESTS_HARNESS_PLUGIN_FOLDER_H
+
+#include "tests/harness/netns.h"
+#include "tests/harness/proc.h"
+
+#define MS_PLUGIN_FOLDER MS_NETNS_DIR "/plugins"
+
+/* Makes it, empty. After ms_netns_setup(). */
+void ms_plugin_folder_make(void);
+/* ms_site_setup() with such a folder and, unless it is NULL, this policy in the place of the
+ * site's. */
+void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy);
+void ms_plugin_folder_add(const char *plugin);
+/* Starts the daemon, with these settings unless they are NULL. */
+void ms_plugin_folder_start(struct ms_proc *daemon, const char *config);
+
+#endif

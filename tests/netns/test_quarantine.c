@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -74,7 +75,15 @@ static bool is_let_in(void *user)
 	return ms_site_reach(80, MS_SITE_GONE) == 0;
 }
 
-/* As many datagrams, a thousand a second: what the timer was late for is made up for. */
+static void send_one(int fd)
+{
+	/* What the other end says to it (nobody listens) is no matter. */
+	if (send(fd, "x", 1, 0) < 0)
+		ck_assert_int_eq(send(fd, "x", 1, 0), 1);
+}
+
+/* As many datagrams, one and then a thousand a second: what the timer was late for is made up for.
+ */
 static void send_flow(uint16_t port, unsigned int count)
 {
 	const struct itimerspec each = { .it_interval.tv_nsec = 1000000,
@@ -83,21 +92,19 @@ static void send_flow(uint16_t port, unsigned int count)
 	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, "10.1.0.2", port, 0);
 	uint64_t due;
 
+	send_one(fd);
+	count--;
 	ck_assert_int_eq(timerfd_settime(timer, 0, &each, NULL), 0);
 	while (count) {
 		ck_assert_int_eq(read(timer, &due, sizeof(due)), sizeof(due));
-		for (; due && count; due--, count--) {
-			/* What the other end says to it (nobody listens) is no matter. */
-			if (send(fd, "x", 1, 0) < 0)
-				ck_assert_int_eq(send(fd, "x", 1, 0), 1);
-		}
+		for (; due && count; due--, count--)
+			send_one(fd);
 	}
 }
 
 START_TEST(it_is_in_force_before_the_next_hundred_packets)
 {
 	static const char *const ids[] = { "watched", "again/1", "again/2" };
-	json_int_t arrived = 0;
 
 	policy("bad", "");
 	ms_proc_write_policy(
@@ -108,9 +115,10 @@ START_TEST(it_is_in_force_before_the_next_hundred_packets)
 		"  - { id: again/2, dir: in, proto: udp, dport: 9002, fallback: deny,\n"
 		"      action: [{ quarantine: bad }, allow] }\n");
 	start();
-	/* The bound is the datapath's and the daemon's, not of a machine that stands still. */
+	/* The bound is the datapath's and the daemon's, whoever else wants the CPU. */
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)microsegd->pid, -20), 0);
 	for (size_t i = 0; i < ms_array_size(ids); i++) {
-		json_int_t denied = ms_ctl_rule_packets(microsegd, "in/bad");
+		json_int_t denied = ms_ctl_rule_packets(microsegd, "in/bad"), arrived;
 
 		/* A rule each, since one does not tell of an address twice in a second. */
 		send_flow((uint16_t)(PORT + i), 500);
@@ -119,14 +127,12 @@ START_TEST(it_is_in_force_before_the_next_hundred_packets)
 		denied = ms_ctl_rule_packets(microsegd, "in/bad") - denied;
 		ck_assert_int_ge(arrived, 1);
 		ck_assert_int_eq(arrived + denied, 500);
-		if (arrived <= 1 + 100)
-			break;
+		ck_assert_int_le(arrived, 1 + 100);
+		/* All of his packets, not only those. */
+		ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
 		ms_ctl_do(microsegd, "set", "del", "bad", HERE, NULL);
 	}
-	ck_assert_int_le(arrived, 1 + 100);
-	ck_assert_int_ge(stat_of("put_in"), 1);
-	/* All of his packets, not only those. */
-	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ck_assert_int_ge(stat_of("put_in"), (json_int_t)ms_array_size(ids));
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -18,19 +18,19 @@ struct ms_committer {
 	struct ms_numbering_table *numbers;
 	struct ms_committer_hooks hooks;
 	struct ms_set_table *sets;
-	char engine[32];
-	struct ms_encoding *encoding; /* during load */
-	uint64_t *places;             /* by slot: where its name says that its rule stands */
-	struct ms_late late;          /* of the policy in force */
-	struct ms_policy_head head;   /* of the bank in force */
+	struct ms_engine_choice engines[MS_ENGINE_FAMILIES]; /* of the policy in force */
+	struct ms_encoding *encoding;                        /* during load */
+	uint64_t *places;           /* by slot: where its name says that its rule stands */
+	struct ms_late late;        /* of the policy in force */
+	struct ms_policy_head head; /* of the bank in force */
 
 	/* between load and publish/abandon */
 	const struct ms_policy *pending_policy;
 	uint32_t pending_generation;
 	unsigned int pending_half;
 	bool pending_is_named;
-	char pending_engine[32];
-	const struct ms_amend *pending_amend; /* NULL = the whole policy */
+	struct ms_engine_choice pending_engines[MS_ENGINE_FAMILIES]; /* kept: of the last load */
+	const struct ms_amend *pending_amend;                        /* NULL = the whole policy */
 	struct ms_late pending_late;
 	struct ms_policy_head pending_head;
 };
@@ -315,7 +315,7 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 	for (size_t i = 0; i < policy->n_groups; i++)
 		image->groups[i + 1].panic = (uint8_t)committer->hooks.panic_of(
 			committer->hooks.user, policy->groups[i].name);
-	snprintf(committer->pending_engine, sizeof(committer->pending_engine), "%s", image->engine);
+	memcpy(committer->pending_engines, image->engines, sizeof(committer->pending_engines));
 	r = ms_dataplane_load_image(committer->dp, committer->pending_half, image, err);
 	ms_image_free(image);
 	return r;
@@ -498,7 +498,7 @@ void ms_committer_publish(struct ms_committer *committer)
 	if (committer->pending_amend)
 		return;
 	ms_set_table_publish(committer->sets);
-	memcpy(committer->engine, committer->pending_engine, sizeof(committer->engine));
+	memcpy(committer->engines, committer->pending_engines, sizeof(committer->engines));
 }
 
 void ms_committer_settle(struct ms_committer *committer)
@@ -562,7 +562,12 @@ uint32_t ms_committer_slot(const struct ms_committer *committer, const char *rul
 	return ms_numbering_find(committer->numbers, rule_id);
 }
 
-const char *ms_committer_engine(const struct ms_committer *committer)
+const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer)
 {
-	return committer->engine;
+	return committer->engines;
+}
+
+const struct ms_engine_choice *ms_committer_engines_asked(const struct ms_committer *committer)
+{
+	return committer->pending_engines;
 }

@@ -11,6 +11,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
+#include "core/classify/engine.h"
 #include "core/encoding.h"
 #include "core/policy/amend.h"
 #include "core/policy/model.h"
@@ -80,6 +81,9 @@ struct ms_set_table *ms_committer_sets(const struct ms_committer *committer);
 void ms_committer_round_done(struct ms_committer *committer, bool (*saw)(void *user, uint32_t slot),
 			     void *user);
 uint32_t ms_committer_slot(const struct ms_committer *committer, const char *rule_id);
-const char *ms_committer_engine(const struct ms_committer *committer);
+/* MS_ENGINE_FAMILIES of them: of the policy in force, and of the one that ms_committer_load() took
+ * last, whether it came into force or was only asked. */
+const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer);
+const struct ms_engine_choice *ms_committer_engines_asked(const struct ms_committer *committer);
 
 #endif

@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "bpf/lib/blocks.h"
+#include "core/classify/engine.h"
 
 struct ms_blocks {
 	uint32_t *words; /* MS_BLOCKS_WORDS, zero where nothing was put; pages come as they are used
 			  */
 	size_t count;    /* words given out */
+	struct ms_engine_bound bound; /* that the last refusal was for */
 };
 
 /* -ENOMEM */

@@ -210,27 +210,38 @@ static int put_linear(struct ms_image *image, const struct ms_rows *rows, unsign
 	return r;
 }
 
+static int refuse_rows(const struct ms_engine_choice *choice, unsigned int family,
+		       struct ms_error *err)
+{
+	char why[128];
+
+	return ms_error_set(
+		err, -ENOSPC,
+		"the policy does not fit: %u rows of IPv%u are more than the linear engine can walk, which are %u, and more than the fast one can order: %s",
+		choice->n_rows, family, MS_LATE_ROW(0),
+		ms_engine_explain(&choice->bound, why, sizeof(why)));
+}
+
 /* The fastest engine that holds one family's rows. */
 static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
 			 const struct ms_rows *rows, unsigned int family, enum ms_engine engine,
 			 struct ms_policy_head *head, struct ms_error *err)
 {
 	size_t count = family == 4 ? rows->n_rows4 : rows->n_rows6, begin = blocks->count;
-	struct ms_pairs_root *root = &head->pairs[family == 6];
+	struct ms_engine_choice *choice = &image->engines[family == 6];
 	int r = -E2BIG;
 
+	*choice =
+		(struct ms_engine_choice) { .engine = MS_ENGINE_PAIRS, .n_rows = (uint32_t)count };
 	if (engine == MS_ENGINE_PAIRS || (engine == MS_ENGINE_FASTEST && count > LINEAR_ENOUGH))
-		r = ms_pairs_build(blocks, rows, family, root);
+		r = ms_pairs_build(blocks, rows, family, &head->pairs[family == 6], &choice->bound);
 	if ((r != -E2BIG && r != -ENOSPC) || engine == MS_ENGINE_PAIRS)
 		return r;
 	memset(&blocks->words[begin], 0, (blocks->count - begin) * sizeof(*blocks->words));
 	blocks->count = begin;
-	if (count <= MS_LATE_ROW(0))
-		return put_linear(image, rows, family, head);
-	return ms_error_set(
-		err, -ENOSPC,
-		"the policy does not fit: %zu rows of IPv%u are more than the fast engine can order and the linear one can walk",
-		count, family);
+	choice->engine = MS_ENGINE_LINEAR;
+	return count <= MS_LATE_ROW(0) ? put_linear(image, rows, family, head)
+				       : refuse_rows(choice, family, err);
 }
 
 static int put_blocks(struct ms_image *image, struct ms_blocks *blocks)
@@ -247,16 +258,6 @@ static int put_blocks(struct ms_image *image, struct ms_blocks *blocks)
 	return 0;
 }
 
-static const char *engine_name(const struct ms_policy_head *head)
-{
-	static const char *const names[2][2] = {
-		{ "linear", "linear for IPv4, pairs for IPv6" },
-		{ "pairs for IPv4, linear for IPv6", "pairs" },
-	};
-
-	return names[head->pairs[0].slots != 0][head->pairs[1].slots != 0];
-}
-
 static int add_engines(struct ms_image *image, const struct ms_rows *rows, enum ms_engine engine,
 		       struct ms_policy_head *head, struct ms_error *err)
 {
@@ -271,7 +272,6 @@ static int add_engines(struct ms_image *image, const struct ms_rows *rows, enum 
 	if (r == 0 && (head->pairs[0].slots || head->pairs[1].slots))
 		r = put_blocks(image, &blocks);
 	ms_blocks_fini(&blocks);
-	image->engine = engine_name(head);
 	return r;
 }
 
@@ -279,7 +279,7 @@ int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	       const struct ms_numbering *numbering, enum ms_engine engine,
 	       const struct ms_late *late, struct ms_image **ret_image, struct ms_error *err)
 {
-	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation, "none");
+	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation);
 	ms_cleanup(ms_rows_fini) struct ms_rows rows;
 	struct ms_policy_head head = { .generation = generation };
 	int r;

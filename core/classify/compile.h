@@ -32,13 +32,11 @@ struct ms_numbering {
 		      struct ms_action_args *ret_args, struct ms_error *err);
 };
 
-/* Which engine: the one that is fastest for each family, or one and no other. */
-enum ms_engine { MS_ENGINE_FASTEST, MS_ENGINE_LINEAR, MS_ENGINE_PAIRS };
-
 /*
  * `policy` is in the order of judgement; `late` (NULL = none) says which of its rules the engine is
- * not made of: they must fit in a bank, see late.h. -ENOSPC with a sentence if the engine cannot
- * hold it, -ENOENT for a name without a number. `*ret_image` is new.
+ * not made of: they must fit in a bank, see late.h. `engine` is held to for both families unless it
+ * is MS_ENGINE_FASTEST. -ENOSPC with a sentence if the engine cannot hold it, -ENOENT for a name
+ * without a number. `*ret_image` is new.
  */
 int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	       const struct ms_numbering *numbering, enum ms_engine engine,

@@ -8,14 +8,13 @@
 
 #include "core/base/cleanup.h"
 
-struct ms_image *ms_image_new(uint32_t generation, const char *engine)
+struct ms_image *ms_image_new(uint32_t generation)
 {
 	struct ms_image *image = calloc(1, sizeof(*image));
 
 	if (!image)
 		return NULL;
 	image->generation = generation;
-	image->engine = engine;
 	return image;
 }
 

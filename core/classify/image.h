@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "bpf/lib/layout.h"
+#include "core/classify/engine.h"
 
 /* The datapath map a table goes into; rows of one half start at half * capacity. A map may be named
  * twice: its rows need not be in one piece. */
@@ -29,7 +30,7 @@ struct ms_image_table {
 
 struct ms_image {
 	uint32_t generation;
-	const char *engine; /* in words: "linear", "pairs", or which for which family */
+	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	struct ms_group groups[MS_GROUPS_MAX];
 	struct ms_failsafe failsafe[MS_FAILSAFE_MAX];
 	struct ms_image_table tables[MS_IMAGE_TABLES_MAX];
@@ -37,7 +38,7 @@ struct ms_image {
 };
 
 /* A new image without tables; NULL = out of memory. */
-struct ms_image *ms_image_new(uint32_t generation, const char *engine);
+struct ms_image *ms_image_new(uint32_t generation);
 struct ms_image *ms_image_free(struct ms_image *image); /* returns NULL */
 
 /*

@@ -125,7 +125,7 @@ int ms_late_compile(const struct ms_policy *policy, const struct ms_late *late, 
 		    uint32_t generation, const struct ms_numbering *numbering,
 		    struct ms_policy_head *head, struct ms_image **ret_image, struct ms_error *err)
 {
-	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation, "late");
+	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation);
 	int r;
 
 	if (!image)

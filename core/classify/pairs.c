@@ -238,6 +238,8 @@ static int build_slots(struct builder *builder)
 		memset(&builder->blocks->words[builder->root.slots], 0, n_slots * sizeof(uint32_t));
 		builder->blocks->count = begin;
 	}
+	builder->blocks->bound =
+		(struct ms_engine_bound) { MS_ENGINE_CHAIN, MS_PAIRS_CHAIN, MS_PAIRS_CHAIN + 1 };
 	return -ENOSPC;
 }
 
@@ -340,6 +342,17 @@ static size_t most_steps(const struct builder *builder)
 	return most;
 }
 
+/* Of no use if a packet could take longer than its look-up may. */
+static int check_steps(const struct builder *builder)
+{
+	size_t most = most_steps(builder);
+
+	if (most <= MS_PAIRS_STEPS)
+		return 0;
+	builder->blocks->bound = (struct ms_engine_bound) { MS_ENGINE_STEPS, MS_PAIRS_STEPS, most };
+	return -E2BIG;
+}
+
 static int build(struct builder *builder)
 {
 	int r;
@@ -357,11 +370,11 @@ static int build(struct builder *builder)
 		r = build_side(builder, &builder->dst, &builder->root.dst);
 	if (r == 0)
 		r = build_lists(builder);
-	return r == 0 && most_steps(builder) > MS_PAIRS_STEPS ? -E2BIG : r;
+	return r == 0 ? check_steps(builder) : r;
 }
 
 int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
-		   struct ms_pairs_root *ret_root)
+		   struct ms_pairs_root *ret_root, struct ms_engine_bound *ret_bound)
 {
 	struct builder builder = {
 		.blocks = blocks,
@@ -378,6 +391,8 @@ int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigne
 		r = build(&builder);
 	if (r == 0)
 		*ret_root = builder.root;
+	else if (r == -ENOSPC || r == -E2BIG)
+		*ret_bound = blocks->bound;
 	free(builder.src.prefixes);
 	free(builder.dst.prefixes);
 	free(builder.pairs);

@@ -11,8 +11,8 @@
 #include "core/classify/rows.h"
 
 /* One family's rows, in the order of judgement. -ENOSPC, -E2BIG: more than the look-up is bounded
- * to, another engine must do; -ENOMEM. */
+ * to, another engine must do, and `*ret_bound` says why; -ENOMEM. */
 int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
-		   struct ms_pairs_root *ret_root);
+		   struct ms_pairs_root *ret_root, struct ms_engine_bound *ret_bound);
 
 #endif

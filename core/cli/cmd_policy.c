@@ -7,11 +7,13 @@
 #include <time.h>
 
 #include "core/base/cleanup.h"
+#include "core/classify/plan.h"
 #include "core/cli/arguments.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/command.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
+#include "core/control/engines.h"
 #include "core/policy/check.h"
 #include "core/policy/merge.h"
 #include "core/state/documents.h"
@@ -58,22 +60,39 @@ static void free_catalogue(struct ms_plugin_catalogue **catalogue)
 	ms_plugin_catalogue_free(*catalogue);
 }
 
-static json_t *shape_checked(const struct ms_policy *policy, const struct ms_warning *warnings,
-			     size_t n_warnings, bool asked,
+/* What has been found out of a policy. */
+struct checked {
+	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
+	struct ms_warning slow[MS_ENGINE_FAMILIES];
+	size_t n_slow;
+	struct ms_warning *warnings; /* the others, owned */
+	size_t n_warnings;
+	bool asked; /* a daemon, for its actions */
+};
+
+static void free_checked(struct checked *checked)
+{
+	free(checked->warnings);
+}
+
+static json_t *shape_checked(const struct ms_policy *policy, const struct checked *checked,
 			     const struct ms_plugin_catalogue *catalogue, json_t *unjudged)
 {
 	json_t *list = json_array();
 	size_t written = 0;
 
-	for (size_t i = 0; i < n_warnings; i++)
-		json_array_append_new(list, shape_warning(&warnings[i]));
+	for (size_t i = 0; i < checked->n_slow; i++)
+		json_array_append_new(list, shape_warning(&checked->slow[i]));
+	for (size_t i = 0; i < checked->n_warnings; i++)
+		json_array_append_new(list, shape_warning(&checked->warnings[i]));
 	for (size_t i = 0; i < policy->n_rules; i++)
 		written += policy->rules[i].origin.source != MS_SOURCE_BUILTIN;
-	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:o, s:b, s:o, s:O}", "valid", true, "groups",
-			 (int)policy->n_groups, "rules", (int)written, "sets", (int)policy->n_sets,
-			 "warnings_total", (json_int_t)n_warnings, "warnings", list, "daemon_asked",
-			 asked, "unknown_actions", ms_cli_catalogue_unknown(catalogue, policy),
-			 "unjudged_actions", unjudged);
+	return json_pack("{s:b, s:i, s:i, s:i, s:o, s:I, s:o, s:b, s:o, s:O}", "valid", true,
+			 "groups", (int)policy->n_groups, "rules", (int)written, "sets",
+			 (int)policy->n_sets, "engines", ms_control_engines_shape(checked->engines),
+			 "warnings_total", (json_int_t)(checked->n_slow + checked->n_warnings),
+			 "warnings", list, "daemon_asked", checked->asked, "unknown_actions",
+			 ms_cli_catalogue_unknown(catalogue, policy), "unjudged_actions", unjudged);
 }
 
 static int check(const struct ms_cli *cli, const struct ms_documents *documents, json_t **ret_reply,
@@ -82,11 +101,10 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	ms_cleanup(free_catalogue) struct ms_plugin_catalogue *catalogue = NULL;
 	ms_cleanup(free_policy) struct ms_policy *files = NULL;
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
-	ms_cleanup(ms_free) struct ms_warning *warnings = NULL;
+	ms_cleanup(free_checked) struct checked checked = { 0 };
 	json_auto_t *unjudged = NULL;
 	struct ms_merge_inputs inputs = { .now = (int64_t)time(NULL) };
 	struct ms_rule_action_known known;
-	bool asked = false;
 	int r = ms_documents_parse(documents, MS_SOURCE_FILE, &files, err);
 
 	if (r < 0)
@@ -94,20 +112,24 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	inputs.files = files;
 	r = ms_policy_merge(&inputs, &merged, err);
 	if (r == 0)
-		r = ms_cli_catalogue_make(cli, merged, &catalogue, &asked);
+		r = ms_cli_catalogue_make(cli, merged, &catalogue, &checked.asked);
 	if (r == 0)
 		r = ms_plugin_catalogue_check(catalogue, merged, err);
 	if (r == 0)
 		r = ms_cli_arguments_judge(cli, catalogue, merged, &unjudged, err);
+	if (r == 0)
+		r = ms_plan_engines(merged, checked.engines, err);
 	if (r < 0)
 		return r;
 	/* Without a daemon nobody knows what will be loaded: every rule with actions is named. */
-	known = ms_plugin_catalogue_known(catalogue, asked);
-	r = ms_policy_check_with(merged, &known, &warnings, ret_warnings);
-	if (r == 0)
-		*ret_reply =
-			shape_checked(merged, warnings, *ret_warnings, asked, catalogue, unjudged);
-	return r;
+	known = ms_plugin_catalogue_known(catalogue, checked.asked);
+	r = ms_policy_check_with(merged, &known, &checked.warnings, &checked.n_warnings);
+	if (r < 0)
+		return r;
+	checked.n_slow = ms_control_engines_warn(checked.engines, checked.slow);
+	*ret_warnings = checked.n_slow + checked.n_warnings;
+	*ret_reply = shape_checked(merged, &checked, catalogue, unjudged);
+	return 0;
 }
 
 int ms_cli_cmd_policy_check(const struct ms_cli *cli)

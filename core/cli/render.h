@@ -25,6 +25,8 @@ void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *
 void ms_cli_render_policy_diff(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_reload(const struct ms_cli_style *style, const json_t *reply);
 void ms_cli_render_policy_apply(const struct ms_cli_style *style, const json_t *reply);
+/* The engine of each family, on one line. */
+void ms_cli_render_engines(const struct ms_cli_style *style, const json_t *engines);
 void ms_cli_render_warnings(const struct ms_cli_style *style, const json_t *warnings);
 /* " 2 live sessions end now.", or nothing. */
 void ms_cli_render_ends(const struct ms_cli_style *style, const json_t *reply, bool is_done);

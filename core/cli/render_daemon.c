@@ -54,6 +54,24 @@ static void render_sessions(const struct ms_cli_style *style, const json_t *sess
 		(long long)int_of(sessions, "half_open_max"));
 }
 
+static void render_classifier(const struct ms_cli_style *style, const json_t *engines)
+{
+	const json_t *engine;
+	size_t i;
+
+	title(style, "Classifier");
+	ms_cli_render_engines(style, engines);
+	json_array_foreach (engines, i, engine) {
+		if (!json_object_get(engine, "warning"))
+			continue;
+		fprintf(style->out, "%-*s", 12, "");
+		ms_cli_style_begin(style, MS_CLI_UNSURE);
+		fprintf(style->out, "warning: %s", text_of(engine, "warning"));
+		ms_cli_style_end(style, MS_CLI_UNSURE);
+		fputc('\n', style->out);
+	}
+}
+
 static void render_policy(const struct ms_cli_style *style, const json_t *reply)
 {
 	json_int_t applied = int_of(reply, "generation_applied");
@@ -70,11 +88,11 @@ static void render_policy(const struct ms_cli_style *style, const json_t *reply)
 			"apply' without a path\n",
 			"");
 	title(style, "Rules");
-	fprintf(style->out, "%lld rule%s, %lld group%s, %lld set%s; classifier %s\n",
+	fprintf(style->out, "%lld rule%s, %lld group%s, %lld set%s\n",
 		(long long)int_of(reply, "rules"), plural(int_of(reply, "rules")),
 		(long long)int_of(reply, "groups"), plural(int_of(reply, "groups")),
-		(long long)int_of(reply, "sets"), plural(int_of(reply, "sets")),
-		text_of(reply, "engine"));
+		(long long)int_of(reply, "sets"), plural(int_of(reply, "sets")));
+	render_classifier(style, json_object_get(reply, "engines"));
 }
 
 static void render_overrides(const struct ms_cli_style *style, const json_t *overrides)

@@ -30,6 +30,19 @@ void ms_cli_render_warnings(const struct ms_cli_style *style, const json_t *warn
 	}
 }
 
+void ms_cli_render_engines(const struct ms_cli_style *style, const json_t *engines)
+{
+	const json_t *engine;
+	size_t i;
+
+	json_array_foreach (engines, i, engine)
+		fprintf(style->out, "%s%s: %s engine, %lld row%s", i ? "; " : "",
+			text_of(engine, "family"), text_of(engine, "engine"),
+			(long long)int_of(engine, "rows"), plural(int_of(engine, "rows")));
+	if (i)
+		fputc('\n', style->out);
+}
+
 void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *reply)
 {
 	json_int_t groups = int_of(reply, "groups"), rules = int_of(reply, "rules");
@@ -46,6 +59,7 @@ void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *
 	json_array_foreach (json_object_get(reply, "unjudged_actions"), i, action)
 		fprintf(style->out, "not judged by its plugin: the arguments of action '%s' (%s)\n",
 			text_of(action, "action"), text_of(action, "reason"));
+	ms_cli_render_engines(style, json_object_get(reply, "engines"));
 	fprintf(style->out, "valid: %lld group%s, %lld rule%s, %lld set%s, %lld warning%s\n",
 		(long long)groups, plural(groups), (long long)rules, plural(rules), (long long)sets,
 		plural(sets), (long long)warnings, plural(warnings));

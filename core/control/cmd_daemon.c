@@ -13,6 +13,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
 #include "core/control/command.h"
+#include "core/control/engines.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/event/event.h"
@@ -202,6 +203,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 	struct ms_keeper_counts keeper = ms_manager_iface_counts(manager);
 	struct iface_counts counts = { .problems = json_array() };
 	struct ms_manager_status status = { 0 };
+	char engine[MS_ENGINE_NAMES];
 	json_auto_t *reply = NULL;
 	json_t *overrides = NULL;
 	int r = ms_control_unpack(call->parameters, err, "{}");
@@ -213,7 +215,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_iface, &counts);
 		find_problems(&status, counts.problems);
 		reply = json_pack(
-			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:s, s:b, s:o, "
+			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:o, s:s, s:b, s:o, "
 			"s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:b}",
 			"version", MS_VERSION, "pid", (int)getpid(), "started_at",
 			ms_control_shape_time(status.started_at), "applied_at",
@@ -222,8 +224,10 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 			(json_int_t)status.generation_desired, "policy_source",
 			status.policy_source, "policy_is_applied", status.policy_is_applied,
 			"last_error", status.last_error, "panic",
-			ms_control_shape_panic(status.panic), "engine", status.engine,
-			"session_table", status.session_table, "hardened_load",
+			ms_control_shape_panic(status.panic), "engine",
+			ms_engine_describe(status.engines, engine, sizeof(engine)), "engines",
+			ms_control_engines_shape(status.engines), "session_table",
+			status.session_table, "hardened_load",
 			ms_dataplane_is_hardened(ms_manager_dataplane(manager)), "interfaces",
 			shape_ifaces(&counts), "groups", (int)policy->n_groups, "rules",
 			(int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",

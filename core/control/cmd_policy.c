@@ -8,6 +8,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/control/command.h"
+#include "core/control/engines.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/plugin/registry.h"
@@ -63,22 +64,31 @@ static int check(void *arg)
 				    &checking->count);
 }
 
+/* `policy` is what was loaded last, or would be. */
 static int put_warnings(struct ms_manager *manager, json_t *reply, const struct ms_policy *policy)
 {
 	struct checking checking = { .manager = manager, .policy = policy };
 	int r = ms_manager_away(manager, check, &checking);
 	ms_cleanup(ms_free) struct ms_warning *warnings = checking.warnings;
-	size_t count = checking.count;
+	const struct ms_engine_choice *engines = ms_manager_engines_asked(manager);
+	struct ms_warning slow[MS_ENGINE_FAMILIES];
+	size_t count = checking.count, n_slow = ms_control_engines_warn(engines, slow);
+	json_auto_t *rest = NULL;
+	json_t *list;
 
 	if (r < 0)
 		return r;
-	r = ms_control_shape_put(reply, "warnings_total", json_integer((json_int_t)count));
-	if (r < 0)
-		return r;
-	return ms_control_shape_put(reply, "warnings",
-				    ms_control_shape_warnings(warnings, count < WARNINGS_SHOWN
-										? count
-										: WARNINGS_SHOWN));
+	list = ms_control_shape_warnings(slow, n_slow);
+	rest = ms_control_shape_warnings(warnings, count < WARNINGS_SHOWN ? count : WARNINGS_SHOWN);
+	if (!rest || json_array_extend(list, rest) < 0) {
+		json_decref(list);
+		return -ENOMEM;
+	}
+	r = ms_control_shape_put(reply, "warnings", list);
+	if (r == 0)
+		r = ms_control_shape_put(reply, "warnings_total",
+					 json_integer((json_int_t)(count + n_slow)));
+	return r;
 }
 
 struct comparing {

@@ -196,6 +196,33 @@ static int settle(void *arg)
 	return 0;
 }
 
+const struct ms_engine_choice *ms_manager_engines_asked(const struct ms_manager *manager)
+{
+	return ms_committer_engines_asked(manager->committer);
+}
+
+static bool is_bound_alike(const struct ms_engine_bound *a, const struct ms_engine_bound *b)
+{
+	return a->limit == b->limit && a->needed == b->needed;
+}
+
+/* A line for each family that has become slower than it was meant to be, or is no more. Offers of
+ * sources may make a commit every second: what stays as it was is not said again. */
+static void log_engines(const struct ms_engine_choice *before, const struct ms_engine_choice *now)
+{
+	char text[MS_ENGINE_SENTENCE];
+
+	for (unsigned int i = 0; i < MS_ENGINE_FAMILIES; i++) {
+		if (is_bound_alike(&before[i].bound, &now[i].bound))
+			continue;
+		if (ms_engine_warn(now, i, text, sizeof(text)))
+			ms_log_warn("policy", "%s", text);
+		else
+			ms_log_notice("policy", "the rules of %s are looked up again",
+				      ms_engine_family_name(i));
+	}
+}
+
 /*
  * From a merged `next` to a policy in force. `next` is used up on success. `must_save`: a change
  * that cannot be saved is refused. A start is none: with a full disk it is no reason to leave new
@@ -206,13 +233,16 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 {
 	struct saving saving = { manager, next, must_save, 0, err };
 	struct settling settling = { .manager = manager, .before = next };
+	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	int r = ms_manager_away(manager, save, &saving);
 
 	if (r < 0) {
 		ms_committer_abandon(manager->committer);
 		return r;
 	}
+	memcpy(engines, ms_committer_engines(manager->committer), sizeof(engines));
 	ms_committer_publish(manager->committer);
+	log_engines(engines, ms_committer_engines(manager->committer));
 	manager->generation++;
 	manager->applied_at = ms_sources_wall_ms() / 1000;
 	ms_sources_take(manager->sources, next);

@@ -580,8 +580,7 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 
 	ms_sources_describe(manager->sources, status.policy_source, sizeof(status.policy_source));
 	memcpy(status.last_error, manager->last_error, sizeof(status.last_error));
-	snprintf(status.engine, sizeof(status.engine), "%s",
-		 ms_committer_engine(manager->committer));
+	memcpy(status.engines, ms_committer_engines(manager->committer), sizeof(status.engines));
 	snprintf(status.session_table, sizeof(status.session_table), "%s",
 		 ms_dataplane_session_table_name(ms_dataplane_session_table(manager->dp)));
 	memcpy(status.pins_problem, manager->pins_problem, sizeof(status.pins_problem));

@@ -15,6 +15,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
+#include "core/classify/engine.h"
 #include "core/event/event.h"
 #include "core/iface/set.h"
 #include "core/policy/model.h"
@@ -74,7 +75,7 @@ struct ms_manager_status {
 	int64_t started_at;
 	enum ms_panic panic;
 	uint64_t events_lost, events_suppressed_in_log;
-	char engine[32];        /* classifier */
+	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	char session_table[16]; /* "set" or "lru_hash", the one in use */
 	uint32_t repairs;
 	char unsaved[384];        /* in force but not on disk, and why; "" = all is */
@@ -126,6 +127,8 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 /* Live sessions that `policy` would deny; answered by the datapath's own classifier. */
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
 			   unsigned int *ret_count, bool *ret_is_minimum, struct ms_error *err);
+/* MS_ENGINE_FAMILIES: of what one of these calls loaded last, or asked about only. */
+const struct ms_engine_choice *ms_manager_engines_asked(const struct ms_manager *manager);
 
 /* Runtime rules. Without an id one is made ("runtime/N"). `replace` of import empties first. */
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,

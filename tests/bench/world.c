@@ -178,7 +178,7 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 		ms_bench_fail("the policy: %s (%s)", ms_error_format(&error, text, sizeof(text)),
 			      strerror(-r));
 	ms_dataplane_publish(world->dp, half, world->generation);
-	snprintf(world->engine, sizeof(world->engine), "%s", image->engine);
+	ms_engine_describe(image->engines, world->engine, sizeof(world->engine));
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #define MS_TESTS_BENCH_WORLD_H
 
 #include "bpf/dataplane.h"
+#include "core/classify/engine.h"
 #include "tests/bench/rules.h"
 
 #define MS_BENCH_DEVICE 1
@@ -16,7 +17,7 @@ struct ms_bench_world {
 	struct ms_dataplane *dp;
 	char pin_dir[64];
 	uint32_t generation;
-	char engine[40]; /* that holds the policy in force */
+	char engine[MS_ENGINE_NAMES]; /* that holds the policy in force */
 };
 
 /* New namespaces for this process, a bpffs in them. */

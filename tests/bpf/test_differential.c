@@ -25,6 +25,7 @@
 #include "tests/bpf/carry.h"
 #include "tests/bpf/random_late.h"
 #include "tests/bpf/random_policy.h"
+#include "tests/bpf/wide_rule.h"
 #include "tests/harness/netns.h"
 
 #define PACKETS_EMULATED 20000
@@ -135,31 +136,31 @@ static void new_policy(struct world *w)
 	const struct ms_numbering numbering = {
 		.slot = slot_of, .group = group_number, .set = set_number, .user = w
 	};
-	struct ms_merge_inputs inputs = { .now = 1 };
 	struct ms_random_policy *policy = w->previous;
 	struct ms_policy *files = ms_policy_new(), *merged = NULL;
+	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
 	struct ms_error error = MS_ERROR_INIT;
 	struct ms_image *image = NULL;
 	struct ms_late late = { .count = 0 };
 	char text[1024];
+	bool is_wide;
 	int r;
 
 	ms_random_policy_make(&w->source.random, policy);
 	r = ms_document_parse("random.yaml", policy->text, strlen(policy->text), MS_SOURCE_FILE,
 			      files, &error);
+	is_wide = ++w->generation % 6 == MS_ENGINE_FASTEST && ms_wide_rule_add(files);
+	if (r == 0)
+		r = ms_policy_merge(&inputs, &merged, &error);
 	ck_assert_msg(r == 0, "%s in\n%s", ms_error_format(&error, text, sizeof(text)),
 		      policy->text);
-	inputs.files = files;
-	r = ms_policy_merge(&inputs, &merged, &error);
-	ck_assert_msg(r == 0, "%s in\n%s", ms_error_format(&error, text, sizeof(text)),
-		      policy->text);
-	w->generation++;
 	ms_random_late_choose(&w->source.random, merged, &late);
 	w->late += late.count;
 	/* Each engine by turns, and the one that a policy like this gets. */
 	r = ms_compile(merged, w->generation, &numbering, (enum ms_engine)(w->generation % 3),
 		       &late, &image, &error);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
+	ck_assert_int_eq(ms_wide_rule_fell(image), is_wide);
 	ck_assert_int_eq(ms_dataplane_idle_half(w->dp, &w->half), 0);
 	r = ms_dataplane_load_image(w->dp, w->half, image, &error);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
@@ -517,7 +518,6 @@ static void open_world(uint64_t seed)
 
 	ms_netns_setup();
 	world = calloc(1, sizeof(*world));
-	world->policy = NULL;
 	world->previous = calloc(1, sizeof(*world->previous));
 	r = ms_dataplane_open(&config, &taken_over, &world->dp, &error);
 	ck_assert_msg(r == 0, "%s", error.message);

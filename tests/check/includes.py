@@ -27,8 +27,10 @@ ROOMS = {
     "tcx": ("bpf/tcx", "base dataplane"),
     "netlink": ("netlink/", "base"),
     "policy": ("core/policy/", "base abi layout"),
-    "image": ("core/classify/image.h", "base abi layout"),
-    "classify": ("core/classify/", "base abi layout blocks rows policy image"),
+    "engine": ("core/classify/engine", "base"),
+    "image": ("core/classify/image.h", "base abi layout engine"),
+    "classify": ("core/classify/", "base abi layout blocks rows policy image engine"),
+    "plan": ("core/classify/plan", "base policy engine image classify"),
     "iface": ("core/iface/", "base abi layout netlink dataplane tcx policy"),
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
@@ -69,7 +71,8 @@ ROOMS = {
         "base abi layout sdk loader watches loop policy source events sandbox",
     ),
     "message": ("core/control/message", "base"),
-    "cli": ("core/cli/", "base policy documents message loader arguments catalogue config"),
+    "engines": ("core/control/engines", "base policy engine"),
+    "cli": ("core/cli/", "base policy documents message loader arguments catalogue config plan engines"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
@@ -81,20 +84,20 @@ ROOMS = {
     "encoding": ("core/encoding", "base abi policy"),
     "committer": (
         "core/committer",
-        "base abi layout dataplane policy image classify set_table encoding",
+        "base abi layout dataplane policy image engine classify set_table encoding",
     ),
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager/",
-        "base abi layout sdk dataplane tcx netlink policy image classify iface event session trace "
+        "base abi layout sdk dataplane tcx netlink policy image engine classify iface event session trace "
         "state documents loop worker config sources membership set_table committer flips registry "
         "watches trial source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
         "core/control/",
-        "base abi layout dataplane netlink policy classify iface event session trace state documents loop "
+        "base abi layout dataplane netlink policy engine engines classify iface event session trace state documents loop "
         "config manager message registry follower source",
     ),
     "main": (

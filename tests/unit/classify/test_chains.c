@@ -10,7 +10,7 @@
 START_TEST(the_last_list_is_no_rule_s)
 {
 	const struct ms_numbering numbering = { 0 };
-	struct ms_image *image = ms_image_new(1, "none");
+	struct ms_image *image = ms_image_new(1);
 	struct ms_chains *chains = ms_chains_new(image, &numbering);
 	struct ms_rule_action action = { .name = (char *)"mark" };
 	struct ms_rule rule = { .id = (char *)"r", .actions = &action, .n_actions = 1 };

@@ -139,7 +139,11 @@ START_TEST(rules_are_decisions_in_order)
 	ck_assert_uint_eq(head->rows4, table_of(image, "ms_rules4")->n_rows);
 	ck_assert_uint_eq(head->rows6, table_of(image, "ms_rules6")->n_rows);
 	ck_assert_uint_eq(image->generation, 41);
-	ck_assert_str_eq(image->engine, "linear");
+	for (int i = 0; i < MS_ENGINE_FAMILIES; i++) {
+		ck_assert_uint_eq(image->engines[i].engine, MS_ENGINE_LINEAR);
+		ck_assert_uint_eq(image->engines[i].bound.limit, MS_ENGINE_UNLIMITED);
+		ck_assert_uint_eq(image->engines[i].n_rows, i ? head->rows6 : head->rows4);
+	}
 	ms_image_free(image);
 }
 END_TEST
@@ -158,7 +162,7 @@ END_TEST
 
 START_TEST(a_table_refuses_more_than_it_holds)
 {
-	struct ms_image *image = ms_image_new(1, "linear");
+	struct ms_image *image = ms_image_new(1);
 	struct ms_image_table *table = ms_image_add_table(image, "t", 100, sizeof(uint32_t));
 
 	for (uint32_t i = 0; i < 100; i++)

@@ -280,7 +280,10 @@ static void teardown(void)
 
 static void build(unsigned int family)
 {
-	ck_assert_int_eq(ms_pairs_build(&blocks, &rows, family, &head.pairs[family == 6]), 0);
+	struct ms_engine_bound bound;
+
+	ck_assert_int_eq(ms_pairs_build(&blocks, &rows, family, &head.pairs[family == 6], &bound),
+			 0);
 }
 
 /* Returns whether any rule decided. */
@@ -446,11 +449,18 @@ END_TEST
 
 START_TEST(what_cannot_be_bounded_is_refused)
 {
+	struct ms_engine_bound bound;
+
 	/* No cut can part rules that all match the same: only their number is left. */
 	for (uint32_t i = 0; i < MS_PAIRS_WALKED * MS_PAIRS_STEPS + 64; i++) {
 		add_pair("10.0.0.0/8", "10.0.0.0/8", 0, 65535, i);
 	}
-	ck_assert_int_eq(ms_pairs_build(&blocks, &rows, 4, &head.pairs[0]), -E2BIG);
+	ck_assert_int_eq(ms_pairs_build(&blocks, &rows, 4, &head.pairs[0], &bound), -E2BIG);
+	ck_assert_uint_eq(bound.limit, MS_ENGINE_STEPS);
+	ck_assert_uint_eq(bound.most, MS_PAIRS_STEPS);
+	/* The entries, eight a step, the end of their list, and what finding the list takes. */
+	ck_assert_uint_ge(bound.needed, MS_PAIRS_STEPS + 8);
+	ck_assert_uint_le(bound.needed, MS_PAIRS_STEPS + 16);
 	ck_assert_uint_eq(head.pairs[0].slots, 0);
 }
 END_TEST

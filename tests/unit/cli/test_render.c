@@ -92,6 +92,22 @@ START_TEST(warnings_say_where)
 }
 END_TEST
 
+START_TEST(engines_are_named_by_family)
+{
+	static const char engines[] =
+		"{'groups': 1, 'rules': 2, 'sets': 1, 'engines': [{'family': 'ipv4', 'engine': "
+		"'pairs', 'rows': 70}, {'family': 'ipv6', 'engine': 'linear', 'rows': 1, "
+		"'warning': 'it is slow'}]}";
+
+	ck_assert_ptr_nonnull(strstr(render(ms_cli_render_status, engines),
+				     "Classifier  ipv4: pairs engine, 70 rows; ipv6: linear "
+				     "engine, 1 row\n            warning: it is slow\n"));
+	ck_assert_str_eq(render(ms_cli_render_policy_check, engines),
+			 "ipv4: pairs engine, 70 rows; ipv6: linear engine, 1 row\n"
+			 "valid: 1 group, 2 rules, 1 set, 0 warnings\n");
+}
+END_TEST
+
 START_TEST(diff_counts_what_ends)
 {
 	ck_assert_str_eq(
@@ -405,6 +421,7 @@ int main(void)
 	tcase_add_loop_test(tcase, rule_add_says_what_is_in_force_and_how_to_undo_it, 0,
 			    ms_array_size(added));
 	tcase_add_test(tcase, warnings_say_where);
+	tcase_add_test(tcase, engines_are_named_by_family);
 	tcase_add_test(tcase, diff_counts_what_ends);
 	tcase_add_test(tcase, sessions_fit_eighty_columns);
 	tcase_add_test(tcase, sessions_fit_sixty_columns);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which engine a policy gets, the bound that is in the way of the faster one, and how it is told.
+ */
+#include "core/classify/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "core/classify/blocks.h"
+#include "core/classify/plan.h"
+#include "core/policy/document.h"
+#include "core/policy/merge.h"
+#include "tests/harness/ms_check.h"
+
+static struct ms_engine_choice choices[MS_ENGINE_FAMILIES];
+static struct ms_error err;
+
+/* ---- policies ---- */
+
+static int plan(const char *text, size_t length)
+{
+	struct ms_policy *document = ms_policy_new(), *merged = NULL;
+	struct ms_merge_inputs inputs = { .files = document };
+	int r;
+
+	err = (struct ms_error)MS_ERROR_INIT;
+	r = ms_document_parse("a.yaml", text, length, MS_SOURCE_FILE, document, &err);
+	if (r == 0)
+		r = ms_policy_merge(&inputs, &merged, &err);
+	ck_assert_msg(r == 0, "%s", err.message);
+	memset(choices, 0xff, sizeof(choices));
+	r = ms_plan_engines(merged, choices, &err);
+	ms_policy_free(merged);
+	ms_policy_free(document);
+	return r;
+}
+
+/* Rules of `more`, which may ask for a set and a group, with ports of their own or none. */
+static int plan_rules(unsigned int count, const char *more, bool has_ports)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fputs("version: 1\n"
+	      "groups:\n"
+	      "  - { name: g, match: { name: [\"*\"] }, default: { in: deny, out: deny } }\n"
+	      "sets: { s: [10.0.0.1] }\n"
+	      "rules:\n",
+	      out);
+	for (unsigned int i = 0; i < count; i++) {
+		fprintf(out, "  - { id: r%u, proto: tcp, action: allow, %s", i, more);
+		if (has_ports)
+			fprintf(out, ", dport: %u", i + 1);
+		fputs(" }\n", out);
+	}
+	ck_assert_int_eq(fclose(out), 0);
+	return plan(text, length);
+}
+
+/* Rows of the built-in rules besides: 4 of IPv4, 12 of IPv6. */
+static const struct {
+	unsigned int count;
+	const char *more;
+	bool has_ports;
+	int r;
+	enum ms_engine engines[MS_ENGINE_FAMILIES];
+	enum ms_engine_limit limits[MS_ENGINE_FAMILIES];
+} policies[] = {
+	/* So few that no look-up is wanted. */
+	{ 20, "from: set:s", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR }, { 0, 0 } },
+	{ 28, "from: set:s", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_PAIRS }, { 0, 0 } },
+	{ 29, "from: set:s", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	/* Ports part them, so each has a short list. */
+	{ 3000, "from: set:s", true, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	/* Each is a step that the set is asked for, and an eighth of one that its list is walked.
+	 */
+	{ 1700, "from: set:s", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	{ 1900,
+	  "from: set:s",
+	  false,
+	  0,
+	  { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR },
+	  { MS_ENGINE_STEPS, MS_ENGINE_STEPS } },
+	/* One family is as fast as it would be without the other. */
+	{ 1900,
+	  "from: set:s, to: 10.0.0.0/8",
+	  false,
+	  0,
+	  { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR },
+	  { MS_ENGINE_STEPS, MS_ENGINE_UNLIMITED } },
+	/* More than is walked, too. */
+	{ 16300, "from: set:s", false, -ENOSPC, { 0, 0 }, { 0, 0 } },
+};
+
+START_TEST(a_policy_gets_the_fastest_engine_that_holds_it)
+{
+	int r = plan_rules(policies[_i].count, policies[_i].more, policies[_i].has_ports);
+
+	ck_assert_msg(r == policies[_i].r, "%d: %s", r, err.message);
+	if (r < 0) {
+		ck_assert_ptr_nonnull(strstr(err.message, "steps, 2048 is the bound"));
+		ck_assert_ptr_nonnull(strstr(err.message, "16304 rows of IPv4"));
+		return;
+	}
+	for (int i = 0; i < MS_ENGINE_FAMILIES; i++) {
+		bool is_short = policies[_i].limits[i] != MS_ENGINE_UNLIMITED;
+
+		ck_assert_uint_eq(choices[i].engine, policies[_i].engines[i]);
+		ck_assert_uint_eq(choices[i].bound.limit, policies[_i].limits[i]);
+		ck_assert_uint_eq(choices[i].bound.most, is_short ? MS_PAIRS_STEPS : 0);
+		ck_assert_int_eq(choices[i].bound.needed > MS_PAIRS_STEPS, is_short);
+	}
+	ck_assert_uint_eq(choices[0].n_rows, policies[_i].count + 4);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+static const struct {
+	size_t before; /* words that are given out */
+	size_t count;
+	bool is_slots;
+	int r;
+	enum ms_engine_limit limit;
+	uint64_t most, needed; /* words */
+} requests[] = {
+	{ 0, MS_BLOCK_WORDS, false, 0, MS_ENGINE_UNLIMITED, 0, 0 },
+	{ 0, MS_BLOCK_WORDS + 1, false, -E2BIG, MS_ENGINE_BLOCK, MS_BLOCK_WORDS,
+	  MS_BLOCK_WORDS + 1 },
+	{ MS_BLOCKS_WORDS - 32, 16, true, 0, MS_ENGINE_UNLIMITED, 0, 0 },
+	{ MS_BLOCKS_WORDS - 32, 48, true, -ENOSPC, MS_ENGINE_MEMORY, MS_BLOCKS_WORDS,
+	  MS_BLOCKS_WORDS + 16 },
+	{ MS_BLOCKS_WORDS - 4, 8, false, -ENOSPC, MS_ENGINE_MEMORY, MS_BLOCKS_WORDS,
+	  MS_BLOCKS_WORDS + 8 },
+};
+
+START_TEST(memory_that_is_refused_says_how_much_it_would_have_been)
+{
+	struct ms_blocks blocks;
+	uint32_t at;
+	int r;
+
+	ck_assert_int_eq(ms_blocks_init(&blocks), 0);
+	if (requests[_i].before)
+		blocks.count = requests[_i].before;
+	r = requests[_i].is_slots ? ms_blocks_alloc_slots(&blocks, requests[_i].count, &at)
+				  : ms_blocks_alloc(&blocks, requests[_i].count, &at);
+	ck_assert_int_eq(r, requests[_i].r);
+	ck_assert_uint_eq(blocks.bound.limit, requests[_i].limit);
+	ck_assert_uint_eq(blocks.bound.most, 4 * requests[_i].most);
+	ck_assert_uint_eq(blocks.bound.needed, 4 * requests[_i].needed);
+	ms_blocks_fini(&blocks);
+}
+END_TEST
+
+/* ---- words ---- */
+
+static const struct {
+	struct ms_engine_choice choices[MS_ENGINE_FAMILIES];
+	const char *names, *warnings[MS_ENGINE_FAMILIES];
+} told[] = {
+	{ { { MS_ENGINE_LINEAR, 5, { 0 } }, { MS_ENGINE_LINEAR, 13, { 0 } } },
+	  "linear",
+	  { "", "" } },
+	{ { { MS_ENGINE_PAIRS, 50, { 0 } }, { MS_ENGINE_PAIRS, 90, { 0 } } }, "pairs", { "", "" } },
+	{ { { MS_ENGINE_PAIRS, 50, { 0 } },
+	    { MS_ENGINE_LINEAR, 4000, { MS_ENGINE_STEPS, 2048, 3000 } } },
+	  "pairs for IPv4, linear for IPv6",
+	  { "", "new flows of IPv6 are judged slowly: its 4000 rows are walked one by one, as a "
+		"look-up cannot hold them (bound 'steps': one packet might take 3000 steps, 2048 "
+		"is the bound)" } },
+	{ { { MS_ENGINE_LINEAR, 7, { MS_ENGINE_MEMORY, 20, 21 } }, { MS_ENGINE_PAIRS, 40, { 0 } } },
+	  "linear for IPv4, pairs for IPv6",
+	  { "new flows of IPv4 are judged slowly: its 7 rows are walked one by one, as a look-up "
+	    "cannot hold them (bound 'memory': the tables of both families take at least 21 "
+	    "bytes, 20 is the bound)",
+	    "" } },
+	{ { { MS_ENGINE_LINEAR, 7, { MS_ENGINE_BLOCK, 20, 21 } },
+	    { MS_ENGINE_LINEAR, 8, { MS_ENGINE_CHAIN, 8, 9 } } },
+	  "linear",
+	  { "new flows of IPv4 are judged slowly: its 7 rows are walked one by one, as a look-up "
+	    "cannot hold them (bound 'block': one list of rules takes 21 bytes, 20 is the bound)",
+	    "new flows of IPv6 are judged slowly: its 8 rows are walked one by one, as a look-up "
+	    "cannot hold them (bound 'chain': 9 pairs of prefixes share a slot, 8 is the bound)" } },
+};
+
+START_TEST(what_is_slower_is_told_with_its_bound)
+{
+	char names[MS_ENGINE_NAMES];
+
+	ck_assert_str_eq(ms_engine_describe(told[_i].choices, names, sizeof(names)),
+			 told[_i].names);
+	for (unsigned int i = 0; i < MS_ENGINE_FAMILIES; i++) {
+		char text[MS_ENGINE_SENTENCE] = "";
+
+		ck_assert_int_eq(ms_engine_warn(told[_i].choices, i, text, sizeof(text)),
+				 told[_i].warnings[i][0] != '\0');
+		ck_assert_str_eq(text, told[_i].warnings[i]);
+	}
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("classify_engine");
+	TCase *tcase = tcase_create("engine");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, a_policy_gets_the_fastest_engine_that_holds_it, 0,
+			    (int)ms_array_size(policies));
+	tcase_add_loop_test(tcase, memory_that_is_refused_says_how_much_it_would_have_been, 0,
+			    (int)ms_array_size(requests));
+	tcase_add_loop_test(tcase, what_is_slower_is_told_with_its_bound, 0,
+			    (int)ms_array_size(told));
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	return ms_check_run(make_suite());
+}

@@ -4,7 +4,8 @@
  *
  *	ms_ingress, ms_egress   parse, find the session, count; anything else goes to
  *	ms_slow                 the judgement, by tail call
- *	ms_resume               what follows a rule's actions, by tail call of the last one
+ *	ms_resume               what follows a rule's actions, by tail call of the last one, unless
+ *	                        nothing does
  *	ms_trace                the judgement without a write, for a frame nobody sent
  *	ms_reap                 ends sessions for user space
  *	ms_clock                reads both clocks, so that user space can find HZ
@@ -165,7 +166,7 @@ int ms_slow(struct __sk_buff *skb)
 	return ms_verdict(&pkt, &scene, &answer, result & MS_SLOW_COUNTED);
 }
 
-/* An end that is to be thought about. Apart, so that the plain one does without its memory. */
+/* An end that is to be thought about. Apart, so that the other one does without its memory. */
 static __always_inline int resume(struct __sk_buff *skb, struct ms_chain *chain)
 {
 	struct ms_answer answer = {};
@@ -174,6 +175,10 @@ static __always_inline int resume(struct __sk_buff *skb, struct ms_chain *chain)
 	int code;
 
 	ms_chain_scene(skb, &scene, chain);
+	/* It is counted below, as whatever became of it. */
+	if (ms_chain_is_settled(chain))
+		ms_stats_packet(ms_chain_reason(chain), MS_VERDICT_ALLOW, -(__u64)scene.packets,
+				-(__u64)scene.bytes);
 	ms_chain_answer(chain, &scene, &answer);
 	/* Only an event looks at the packet again. */
 	if (answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG))
@@ -192,11 +197,10 @@ int ms_resume(struct __sk_buff *skb)
 	if (ms_chain_is_trial(&chain))
 		return MS_CHAIN_TRIED | ms_chain_how(&chain) << 8 | ms_chain_code(&chain);
 	ms_tailcall_clear(skb);
-	if (!ms_chain_is_plain(&chain))
-		return resume(skb, &chain);
-	ms_stats_packet(ms_chain_reason(&chain), MS_VERDICT_ALLOW, ms_scene_packets(skb),
-			chain.rest >> MS_CHAIN_BYTES_SHIFT);
-	return TC_ACT_UNSPEC;
+	/* As ms_action_next() does, but not the one that an older plugin was built with. */
+	if (ms_chain_is_settled(&chain) && ms_chain_how(&chain) == MS_CHAIN_RUNS)
+		return TC_ACT_UNSPEC;
+	return resume(skb, &chain);
 }
 
 SEC("tc")

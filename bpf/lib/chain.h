@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A rule's actions, between its verdict and the funnel: one tail call each, the last one's to
- * ms_resume. What is known of the packet travels in cb[] (microseg/action.bpf.h), so no action has
- * to find it out again and none can make the host see another packet than it judged.
+ * A rule's actions, between its verdict and the funnel: one tail call each, and one to ms_resume if
+ * something is left to do. What is known of the packet travels in cb[] (microseg/action.bpf.h): no
+ * action has to find it out again, none can make the host see another packet than it judged.
  *
  * The list is found by the rule's slot in the half that judges, so a session, which carries its
  * slot, runs what the policy in force says.
@@ -33,11 +33,12 @@ _Static_assert((int)MS_PROG_RESUME == (int)MS_CHAIN_RESUME, "one number");
 
 static __always_inline int ms_chain_audits(__u32 half, __u32 group, __u8 mode)
 {
-	const struct ms_group *of = ms_scene_group_of(half, group);
+	const struct ms_group *of;
 
-	if (mode == MS_MODE_INHERIT)
-		mode = of ? of->mode : MS_MODE_ENFORCE;
-	return mode != MS_MODE_ENFORCE;
+	if (mode != MS_MODE_INHERIT)
+		return mode != MS_MODE_ENFORCE;
+	of = ms_scene_group_of(half, group);
+	return of && of->mode != MS_MODE_ENFORCE;
 }
 
 /*
@@ -48,9 +49,9 @@ static __always_inline int ms_chain_audits(__u32 half, __u32 group, __u8 mode)
  */
 __noinline int ms_chain_find(struct __sk_buff *skb, __u32 rule, __u32 list, __u32 half, __u32 group)
 {
-	__u32 slot = rule & MS_CHAIN_RULE_MASK, index, *found;
+	__u32 slot = rule & MS_CHAIN_RULE_MASK, index;
 	const struct ms_policy_head *policy;
-	const struct ms_action_list *entry;
+	const struct ms_action_index *found;
 
 	half &= MS_HALF_MASK;
 	index = half * MS_BANKS + !!(list & MS_CHAIN_BANK);
@@ -60,18 +61,16 @@ __noinline int ms_chain_find(struct __sk_buff *skb, __u32 rule, __u32 list, __u3
 		return -1;
 	index = half * MS_SLOTS_MAX + slot;
 	found = bpf_map_lookup_elem(&ms_action_index, &index);
-	if (!found)
+	if (!found || found->count == 0)
 		return -1;
-	index = half * MS_ACTION_LISTS + (*found & (MS_ACTION_LISTS - 1));
-	entry = bpf_map_lookup_elem(&ms_action_lists, &index);
-	if (!entry || entry->rule != slot || entry->count == 0)
-		return -1;
-	if (ms_chain_audits(half, group, entry->mode))
+	if (ms_chain_audits(half, group, found->mode))
 		rule |= MS_CHAIN_AUDIT;
+	list |= half * MS_ACTION_LISTS + (found->list & (MS_ACTION_LISTS - 1));
+	list |= (__u32)found->count << MS_CHAIN_COUNT_SHIFT;
 	MS_CB_STORE(skb, MS_CHAIN_RULE, rule);
-	MS_CB_STORE(skb, MS_CHAIN_LIST, index | list);
-	MS_CB_STORE(skb, MS_CB_ACTION, 0);
-	return entry->slots & 0xff;
+	MS_CB_STORE(skb, MS_CHAIN_LIST, list);
+	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
+	return found->first;
 }
 
 /* Sets cb[] for the list of the rule that `chain` names: it has all of it but the list's place and
@@ -94,12 +93,16 @@ static __always_inline __u32 ms_chain_counted_out(const struct ms_flow *flow)
 	return ms_session_dir(flow->flags, flow->index) == MS_DIR_OUT ? MS_CHAIN_COUNTED_OUT : 0;
 }
 
-/* The same for a packet that has been parsed and answered. `known` = MS_CHAIN_SESSION, _COUNTED,
- * _COUNTED_OUT and _EGRESS. */
+/*
+ * The same for a packet that has been parsed and answered. `known` = MS_CHAIN_SESSION, _COUNTED,
+ * _COUNTED_OUT and _EGRESS. One of which nothing is to be told, and that a session has counted, is
+ * settled: its cell of ms_stats is counted here.
+ */
 __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, struct ms_pkt *pkt,
 			      struct ms_answer *answer, __u32 known)
 {
 	struct ms_chain chain;
+	int first;
 
 	if (!scene || !pkt || !answer || answer->slot >= MS_SLOTS_MAX ||
 	    answer->verdict == MS_VERDICT_AUDIT)
@@ -121,7 +124,13 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 		pkt->proto | (known & MS_CHAIN_COUNTED_OUT) | scene->bytes << MS_CHAIN_BYTES_SHIFT;
 	if (answer->verdict == MS_VERDICT_DENY)
 		chain.rest |= MS_CHAIN_DENIED;
-	return ms_chain_put(skb, &chain, scene->half, scene->group);
+	if ((known & MS_CHAIN_COUNTED) && answer->verdict == MS_VERDICT_ALLOW &&
+	    !(answer->flags & MS_DECISION_LOG))
+		chain.list |= MS_CHAIN_SETTLED;
+	first = ms_chain_put(skb, &chain, scene->half, scene->group);
+	if (first >= 0 && (chain.list & MS_CHAIN_SETTLED))
+		ms_stats_packet(answer->reason, MS_VERDICT_ALLOW, scene->packets, scene->bytes);
+	return first;
 }
 
 /* Hands over to the first action, or, if that is not there, to what follows the list. */
@@ -203,15 +212,10 @@ static __always_inline int ms_chain_is_taken(const struct ms_chain *chain)
 	return ms_chain_how(chain) == MS_CHAIN_TAKEN;
 }
 
-/*
- * Nothing came of the list but that it ran: what was judged was allow, a session has counted the
- * packet, and no event is to be told. Then only the cell of ms_stats is left to be counted.
- */
-static __always_inline int ms_chain_is_plain(const struct ms_chain *chain)
+/* Let pass by what was judged, and counted as such already (ms_chain_begin, ms_lean_take). */
+static __always_inline int ms_chain_is_settled(const struct ms_chain *chain)
 {
-	return (chain->rule & (MS_CHAIN_END_MASK | MS_CHAIN_COUNTED | MS_CHAIN_LOG)) ==
-		       (MS_CHAIN_RUNS << MS_CHAIN_END_SHIFT | MS_CHAIN_COUNTED) &&
-	       !(chain->rest & MS_CHAIN_DENIED);
+	return chain->list & MS_CHAIN_SETTLED;
 }
 
 static __always_inline __u32 ms_chain_reason(const struct ms_chain *chain)

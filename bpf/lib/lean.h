@@ -139,7 +139,7 @@ static __always_inline int ms_lean_begin(const struct ms_lean *lean, __u32 word)
 		.rule = (word & MS_SESS_SLOT_MASK) | MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
 			(is_ip6 ? MS_CHAIN_IP6 : 0) | (lean->egress ? MS_CHAIN_EGRESS : 0) |
 			(ask->what & 1u << MS_DENIED_DIR_SHIFT ? MS_CHAIN_OUT : 0),
-		.list = MS_REASON_SESSION << MS_CHAIN_REASON_SHIFT | lean->bank,
+		.list = MS_REASON_SESSION << MS_CHAIN_REASON_SHIFT | MS_CHAIN_SETTLED | lean->bank,
 		.offsets = l3_off | l4_off << 16,
 		.rest = (tail >> 16 & MS_CHAIN_PROTO_MASK) | ms_scene_bytes(lean->skb)
 								     << MS_CHAIN_BYTES_SHIFT,
@@ -155,7 +155,7 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 					__u32 proto, __u32 index, __u32 key_flags)
 {
 	__u32 usual = 0, now, zero = 0, word;
-	int first;
+	int first = -1;
 	struct __sk_buff *skb = lean->skb;
 	struct ms_stats *stats;
 	__u64 packets, bytes;
@@ -176,23 +176,21 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 			return 0;
 		MS_WRITE_ONCE(session->last_seen, now);
 	}
+	/* Before the session is counted in: what is looked up behind that has to wait for it. */
+	if (word & MS_SESS_ACTIONS)
+		first = ms_lean_begin(lean, word);
 	packets = ms_scene_packets(skb);
 	bytes = ms_scene_bytes(skb);
 	__sync_fetch_and_add(&session->packets[index], packets);
 	__sync_fetch_and_add(&session->bytes[index], bytes);
 	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
 		ms_session_fold(session, lean->zone, key_flags, MS_READ_ONCE(session->word));
-	if (word & MS_SESS_ACTIONS) {
-		first = ms_lean_begin(lean, word);
-		if (first >= 0)
-			return MS_LEAN_ACTS + first;
-	}
 	stats = bpf_map_lookup_elem(&ms_stats, &zero);
 	if (stats) {
 		stats->packets[MS_REASON_SESSION][MS_VERDICT_ALLOW] += packets;
 		stats->bytes[MS_REASON_SESSION][MS_VERDICT_ALLOW] += bytes;
 	}
-	return MS_LEAN_ALLOWED;
+	return first < 0 ? MS_LEAN_ALLOWED : MS_LEAN_ACTS + first;
 }
 
 /* As ms_pkt_is_syn(). */

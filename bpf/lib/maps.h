@@ -247,12 +247,11 @@ struct {
 
 /* ms_progs, ms_actions, ms_action_lists and ms_action_args are actions' too: action.bpf.h. */
 
-/* Index of a rule's list within its half, by slot; struct ms_policy_head.action_slots are valid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2 * MS_SLOTS_MAX);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct ms_action_index);
 } ms_action_index SEC(".maps");
 
 /* No program reads it, as ms_slotname. */

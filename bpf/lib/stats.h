@@ -14,9 +14,9 @@
 /*
  * Functions that index by an argument are global: the verifier then takes the argument for unknown.
  * A constant that differs from path to path is refused as an offset where it hardens against
- * speculation (no CAP_PERFMON).
+ * speculation (no CAP_PERFMON). Taking back is adding the negative.
  */
-__noinline int ms_stats_packet(__u32 reason, __u32 verdict, __u32 packets, __u32 bytes)
+__noinline int ms_stats_packet(__u32 reason, __u32 verdict, __u64 packets, __u64 bytes)
 {
 	__u32 zero = 0;
 	struct ms_stats *stats = bpf_map_lookup_elem(&ms_stats, &zero);
@@ -39,7 +39,7 @@ __noinline int ms_stats_note(__u32 stat)
 	return 0;
 }
 
-/* Packets of a slot; taking back is adding the negative. Atomic for the same reason. */
+/* Packets of a slot. Atomic for the same reason. */
 __noinline int ms_stats_slot(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct ms_slot_count *count = bpf_map_lookup_elem(&ms_slotcnt, &slot);
@@ -65,7 +65,7 @@ __noinline int ms_stats_zone(__u32 zone, __u64 dir, __u64 dropped, __u64 packets
 	return 0;
 }
 
-/* A frame of a young interface; taking back is adding the negative. */
+/* A frame of a young interface. */
 __noinline int ms_stats_gap(__u32 zone, __u64 egress, __u64 frames)
 {
 	struct ms_zone_gap *gap = bpf_map_lookup_elem(&ms_zonegap, &zone);

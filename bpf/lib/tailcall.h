@@ -12,7 +12,7 @@
 #include "microseg/action.bpf.h"
 
 /* What the slow program must not find out again in another state than the fast one saw. */
-enum { MS_CB_WORD_LO, MS_CB_WORD_HI, MS_CB_EGRESS, MS_CB_IFINDEX, MS_CB_ACTION };
+enum { MS_CB_WORD_LO, MS_CB_WORD_HI, MS_CB_EGRESS, MS_CB_IFINDEX };
 
 /* All five words are ours from here: cb[] leaks from whoever had the frame before. */
 static __always_inline void ms_tailcall_slow(struct __sk_buff *skb, __u64 word, __u32 egress)
@@ -21,7 +21,7 @@ static __always_inline void ms_tailcall_slow(struct __sk_buff *skb, __u64 word, 
 	MS_CB_STORE(skb, MS_CB_WORD_HI, word >> 32);
 	MS_CB_STORE(skb, MS_CB_EGRESS, egress);
 	MS_CB_STORE(skb, MS_CB_IFINDEX, skb->ifindex);
-	MS_CB_STORE(skb, MS_CB_ACTION, 0);
+	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
 	bpf_tail_call(skb, &ms_progs, MS_PROG_SLOW);
 }
 

@@ -13,7 +13,7 @@ _Static_assert(MS_RULE_ACTIONS_MAX == MS_ACTION_LIST_MAX, "what can be written c
 struct ms_chains {
 	const struct ms_numbering *numbering;
 	struct ms_image_table *index, *lists, *args;
-	uint32_t *by_slot; /* MS_SLOTS_MAX */
+	struct ms_action_index *by_slot; /* MS_SLOTS_MAX */
 	uint32_t n_slots;
 };
 
@@ -24,8 +24,8 @@ struct ms_chains *ms_chains_new(struct ms_image *image, const struct ms_numberin
 	if (!chains)
 		return NULL;
 	chains->numbering = numbering;
-	chains->index =
-		ms_image_add_table(image, "ms_action_index", MS_SLOTS_MAX, sizeof(uint32_t));
+	chains->index = ms_image_add_table(image, "ms_action_index", MS_SLOTS_MAX,
+					   sizeof(*chains->by_slot));
 	chains->lists = ms_image_add_table(image, "ms_action_lists", MS_ACTION_LISTS,
 					   sizeof(struct ms_action_list));
 	chains->args =
@@ -89,7 +89,12 @@ int ms_chains_add(struct ms_chains *chains, const struct ms_rule *rule, uint32_t
 		r = ms_image_add_row(chains->lists, &list);
 	if (r < 0)
 		return r;
-	chains->by_slot[slot] = chains->lists->n_rows - 1;
+	chains->by_slot[slot] = (struct ms_action_index) {
+		.list = (chains->lists->n_rows - 1) & 0xffff,
+		.first = list.slots & 0xff,
+		.count = list.count & 0xf,
+		.mode = list.mode & 0xf,
+	};
 	if (chains->n_slots <= slot)
 		chains->n_slots = slot + 1;
 	return 0;

@@ -22,6 +22,13 @@ int pass_on(struct __sk_buff *skb)
 	return ms_action_next(skb);
 }
 
+/* At the end of a list, as every action did before there was MS_CHAIN_SETTLED. */
+SEC("tc")
+int end_as_before(struct __sk_buff *skb)
+{
+	return ms_action_finish(skb, MS_CHAIN_RUNS, 0);
+}
+
 SEC("tc")
 int end_deny(struct __sk_buff *skb)
 {

@@ -320,11 +320,19 @@ void ms_rig_advance(uint32_t ticks)
 	*ms_rig.clock += ticks;
 }
 
+static void remove_program(uint32_t slot)
+{
+	ck_assert_int_eq(bpf_map_delete_elem(ms_rig_fd("ms_progs"), &slot), 0);
+}
+
 void ms_rig_remove_slow(void)
 {
-	uint32_t slow = MS_PROG_SLOW;
+	remove_program(MS_PROG_SLOW);
+}
 
-	ck_assert_int_eq(bpf_map_delete_elem(ms_rig_fd("ms_progs"), &slow), 0);
+void ms_rig_remove_resume(void)
+{
+	remove_program(MS_PROG_RESUME);
 }
 
 /* ---- packets ---- */

@@ -52,11 +52,13 @@ void ms_rig_remove_iface(void);
 
 uint32_t ms_rig_now(void);
 void ms_rig_advance(uint32_t ticks);
-void ms_rig_remove_slow(void); /* empties the slow program's slot */
+void ms_rig_remove_slow(void);   /* empties the slow program's slot */
+void ms_rig_remove_resume(void); /* and the one's behind a list of actions */
 
 /*
- * The bench's actions (actions.bpf.c): pass_on, end_deny, end_allow, take, tell. A policy may name
- * them; `tell` takes a number below 256. Their programs are put in and taken out of their slots.
+ * The bench's actions (actions.bpf.c): pass_on, end_deny, end_allow, take, tell, end_as_before. A
+ * policy may name them; `tell` takes a number below 256. Their programs are put in and taken out of
+ * their slots.
  */
 void ms_rig_add_actions(void);
 void ms_rig_remove_action(const char *name);

@@ -11,7 +11,8 @@
 #include "tests/bpf/rig_private.h"
 #include "tests/harness/ms_check.h"
 
-static const char *const names[] = { "pass_on", "end_deny", "end_allow", "take", "tell" };
+static const char *const names[] = { "pass_on", "end_deny", "end_allow",
+				     "take",    "tell",     "end_as_before" };
 
 /* By slot, from 3 on: nothing may depend on the first. */
 static int slot_of(const char *name)

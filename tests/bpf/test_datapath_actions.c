@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The actions of a rule: run for every packet, in order, and whatever they do is counted once. */
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -374,6 +375,86 @@ START_TEST(a_list_begun_at_once_ends_as_any_other)
 }
 END_TEST
 
+/* Lists of all lengths, since the last action of eight has to look for the end. */
+static const char *const plain_lists[] = {
+	"[pass_on, allow]",
+	"[{ tell: 1 }, pass_on, allow]",
+	"[pass_on, pass_on, pass_on, pass_on, pass_on, pass_on, pass_on, allow]",
+	"[pass_on, pass_on, pass_on, pass_on, pass_on, pass_on, pass_on, pass_on, allow]",
+};
+
+/* With nobody behind the list only its last action can let the packet pass. */
+START_TEST(a_list_that_leaves_nothing_to_do_ends_with_its_last_action)
+{
+	struct ms_pkt ack = ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK), out;
+	struct ms_pkt back = ms_pkt_tcp(B, 80, A, 1, MS_PKT_ACK);
+	struct __sk_buff context;
+
+	rule(plain_lists[_i], "");
+	establish(A, B, 1, &ifaces[0]);
+	ms_rig_remove_resume();
+	expect(MS_RIG_INGRESS, &ack, -1, "allow session r");
+	expect(MS_RIG_EGRESS, &back, -1, "allow session r");
+	/* Nothing of ours stays for whoever has the frame next. */
+	ck_assert_int_eq(ms_rig_run_changed(MS_RIG_EGRESS, &back, &out, &context), -1);
+	for (int i = 0; i < 5; i++)
+		ck_assert_uint_eq(context.cb[i], 0);
+}
+END_TEST
+
+/* The twin: where something is left to do, that is not taken for done. */
+START_TEST(a_list_that_leaves_something_to_do_needs_the_program_behind_it)
+{
+	static const char *const lists[][2] = {
+		{ "[pass_on, allow]", ", log: true" },
+		{ "[pass_on, deny]", "" },
+		{ "[end_allow, allow]", "" },
+		{ "[end_deny, allow]", ", mode: audit" },
+	};
+	struct ms_pkt syn = ms_pkt_tcp(A, 1, B, 80, MS_PKT_SYN);
+	struct ms_pkt back = ms_pkt_tcp(B, 80, A, 1, MS_PKT_SYN | MS_PKT_ACK);
+	struct ms_pkt ack = ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK);
+
+	rule(lists[_i][0], lists[_i][1]);
+	ms_rig_run(MS_RIG_INGRESS, &syn);
+	ms_rig_run(MS_RIG_EGRESS, &back);
+	ms_rig_run(MS_RIG_INGRESS, &ack);
+	ms_rig_remove_resume();
+	ck_assert_int_eq(ms_rig_run_plain(ms_rig_program(MS_RIG_INGRESS), &ack), 2);
+}
+END_TEST
+
+START_TEST(an_action_that_knows_no_short_end_is_counted_once)
+{
+	rule("[end_as_before, allow]", "");
+	flow(A, B, -1, "allow rule r", "allow session r");
+	flow(A6, B6, -1, "allow rule r", "allow session r");
+	rule("[pass_on, end_as_before, allow]", "");
+	flow(A, B, -1, "allow rule r", "allow session r");
+	rule("[end_as_before, deny]", "");
+	flow(A, B, 2, "deny rule r", "deny rule r");
+}
+END_TEST
+
+/* A train of segments is as many packets, also where it is counted otherwise after all. */
+START_TEST(a_train_that_an_action_denies_is_counted_as_denied_whole)
+{
+	struct ms_pkt ack = ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK);
+	struct ms_rig_result result;
+
+	rule("[pass_on, allow]", "");
+	establish(A, B, 1, &ifaces[0]);
+	result = ms_rig_run_segments(MS_RIG_INGRESS, &ack, 7, 10000);
+	ck_assert_str_eq(result.verdict, "allow");
+	ck_assert_str_eq(result.reason, "session");
+	rule("[end_deny, allow]", "");
+	ms_rig_run(MS_RIG_INGRESS, &ack);
+	result = ms_rig_run_segments(MS_RIG_INGRESS, &ack, 7, 10000);
+	ck_assert_str_eq(result.verdict, "deny");
+	ck_assert_str_eq(result.reason, "action");
+}
+END_TEST
+
 START_TEST(a_kept_two_way_session_runs_no_list_of_an_older_policy)
 {
 	struct ms_pkt ack = ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK);
@@ -413,6 +494,12 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, a_plain_packet_begins_the_list_at_once, 0,
 			    sizeof(ifaces) / sizeof(ifaces[0]));
 	tcase_add_loop_test(tcase, a_list_begun_at_once_ends_as_any_other, 0, 7);
+	tcase_add_loop_test(tcase, a_list_that_leaves_nothing_to_do_ends_with_its_last_action, 0,
+			    sizeof(plain_lists) / sizeof(plain_lists[0]));
+	tcase_add_loop_test(tcase, a_list_that_leaves_something_to_do_needs_the_program_behind_it,
+			    0, 4);
+	tcase_add_test(tcase, an_action_that_knows_no_short_end_is_counted_once);
+	tcase_add_test(tcase, a_train_that_an_action_denies_is_counted_as_denied_whole);
 	tcase_add_test(tcase, a_kept_two_way_session_runs_no_list_of_an_older_policy);
 	suite_add_tcase(suite, tcase);
 	return suite;

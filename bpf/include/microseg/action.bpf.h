@@ -148,18 +148,35 @@ static __always_inline int ms_action_finish(struct __sk_buff *skb, __u32 how, __
 	return TC_ACT_SHOT; /* the datapath is not there: nobody may let it pass */
 }
 
+/* Not for actions: the end of the list. Where nothing is left to be done, no other program is
+ * asked: the verdict is the one of a packet that is let pass. */
+static __always_inline int ms_action_through(struct __sk_buff *skb, __u32 list)
+{
+	if (!(list & MS_CHAIN_SETTLED))
+		return ms_action_finish(skb, MS_CHAIN_RUNS, 0);
+	MS_CB_STORE(skb, MS_CHAIN_RULE, 0);
+	MS_CB_STORE(skb, MS_CHAIN_LIST, 0);
+	MS_CB_STORE(skb, MS_CHAIN_OFFSETS, 0);
+	MS_CB_STORE(skb, MS_CHAIN_REST, 0);
+	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
+	return TC_ACT_UNSPEC;
+}
+
 /* Goes on with the rule's list: the next action, or at its end the rule's verdict. */
 static __always_inline int ms_action_next(struct __sk_buff *skb)
 {
 	__u32 rule = MS_CB_LOAD(skb, MS_CHAIN_RULE), list = MS_CB_LOAD(skb, MS_CHAIN_LIST);
-	__u32 index = list & MS_CHAIN_INDEX_MASK, place;
-	const struct ms_action_list *entry = bpf_map_lookup_elem(&ms_action_lists, &index);
+	__u32 place = ((rule & MS_CHAIN_STEP_MASK) >> MS_CHAIN_STEP_SHIFT) + 1;
+	__u32 index = list & MS_CHAIN_INDEX_MASK, count = list >> MS_CHAIN_COUNT_SHIFT;
+	const struct ms_action_list *entry;
 
-	place = ((rule & MS_CHAIN_STEP_MASK) >> MS_CHAIN_STEP_SHIFT) + 1;
+	if (count && place >= count)
+		return ms_action_through(skb, list);
+	entry = bpf_map_lookup_elem(&ms_action_lists, &index);
 	if (!entry)
 		return ms_action_finish(skb, MS_CHAIN_MISSING, 0);
 	if (place >= entry->count || place >= MS_ACTION_LIST_MAX)
-		return ms_action_finish(skb, MS_CHAIN_RUNS, 0);
+		return ms_action_through(skb, list);
 	MS_CB_STORE(skb, MS_CHAIN_RULE,
 		    (rule & ~MS_CHAIN_STEP_MASK) | place << MS_CHAIN_STEP_SHIFT);
 	bpf_tail_call(skb, &ms_actions, entry->slots >> 8 * place & 0xff);

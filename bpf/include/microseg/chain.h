@@ -32,15 +32,17 @@ struct ms_action_args {
 
 /*
  * cb[0]  the rule's number, its place in the list, how the list ended, and what is known
- * cb[1]  index of the list, reason of the judgement, verdict or TC code of the end
+ * cb[1]  index of the list and its length, reason of the judgement, verdict or TC code of the end
  * cb[2]  l3_off | l4_off << 16
  * cb[3]  protocol, and more of what is known
+ * cb[4]  the action's
  */
 enum {
 	MS_CHAIN_RULE = 0,
 	MS_CHAIN_LIST = 1,
 	MS_CHAIN_OFFSETS = 2,
 	MS_CHAIN_REST = 3,
+	MS_CHAIN_ACTION = 4,
 };
 
 #define MS_CHAIN_RULE_MASK 0x1ffffu
@@ -71,6 +73,14 @@ enum {
 #define MS_CHAIN_CODE_SHIFT 19
 #define MS_CHAIN_CODE_MASK (0xffu << 19)
 #define MS_CHAIN_BANK (1u << 27) /* of the policy that judged */
+/* The packet is counted everywhere already, as one that the end of the list lets pass: whoever
+ * comes there returns TC_ACT_UNSPEC, with cb[] cleared. Any other end is ms_resume's, which takes
+ * it back. */
+#define MS_CHAIN_SETTLED (1u << 28)
+/* Actions of the list, or 0 = look into the list: a host of before has not said, and eight of them
+ * are one too many. */
+#define MS_CHAIN_COUNT_SHIFT 29
+#define MS_CHAIN_COUNT_MASK (7u << 29)
 
 enum ms_chain_end {
 	MS_CHAIN_RUNS = 0, /* through the list: its verdict holds */

@@ -54,21 +54,28 @@ struct ms_lines_place {
 	__u32 way;           /* where a scan begins */
 };
 
+/* Two words of a key. */
+MS_FLOW_KEY_INLINE __u64 ms_lines_mix(const __u64 *key, __u32 seed, __u64 first, __u64 second)
+{
+	__u64 hash = (key[0] ^ seed) * first;
+
+	hash = (hash ^ hash >> 32 ^ key[1]) * second;
+	return (hash ^ hash >> 32) * first;
+}
+
+/* The words of a wide key are mixed in pairs that do not wait for one another, each with factors of
+ * its own, so that what two pairs have in common does not cancel out in the sum. */
 MS_FLOW_KEY_INLINE struct ms_lines_place ms_lines_place(const __u64 *key, int wide, __u32 seed)
 {
 	const __u64 k1 = 0x9e3779b97f4a7c15ull, k2 = 0xd6e8feb86659fd93ull;
 	struct ms_lines_place place;
-	__u64 hash;
+	__u64 hash = ms_lines_mix(key, seed, k1, k2);
 
-	hash = (key[0] ^ seed) * k1;
-	hash = (hash ^ hash >> 32 ^ key[1]) * k2;
 	if (wide) {
-		hash = (hash ^ hash >> 32 ^ key[2]) * k1;
-		hash = (hash ^ hash >> 32 ^ key[3]) * k2;
-		hash = (hash ^ hash >> 32 ^ key[4]) * k1;
-		hash = (hash ^ hash >> 32 ^ key[5]) * k2;
+		hash += ms_lines_mix(key + 2, seed, 0xbf58476d1ce4e5b9ull, 0x94d049bb133111ebull);
+		hash += ms_lines_mix(key + 4, seed, 0xff51afd7ed558ccdull, 0xc4ceb9fe1a85ec53ull);
+		hash = (hash ^ hash >> 32) * k2;
 	}
-	hash = (hash ^ hash >> 32) * k1;
 	place.way = hash >> 61;
 	place.first = hash >> 29;
 	place.second = (hash ^ hash >> 32) * k2 >> 32;

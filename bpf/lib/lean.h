@@ -117,10 +117,10 @@ static __always_inline struct ms_session *ms_lean_find4(const struct ms_lean *le
 #endif
 }
 
-static __always_inline struct ms_session *ms_lean_find6(const __u32 *key)
+static __always_inline struct ms_session *ms_lean_find6(const __u64 *key)
 {
 #ifdef MS_SET_TABLE
-	return ms_lines_find_wide((const __u64 *)key);
+	return ms_lines_find_wide(key);
 #else
 	return bpf_map_lookup_elem(&ms_sess6, key);
 #endif
@@ -263,11 +263,10 @@ static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __
 				       struct ms_lean *lean, struct ms_denied_ask *ask)
 {
 	const void *end = (const void *)(long)skb->data_end, *l4 = at + sizeof(struct ipv6hdr);
-	__u32 payload, ports, proto, index, flags;
+	__u32 payload, ports, proto, index, flags, tail;
 	struct ms_session *session;
 	const struct ipv6hdr *ip = at;
 	const __be32 *src, *dst;
-	__u32 *key = (__u32 *)ask->key;
 	__u64 a, b, swap;
 	int tcp_flags;
 
@@ -296,21 +295,23 @@ static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __
 	}
 	swap = ms_lean_above(a, b);
 	index = swap & 1;
-	for (int i = 0; i < 4; i++) {
-		__u32 differ = (src[i] ^ dst[i]) & swap;
-
-		key[i] = src[i] ^ differ;
-		key[4 + i] = dst[i] ^ differ;
+	/* Written in the words that it is read in: a processor hands no two stores on to one load.
+	 */
+	for (int i = 0; i < 2; i++) {
+		a = src[2 * i] | (__u64)src[2 * i + 1] << 32;
+		b = dst[2 * i] | (__u64)dst[2 * i + 1] << 32;
+		ask->key[i] = a ^ ((a ^ b) & swap);
+		ask->key[2 + i] = b ^ ((a ^ b) & swap);
 	}
 	flags = ms_lean_key_flags(lean, index);
-	key[8] = ports >> (index * 16) | ports << (-(index * 16) & 31);
-	key[9] = lean->zone | proto << 16 | flags << 24;
-	key[10] = lean->vlan_outer;
-	key[11] = MS_KEY_WIDE6;
+	tail = lean->zone | proto << 16 | flags << 24;
+	ports = ports >> (index * 16) | ports << (-(index * 16) & 31);
+	ask->key[4] = ports | (__u64)tail << 32;
+	ask->key[5] = lean->vlan_outer | (__u64)MS_KEY_WIDE6 << 32;
 	lean->is_ip6 = 1;
 	ask->what |= MS_DENIED_FROM_HI(index);
 	if (ms_lean_is_plain(tcp_flags)) {
-		session = ms_lean_find6(key);
+		session = ms_lean_find6(ask->key);
 		if (session)
 			return ms_lean_take(session, lean, proto, index, flags);
 	} else if (ms_lean_is_syn(tcp_flags)) {

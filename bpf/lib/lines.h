@@ -166,20 +166,32 @@ static __always_inline struct ms_session *ms_lines_live_in(void *set, __u32 way,
 	return NULL;
 }
 
+/* A key as ms_lines_find() has it of a narrow line: no word behind it is anybody's. */
+struct ms_lines_narrow {
+	__u64 words[MS_LINE4_WORDS];
+};
+
 /* A live session beside its first set: its number, -1 = none. Few lie there, so the hit is verified
  * without. */
-__noinline int ms_lines_elsewhere(union ms_key *key, __u32 index)
+__noinline int ms_lines_elsewhere4(struct ms_lines_narrow *key, __u32 index)
 {
 	const struct ms_control *control = ms_scene_control();
 
 	if (!key || !control)
 		return -1;
-	if (key->mark == MS_KEY_NARROW)
-		return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 0);
+	return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 0);
+}
+
+__noinline int ms_lines_elsewhere6(union ms_key *key, __u32 index)
+{
+	const struct ms_control *control = ms_scene_control();
+
+	if (!key || !control)
+		return -1;
 	return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 1);
 }
 
-/* The live session of the key, a whole union ms_key, or NULL. */
+/* The live session of the key, two words or, of a wide one, all six; or NULL. */
 static __always_inline struct ms_session *ms_lines_find(const struct ms_control *control,
 							const __u64 *key, const int wide)
 {
@@ -192,7 +204,9 @@ static __always_inline struct ms_session *ms_lines_find(const struct ms_control 
 	if (session || !ms_lines_has_over(ms_lines_over_bit(index, sets, wide)))
 		return session;
 	index = ms_lines_index(place.second, sets);
-	return ms_lines_by_number(ms_lines_elsewhere((union ms_key *)key, index));
+	if (wide)
+		return ms_lines_by_number(ms_lines_elsewhere6((union ms_key *)key, index));
+	return ms_lines_by_number(ms_lines_elsewhere4((struct ms_lines_narrow *)key, index));
 }
 
 /* Out of line, as wide keys are the rarer ones. */

@@ -71,4 +71,16 @@ int tell(struct __sk_buff *skb)
 	return ms_action_next(skb);
 }
 
+/* No action: goes on with an entry program, on a stack that it has left no zero on. */
+SEC("tc")
+int litter(struct __sk_buff *skb)
+{
+	volatile __u64 stack[56];
+
+	for (int i = 0; i < 56; i++)
+		stack[i] = 0x5a5a5a5a5a5a5a5aull;
+	bpf_tail_call(skb, &ms_progs, TEST_LITTER_SLOT);
+	return 0;
+}
+
 char test_license[] SEC("license") = "GPL";

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the bench's action `tell` leaves behind. */
+/* What the bench's action `tell` leaves behind, and where `litter` goes on. */
 #ifndef MS_TESTS_BPF_ACTIONS_H
 #define MS_TESTS_BPF_ACTIONS_H
 
 #include <linux/types.h>
+
+enum { TEST_LITTER_SLOT = 9 }; /* of ms_progs */
 
 struct test_action_seen {
 	__u32 runs;

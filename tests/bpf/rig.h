@@ -115,6 +115,8 @@ size_t ms_rig_sessions(struct ms_rig_session *ret_sessions, size_t max);
 size_t ms_rig_dead_sessions(void);
 /* Places for two-way sessions of a family. Of lines the last ones may not be filled. */
 size_t ms_rig_places(bool *ret_are_lines);
+/* Live sessions, of narrow or of wide keys, that lie in another set than their first. */
+size_t ms_rig_beside(bool wide);
 /* Runs the reaper over these: both steps, with no grace. Returns how many were deleted. */
 size_t ms_rig_reap(const struct ms_rig_session *sessions, size_t count, bool force);
 /* One step only; the results are in the order of the sessions. */
@@ -126,6 +128,9 @@ bool ms_rig_event(struct ms_event *ret_event);
 
 /* For threads of their own: no accounting, only the verdict's TC code. */
 int ms_rig_program(enum ms_rig_hook hook);
+/* The same on a stack that is full of what somebody left; one hook at a time, with the bench's
+ * actions. */
+int ms_rig_littered(enum ms_rig_hook hook);
 int ms_rig_run_plain(int program, const struct ms_pkt *pkt);
 
 uint32_t ms_rig_verified_insns(const char *program);

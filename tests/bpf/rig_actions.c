@@ -97,6 +97,15 @@ void ms_rig_add_actions(void)
 	ms_rig.actions = actions;
 }
 
+int ms_rig_littered(enum ms_rig_hook hook)
+{
+	uint32_t slot = TEST_LITTER_SLOT;
+	int program = ms_rig_program(hook);
+
+	ms_rig_put("ms_progs", &slot, &program);
+	return bpf_program__fd(ms_rig.actions->progs.litter);
+}
+
 void ms_rig_remove_action(const char *name)
 {
 	uint32_t slot = (uint32_t)slot_of(name);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/lib/flow_key.h"
 #include "core/base/cleanup.h"
 #include "tests/bpf/rig_private.h"
 #include "tests/harness/ms_check.h"
@@ -82,6 +83,26 @@ size_t ms_rig_places(bool *ret_are_lines)
 {
 	*ret_are_lines = ms_rig.lines.sets > 0;
 	return *ret_are_lines ? (size_t)ms_rig.lines.sets * MS_SET_WAYS : MS_RIG_SESSIONS;
+}
+
+size_t ms_rig_beside(bool wide)
+{
+	const struct ms_dataplane_lines *lines = &ms_rig.lines;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < lines->sets * MS_SET_WAYS; i++) {
+		uint32_t set = i / MS_SET_WAYS, way = i % MS_SET_WAYS;
+		const __u64 *key =
+			wide ? lines->wide[set].way[way].key : lines->narrow[set].way[way].key;
+		struct ms_session_raw raw;
+
+		if (!ms_dataplane_lines_read(lines, wide, i, &raw) ||
+		    !ms_session_is_live(&raw.value))
+			continue;
+		count += ms_lines_index(ms_lines_place(key, wide, lines->seed).first,
+					lines->sets) != set;
+	}
+	return count;
 }
 
 static void run_reaper(struct ms_reap_io *io)

@@ -15,6 +15,8 @@
 
 #define A "10.0.0.5"
 #define B "10.0.0.9"
+#define A6 "2001:db8::5"
+#define B6 "2001:db8::9"
 #define SECOND MS_RIG_TICKS_PER_SECOND
 
 #define HEAD                                                                                       \
@@ -32,8 +34,13 @@ static unsigned int rounds(unsigned int count)
 	return getenv("MS_TEST_EMULATED") ? count / 10 : count;
 }
 
+/* Of all flows of a case. */
+static const char *client, *server;
+
 static void setup(void)
 {
+	client = A;
+	server = B;
 	ms_rig_setup();
 	ms_rig_policy(HEAD WEB);
 	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = 1 });
@@ -41,12 +48,12 @@ static void setup(void)
 
 static struct ms_pkt there(unsigned int flow, uint8_t flags)
 {
-	return ms_pkt_tcp(A, (uint16_t)(1000 + flow), B, 80, flags);
+	return ms_pkt_tcp(client, (uint16_t)(1000 + flow), server, 80, flags);
 }
 
 static struct ms_pkt back(unsigned int flow, uint8_t flags)
 {
-	return ms_pkt_tcp(B, 80, A, (uint16_t)(1000 + flow), flags);
+	return ms_pkt_tcp(server, 80, client, (uint16_t)(1000 + flow), flags);
 }
 
 /* 3 packets. */
@@ -127,6 +134,37 @@ START_TEST(a_full_table_turns_nobody_away)
 	ms_rig_expect(MS_RIG_EGRESS, &ack, "allow session web");
 	ck_assert_uint_eq(two_way_sessions(sessions, 4096), 1);
 	ck_assert_uint_eq(ms_rig_total("web"), flows * 3 + 2);
+}
+END_TEST
+
+START_TEST(a_session_beside_its_first_set_needs_no_slow_program)
+{
+	static struct ms_rig_session sessions[4096];
+	bool are_lines, wide = _i;
+	size_t flows = ms_rig_places(&are_lines) * 5 / 8;
+	struct ms_pkt pkt;
+	int egress;
+
+	if (wide) {
+		client = A6;
+		server = B6;
+	}
+	for (unsigned int i = 0; i < flows; i++)
+		establish(i);
+	ck_assert_uint_eq(two_way_sessions(sessions, 4096), flows);
+	if (are_lines)
+		ck_assert_uint_gt(ms_rig_beside(wide), 0);
+	ms_rig_add_actions();
+	egress = ms_rig_littered(MS_RIG_EGRESS);
+	ms_rig_remove_slow();
+	for (unsigned int i = 0; i < flows; i++) {
+		pkt = back(i, MS_PKT_ACK);
+		ck_assert_int_eq(ms_rig_run_plain(egress, &pkt), -1);
+	}
+	ck_assert_uint_eq(ms_rig_total("web"), flows * 4);
+	/* Whoever is for the slow program is turned away now. */
+	pkt = back((unsigned int)flows, MS_PKT_ACK);
+	ck_assert_int_eq(ms_rig_run_plain(egress, &pkt), 2);
 }
 END_TEST
 
@@ -345,6 +383,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, established_flows_live_through_a_flood_of_new_tuples);
 	tcase_add_test(tcase, a_full_table_turns_nobody_away);
+	tcase_add_loop_test(tcase, a_session_beside_its_first_set_needs_no_slow_program, 0, 2);
 	tcase_add_test(tcase, the_reaper_takes_what_is_unchanged_and_folds_it);
 	tcase_add_test(tcase, one_way_entries_are_reaped_at_once);
 	tcase_add_test(tcase, frames_of_a_young_interface_are_counted_where_the_device_counts_them);

@@ -272,27 +272,6 @@ static struct ms_numbering make_numbering(struct ms_committer *committer)
 	};
 }
 
-/* Runtime rules stay late as long as they leave half of a bank for more: what came by hand often
- * goes by hand. */
-static void choose_late(const struct ms_policy *policy, struct ms_late *ret_late)
-{
-	struct ms_late late = { .count = 0 };
-	size_t rows = 0;
-
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		if (policy->rules[i].origin.source != MS_SOURCE_RUNTIME ||
-		    ms_late_rows(&policy->rules[i]) > MS_LATE_ROWS)
-			continue;
-		rows += ms_late_rows(&policy->rules[i]);
-		if (late.count == MS_LATE_RULES / 2 || rows > MS_LATE_ROWS / 2) {
-			late.count = 0;
-			break;
-		}
-		late.rules[late.count++] = i;
-	}
-	*ret_late = late;
-}
-
 static const struct ms_policy_head *head_of(const struct ms_image *image)
 {
 	/* The last one, as packets find by it what the others have. */
@@ -306,7 +285,7 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 	struct ms_image *image;
 	int r;
 
-	choose_late(policy, &committer->pending_late);
+	ms_late_choose(policy, &committer->pending_late);
 	r = ms_compile(policy, generation, &numbering, MS_ENGINE_FASTEST, &committer->pending_late,
 		       &image, err);
 	if (r < 0)
@@ -376,45 +355,6 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 
 /* ---- late rules ---- */
 
-static bool remove_late(struct ms_late *late, size_t at)
-{
-	bool found = false;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < late->count; i++) {
-		if (late->rules[i] == at)
-			found = true;
-		else
-			late->rules[kept++] = late->rules[i] - (late->rules[i] > at);
-	}
-	late->count = kept;
-	return found;
-}
-
-static bool insert_late(struct ms_late *late, size_t at)
-{
-	size_t i = late->count;
-
-	if (late->count == MS_LATE_RULES)
-		return false;
-	for (; i > 0 && late->rules[i - 1] >= at; i--)
-		late->rules[i] = late->rules[i - 1] + 1;
-	late->rules[i] = at;
-	late->count++;
-	return true;
-}
-
-/* Which rules are late when the steps are taken. False: one that is to go is not. */
-static bool follow(const struct ms_amend *amend, struct ms_late *late)
-{
-	bool can = true;
-
-	for (size_t i = 0; can && i < amend->count; i++)
-		can = amend->steps[i].is_removal ? remove_late(late, amend->steps[i].at)
-						 : insert_late(late, amend->steps[i].at);
-	return can;
-}
-
 static int load_late(struct ms_committer *committer, unsigned int half, struct ms_error *err)
 {
 	const struct ms_numbering numbering = make_numbering(committer);
@@ -440,7 +380,7 @@ int ms_committer_amend(struct ms_committer *committer, const struct ms_policy *p
 	unsigned int half;
 	int r;
 
-	if (!follow(amend, &late) || !ms_late_fits(policy, &late))
+	if (!ms_late_follow(&late, amend) || !ms_late_fits(policy, &late))
 		return 0;
 	r = ms_dataplane_idle_bank(committer->dp, &half);
 	if (r < 0)

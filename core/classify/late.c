@@ -39,6 +39,71 @@ bool ms_late_fits(const struct ms_policy *policy, const struct ms_late *late)
 	return rows <= MS_LATE_ROWS;
 }
 
+void ms_late_choose(const struct ms_policy *policy, struct ms_late *ret_late)
+{
+	struct ms_late late = { .count = 0 };
+	size_t rows = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		if (policy->rules[i].origin.source != MS_SOURCE_RUNTIME ||
+		    ms_late_rows(&policy->rules[i]) > MS_LATE_ROWS)
+			continue;
+		rows += ms_late_rows(&policy->rules[i]);
+		if (late.count == MS_LATE_RULES / 2 || rows > MS_LATE_ROWS / 2) {
+			late.count = 0;
+			break;
+		}
+		late.rules[late.count++] = i;
+	}
+	*ret_late = late;
+}
+
+/* ---- steps ---- */
+
+static bool remove_rule(struct ms_late *late, size_t at)
+{
+	bool found = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < late->count; i++) {
+		if (late->rules[i] == at)
+			found = true;
+		else
+			late->rules[kept++] = late->rules[i] - (late->rules[i] > at);
+	}
+	late->count = kept;
+	return found;
+}
+
+static bool insert_rule(struct ms_late *late, size_t at)
+{
+	size_t i = late->count;
+
+	if (late->count == MS_LATE_RULES)
+		return false;
+	for (; i > 0 && late->rules[i - 1] >= at; i--)
+		late->rules[i] = late->rules[i - 1] + 1;
+	late->rules[i] = at;
+	late->count++;
+	return true;
+}
+
+bool ms_late_follow(struct ms_late *late, const struct ms_amend *amend)
+{
+	struct ms_late next = *late;
+
+	for (size_t i = 0; i < amend->count; i++) {
+		const struct ms_amend_step *step = &amend->steps[i];
+
+		if (!(step->is_removal ? remove_rule : insert_rule)(&next, step->at))
+			return false;
+	}
+	*late = next;
+	return true;
+}
+
+/* ---- a bank ---- */
+
 static int put_rows(struct ms_image *image, const char *map, unsigned int bank, const void *rows,
 		    size_t count, size_t size)
 {

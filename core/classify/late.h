@@ -11,6 +11,7 @@
 
 #include "bpf/lib/rules.h"
 #include "core/classify/compile.h"
+#include "core/policy/amend.h"
 
 /* Which rules are late, by where they stand in the policy. */
 struct ms_late {
@@ -22,6 +23,12 @@ struct ms_late {
 size_t ms_late_rows(const struct ms_rule *rule);
 /* Whether they fit in a bank, all of them. */
 bool ms_late_fits(const struct ms_policy *policy, const struct ms_late *late);
+/* Of a policy that is compiled the runtime rules stay late as long as they leave half of a bank for
+ * more, or else none: what came by hand often goes by hand. */
+void ms_late_choose(const struct ms_policy *policy, struct ms_late *ret_late);
+/* Which rules are late when the steps are taken. False, and nothing changed: one that is to go is
+ * not late, or they would be too many. */
+bool ms_late_follow(struct ms_late *late, const struct ms_amend *amend);
 
 /*
  * The bank's tables, and `head` (with what it says of the half) as the bank's head; `late` NULL is

@@ -41,10 +41,20 @@ void ms_random_late_move(struct ms_random *random, struct ms_dataplane *dp,
 			 unsigned int *half)
 {
 	static const struct ms_late none;
+	struct ms_policy *turned;
 
 	if (ms_random_below(random, 2))
 		return;
-	/* Who reads the bank that is left is found out. */
+	/* Who reads the bank that is left is found out: its rows decide the contrary, and its head
+	 * knows of none. */
+	turned = ms_policy_copy(merged);
+	ck_assert_ptr_nonnull(turned);
+	for (size_t i = 0; i < late->count; i++)
+		turned->rules[late->rules[i]].verdict =
+			turned->rules[late->rules[i]].verdict == MS_VERDICT_DENY ? MS_VERDICT_ALLOW
+										 : MS_VERDICT_DENY;
+	load(dp, turned, late, numbering, image, *half);
+	ms_policy_free(turned);
 	load(dp, merged, &none, numbering, image, *half);
 	*half |= MS_HALF_BANK;
 	load(dp, merged, late, numbering, image, *half);

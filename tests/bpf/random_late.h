@@ -11,7 +11,7 @@
 void ms_random_late_choose(struct ms_random *random, const struct ms_policy *merged,
 			   struct ms_late *ret_late);
 /* `image`, with these late rules, is in the idle half `*half`: one time in two they go into its
- * bank 1, and none are left in bank 0. `*half` says so then. */
+ * bank 1, and bank 0 is left wrong. `*half` says so then. */
 void ms_random_late_move(struct ms_random *random, struct ms_dataplane *dp,
 			 const struct ms_policy *merged, const struct ms_late *late,
 			 const struct ms_numbering *numbering, const struct ms_image *image,

@@ -141,6 +141,72 @@ START_TEST(a_rule_that_moves_is_told_where_it_stands)
 }
 END_TEST
 
+static void expect_judged(unsigned int port, const char *verdict, const char *rule)
+{
+	char packet[64];
+	json_auto_t *told = NULL;
+
+	snprintf(packet, sizeof(packet), "udp 127.0.0.1:5 > 127.0.0.1:%u", port);
+	told = ms_ctl(microsegd, "trace", packet, "--iface", "lo", "--dir", "in", NULL);
+	ck_assert_str_eq(ms_ctl_text(told, "0.verdict"), verdict);
+	ck_assert_str_eq(ms_ctl_text(told, "0.rule"), rule);
+}
+
+static bool is_listed(const char *rule)
+{
+	json_auto_t *list = ms_ctl(microsegd, "rule", "list", NULL);
+
+	return ms_ctl_find(list, "rules", "id", rule) != NULL;
+}
+
+/* By what the first leaves undone the second would be refused, or taken. */
+static void change_late_rules_twice(bool only_asks)
+{
+	const char *const asks = only_asks ? "--dry-run" : NULL;
+	const int code = only_asks ? 0 : 1;
+	char text[512];
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--id",
+					       "new", "--proto", "udp", "--dport", "82", "deny",
+					       asks, NULL),
+				 code);
+		ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "del", "kept",
+					       asks, NULL),
+				 code);
+	}
+}
+
+/* Rules that stand beside the others (docs/adr/0113) when all but the switch was done. */
+START_TEST(late_rules_that_are_asked_or_cannot_be_saved_leave_nothing)
+{
+	unsigned int names;
+
+	ms_ctl_do(microsegd, "rule", "add", "--id", "kept", "--priority", "1", "--proto", "udp",
+		  "--dport", "81", "deny", NULL);
+	names = names_in_datapath();
+	if (_i == 1)
+		ms_netns_run_command("mkdir %s/state/.runtime.json.new", microsegd->dir);
+	change_late_rules_twice(_i == 0);
+	ck_assert_uint_eq(names_in_datapath(), names);
+	ck_assert(is_listed("kept") && !is_listed("new"));
+	expect_judged(81, "deny", "kept");
+	expect_judged(82, "allow", "default/loopback/out");
+	if (_i == 1)
+		ms_netns_run_command("rmdir %s/state/.runtime.json.new", microsegd->dir);
+	/* Neither a whole policy that comes then nor the same changes miss anything. */
+	ms_ctl_do(microsegd, "policy", "apply", path, NULL);
+	expect_judged(82, "deny", "new");
+	ck_assert_uint_eq(names_in_datapath(), names + 1);
+	ms_ctl_do(microsegd, "rule", "add", "--id", "newer", "--proto", "udp", "--dport", "83",
+		  "deny", NULL);
+	ck_assert_uint_eq(names_in_datapath(), names + 2);
+	ms_ctl_do(microsegd, "rule", "del", "kept", NULL);
+	expect_judged(81, "deny", "shut");
+	expect_judged(83, "deny", "newer");
+}
+END_TEST
+
 static void write_many_rules(unsigned int round)
 {
 	char *text;
@@ -408,6 +474,12 @@ int main(void)
 	tcase_add_test(tcase, a_set_too_large_for_the_table_is_refused_with_a_sentence);
 	tcase_add_test(tcase, members_of_a_file_end_and_give_their_room_back);
 	tcase_add_test(tcase, the_hosts_addresses_have_room_and_are_never_missed_in_silence);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("late");
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, late_rules_that_are_asked_or_cannot_be_saved_leave_nothing, 0,
+			    2);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

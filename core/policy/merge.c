@@ -158,6 +158,9 @@ static int check_id(struct merge *merge, const struct ms_rule *rule)
 {
 	char message[200];
 
+	if (strcmp(rule->id, "panic") == 0)
+		return refuse(merge, &rule->origin, rule->id_place, rule->id,
+			      "the id 'panic' is not for rules");
 	for (size_t i = 0; i < ms_array_size(reserved_prefixes); i++) {
 		const char *prefix = reserved_prefixes[i];
 

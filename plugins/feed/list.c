@@ -14,6 +14,7 @@
 #define LINE_MAX_BYTES 127
 /* How much of a bad line is shown. */
 #define SHOWN_MAX 40
+#define MAPPED_BITS 96        /* before an IPv4 address in an IPv6 one */
 #define GZIP_WINDOW (15 + 16) /* 32 KiB, with a gzip header */
 
 /* As little as can be: there may be a million. */
@@ -60,9 +61,10 @@ static int refuse(struct ms_feed_list *list, int error, const char *format, ...)
 /* ---- a line ---- */
 
 /* "10.0.0.0/8" or "2001:db8::1", whose length is that of the address. What it is not stays as it
- * was. */
+ * was. "::ffff:10.0.0.1" is the IPv4 address, as no packet has the other one. */
 static bool parse_entry(char *text, struct entry *ret_entry)
 {
+	static const uint8_t mapped[MAPPED_BITS / 8] = { [10] = 0xff, [11] = 0xff };
 	struct entry entry = { .family = strchr(text, ':') ? 6 : 4 };
 	unsigned bits = entry.family == 6 ? 128 : 32, len = bits;
 	char *slash = strchr(text, '/');
@@ -81,6 +83,14 @@ static bool parse_entry(char *text, struct entry *ret_entry)
 		if (slash)
 			*slash = '/';
 		return false;
+	}
+	if (entry.family == 6 && len >= MAPPED_BITS &&
+	    memcmp(entry.addr, mapped, sizeof(mapped)) == 0) {
+		memmove(entry.addr, entry.addr + sizeof(mapped), 4);
+		memset(entry.addr + 4, 0, sizeof(entry.addr) - 4);
+		entry.family = 4;
+		len -= MAPPED_BITS;
+		bits = 32;
 	}
 	entry.len = (uint8_t)len;
 	for (unsigned bit = len; bit < bits; bit++)

@@ -300,6 +300,12 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 	return r;
 }
 
+/* What has no sentence yet. */
+static int refuse(int r, struct ms_error *err, const char *what)
+{
+	return ms_error_set(err, r, "the datapath cannot take %s: %s", what, strerror(-r));
+}
+
 struct building {
 	struct ms_committer *committer;
 	uint32_t generation;
@@ -331,7 +337,7 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 				    policy->n_groups, MS_GROUPS_MAX - 1);
 	r = ms_dataplane_idle_half(committer->dp, &committer->pending_half);
 	if (r < 0)
-		return r;
+		return refuse(r, err, "the policy");
 	committer->pending_policy = policy;
 	committer->pending_generation = generation;
 	if (committer->hooks.action)
@@ -346,8 +352,7 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 					     committer->pending_half);
 	if (r < 0) {
 		ms_committer_abandon(committer);
-		return ms_error_set(err, r, "the datapath cannot take the policy: %s",
-				    strerror(-r));
+		return refuse(r, err, "the policy");
 	}
 	*ret_half = committer->pending_half;
 	return 0;
@@ -384,7 +389,7 @@ int ms_committer_amend(struct ms_committer *committer, const struct ms_policy *p
 		return 0;
 	r = ms_dataplane_idle_bank(committer->dp, &half);
 	if (r < 0)
-		return r;
+		return refuse(r, err, "the rule");
 	committer->pending_policy = policy;
 	committer->pending_generation = generation;
 	committer->pending_half = half;
@@ -394,7 +399,7 @@ int ms_committer_amend(struct ms_committer *committer, const struct ms_policy *p
 	r = load_late(committer, half, err);
 	if (r < 0) {
 		ms_committer_abandon(committer);
-		return ms_error_set(err, r, "the datapath cannot take the rule: %s", strerror(-r));
+		return refuse(r, err, "the rule");
 	}
 	*ret_half = half;
 	return 1;

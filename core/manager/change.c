@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What changes what is in force: commits, runtime rules, modes, panic. Sets: manager_set.c. */
+/* What changes what is in force: documents, runtime rules, modes, panic. Sets: set.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>

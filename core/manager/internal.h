@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* struct ms_manager, shared by the files manager*.c and nobody else. */
+/* struct ms_manager, shared by the files of core/manager and nobody else. */
 #ifndef MS_CORE_MANAGER_INTERNAL_H
 #define MS_CORE_MANAGER_INTERNAL_H
 
@@ -41,7 +41,7 @@ struct ms_manager {
 	struct ms_numbering_table *numbers;
 	struct ms_committer *committer;
 	struct ms_config_plugins named; /* what microseg.yaml named when it was read last */
-	struct ms_manager_task *task;   /* of plugins, manager_task.c; others wait behind it */
+	struct ms_manager_task *task;   /* of plugins, task.c; others wait behind it */
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
 	struct ms_manager_members *members; /* of each plugin that is served */
@@ -83,9 +83,9 @@ struct ms_manager {
 	struct ms_manager_churn churn;
 };
 
-/* manager_lock.c: no other daemon in this network namespace until `*ret_fd` is closed; -EBUSY. */
+/* lock.c: no other daemon in this network namespace until `*ret_fd` is closed; -EBUSY. */
 int ms_manager_take_lock(int *ret_fd, struct ms_error *err);
-/* manager_plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
+/* plugin.c: what the configuration names; a plugin that fails is logged and stays failed.
  */
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err);
 void ms_manager_close_plugins(struct ms_manager *manager);
@@ -98,14 +98,14 @@ const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, c
  * fallback. */
 int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
 			      enum ms_source source, struct ms_error *err);
-/* manager_task.c: nobody is told of those that were not done. */
+/* task.c: nobody is told of those that were not done. */
 void ms_manager_drop_tasks(struct ms_manager *manager);
 /* The first plugin that is not loaded, as a sentence; "" = all are. */
 void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* As if it had not been loaded: failed as it was, with what a source said last in force, or not
  * there. For the commit that comes, and the keeper is told. */
 void ms_manager_plugin_undo_load(struct ms_manager *manager, const char *name);
-/* manager_source.c: begins to follow a source or sink; what is on disk of a source waits for the
+/* source.c: begins to follow a source or sink; what is on disk of a source waits for the
  * next commit. */
 int ms_manager_follow_source(void *user, const char *name, uint32_t provides, const json_t *values,
 			     struct ms_error *err);
@@ -130,7 +130,7 @@ int ms_manager_change_source_sets(struct ms_manager *manager, struct ms_source_f
 void ms_manager_mend_sets(struct ms_manager *manager);
 /* The first source that is in trouble, as a sentence; "" = none is. */
 void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size);
-/* manager_bind.c: workloads in groups. ms_manager_bind() takes what all sources have in force, but
+/* bind.c: workloads in groups. ms_manager_bind() takes what all sources have in force, but
  * for `source` what `offer` (NULL = nothing) says; the keeper is to be told. -errno: some are
  * missing. */
 int ms_manager_open_binder(struct ms_manager *manager);
@@ -138,9 +138,9 @@ void ms_manager_close_binder(struct ms_manager *manager);
 int ms_manager_bind(struct ms_manager *manager, const char *source,
 		    const struct ms_source_offer *offer);
 const char *ms_manager_bound_group(void *user, const struct ms_link *link, const char **ret_source);
-/* manager_service.c: what plugins may ask of the daemon. Valid as long as the manager. */
+/* service.c: what plugins may ask of the daemon. Valid as long as the manager. */
 const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
-/* manager_member.c: set_add() and set_del() of the plugin that `members` is of, as the host table
+/* member.c: set_add() and set_del() of the plugin that `members` is of, as the host table
  * says them. No commit comes of them, since a callback of a plugin may be under way. */
 int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members *members,
 			  const char *set, const struct ms_cidr *cidr, uint64_t ttl_ns);
@@ -151,19 +151,19 @@ void ms_manager_members_begin(struct ms_manager *manager, struct ms_manager_memb
 			      const char *plugin);
 /* Forgets whose they are; they stay in their sets. */
 void ms_manager_members_end(struct ms_manager *manager, struct ms_manager_members *members);
-/* manager_told.c: after every commit, and with every event. */
+/* told.c: after every commit, and with every event. */
 void ms_manager_follow_actions(struct ms_manager *manager);
 void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
 int ms_manager_dispatch_netlink(struct ms_manager *manager);
-/* manager_change.c: ms_manager_reload(), with the sources of these names out of force. `reads` the
+/* change.c: ms_manager_reload(), with the sources of these names out of force. `reads` the
  * directory; else documents stay as they are. */
 int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
 			      bool reads, bool dry_run, struct ms_commit *ret_commit,
 			      struct ms_error *err);
 /* Of the last reload: what `status` says of what is on disk. */
 void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct ms_error *err);
-/* manager_commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or
+/* commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or
  * ms_manager_give_up(). */
 int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_next);
 void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next);
@@ -183,7 +183,7 @@ int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *
 			    struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
-/* manager_set.c: one that the CLI or a plugin put in; the set stays, even if it is left over. */
+/* set.c: one that the CLI or a plugin put in; the set stays, even if it is left over. */
 int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 			    const struct ms_cidr *member);
 /* Members whose time is over go from the datapath, the CLI's from disk, too. */
@@ -197,7 +197,7 @@ void ms_manager_on_expiry(void *user);
 void ms_manager_touch(struct ms_manager *manager);
 enum ms_panic ms_manager_panic_of(void *user, const char *group);
 
-/* manager_event.c: verdict events to history, listeners and log; news of interfaces to the log. */
+/* event.c: verdict events to history, listeners and log; news of interfaces to the log. */
 void ms_manager_on_event(void *user, const struct ms_event *event);
 void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry);
 void ms_manager_on_second(void *user);

@@ -186,7 +186,7 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 	return 0;
 }
 
-/* ---- changes that need no trial; the others are tasks: manager_task.c ---- */
+/* ---- changes that need no trial; the others are tasks: task.c ---- */
 
 int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* struct ms_set_table, shared by the files set_table*.c and nobody else. */
+/* struct ms_set_table, shared by the files of core/set_table and nobody else. */
 #ifndef MS_CORE_SET_TABLE_PRIVATE_H
 #define MS_CORE_SET_TABLE_PRIVATE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* struct ms_sources, shared by the files sources*.c and nobody else. */
+/* struct ms_sources, shared by the files of core/sources and nobody else. */
 #ifndef MS_CORE_SOURCES_PRIVATE_H
 #define MS_CORE_SOURCES_PRIVATE_H
 

@@ -165,9 +165,10 @@ int ms_capture_file_flush(struct ms_capture_file *file)
 	}
 	/* What has not even a header is no file for a reader. One that cannot be made shorter ends
 	 * in half a block, which readers bear. */
-	if (file->fd >= 0 && (file->written == 0 ? unlinkat(file->folder_fd, name_of(0, name), 0)
-						 : ftruncate(file->fd, (off_t)file->written)) < 0)
-		done = 0;
+	if (file->fd >= 0 && file->written == 0)
+		(void)!unlinkat(file->folder_fd, name_of(0, name), 0);
+	else if (file->fd >= 0)
+		(void)!ftruncate(file->fd, (off_t)file->written);
 	close_current(file);
 	return r;
 }

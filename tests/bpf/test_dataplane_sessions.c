@@ -13,12 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
 #include "bpf/dataplane_private.h"
 #include "core/session/session.h"
 #include "core/trace/trace.h"
 #include "tests/bpf/private_bpffs.h"
+#include "tests/bpf/tables.h"
 #include "tests/harness/ms_check.h"
 
 #define ZONE 7
@@ -33,18 +32,21 @@ static const struct ms_dataplane_config config = {
 
 static struct ms_dataplane *dp;
 
-static void setup(void)
+static void put_policy(void)
 {
 	const struct ms_group group = { .mode = MS_MODE_ENFORCE, .slot = { SLOT_IN, SLOT_OUT } };
 	const struct ms_iface lo = { .ifindex = 1, .zone = ZONE, .group = { 1, 1 } };
-	struct ms_error err = MS_ERROR_INIT;
-	bool taken_over;
 
-	ms_private_bpffs_setup();
-	ck_assert_msg(ms_dataplane_open(&config, &taken_over, &dp, &err) == 0, "%s", err.message);
 	ck_assert_int_eq(ms_dataplane_set_group(dp, 1, 1, &group), 0);
 	ck_assert_int_eq(ms_dataplane_put_iface(dp, &lo), 0);
 	ms_dataplane_publish(dp, 1, 41);
+}
+
+static void setup(void)
+{
+	ms_private_bpffs_setup();
+	dp = ms_tables_open(&config, &(bool) { false });
+	put_policy();
 }
 
 static void teardown(void)
@@ -202,19 +204,6 @@ static bool gather(void *user, const struct ms_session_raw *raw)
 	return true;
 }
 
-static size_t count_entries(const char *map)
-{
-	int fd = ms_dataplane_map(dp, map);
-	uint8_t key[sizeof(struct ms_key6)], next[sizeof(key)];
-	size_t count = 0;
-
-	while (bpf_map_get_next_key(fd, count ? key : NULL, next) == 0) {
-		memcpy(key, next, sizeof(key));
-		count++;
-	}
-	return count;
-}
-
 static void count_live(struct ms_session_live live)
 {
 	int r;
@@ -313,36 +302,35 @@ START_TEST(the_dead_are_out_of_the_tables_after_a_round)
 				 0);
 		ck_assert_uint_eq(count, 0);
 	}
-	ck_assert_uint_eq(count_entries("ms_sess4"), 0);
-	ck_assert_uint_eq(count_entries("ms_sess6"), 0);
-	ck_assert_uint_eq(count_entries("ms_half4"), 0);
-	ck_assert_uint_eq(count_entries("ms_half6"), 0);
+	ck_assert_uint_eq(ms_tables_count(dp, 4, false), 0);
+	ck_assert_uint_eq(ms_tables_count(dp, 6, false), 0);
+	ck_assert_uint_eq(ms_tables_count(dp, 4, true), 0);
+	ck_assert_uint_eq(ms_tables_count(dp, 6, true), 0);
 	/* Their tuples begin anew. */
 	send_packet(4, 1, false);
 	send_packet(4, 1, true);
-	ck_assert_uint_eq(count_entries("ms_sess4"), 1);
+	ck_assert_uint_eq(ms_tables_count(dp, 4, false), 1);
 }
 END_TEST
 
 START_TEST(more_dead_than_are_remembered_go_too)
 {
-	struct ms_key4 key = { .lo = 1, .hi = 2, .zone = ZONE, .proto = 17 };
-	const struct ms_session value = { .epoch = MS_EPOCH_DEAD };
+	struct ms_session_raw dead = { .family = 4, .value.epoch = MS_EPOCH_DEAD };
 	static struct ms_session_raw slice[1024];
 	struct ms_session_cursor cursor = { 0 };
-	size_t count;
+	size_t count = 0;
 	bool done = false;
 
-	/* As many as the table holds; dead ones that an earlier daemon left. */
-	for (unsigned int i = 0; i < 4096; i++) {
-		key.lo_port = (uint16_t)i;
-		ck_assert_int_eq(
-			bpf_map_update_elem(ms_dataplane_map(dp, "ms_sess4"), &key, &value, 0), 0);
+	/* As many as the hash holds; dead ones that an earlier daemon left. */
+	for (uint16_t port = 0; count < 4096; port++) {
+		dead.key.k4 = (struct ms_key4) { 1, 2, port, .zone = ZONE, .proto = 17 };
+		count += ms_tables_put(dp, &dead);
 	}
+	ck_assert_uint_eq(ms_tables_count(dp, 4, false), 4096);
 	while (!done)
 		ck_assert_int_eq(
 			ms_dataplane_session_slice(dp, &cursor, slice, 1024, &count, &done), 0);
-	ck_assert_uint_eq(count_entries("ms_sess4"), 0);
+	ck_assert_uint_eq(ms_tables_count(dp, 4, false), 0);
 }
 END_TEST
 
@@ -468,7 +456,7 @@ START_TEST(sessions_go_on_counting_over_a_restart)
 	ck_assert_uint_eq(n_gathered, 1);
 	first_seen = gathered[0].value.first_seen;
 	ms_dataplane_close(dp);
-	ck_assert_int_eq(ms_dataplane_open(&config, &taken_over, &dp, NULL), 0);
+	dp = ms_tables_open(&config, &taken_over);
 	ck_assert(taken_over);
 	send_packet(4, 1, true);
 	n_gathered = 0;
@@ -500,6 +488,7 @@ START_TEST(hardened_programs_judge_the_same)
 	ms_private_bpffs_drop_perfmon();
 	ck_assert_int_eq(ms_dataplane_open(&config, &(bool) { false }, &dp, NULL), 0);
 	ck_assert(ms_dataplane_is_hardened(dp));
+	put_policy(); /* which does not go along from other tables */
 	make_flows();
 	ck_assert_int_eq(ms_dataplane_session_foreach(dp, note_visited, &tally), 0);
 	expect_all_once(&tally);

@@ -79,7 +79,7 @@ static json_t *shape_checked(const struct ms_policy *policy, const struct checke
 			     const struct ms_plugin_catalogue *catalogue, json_t *unjudged)
 {
 	json_t *list = json_array();
-	size_t written = 0;
+	size_t written = 0, total = checked->n_slow + checked->n_warnings;
 
 	for (size_t i = 0; i < checked->n_slow; i++)
 		json_array_append_new(list, shape_warning(&checked->slow[i]));
@@ -90,8 +90,8 @@ static json_t *shape_checked(const struct ms_policy *policy, const struct checke
 	return json_pack("{s:b, s:i, s:i, s:i, s:o, s:I, s:o, s:b, s:o, s:O}", "valid", true,
 			 "groups", (int)policy->n_groups, "rules", (int)written, "sets",
 			 (int)policy->n_sets, "engines", ms_control_engines_shape(checked->engines),
-			 "warnings_total", (json_int_t)(checked->n_slow + checked->n_warnings),
-			 "warnings", list, "daemon_asked", checked->asked, "unknown_actions",
+			 "warnings_total", (json_int_t)total, "warnings", list, "daemon_asked",
+			 checked->asked, "unknown_actions",
 			 ms_cli_catalogue_unknown(catalogue, policy), "unjudged_actions", unjudged);
 }
 

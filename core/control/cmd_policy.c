@@ -73,6 +73,7 @@ static int put_warnings(struct ms_manager *manager, json_t *reply, const struct 
 	const struct ms_engine_choice *engines = ms_manager_engines_asked(manager);
 	struct ms_warning slow[MS_ENGINE_FAMILIES];
 	size_t count = checking.count, n_slow = ms_control_engines_warn(engines, slow);
+	size_t total = count + n_slow;
 	json_auto_t *rest = NULL;
 	json_t *list;
 
@@ -86,8 +87,7 @@ static int put_warnings(struct ms_manager *manager, json_t *reply, const struct 
 	}
 	r = ms_control_shape_put(reply, "warnings", list);
 	if (r == 0)
-		r = ms_control_shape_put(reply, "warnings_total",
-					 json_integer((json_int_t)(count + n_slow)));
+		r = ms_control_shape_put(reply, "warnings_total", json_integer((json_int_t)total));
 	return r;
 }
 

@@ -5,10 +5,12 @@
  * denies it where that action is missing.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
+#include "tests/plugins/faulty.h"
 
 #define GUARDED "10.1.0.2"
 #define SOON 3000
@@ -106,6 +109,35 @@ static void reload_refused(const char *config, const char *says)
 }
 
 /* ---- load ---- */
+
+/* While the daemon stands still in another plugin's start(). */
+static void send_meanwhile(void *user)
+{
+	(void)user;
+	close(open(MS_TEST_START_THERE, O_RDONLY | O_CLOEXEC));
+	ms_traffic_reach(NULL, GUARDED, 80, SOON);
+	close(open(MS_TEST_START_GO, O_WRONLY | O_CLOEXEC));
+}
+
+START_TEST(one_that_fails_at_a_start_leaves_the_others_in_place)
+{
+	pid_t sender;
+
+	ms_plugin_folder_add("create_fails");
+	ms_plugin_folder_add("start_waits");
+	ck_assert_int_eq(mkfifo(MS_TEST_START_THERE, 0600), 0);
+	ck_assert_int_eq(mkfifo(MS_TEST_START_GO, 0600), 0);
+	start("plugins: { tally: {} }\n");
+	ms_proc_stop(microsegd);
+	sender = ms_proc_fork(NULL, send_meanwhile, NULL);
+	start("plugins: { create_fails: {}, start_waits: {}, tally: {} }\n");
+	ms_proc_end(sender);
+	ck_assert_int_eq(missing(), 0);
+	expect_acting();
+	expect_state("create_fails", "failed");
+	ms_proc_stop(microsegd);
+}
+END_TEST
 
 START_TEST(a_load_reads_the_file_of_now)
 {
@@ -537,6 +569,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, one_that_fails_at_a_start_leaves_the_others_in_place);
 	tcase_add_test(tcase, a_load_reads_the_file_of_now);
 	tcase_add_test(tcase, the_daemon_goes_on_while_a_plugin_hangs);
 	tcase_add_test(tcase, a_client_that_leaves_changes_nothing);

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -495,35 +494,6 @@ START_TEST(it_acts_on_without_the_daemon)
 }
 END_TEST
 
-/* While the daemon stands still in another plugin's start(). */
-static void send_meanwhile(void *user)
-{
-	(void)user;
-	close(open(MS_TEST_START_THERE, O_RDONLY | O_CLOEXEC));
-	ms_traffic_reach(NULL, GUARDED, 80, SOON);
-	close(open(MS_TEST_START_GO, O_WRONLY | O_CLOEXEC));
-}
-
-START_TEST(one_that_fails_at_a_start_leaves_the_others_in_place)
-{
-	pid_t sender;
-
-	install("create_fails");
-	install("start_waits");
-	ck_assert_int_eq(mkfifo(MS_TEST_START_THERE, 0600), 0);
-	ck_assert_int_eq(mkfifo(MS_TEST_START_GO, 0600), 0);
-	start("plugins: { tally: {} }\n");
-	ms_proc_stop(microsegd);
-	sender = ms_proc_fork(NULL, send_meanwhile, NULL);
-	start("plugins: { create_fails: {}, start_waits: {}, tally: {} }\n");
-	ms_proc_end(sender);
-	ck_assert_int_eq(missing(), 0);
-	expect_acting();
-	expect_state("create_fails", "failed", "no more of these");
-	ms_proc_stop(microsegd);
-}
-END_TEST
-
 static bool is_dead(void *user)
 {
 	(void)user;
@@ -610,7 +580,6 @@ int main(void)
 	tcase_add_test(tcase, a_reload_under_a_flow_loses_nothing);
 	tcase_add_test(tcase, a_thousand_reloads_lose_no_packet_and_leak_nothing);
 	tcase_add_test(tcase, it_acts_on_without_the_daemon);
-	tcase_add_test(tcase, one_that_fails_at_a_start_leaves_the_others_in_place);
 	tcase_add_test(tcase, one_that_took_the_daemon_down_is_left_alone);
 	tcase_add_test(tcase, one_that_hangs_later_harms_no_packet_and_is_left_alone);
 	suite_add_tcase(suite, tcase);

@@ -39,39 +39,7 @@ const struct ms_member *ms_membership_find_next(const struct ms_membership *memb
 	return order == 0 ? &membership->members[*at] : NULL;
 }
 
-static int by_prefix(const void *a, const void *b)
-{
-	return ms_cidr_compare(&((const struct ms_set_member *)a)->cidr,
-			       &((const struct ms_set_member *)b)->cidr);
-}
-
-/* Of two sources that say one prefix with different times the other one's may be what counts. */
-static bool is_said_again(const struct ms_set_member *member, const struct ms_set_def *renew)
-{
-	const struct ms_set_member *said = NULL;
-
-	if (renew && renew->n_members)
-		said = bsearch(member, renew->members, renew->n_members, sizeof(*member),
-			       by_prefix);
-	return said && said->timeout_ns == member->timeout_ns;
-}
-
-static uint32_t expiry(const struct ms_set_member *member, const struct ms_membership *old,
-		       const struct ms_set_def *renew, ms_membership_deadline deadline, void *user)
-{
-	bool goes_on = member->origin.source == MS_SOURCE_FILE ||
-		       (member->origin.source == MS_SOURCE_PLUGIN && !is_said_again(member, renew));
-	const struct ms_member *before;
-
-	if (member->timeout_ns == 0)
-		return 0;
-	before = old ? ms_membership_find(old, &member->cidr) : NULL;
-	if (goes_on && before && before->timeout_ns == member->timeout_ns)
-		return before->expires_tick;
-	return deadline(user, member->timeout_ns);
-}
-
-/* Of two entries for one prefix the one that stays longer counts. */
+/* Of all who hold a prefix the one that stays longest counts. */
 static void merge_duplicates(struct ms_membership *membership)
 {
 	size_t kept = 0;
@@ -224,8 +192,7 @@ int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr 
 	return result;
 }
 
-int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old,
-			const struct ms_set_def *renew, ms_membership_deadline deadline, void *user,
+int ms_membership_build(const struct ms_set_def *def, ms_membership_deadline deadline, void *user,
 			struct ms_membership *ret_membership)
 {
 	struct ms_membership membership = { .name = strdup(def->name) };
@@ -237,12 +204,10 @@ int ms_membership_build(const struct ms_set_def *def, const struct ms_membership
 	}
 	for (size_t i = 0; i < def->n_members; i++) {
 		const struct ms_set_member *member = &def->members[i];
-		bool runtime = member->origin.source == MS_SOURCE_RUNTIME;
 
 		membership.members[i] = (struct ms_member) {
 			.cidr = member->cidr,
-			.timeout_ns = runtime ? 0 : member->timeout_ns,
-			.expires_tick = expiry(member, old, renew, deadline, user),
+			.expires_tick = member->timeout_ns ? deadline(user, member) : 0,
 		};
 	}
 	membership.count = def->n_members;

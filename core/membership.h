@@ -14,11 +14,9 @@
 
 struct ms_member {
 	struct ms_cidr cidr;
-	uint64_t timeout_ns; /* as a document says it, 0 = stays or given by the CLI */
-	uint32_t
-		expires_tick; /* 0 = stays; one that has passed is kept, so that it stays expired */
-	uint32_t until_tick;  /* the latest end of this member and those that cover it, 0 = never */
-	bool is_cleared;      /* its time is over and the datapath has forgotten it */
+	uint32_t expires_tick; /* 0 = stays; one that has passed is kept: it stays expired */
+	uint32_t until_tick; /* the latest end of this member and those that cover it, 0 = never */
+	bool is_cleared;     /* its time is over and the datapath has forgotten it */
 };
 
 struct ms_membership {
@@ -28,17 +26,12 @@ struct ms_membership {
 	size_t count;
 };
 
-/* The tick `timeout_ns` from now. */
-typedef uint32_t (*ms_membership_deadline)(void *user, uint64_t timeout_ns);
+/* The tick at which the time of `member`, which has one, is over; never 0. */
+typedef uint32_t (*ms_membership_deadline)(void *user, const struct ms_set_member *member);
 
-/*
- * `old` (may be NULL) is the set of that name in force: a document's timeout goes on from when the
- * member came in, it does not begin again with every commit. That of a plugin source's
- * member does, if the source has just said it again: `renew` (may be NULL) is what that one says of
- * the set, sorted.
- */
-int ms_membership_build(const struct ms_set_def *def, const struct ms_membership *old,
-			const struct ms_set_def *renew, ms_membership_deadline deadline, void *user,
+/* `def` has an entry for each who holds a prefix. What is in force is the longest of them: this is
+ * the one place that says so. */
+int ms_membership_build(const struct ms_set_def *def, ms_membership_deadline deadline, void *user,
 			struct ms_membership *ret_membership);
 void ms_membership_fini(struct ms_membership *membership);
 /* Same prefixes with the same expiry, give or take a tick of rounding. */

@@ -225,10 +225,26 @@ static void show_end(struct ms_control_stream *stream)
 	free(showing);
 }
 
+/* A document has each prefix once, whoever holds it. `*ret_sets` is the caller's in any case. */
+static int copy_sets(struct ms_policy *shown, struct ms_set_def **ret_sets)
+{
+	struct ms_set_def *sets = calloc(shown->n_sets + 1, sizeof(*sets));
+	int r = sets ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < shown->n_sets; i++) {
+		r = ms_set_def_copy(&shown->sets[i], &sets[i]);
+		if (r == 0)
+			r = ms_set_def_keep_longest(&sets[i]);
+	}
+	shown->sets = *ret_sets = sets;
+	return r;
+}
+
 /* What a document may hold: the built-in rules are everybody's and stay out. */
 static int write_written(const struct ms_policy *merged, bool json, FILE *out)
 {
-	struct ms_policy shown = *merged; /* borrows everything but the rules' array */
+	struct ms_policy shown = *merged; /* borrows everything but sets and the rules' array */
+	struct ms_set_def *sets = NULL;
 	int r;
 
 	shown.n_rules = 0;
@@ -239,7 +255,12 @@ static int write_written(const struct ms_policy *merged, bool json, FILE *out)
 		if (merged->rules[i].origin.source != MS_SOURCE_BUILTIN)
 			shown.rules[shown.n_rules++] = merged->rules[i];
 	}
-	r = ms_document_write(&shown, json, out);
+	r = copy_sets(&shown, &sets);
+	if (r == 0)
+		r = ms_document_write(&shown, json, out);
+	for (size_t i = 0; sets && i < shown.n_sets; i++)
+		ms_set_def_fini(&sets[i]);
+	free(sets);
 	free(shown.rules);
 	return r;
 }

@@ -48,8 +48,9 @@ int ms_control_cmd_set_list(struct ms_manager *manager, struct ms_control_call *
 		const struct ms_set_def *set = &policy->sets[i];
 
 		ms_origin_format(&set->origin, origin, sizeof(origin));
-		if (json_array_append_new(
-			    sets, shape_set(manager, set->name, set->n_members, origin)) < 0)
+		if (json_array_append_new(sets, shape_set(manager, set->name,
+							  ms_manager_set_count(manager, set->name),
+							  origin)) < 0)
 			return -ENOMEM;
 	}
 	*ret_reply = json_pack("{s:O}", "sets", sets);
@@ -159,6 +160,8 @@ int ms_control_cmd_set_show(struct ms_manager *manager, struct ms_control_call *
 	showing->stream.on_end = show_end;
 	showing->manager = manager;
 	r = set ? ms_set_def_copy(set, &showing->set) : host_members(manager, &showing->set);
+	if (r == 0)
+		r = ms_set_def_keep_longest(&showing->set);
 	if (r < 0) {
 		show_end(&showing->stream);
 		return r;

@@ -183,7 +183,8 @@ int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *
 			    struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
-/* set.c: one that the CLI or a plugin put in; the set stays, even if it is left over. */
+/* set.c: one that the CLI or a plugin put in, as far as nobody else holds it; the set stays, even
+ * if it is left over. */
 int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 			    const struct ms_cidr *member);
 /* Members whose time is over go from the datapath, the CLI's from disk, too. */

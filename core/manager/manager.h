@@ -57,6 +57,8 @@ const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager
 int ms_manager_set_left(const struct ms_manager *manager, const char *set,
 			const struct ms_cidr *member, uint64_t *ret_left_ns);
 
+size_t ms_manager_set_count(const struct ms_manager *manager, const char *set); /* prefixes */
+
 /* The plugin that put the member in since the daemon started, and nobody else has changed it; NULL
  * = none. Lent until the plugin is unloaded. */
 const char *ms_manager_set_put_by(const struct ms_manager *manager, const char *set,

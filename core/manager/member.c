@@ -12,6 +12,8 @@
 
 #include "core/manager/internal.h"
 
+#define NS_PER_MS 1000000ULL
+
 struct ms_manager_member {
 	char *set;
 	struct ms_cidr cidr;
@@ -207,10 +209,17 @@ static bool has_set(const struct ms_manager *manager, const char *set)
 	return policy && ms_policy_find_set(policy, set);
 }
 
+/* Files and sources do not count: what they hold they may let go. */
+static bool is_in_for(const struct ms_runtime_member *held, uint64_t ttl_ns)
+{
+	return held->expires_ms == 0 ||
+	       (ttl_ns && held->expires_ms >= ms_sources_wall_ms() + (int64_t)(ttl_ns / NS_PER_MS));
+}
+
 int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members *members,
 			  const char *set, const struct ms_cidr *cidr, uint64_t ttl_ns)
 {
-	uint64_t left = 0;
+	const struct ms_runtime_member *held;
 	bool is_own;
 	char *name;
 	int r;
@@ -220,11 +229,11 @@ int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members 
 	if (is_of_failsafe(&ms_sources_merged(manager->sources)->failsafe, cidr) ||
 	    is_allow_listed(manager, set, cidr))
 		return -EPERM;
-	is_own = is_ours(manager, members, set, cidr);
-	if (ms_manager_set_left(manager, set, cidr, &left) < 0 || left == 0)
-		is_own = true; /* it is not in, or no more */
-	else if (!is_own && (left == UINT64_MAX || (ttl_ns && left >= ttl_ns)))
-		return 0; /* it is in for longer, by somebody else */
+	held = find_runtime(manager, set, cidr);
+	is_own = !held || is_ours(manager, members, set, cidr) ||
+		 (held->expires_ms && held->expires_ms <= ms_sources_wall_ms());
+	if (!is_own && is_in_for(held, ttl_ns))
+		return 1;
 	r = make_room(members);
 	if (r < 0)
 		return r;

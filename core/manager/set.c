@@ -38,10 +38,26 @@ static int refuse_file_member(const struct ms_policy *files, const char *name,
 	return 0;
 }
 
-static bool holds_member(const struct ms_policy *source, const char *name,
-			 const struct ms_cidr *member)
+static int name_offer(void *user, const char *source, const struct ms_set_member *member)
 {
-	return refuse_file_member(source, name, member, NULL) < 0;
+	if (ms_sources_is_over(member))
+		return 0;
+	*(const char **)user = source;
+	return 1;
+}
+
+/* Nor one that a source offers: it would stay. */
+static int refuse_offered_member(const struct ms_manager *manager, const char *name,
+				 const struct ms_cidr *member, struct ms_error *err)
+{
+	char text[MS_CIDR_TEXT];
+	const char *source;
+
+	if (!ms_sources_offers_foreach(ms_sources_offers(manager->sources), name, member,
+				       name_offer, &source))
+		return 0;
+	return ms_error_set(err, -EPERM, "source %s offers %s: it stays as long as that does",
+			    source, ms_cidr_format(member, text, sizeof(text)));
 }
 
 static bool is_in_force(struct ms_manager *manager, const char *set)
@@ -65,19 +81,20 @@ static int commit_runtime(struct ms_manager *manager, struct ms_runtime *runtime
 	return ms_manager_commit(manager, &next, dry_run, NULL, err);
 }
 
-/* Of two entries for one prefix the one that stays longer counts: a member that a document holds
- * does not end with a runtime one of the same prefix. */
-static int put_member(struct ms_manager *manager, const char *set, const struct ms_cidr *member,
-		      uint64_t timeout_ns)
+/* After the CLI or a plugin has put a member in or let it go: what is in force of it is what all
+ * who hold it now say. */
+static int settle_member(struct ms_manager *manager, const char *set, const struct ms_cidr *member)
 {
-	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
-	uint64_t left;
+	ms_cleanup(ms_free) struct ms_set_member *members = NULL;
+	size_t count;
+	int r = ms_sources_holders(manager->sources, set, member, &members, &count);
+	const struct ms_set_def held = {
+		.name = (char *)set,
+		.members = members,
+		.n_members = r < 0 ? 0 : count,
+	};
 
-	if (timeout_ns && holds_member(files, set, member) &&
-	    ms_set_table_left(ms_committer_sets(manager->committer), set, member, &left) == 0 &&
-	    left >= timeout_ns)
-		return 0;
-	return ms_set_table_add(ms_committer_sets(manager->committer), set, member, timeout_ns);
+	return r < 0 ? r : ms_set_table_hold(ms_committer_sets(manager->committer), &held, member);
 }
 
 /* The first `tried` of a change that the datapath could not take whole are there no more, unless
@@ -85,23 +102,14 @@ static int put_member(struct ms_manager *manager, const char *set, const struct 
 static void take_back(struct ms_manager *manager, const struct ms_runtime_change *change,
 		      const int64_t *before, size_t tried)
 {
-	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
-
 	ms_sources_undo_members(manager->sources, change, before);
-	for (size_t i = 0; i < tried; i++) {
-		const struct ms_cidr *member = &change->members[i];
-
-		if (!ms_runtime_find_member(ms_sources_runtime(manager->sources), change->set,
-					    member) &&
-		    !holds_member(files, change->set, member))
-			ms_set_table_remove(ms_committer_sets(manager->committer), change->set,
-					    member);
-	}
+	for (size_t i = 0; i < tried; i++)
+		settle_member(manager, change->set, &change->members[i]);
 }
 
 /* What is on disk must fit: a start that cannot load it would be no start. */
 static int add_members(struct ms_manager *manager, const struct ms_runtime_change *change,
-		       uint64_t timeout_ns, struct ms_error *err)
+		       struct ms_error *err)
 {
 	ms_cleanup(ms_free) int64_t *before = calloc(change->count + 1, sizeof(*before));
 	size_t tried = 0;
@@ -110,7 +118,7 @@ static int add_members(struct ms_manager *manager, const struct ms_runtime_chang
 	if (before)
 		r = ms_sources_change_members(manager->sources, change, before, err);
 	while (r == 0 && tried < change->count)
-		r = put_member(manager, change->set, &change->members[tried++], timeout_ns);
+		r = settle_member(manager, change->set, &change->members[tried++]);
 	if (r < 0 && tried) {
 		take_back(manager, change, before, tried);
 		ms_error_set(err, r, "set %s: the datapath cannot take the members (%s)",
@@ -162,10 +170,15 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 		return add_set(manager, &change, dry_run, err);
 	if (dry_run)
 		return 0;
-	r = add_members(manager, &change, timeout_ns, err);
+	r = add_members(manager, &change, err);
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
+}
+
+size_t ms_manager_set_count(const struct ms_manager *manager, const char *set)
+{
+	return ms_set_table_count(ms_committer_sets(manager->committer), set);
 }
 
 static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_change *change,
@@ -180,6 +193,8 @@ static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_ch
 		const struct ms_cidr *member = &change->members[i];
 
 		r = refuse_file_member(files, change->set, member, err);
+		if (r == 0)
+			r = refuse_offered_member(manager, change->set, member, err);
 		if (r == 0 && !ms_runtime_find_member(runtime, change->set, member))
 			r = ms_error_set(err, -ENOENT, "%s is no member of set %s",
 					 ms_cidr_format(member, text, sizeof(text)), change->set);
@@ -195,11 +210,8 @@ static int remove_members(struct ms_manager *manager, const struct ms_runtime_ch
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < change->count; i++) {
-		r = ms_set_table_remove(ms_committer_sets(manager->committer), change->set,
-					&change->members[i]);
-		r = r == -ENOENT ? 0 : r; /* it had expired already */
-	}
+	for (size_t i = 0; r == 0 && i < change->count; i++)
+		r = settle_member(manager, change->set, &change->members[i]);
 	ms_manager_touch(manager);
 	return r;
 }
@@ -207,7 +219,6 @@ static int remove_members(struct ms_manager *manager, const struct ms_runtime_ch
 int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 			    const struct ms_cidr *member)
 {
-	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
 	const struct ms_runtime_change change = {
 		.set = set,
 		.is_removal = true,
@@ -215,8 +226,7 @@ int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 		.count = 1,
 	};
 
-	/* It would stay. */
-	return holds_member(files, set, member) ? -ENOENT : remove_members(manager, &change, NULL);
+	return remove_members(manager, &change, NULL);
 }
 
 static int by_cidr(const void *a, const void *b)
@@ -298,18 +308,14 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 
 static void forget_ended(struct ms_manager *manager, const struct ms_runtime *runtime, int64_t now)
 {
-	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
-
 	for (size_t i = 0; i < runtime->n_sets; i++) {
 		const struct ms_runtime_set *set = &runtime->sets[i];
 
 		for (size_t m = 0; m < set->n_members; m++) {
 			const struct ms_runtime_member *member = &set->members[m];
 
-			if (member->expires_ms && member->expires_ms <= now &&
-			    !holds_member(files, set->name, &member->cidr))
-				ms_set_table_remove(ms_committer_sets(manager->committer),
-						    set->name, &member->cidr);
+			if (member->expires_ms && member->expires_ms <= now)
+				settle_member(manager, set->name, &member->cidr);
 		}
 	}
 }

@@ -20,64 +20,10 @@ bool ms_manager_source_is_before(const struct ms_manager *manager, const char *n
 	return ms_config_plugins_is_before(&manager->named, name);
 }
 
-/* Times of members begin anew, whatever else changed. */
-static bool has_times(const struct ms_set_def *set)
-{
-	for (size_t i = 0; i < set->n_members; i++) {
-		if (set->members[i].timeout_ns)
-			return true;
-	}
-	return false;
-}
-
-struct renewal {
-	struct ms_manager *manager;
-	const struct ms_policy *offered;
-	bool any;
-	struct ms_error why;
-};
-
-static int renew_each(void *arg)
-{
-	struct renewal *renewal = arg;
-	const struct ms_policy *merged = ms_sources_merged(renewal->manager->sources);
-
-	for (size_t i = 0; i < renewal->offered->n_sets; i++) {
-		const struct ms_set_def *own = &renewal->offered->sets[i];
-		const struct ms_set_def *set = ms_policy_find_set(merged, own->name);
-
-		if (!set || !has_times(own))
-			continue;
-		renewal->any = true;
-		ms_set_table_replace(ms_committer_sets(renewal->manager->committer), set, own,
-				     &renewal->why);
-	}
-	return 0;
-}
-
-/* The generation is in force by now: what cannot be renewed ends sooner, which is said. */
-static void renew_times(struct ms_manager *manager, struct ms_source_follower *follower,
-			const struct ms_policy *offered)
-{
-	struct renewal renewal = { manager, offered, false, MS_ERROR_INIT };
-
-	ms_manager_away(manager, renew_each, &renewal);
-	if (ms_error_is_set(&renewal.why))
-		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
-				       "%s: times of members go on as they were: %s",
-				       ms_source_follower_name(follower), renewal.why.message);
-	if (renewal.any) {
-		ms_manager_touch(manager);
-		ms_manager_plan_expiry(manager);
-	}
-}
-
 /* Which sets there are, groups or rules have changed: a generation. `*policy` is taken. */
-static int commit_policy(struct ms_manager *manager, struct ms_source_follower *follower,
-			 struct ms_policy **policy, struct ms_error *err)
+static int commit_policy(struct ms_manager *manager, const char *name, struct ms_policy **policy,
+			 struct ms_error *err)
 {
-	const char *name = ms_source_follower_name(follower);
-	const struct ms_policy *offered = *policy;
 	struct ms_sources_next next;
 	int r = ms_manager_begin(manager, &next);
 
@@ -90,10 +36,7 @@ static int commit_policy(struct ms_manager *manager, struct ms_source_follower *
 		return r;
 	}
 	*policy = NULL;
-	r = ms_manager_commit(manager, &next, false, NULL, err);
-	if (r == 0)
-		renew_times(manager, follower, offered);
-	return r;
+	return ms_manager_commit(manager, &next, false, NULL, err);
 }
 
 static int refuse_unknown_groups(const struct ms_manager *manager,
@@ -115,18 +58,17 @@ static int refuse_unknown_groups(const struct ms_manager *manager,
 }
 
 /* The lines of interfaces are written for the next generation as the new binds want them. */
-static int commit_offer(struct ms_manager *manager, struct ms_source_follower *follower,
+static int commit_offer(struct ms_manager *manager, const char *name,
 			struct ms_source_prepared *prepared, const struct ms_source_offer *before,
 			struct ms_error *err)
 {
-	const char *name = ms_source_follower_name(follower);
 	int r = refuse_unknown_groups(manager, &prepared->offer, prepared->policy, err);
 
 	if (r < 0)
 		return r;
 	r = ms_manager_bind(manager, name, &prepared->offer);
 	if (r == 0)
-		r = commit_policy(manager, follower, &prepared->policy, err);
+		r = commit_policy(manager, name, &prepared->policy, err);
 	if (r < 0) {
 		ms_manager_bind(manager, name, before);
 		ms_keeper_rebind(manager->keeper);
@@ -144,7 +86,7 @@ static int apply(void *user, struct ms_source_follower *follower,
 
 	if (prepared->is_members_alone)
 		return ms_manager_change_source_sets(manager, follower, prepared, before, err);
-	r = commit_offer(manager, follower, prepared, before, err);
+	r = commit_offer(manager, ms_source_follower_name(follower), prepared, before, err);
 	if (r == 0)
 		ms_source_follower_say(follower, MS_LOG_INFO, "source",
 				       "%s: generation %u: %zu rules, %zu sets, %zu members",

@@ -29,9 +29,8 @@ struct changing {
 };
 
 /* The sets of the offer as the merged policy has them now; the first failure counts, and ends it
- * unless all that can be put back is to be. `own` has the members whose times begin anew. */
-static int replace_sets(const struct changing *changing, const struct ms_policy *own, bool go_on,
-			struct ms_error *err)
+ * unless all that can be put back is to be. */
+static int replace_sets(const struct changing *changing, bool go_on, struct ms_error *err)
 {
 	const struct ms_policy *merged = ms_sources_merged(changing->manager->sources);
 	struct ms_set_table *table = ms_committer_sets(changing->manager->committer);
@@ -44,7 +43,7 @@ static int replace_sets(const struct changing *changing, const struct ms_policy 
 
 		if (set &&
 		    (changing->manager->is_torn || !same_members(said, &changing->before->sets[i])))
-			r = ms_set_table_replace(table, set, own ? &own->sets[i] : NULL, err);
+			r = ms_set_table_replace(table, set, err);
 		if (result == 0)
 			result = r;
 	}
@@ -74,7 +73,7 @@ static void change_back(const struct changing *changing, struct ms_sources_offer
 	*ms_sources_offers(sources) = *before;
 	*before = refused;
 	changing->manager->is_torn = ms_sources_refresh_sets(sources, NULL) < 0 ||
-				     replace_sets(changing, NULL, true, NULL) < 0;
+				     replace_sets(changing, true, NULL) < 0;
 }
 
 /* Both are sorted. */
@@ -100,7 +99,6 @@ static void count_changes(const struct ms_source_set *set, const struct ms_sourc
 static int change_members(void *arg)
 {
 	struct changing *changing = arg;
-	const struct ms_policy *own = *changing->policy;
 	struct ms_sources_offers before;
 	int r = ms_sources_offers_copy(ms_sources_offers(changing->manager->sources), &before);
 
@@ -108,7 +106,7 @@ static int change_members(void *arg)
 		return r;
 	r = swap_offer(changing);
 	if (r == 0)
-		r = replace_sets(changing, own, false, changing->err);
+		r = replace_sets(changing, false, changing->err);
 	if (r < 0)
 		change_back(changing, &before);
 	for (size_t i = 0; r == 0 && i < changing->offer->n_sets; i++)
@@ -157,7 +155,7 @@ static int mend_each(void *arg)
 
 	for (size_t i = 0; r == 0 && i < merged->n_sets; i++)
 		r = ms_set_table_replace(ms_committer_sets(manager->committer), &merged->sets[i],
-					 NULL, NULL);
+					 NULL);
 	return r;
 }
 

@@ -88,30 +88,38 @@ static int compare_cidrs(const void *a, const void *b)
 	return ms_cidr_compare(a, b);
 }
 
-static struct ms_cidr *sort_members(const struct ms_set_def *set)
+/* A prefix once, whoever holds it. */
+static struct ms_cidr *sort_members(const struct ms_set_def *set, size_t *ret_count)
 {
 	struct ms_cidr *sorted = calloc(set->n_members + 1, sizeof(*sorted));
+	size_t count = 0;
 
 	for (size_t i = 0; sorted && i < set->n_members; i++)
 		sorted[i] = set->members[i].cidr;
 	if (sorted)
 		qsort(sorted, set->n_members, sizeof(*sorted), compare_cidrs);
+	for (size_t i = 0; sorted && i < set->n_members; i++) {
+		if (count == 0 || compare_cidrs(&sorted[count - 1], &sorted[i]) != 0)
+			sorted[count++] = sorted[i];
+	}
+	*ret_count = count;
 	return sorted;
 }
 
 static int diff_set(struct diff *diff, const struct ms_set_def *old, const struct ms_set_def *new)
 {
-	ms_cleanup(ms_free) struct ms_cidr *before = sort_members(old);
-	ms_cleanup(ms_free) struct ms_cidr *after = sort_members(new);
+	size_t n_before, n_after;
+	ms_cleanup(ms_free) struct ms_cidr *before = sort_members(old, &n_before);
+	ms_cleanup(ms_free) struct ms_cidr *after = sort_members(new, &n_after);
 	size_t i = 0, j = 0, n_gone = 0, n_come = 0;
 	char detail[96];
 
 	if (!before || !after)
 		return -ENOMEM;
-	while (i < old->n_members || j < new->n_members) {
-		int order = i == old->n_members   ? 1
-			    : j == new->n_members ? -1
-						  : ms_cidr_compare(&before[i], &after[j]);
+	while (i < n_before || j < n_after) {
+		int order = i == n_before  ? 1
+			    : j == n_after ? -1
+					   : ms_cidr_compare(&before[i], &after[j]);
 
 		n_gone += order < 0;
 		n_come += order > 0;

@@ -79,28 +79,13 @@ static int take_groups(struct merge *merge, const struct ms_policy *from)
 	return 0;
 }
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return ms_cidr_compare(a, b);
-}
-
-/* Appends the members of `from` that `into` does not hold; of two the first one's timeout holds. */
+/* A prefix that both hold is there twice: whose end is the later one is not to be told here, and
+ * when one lets go, the other holds it still. */
 static int join_members(struct ms_set_def *into, const struct ms_set_def *from)
 {
-	size_t n_held = into->n_members;
-	ms_cleanup(ms_free) struct ms_cidr *held = calloc(n_held + 1, sizeof(*held));
-
-	if (!held)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_held; i++)
-		held[i] = into->members[i].cidr;
-	qsort(held, n_held, sizeof(*held), compare_cidrs);
-
 	for (size_t i = 0; i < from->n_members; i++) {
 		struct ms_set_member member = from->members[i];
 
-		if (bsearch(&member.cidr, held, n_held, sizeof(*held), compare_cidrs))
-			continue;
 		if (member.origin.file) {
 			member.origin.file = strdup(member.origin.file);
 			if (!member.origin.file)

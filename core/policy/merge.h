@@ -28,9 +28,9 @@ struct ms_merge_inputs {
 
 /*
  * `*ret_policy` is self-contained (deep copies). Set members of runtime and plugins are added to
- * the file's set of that name, or make one. A built-in rule (nd, dhcp, icmp-error) is left out if
- * an operator's rule has its id; a plugin's rule may not have one. The failsafe is the documents',
- * or the defaults.
+ * the file's set of that name, or make one; a prefix is in it once for each who holds it. A
+ * built-in rule (nd, dhcp, icmp-error) is left out if an operator's rule has its id; a plugin's
+ * rule may not have one. The failsafe is the documents', or the defaults.
  */
 int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
 		    struct ms_error *err);

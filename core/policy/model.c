@@ -243,6 +243,45 @@ int ms_set_def_copy(const struct ms_set_def *set, struct ms_set_def *ret_copy)
 	return 0;
 }
 
+/* By prefix, and for one prefix the last one to end first. */
+static int by_prefix_and_end(const void *a, const void *b)
+{
+	const struct ms_set_member *one = *(struct ms_set_member *const *)a;
+	const struct ms_set_member *other = *(struct ms_set_member *const *)b;
+	uint64_t end = one->timeout_ns ? one->began_ns + one->timeout_ns : UINT64_MAX;
+	uint64_t other_end = other->timeout_ns ? other->began_ns + other->timeout_ns : UINT64_MAX;
+	int order = ms_cidr_compare(&one->cidr, &other->cidr);
+
+	if (order == 0)
+		order = (end < other_end) - (end > other_end);
+	return order ? order : (one > other) - (one < other);
+}
+
+int ms_set_def_keep_longest(struct ms_set_def *set)
+{
+	ms_cleanup(ms_free) struct ms_set_member **sorted =
+		calloc(set->n_members + 1, sizeof(*sorted));
+	ms_cleanup(ms_free) bool *goes = calloc(set->n_members + 1, sizeof(*goes));
+	size_t kept = 0;
+
+	if (!sorted || !goes)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->n_members; i++)
+		sorted[i] = &set->members[i];
+	qsort(sorted, set->n_members, sizeof(*sorted), by_prefix_and_end);
+	for (size_t i = 1; i < set->n_members; i++)
+		goes[sorted[i] - set->members] =
+			ms_cidr_compare(&sorted[i - 1]->cidr, &sorted[i]->cidr) == 0;
+	for (size_t i = 0; i < set->n_members; i++) {
+		if (goes[i])
+			free(set->members[i].origin.file);
+		else
+			set->members[kept++] = set->members[i];
+	}
+	set->n_members = kept;
+	return 0;
+}
+
 bool ms_set_def_equal(const struct ms_set_def *a, const struct ms_set_def *b)
 {
 	if (strcmp(a->name, b->name) != 0 || a->n_members != b->n_members)

@@ -80,6 +80,7 @@ struct ms_group_def {
 struct ms_set_member {
 	struct ms_cidr cidr;
 	uint64_t timeout_ns; /* 0 = stays */
+	uint64_t began_ns;   /* CLOCK_MONOTONIC, from when it counts; 0 = from when that is asked */
 	struct ms_origin origin;
 };
 
@@ -244,6 +245,8 @@ void ms_set_def_fini(struct ms_set_def *set);
  * less than one cannot be read again. */
 uint64_t ms_set_def_timeout(const struct ms_set_member *member);
 int ms_set_def_copy(const struct ms_set_def *set, struct ms_set_def *ret_copy);
+/* Of all who hold a prefix only the one that holds it longest stays; the order does. -ENOMEM */
+int ms_set_def_keep_longest(struct ms_set_def *set);
 /* Time left of a runtime member does not count: it runs. */
 bool ms_set_def_equal(const struct ms_set_def *a, const struct ms_set_def *b);
 void ms_failsafe_def_fini(struct ms_failsafe_def *failsafe);

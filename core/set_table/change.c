@@ -88,23 +88,30 @@ static int remove_member(struct ms_set_table *table, struct ms_membership *set,
 	return write_changed(table, set, cidr);
 }
 
-int ms_set_table_add(struct ms_set_table *table, const char *name, const struct ms_cidr *cidr,
-		     uint64_t timeout_ns)
+int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
+		      const struct ms_cidr *cidr)
 {
-	struct ms_membership *set = ms_set_table_find_name(&table->live, name);
-	struct ms_member member = {
-		.cidr = *cidr,
-		.expires_tick = timeout_ns ? ms_set_table_deadline(table->dp, timeout_ns) : 0,
-	};
+	struct ms_membership *set = ms_set_table_find_name(&table->live, held->name), one;
+	int r;
 
-	return set ? put_member(table, set, &member) : -ENOENT;
+	if (!set)
+		return -ENOENT;
+	r = ms_membership_build(held, ms_set_table_deadline, table->dp, &one);
+	if (r < 0)
+		return r;
+	if (one.count)
+		r = put_member(table, set, &one.members[0]);
+	else if (ms_membership_find(set, cidr))
+		r = remove_member(table, set, cidr);
+	ms_membership_fini(&one);
+	return r;
 }
 
-int ms_set_table_remove(struct ms_set_table *table, const char *name, const struct ms_cidr *cidr)
+size_t ms_set_table_count(const struct ms_set_table *table, const char *name)
 {
-	struct ms_membership *set = ms_set_table_find_name(&table->live, name);
+	const struct ms_membership *set = ms_set_table_find_name(&table->live, name);
 
-	return set ? remove_member(table, set, cidr) : -ENOENT;
+	return set ? set->count : 0;
 }
 
 static bool is_address(const struct ms_cidr *cidr, const struct ms_addr *addresses, size_t count)

@@ -2,19 +2,35 @@
 /* The entries of the datapath's tables, and how many of them there are. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/set_table/private.h"
+
+#define NS_PER_S 1000000000ULL
 
 unsigned int ms_set_table_family(const struct ms_cidr *cidr)
 {
 	return cidr->addr.family == 6;
 }
 
-uint32_t ms_set_table_deadline(void *user, uint64_t timeout_ns)
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member)
 {
 	struct ms_dataplane *dp = user;
-	uint32_t tick = ms_dataplane_tick_now(dp) + ms_dataplane_ns_to_ticks(dp, timeout_ns);
+	uint64_t now = monotonic_ns(), passed = member->began_ns ? now - member->began_ns : 0;
+	uint32_t tick = ms_dataplane_tick_now(dp);
 
+	if (passed < member->timeout_ns)
+		tick += ms_dataplane_ns_to_ticks(dp, member->timeout_ns - passed);
+	else
+		tick -= ms_dataplane_ns_to_ticks(dp, passed - member->timeout_ns);
 	return tick ? tick : 1; /* 0 means never */
 }
 

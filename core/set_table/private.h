@@ -38,8 +38,8 @@ struct ms_set_table {
 /* ---- entries ---- */
 
 unsigned int ms_set_table_family(const struct ms_cidr *cidr);
-/* The tick `timeout_ns` from now; `user` is the dataplane. */
-uint32_t ms_set_table_deadline(void *user, uint64_t timeout_ns);
+/* As a ms_membership_deadline; `user` is the dataplane. */
+uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member);
 bool ms_set_table_is_over(const struct ms_member *member, uint32_t now);
 /* Whether that member of `set` (NULL = no set) is stored. */
 bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cidr *cidr);

@@ -189,8 +189,7 @@ static void carry_cleared(struct ms_membership *set, const struct ms_membership 
 		struct ms_member *member = &set->members[i];
 		const struct ms_member *old = ms_membership_find_next(before, &at, &member->cidr);
 
-		member->is_cleared =
-			old && old->is_cleared && old->expires_tick == member->expires_tick;
+		member->is_cleared = member->is_cleared && old && old->is_cleared;
 	}
 }
 
@@ -198,12 +197,7 @@ static void carry_cleared(struct ms_membership *set, const struct ms_membership 
 static void carry_entries(struct ms_membership *set, const struct ms_membership *before)
 {
 	set->set = before->set;
-	for (size_t i = 0; i < set->count; i++) {
-		uint64_t timeout_ns = set->members[i].timeout_ns;
-
-		set->members[i] = before->members[i];
-		set->members[i].timeout_ns = timeout_ns;
-	}
+	memcpy(set->members, before->members, set->count * sizeof(*set->members));
 }
 
 static void clear_over(struct ms_set_table *table, struct ms_membership *set)
@@ -288,11 +282,9 @@ int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy
 	if (!pending->items)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_sets; i++) {
-		const struct ms_membership *old =
-			ms_set_table_find_name(&table->live, policy->sets[i].name);
 		struct ms_membership set;
-		int r = ms_membership_build(&policy->sets[i], old, NULL, ms_set_table_deadline,
-					    table->dp, &set);
+		int r = ms_membership_build(&policy->sets[i], ms_set_table_deadline, table->dp,
+					    &set);
 
 		if (r < 0)
 			return r;
@@ -382,14 +374,14 @@ void ms_set_table_publish(struct ms_set_table *table)
 }
 
 int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
-			 const struct ms_set_def *renew, struct ms_error *err)
+			 struct ms_error *err)
 {
 	struct ms_membership *live = ms_set_table_find_name(&table->live, def->name), set, old;
 	int r;
 
 	if (!live)
 		return ms_error_set(err, -ENOENT, "no set %s", def->name);
-	r = ms_membership_build(def, live, renew, ms_set_table_deadline, table->dp, &set);
+	r = ms_membership_build(def, ms_set_table_deadline, table->dp, &set);
 	if (r < 0)
 		return r;
 	clear_over(table, &set);

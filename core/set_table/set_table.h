@@ -45,20 +45,21 @@ uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name);
 /* The same of the generation in force. */
 uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *name);
 
-/* Members of a set in force, at once. -ENOENT if no set of that name is, -ENOSPC. The caller bumps
- * the epoch, so that several changes cost one. */
-int ms_set_table_add(struct ms_set_table *table, const char *name, const struct ms_cidr *member,
-		     uint64_t timeout_ns);
-int ms_set_table_remove(struct ms_set_table *table, const char *name, const struct ms_cidr *member);
+/*
+ * One prefix of a set in force, at once. `held` has the set's name and an entry for each who holds
+ * `member`, and nothing else: it is in until the last of them lets it go, and out if nobody holds
+ * it. -ENOENT if no set of that name is, -ENOSPC. The caller bumps the epoch, so that several
+ * changes cost one.
+ */
+int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
+		      const struct ms_cidr *member);
 /*
  * The members of a set in force are those of `def` from now on: what differs is written, and no
- * more of the datapath is touched. The times of those members begin anew that a plugin source has
- * just said again: `renew` (may be NULL) is its part of the set, sorted.
- * -ENOENT if no set of that name is; -ENOSPC, with a sentence and nothing changed. The caller bumps
- * the epoch.
+ * more of the datapath is touched. -ENOENT if no set of that name is; -ENOSPC, with a sentence and
+ * nothing changed. The caller bumps the epoch.
  */
 int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
-			 const struct ms_set_def *renew, struct ms_error *err);
+			 struct ms_error *err);
 /* This machine's addresses, for set:host. Room for some thousands is kept free of other sets. On
  * failure those that fit are in. `*ret_changed` is told in any case. */
 int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addresses, size_t count,
@@ -70,6 +71,8 @@ int ms_set_table_left(const struct ms_set_table *table, const char *name,
 /* Whether the set in force (also set:host) has, now, an address in common with `cidr`. */
 bool ms_set_table_meets(const struct ms_set_table *table, const char *name,
 			const struct ms_cidr *cidr);
+/* Prefixes of the set in force, those that have expired too; 0 also if there is none. */
+size_t ms_set_table_count(const struct ms_set_table *table, const char *name);
 /* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
  * it let in must be judged again then. */
 uint64_t ms_set_table_next_expiry(const struct ms_set_table *table);

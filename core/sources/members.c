@@ -4,8 +4,179 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/base/cleanup.h"
+#include "core/policy/array.h"
 #include "core/sources/private.h"
+
+#define NS_PER_S 1000000000ULL
+#define NS_PER_MS 1000000ULL
+
+/* ---- from when times count ---- */
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void ms_sources_begin_times(struct ms_policy *policy)
+{
+	uint64_t now = monotonic_ns();
+
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		struct ms_set_def *set = &policy->sets[i];
+
+		for (size_t m = 0; m < set->n_members; m++)
+			set->members[m].began_ns = set->members[m].timeout_ns ? now : 0;
+	}
+}
+
+static int by_member(const void *a, const void *b)
+{
+	const struct ms_set_member *one = *(const struct ms_set_member *const *)a;
+	const struct ms_set_member *other = *(const struct ms_set_member *const *)b;
+	int order = ms_cidr_compare(&one->cidr, &other->cidr);
+
+	if (order == 0)
+		order = (one->timeout_ns > other->timeout_ns) -
+			(one->timeout_ns < other->timeout_ns);
+	return order;
+}
+
+static int carry_set(struct ms_set_def *set, const struct ms_set_def *before)
+{
+	ms_cleanup(ms_free) const struct ms_set_member **timed =
+		calloc(before->n_members + 1, sizeof(*timed));
+	size_t count = 0;
+
+	if (!timed)
+		return -ENOMEM;
+	for (size_t i = 0; i < before->n_members; i++) {
+		if (before->members[i].timeout_ns)
+			timed[count++] = &before->members[i];
+	}
+	qsort(timed, count, sizeof(*timed), by_member);
+	for (size_t i = 0; count && i < set->n_members; i++) {
+		const struct ms_set_member *key = &set->members[i];
+		const struct ms_set_member **found =
+			bsearch(&key, timed, count, sizeof(*timed), by_member);
+
+		if (found)
+			set->members[i].began_ns = (*found)->began_ns;
+	}
+	return 0;
+}
+
+int ms_sources_carry_times(struct ms_policy *policy, const struct ms_policy *before)
+{
+	int r = 0;
+
+	ms_sources_begin_times(policy);
+	for (size_t i = 0; r == 0 && before && i < policy->n_sets; i++) {
+		const struct ms_set_def *set = ms_policy_find_set(before, policy->sets[i].name);
+
+		if (set)
+			r = carry_set(&policy->sets[i], set);
+	}
+	return r;
+}
+
+int ms_sources_runtime_policy(const struct ms_runtime *runtime, struct ms_policy **ret_policy)
+{
+	int r = ms_runtime_policy(runtime, ms_sources_wall_ms(), ret_policy);
+
+	if (r == 0)
+		ms_sources_begin_times(*ret_policy);
+	return r;
+}
+
+/* ---- who holds a member ---- */
+
+bool ms_sources_is_over(const struct ms_set_member *member)
+{
+	return member->timeout_ns && monotonic_ns() - member->began_ns >= member->timeout_ns;
+}
+
+struct holding {
+	const struct ms_cidr *cidr;
+	struct ms_set_member *members;
+	size_t count;
+};
+
+static int note(struct holding *holding, const struct ms_set_member *member)
+{
+	return ms_array_append(&holding->members, &holding->count, *member);
+}
+
+static int look_at_runtime(struct holding *holding, const struct ms_sources *sources,
+			   const char *set)
+{
+	const struct ms_runtime_member *held =
+		ms_runtime_find_member(&sources->now.runtime, set, holding->cidr);
+	struct ms_set_member member = { .cidr = *holding->cidr,
+					.origin = { .source = MS_SOURCE_RUNTIME } };
+	int64_t left_ms;
+
+	if (!held)
+		return 0;
+	if (held->expires_ms) {
+		left_ms = held->expires_ms - ms_sources_wall_ms();
+		if (left_ms <= 0)
+			return 0;
+		member.timeout_ns = (uint64_t)left_ms * NS_PER_MS;
+		member.began_ns = monotonic_ns();
+	}
+	return note(holding, &member);
+}
+
+static int look_at_files(struct holding *holding, const struct ms_sources *sources,
+			 const char *name)
+{
+	const struct ms_policy *files = sources->now.files;
+	const struct ms_set_def *set = files ? ms_policy_find_set(files, name) : NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && set && i < set->n_members; i++) {
+		if (ms_cidr_compare(&set->members[i].cidr, holding->cidr) == 0)
+			r = note(holding, &set->members[i]);
+	}
+	return r;
+}
+
+static int note_offered(void *user, const char *source, const struct ms_set_member *member)
+{
+	(void)source;
+	return note(user, member);
+}
+
+int ms_sources_holders(const struct ms_sources *sources, const char *set,
+		       const struct ms_cidr *cidr, struct ms_set_member **ret_members,
+		       size_t *ret_count)
+{
+	struct holding holding = { .cidr = cidr };
+	int r = look_at_runtime(&holding, sources, set);
+
+	/* What one holds for ever needs nobody else, and files may have many. */
+	if (r == 0 && !(holding.count && holding.members[0].timeout_ns == 0)) {
+		r = ms_sources_offers_foreach(&sources->now.offers, set, cidr, note_offered,
+					      &holding);
+		if (r == 0)
+			r = look_at_files(&holding, sources, set);
+	}
+	if (r < 0) {
+		free(holding.members);
+		return r;
+	}
+	*ret_members = holding.members;
+	*ret_count = holding.count;
+	return 0;
+}
+
+/* ---- what is merged follows ---- */
 
 /* The merged set follows its runtime members: those go, `def`'s come, a document's stay. */
 static int refresh_set(struct ms_set_def *merged, const struct ms_set_def *def)
@@ -50,6 +221,8 @@ int ms_sources_follow_members(struct ms_sources *sources)
 		return 0;
 	r = ms_runtime_export_sets(&sources->now.runtime, ms_sources_wall_ms(),
 				   sources->now.runtime_policy);
+	if (r == 0)
+		ms_sources_begin_times(sources->now.runtime_policy);
 	if (r == 0)
 		r = ms_sources_refresh_runtime_sets(sources->now.merged,
 						    sources->now.runtime_policy);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sources/private.h"
+
 struct ms_sources_offer {
 	unsigned int holders;
 	char *name;
@@ -69,6 +71,66 @@ static struct ms_sources_offer *new_offer(const char *name, bool before)
 	return offer;
 }
 
+static int by_cidr(const void *a, const void *b)
+{
+	return ms_cidr_compare(&((const struct ms_set_member *)a)->cidr,
+			       &((const struct ms_set_member *)b)->cidr);
+}
+
+/* Of a million members one must be found fast. What is said member by member is sorted already,
+ * which is for whole documents to become. */
+static void sort_members(struct ms_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_sets; i++) {
+		struct ms_set_def *set = &policy->sets[i];
+		bool is_sorted = true;
+
+		for (size_t m = 1; is_sorted && m < set->n_members; m++)
+			is_sorted = by_cidr(&set->members[m - 1], &set->members[m]) <= 0;
+		if (!is_sorted)
+			qsort(set->members, set->n_members, sizeof(*set->members), by_cidr);
+	}
+}
+
+static size_t find_first(const struct ms_set_def *set, const struct ms_cidr *cidr)
+{
+	size_t low = 0, high = set->n_members;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ms_cidr_compare(&set->members[middle].cidr, cidr) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int ms_sources_offers_foreach(
+	const struct ms_sources_offers *offers, const char *set, const struct ms_cidr *cidr,
+	int (*each)(void *user, const char *source, const struct ms_set_member *member), void *user)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < offers->count; i++) {
+		const struct ms_policy *policy = offers->items[i]->policy;
+
+		for (size_t s = 0; s < policy->n_sets; s++) {
+			const struct ms_set_def *of = &policy->sets[s];
+
+			if (strcmp(of->name, set) != 0)
+				continue;
+			for (size_t m = find_first(of, cidr); r == 0 && m < of->n_members; m++) {
+				if (ms_cidr_compare(&of->members[m].cidr, cidr) != 0)
+					break;
+				r = each(user, offers->items[i]->name, &of->members[m]);
+			}
+		}
+	}
+	return r;
+}
+
 int ms_sources_offers_put(struct ms_sources_offers *offers, const char *name, bool before,
 			  struct ms_policy *policy)
 {
@@ -89,6 +151,8 @@ int ms_sources_offers_put(struct ms_sources_offers *offers, const char *name, bo
 	} else {
 		let_go(*at);
 	}
+	ms_sources_begin_times(policy);
+	sort_members(policy);
 	offer->policy = policy;
 	*at = offer;
 	return 0;

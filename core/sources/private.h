@@ -14,6 +14,13 @@ struct ms_sources {
 	bool appended;              /* the last change of members is a line of the journal */
 };
 
+/* The times of members of `policy` begin now. */
+void ms_sources_begin_times(struct ms_policy *policy);
+/* The same of documents that were read again: where `before` (may be NULL) said the same of the
+ * same member, its time goes on. -ENOMEM */
+int ms_sources_carry_times(struct ms_policy *policy, const struct ms_policy *before);
+/* As ms_runtime_policy() makes it of what holds now. */
+int ms_sources_runtime_policy(const struct ms_runtime *runtime, struct ms_policy **ret_policy);
 /* Every set of `merged` has the runtime members that `runtime` has; -ENOMEM */
 int ms_sources_refresh_runtime_sets(struct ms_policy *merged, const struct ms_policy *runtime);
 

@@ -270,7 +270,7 @@ int ms_sources_amend(const struct ms_sources *sources, struct ms_sources_next *n
 	if (!now->merged || now->documents_changed)
 		return 0;
 	free_policies(next);
-	r = ms_runtime_policy(&next->runtime, ms_sources_wall_ms(), &next->runtime_policy);
+	r = ms_sources_runtime_policy(&next->runtime, &next->runtime_policy);
 	if (r < 0)
 		return ms_error_set(err, r, "out of memory");
 	inputs.after = next->runtime_policy;
@@ -298,9 +298,11 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 		next->files_lent = true;
 	} else {
 		r = ms_documents_parse(&next->documents, MS_SOURCE_FILE, &next->files, err);
+		if (r == 0)
+			r = ms_sources_carry_times(next->files, sources->now.files);
 	}
 	if (r == 0)
-		r = ms_runtime_policy(&next->runtime, ms_sources_wall_ms(), &next->runtime_policy);
+		r = ms_sources_runtime_policy(&next->runtime, &next->runtime_policy);
 	if (r == 0)
 		r = merge_with(next, ms_policy_merge, &next->merged, err);
 	if (r < 0)
@@ -506,7 +508,7 @@ static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtim
 			   int *ret_saved)
 {
 	struct ms_policy *policy;
-	int saved, r = ms_runtime_policy(runtime, ms_sources_wall_ms(), &policy);
+	int saved, r = ms_sources_runtime_policy(runtime, &policy);
 
 	if (r < 0)
 		return r;

@@ -113,6 +113,16 @@ void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime
  */
 int ms_sources_follow_members(struct ms_sources *sources);
 
+/* Whether the time of a member of a file or an offer is over. */
+bool ms_sources_is_over(const struct ms_set_member *member);
+/*
+ * Who holds a prefix of a set now, an entry each, for ms_set_table_hold(); or of those that hold it
+ * for ever one at least. The array is the caller's, what its origins point at is lent. -ENOMEM
+ */
+int ms_sources_holders(const struct ms_sources *sources, const char *set,
+		       const struct ms_cidr *cidr, struct ms_set_member **ret_members,
+		       size_t *ret_count);
+
 /* The same for what must hold even if it cannot be saved; `*ret_saved` = 0 or -errno of that. */
 int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 				 int *ret_saved);

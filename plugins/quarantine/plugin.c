@@ -185,12 +185,13 @@ static int take_case(void *user, void *record, size_t size)
 		memcpy(member.addr, told->addr, sizeof(member.addr));
 		r = self->host->set_add(self->host->state, set->name, &member,
 					told->for_s * NS_PER_S);
+		/* 1: somebody else has it in for longer, which is no news. */
 		if (r == 0) {
 			self->put_in++;
 			name_case(self, told, set->name);
 		} else if (r == -EPERM) {
 			self->refused++;
-		} else {
+		} else if (r < 0) {
 			self->failed++;
 		}
 		if (r < 0 && r != -EPERM)

@@ -32,9 +32,9 @@ int __wrap_ms_source_offer_policy(const struct ms_source_offer *offer, const cha
 				  const atomic_bool *is_given_up, struct ms_policy **ret_policy,
 				  struct ms_error *err);
 int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
-				const struct ms_set_def *renew, struct ms_error *err);
+				struct ms_error *err);
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
-				const struct ms_set_def *renew, struct ms_error *err);
+				struct ms_error *err);
 int __real_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 
@@ -69,7 +69,7 @@ int __wrap_ms_source_offer_policy(const struct ms_source_offer *offer, const cha
 }
 
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
-				const struct ms_set_def *renew, struct ms_error *err)
+				struct ms_error *err)
 {
 	static unsigned int calls;
 	const char *dir = getenv("MS_TEST_HELD");
@@ -78,7 +78,7 @@ int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 	snprintf(path, sizeof(path), "%s/no-memory", dir ? dir : "");
 	if (dir && access(path, F_OK) == 0 && calls++ > 0)
 		return -ENOMEM;
-	return __real_ms_set_table_replace(table, def, renew, err);
+	return __real_ms_set_table_replace(table, def, err);
 }
 
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)

@@ -221,6 +221,38 @@ START_TEST(who_is_put_in_is_named_with_his_time_and_his_rule)
 }
 END_TEST
 
+static bool is_put_in(void *user)
+{
+	(void)user;
+	send_flow(PORT, 1);
+	return stat_of("put_in") > 0;
+}
+
+static bool was_told(void *user)
+{
+	(void)user;
+	return stat_of("told") > 0;
+}
+
+/* Cases come in their order: when the second one is in, the first one has been looked at. */
+START_TEST(who_is_in_for_longer_is_not_put_in)
+{
+	policy("other", "");
+	ms_proc_write_policy(microsegd, "06-other.yaml", "version: 1\nsets: { other: [] }\n");
+	start();
+	ms_ctl_do(microsegd, "set", "add", "other", HERE, NULL);
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(was_told, NULL, 10));
+	ck_assert(!ms_proc_logged(microsegd, HERE " is put into set other"));
+	ms_ctl_do(microsegd, "set", "del", "other", HERE, NULL);
+	ck_assert(ms_netns_wait(is_put_in, NULL, 10));
+	ck_assert(ms_proc_logged(microsegd, HERE " is put into set other"));
+	ck_assert_int_lt(stat_of("put_in"), stat_of("told"));
+	ck_assert_int_eq(stat_of("failed"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(who_came_while_there_was_no_daemon_is_shut_out_by_the_next)
 {
 	policy("bad", "");
@@ -260,6 +292,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_protected_address_is_never_shut_out, 0, 2);
 	tcase_add_test(tcase, it_ends_by_itself);
 	tcase_add_test(tcase, who_is_put_in_is_named_with_his_time_and_his_rule);
+	tcase_add_test(tcase, who_is_in_for_longer_is_not_put_in);
 	tcase_add_test(tcase, who_came_while_there_was_no_daemon_is_shut_out_by_the_next);
 	tcase_add_test(tcase, a_reload_goes_on_counting);
 	suite_add_tcase(suite, tcase);

@@ -24,6 +24,7 @@ struct warden {
 	struct ms_plugin_event last;
 	char rule[64], iface[16];
 	int code;
+	uint64_t longer; /* set_add() that left what is in as it was */
 };
 
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
@@ -83,9 +84,17 @@ static int encode(void *self, const struct ms_plugin_values *values,
 	return 0;
 }
 
+/* That somebody else has it in for longer is as good as done. */
+static void add(struct warden *warden, const struct ms_plugin_cidr *member)
+{
+	int r = warden->host->set_add(warden->host->state, warden->set, member, warden->ttl_ns);
+
+	warden->code = r < 0 ? -r : 0;
+	warden->longer += r > 0;
+}
+
 static void on_event(void *self, const struct ms_plugin_event *event)
 {
-	const struct ms_plugin_host *host = ((struct warden *)self)->host;
 	struct warden *warden = self;
 	struct ms_plugin_cidr source = { .family = event->family, .len = 32 };
 
@@ -95,7 +104,7 @@ static void on_event(void *self, const struct ms_plugin_event *event)
 	snprintf(warden->iface, sizeof(warden->iface), "%s", event->iface);
 	memcpy(source.addr, event->src, 4);
 	if (warden->way == ON_EVENT)
-		warden->code = -host->set_add(host->state, warden->set, &source, warden->ttl_ns);
+		add(warden, &source);
 }
 
 static void rule_gone(void *self, uint32_t rule)
@@ -112,11 +121,11 @@ static void stats(void *self, struct ms_plugin_emit *to)
 	struct warden *warden = self;
 
 	if (warden->way == ADD)
-		warden->code =
-			-host->set_add(host->state, warden->set, &warden->member, warden->ttl_ns);
+		add(warden, &warden->member);
 	else if (warden->way == DEL)
 		warden->code = -host->set_del(host->state, warden->set, &warden->member);
 	host->emit(to, "code", "of the last call, 0 = done", NULL, (uint64_t)warden->code, 1);
+	host->emit(to, "longer", "were in for longer", NULL, warden->longer, 0);
 	host->emit(to, "events", "that were told", warden->rule, warden->events, 0);
 	host->emit(to, "dport", "of the last one", warden->iface, warden->last.dport, 1);
 	host->emit(to, "verdict", "of the last one", NULL, warden->last.verdict, 1);

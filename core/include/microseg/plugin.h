@@ -207,7 +207,9 @@ struct ms_plugin_host {
 	/*
 	 * from D. Puts an address or prefix into a set of the policy for `ttl_ns` (0 = until
 	 * set_del()), in force when it returns; it outlives the daemon, as what the CLI puts in.
-	 * Again = the time is counted anew, and what somebody else put in is never shortened.
+	 * Again = the time is counted anew. 0: it is in; 1: so it was, put in by somebody else
+	 * for at least as long, and nothing has changed. Files and sources hold their members
+	 * beside it, whatever their time: it is in until the last who holds it lets it go.
 	 * -ENOENT: no such set (there is none until the daemon has started); -EPERM: it covers, or
 	 * lies within, a peer of the failsafe or a member of an allow-listed set, that is another
 	 * set that a rule which allows names; -ENOSPC: the set is full; -EINVAL: no prefix. Another

@@ -9,10 +9,14 @@
 
 static uint32_t now; /* ticks; one a second here */
 
-static uint32_t deadline(void *user, uint64_t timeout_ns)
+#define NS_PER_S 1000000000ULL
+
+static uint32_t deadline(void *user, const struct ms_set_member *member)
 {
+	uint64_t began = member->began_ns ? member->began_ns : now * NS_PER_S;
+
 	(void)user;
-	return now + (uint32_t)(timeout_ns / 1000000000);
+	return (uint32_t)((began + member->timeout_ns) / NS_PER_S);
 }
 
 static struct ms_set_member member(const char *text, uint64_t seconds, enum ms_source source)
@@ -24,21 +28,13 @@ static struct ms_set_member member(const char *text, uint64_t seconds, enum ms_s
 	return of;
 }
 
-static struct ms_membership build_anew(struct ms_set_member *members, size_t count,
-				       const struct ms_membership *old,
-				       const struct ms_set_def *renew)
+static struct ms_membership build(struct ms_set_member *members, size_t count)
 {
 	struct ms_set_def def = { .name = (char *)"set", .members = members, .n_members = count };
 	struct ms_membership membership;
 
-	ck_assert_int_eq(ms_membership_build(&def, old, renew, deadline, NULL, &membership), 0);
+	ck_assert_int_eq(ms_membership_build(&def, deadline, NULL, &membership), 0);
 	return membership;
-}
-
-static struct ms_membership build(struct ms_set_member *members, size_t count,
-				  const struct ms_membership *old)
-{
-	return build_anew(members, count, old, NULL);
 }
 
 START_TEST(prefixes_in_their_order_are_found_in_one_walk)
@@ -55,7 +51,7 @@ START_TEST(prefixes_in_their_order_are_found_in_one_walk)
 		member("10.0.0.0/8", 0, MS_SOURCE_FILE),
 		member("10.0.0.1", 0, MS_SOURCE_FILE),
 	};
-	struct ms_membership set = build(members, 3, NULL);
+	struct ms_membership set = build(members, 3);
 	size_t at = 0;
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
@@ -81,7 +77,7 @@ START_TEST(duplicates_become_the_one_that_stays_longer)
 	struct ms_membership set;
 
 	now = 100;
-	set = build(members, 4, NULL);
+	set = build(members, 4);
 	ck_assert_uint_eq(set.count, 2);
 	ck_assert_uint_eq(set.members[0].expires_tick, 0);
 	ck_assert_uint_eq(set.members[1].expires_tick, 107);
@@ -89,55 +85,54 @@ START_TEST(duplicates_become_the_one_that_stays_longer)
 }
 END_TEST
 
-START_TEST(a_document_timeout_goes_on_over_commits)
+/* In each order: when the time of one began, and what he says, of all who hold one prefix. */
+START_TEST(a_prefix_is_in_until_the_last_who_holds_it_lets_go)
 {
-	struct ms_set_member members[] = { member("10.0.0.1", 60, MS_SOURCE_FILE) };
-	struct ms_membership first, second, third;
+	static const struct {
+		struct {
+			uint32_t began, seconds;
+			enum ms_source source;
+		} holders[3];
+		size_t count;
+		uint32_t end;
+	} cases[] = {
+		{ { { 100, 60, MS_SOURCE_FILE } }, 1, 160 },
+		{ { { 100, 0, MS_SOURCE_PLUGIN }, { 130, 9, MS_SOURCE_RUNTIME } }, 2, 0 },
+		{ { { 100, 60, MS_SOURCE_PLUGIN }, { 130, 9, MS_SOURCE_RUNTIME } }, 2, 160 },
+		{ { { 100, 60, MS_SOURCE_PLUGIN }, { 130, 90, MS_SOURCE_RUNTIME } }, 2, 220 },
+		/* Two sources: the shorter time, said again later, is the one that lasts. */
+		{ { { 80, 60, MS_SOURCE_PLUGIN }, { 120, 30, MS_SOURCE_PLUGIN } }, 2, 150 },
+		{ { { 80, 60, MS_SOURCE_PLUGIN }, { 100, 30, MS_SOURCE_PLUGIN } }, 2, 140 },
+		{ { { 90, 60, MS_SOURCE_FILE },
+		    { 120, 20, MS_SOURCE_PLUGIN },
+		    { 130, 5, MS_SOURCE_RUNTIME } },
+		  3,
+		  150 },
+		/* What is over stays over. */
+		{ { { 50, 60, MS_SOURCE_FILE }, { 60, 20, MS_SOURCE_PLUGIN } }, 2, 110 },
+	};
 
-	now = 100;
-	first = build(members, 1, NULL);
 	now = 130;
-	second = build(members, 1, &first);
-	ck_assert_uint_eq(second.members[0].expires_tick, 160);
-	ck_assert(ms_membership_equal(&first, &second));
-	/* A document that says another timeout means it. */
-	members[0].timeout_ns *= 2;
-	third = build(members, 1, &second);
-	ck_assert_uint_eq(third.members[0].expires_tick, 250);
-	ck_assert(!ms_membership_equal(&second, &third));
-	ms_membership_fini(&first);
-	ms_membership_fini(&second);
-	ms_membership_fini(&third);
-}
-END_TEST
+	for (size_t i = 0; i < ms_array_size(cases); i++) {
+		for (size_t first = 0; first < cases[i].count; first++) {
+			struct ms_set_member members[3];
+			struct ms_membership set;
 
-/* Another rule's commit is none of its business; its own next transaction says it again. */
-START_TEST(a_source_member_begins_anew_when_the_source_says_it_again)
-{
-	struct ms_set_member members[] = { member("10.0.0.1", 60, MS_SOURCE_PLUGIN),
-					   member("10.0.0.2", 60, MS_SOURCE_FILE),
-					   member("10.0.0.3", 60, MS_SOURCE_PLUGIN),
-					   member("10.0.0.4", 60, MS_SOURCE_PLUGIN) };
-	/* What the source that speaks says: of the last one another source's time counts. */
-	struct ms_set_member said[] = { member("10.0.0.1", 60, MS_SOURCE_PLUGIN),
-					member("10.0.0.2", 60, MS_SOURCE_PLUGIN),
-					member("10.0.0.4", 30, MS_SOURCE_PLUGIN) };
-	const struct ms_set_def own = { .name = (char *)"set", .members = said, .n_members = 3 };
-	struct ms_membership first, commit, again;
+			for (size_t h = 0; h < cases[i].count; h++) {
+				size_t at = (h + first) % cases[i].count;
 
-	now = 100;
-	first = build(members, 4, NULL);
-	now = 130;
-	commit = build(members, 4, &first);
-	ck_assert_uint_eq(commit.members[0].expires_tick, 160);
-	again = build_anew(members, 4, &first, &own);
-	ck_assert_uint_eq(again.members[0].expires_tick, 190);
-	ck_assert_uint_eq(again.members[1].expires_tick, 160);
-	ck_assert_uint_eq(again.members[2].expires_tick, 160);
-	ck_assert_uint_eq(again.members[3].expires_tick, 160);
-	ms_membership_fini(&first);
-	ms_membership_fini(&commit);
-	ms_membership_fini(&again);
+				members[h] = member("10.0.0.1", cases[i].holders[at].seconds,
+						    cases[i].holders[at].source);
+				members[h].began_ns = cases[i].holders[at].began * NS_PER_S;
+			}
+			set = build(members, cases[i].count);
+			ck_assert_uint_eq(set.count, 1);
+			ck_assert_msg(set.members[0].expires_tick == cases[i].end,
+				      "case %zu from %zu: ends at %u, not %u", i, first,
+				      set.members[0].expires_tick, cases[i].end);
+			ms_membership_fini(&set);
+		}
+	}
 }
 END_TEST
 
@@ -169,13 +164,13 @@ START_TEST(equal_allows_a_tick_of_rounding_and_no_more)
 	struct ms_membership a, b;
 
 	now = 100;
-	a = build(members, 1, NULL);
+	a = build(members, 1);
 	now = 101;
-	b = build(members, 1, NULL);
+	b = build(members, 1);
 	ck_assert(ms_membership_equal(&a, &b));
 	ms_membership_fini(&b);
 	now = 110;
-	b = build(members, 1, NULL);
+	b = build(members, 1);
 	ck_assert(!ms_membership_equal(&a, &b));
 	ms_membership_fini(&a);
 	ms_membership_fini(&b);
@@ -214,7 +209,7 @@ START_TEST(a_prefix_ends_with_the_last_member_that_covers_it)
 	struct ms_membership set;
 
 	now = 100;
-	set = build(members, 8, NULL);
+	set = build(members, 8);
 	expect_until(&set, "10.0.0.0/8", 150);
 	expect_until(&set, "10.1.0.0/16", 190);
 	expect_until(&set, "10.1.1.0/24", 190);
@@ -247,7 +242,7 @@ START_TEST(two_sets_have_in_common_what_both_hold)
 		member("10.0.0.3", 0, MS_SOURCE_FILE),
 		member("::1", 0, MS_SOURCE_FILE),
 	};
-	struct ms_membership a = build(members, 3, NULL), b = build(members + 1, 3, NULL);
+	struct ms_membership a = build(members, 3), b = build(members + 1, 3);
 
 	ck_assert_uint_eq(ms_membership_common(&a, &b), 2);
 	ck_assert_uint_eq(ms_membership_common(&b, &a), 2);
@@ -283,7 +278,7 @@ START_TEST(what_meets_a_set_has_an_address_in_common)
 	struct ms_membership set;
 
 	now = 100;
-	set = build(members, 4, NULL);
+	set = build(members, 4);
 	for (size_t i = 0; i < ms_array_size(cases); i++) {
 		struct ms_cidr cidr;
 
@@ -302,8 +297,7 @@ int main(void)
 
 	tcase_add_test(tcase, prefixes_in_their_order_are_found_in_one_walk);
 	tcase_add_test(tcase, duplicates_become_the_one_that_stays_longer);
-	tcase_add_test(tcase, a_document_timeout_goes_on_over_commits);
-	tcase_add_test(tcase, a_source_member_begins_anew_when_the_source_says_it_again);
+	tcase_add_test(tcase, a_prefix_is_in_until_the_last_who_holds_it_lets_go);
 	tcase_add_test(tcase, put_and_remove_keep_the_order);
 	tcase_add_test(tcase, equal_allows_a_tick_of_rounding_and_no_more);
 	tcase_add_test(tcase, a_prefix_ends_with_the_last_member_that_covers_it);

@@ -161,9 +161,11 @@ START_TEST(plugins_and_files_share_names)
 				       "version: 1\nsets: { bad: 192.0.2.4 }\n", false),
 			 0);
 	set = ms_policy_find_set(inputs.merged, "bad");
-	ck_assert_uint_eq(set->n_members, 3);
+	/* Once for each who holds it. */
+	ck_assert_uint_eq(set->n_members, 4);
 	ck_assert_int_eq(set->members[0].origin.source, MS_SOURCE_FILE);
-	ck_assert_int_eq(set->members[2].origin.source, MS_SOURCE_PLUGIN);
+	ck_assert_int_eq(set->members[1].origin.source, MS_SOURCE_PLUGIN);
+	ck_assert_int_eq(ms_cidr_compare(&set->members[0].cidr, &set->members[1].cidr), 0);
 }
 END_TEST
 
@@ -273,7 +275,7 @@ END_TEST
 START_TEST(runtime_members_join_the_files_set)
 {
 	ms_cleanup(fini_inputs) struct inputs inputs = { 0 };
-	const struct ms_set_def *office;
+	struct ms_set_def *office;
 
 	ck_assert_int_eq(
 		merge(&inputs,
@@ -282,10 +284,15 @@ START_TEST(runtime_members_join_the_files_set)
 		      "version: 1\nsets: { office: [192.0.2.2, 192.0.2.3], new: 10.0.0.1 }\n", 0),
 		0);
 	office = ms_policy_find_set(inputs.merged, "office");
-	ck_assert_uint_eq(office->n_members, 3);
+	/* One that both hold is there twice, and the longer one stays. */
+	ck_assert_uint_eq(office->n_members, 4);
 	ck_assert_uint_eq(office->members[1].timeout_ns, 3600ULL * 1000000000);
 	ck_assert_int_eq(office->members[1].origin.source, MS_SOURCE_FILE);
 	ck_assert_int_eq(office->members[2].origin.source, MS_SOURCE_RUNTIME);
+	ck_assert_int_eq(ms_set_def_keep_longest(office), 0);
+	ck_assert_uint_eq(office->n_members, 3);
+	ck_assert_uint_eq(office->members[1].timeout_ns, 0);
+	ck_assert_int_eq(office->members[1].origin.source, MS_SOURCE_RUNTIME);
 	ck_assert_uint_eq(ms_policy_find_set(inputs.merged, "new")->n_members, 1);
 }
 END_TEST

@@ -129,9 +129,10 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 
 static void refuse(struct ms_source_follower *follower, const struct ms_error *why)
 {
-	char text[768];
+	char raw[768], text[sizeof(follower->error.text)];
 
-	ms_error_format(why, text, sizeof(text));
+	ms_error_format(why, raw, sizeof(raw));
+	ms_source_complaint_line(text, sizeof(text), raw, strlen(raw));
 	follower->refused++;
 	if (strcmp(text, follower->error.text) != 0)
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
@@ -217,8 +218,10 @@ static void take_stats(struct ms_source_follower *follower, const char *text, si
 	uint64_t now = now_ns();
 	json_t *stats;
 
-	if (follower->stats && now - follower->stats_ns < STATS_MS * NS_PER_MS)
+	/* Those that are nothing cost as much to read. */
+	if (follower->stats_ns && now - follower->stats_ns < STATS_MS * NS_PER_MS)
 		return;
+	follower->stats_ns = now;
 	stats = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_array(stats)) {
 		json_decref(stats);
@@ -226,7 +229,6 @@ static void take_stats(struct ms_source_follower *follower, const char *text, si
 	}
 	json_decref(follower->stats);
 	follower->stats = stats;
-	follower->stats_ns = now;
 }
 
 static void take_trouble(struct ms_source_follower *follower, const char *text, size_t length)
@@ -334,7 +336,7 @@ static void on_end(void *user, bool gave_up, const char *sentence)
 	struct ms_source_follower *follower = user;
 	char text[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
 
-	snprintf(text, sizeof(text), "%s", sentence);
+	ms_source_complaint_line(text, sizeof(text), sentence, strlen(sentence));
 	follower->process = ms_source_process_free(follower->process);
 	if (follower->is_leaving)
 		tell_if_left(follower);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How often a source has its turn. After each transaction it is left waiting for three times what
- * that one took, so it cannot have more than a quarter of the daemon's time, however much it says;
- * and its lines in the log are counted. Pure.
+ * that one took, so its transactions cannot have more than a quarter of the daemon's time, however
+ * many there are; and its lines in the log are counted. Pure.
  */
 #ifndef MS_CORE_SOURCE_PACE_H
 #define MS_CORE_SOURCE_PACE_H

@@ -73,6 +73,54 @@ int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 	return 0;
 }
 
+static size_t expect_action(struct ms_plugin_entry *entry, const struct ms_plugin_action *action,
+			    const uint32_t *rules, size_t count,
+			    struct ms_plugin_registry_named *ret_named)
+{
+	if (!action->rule_gone)
+		return 0;
+	for (size_t i = 0; ret_named && i < count; i++)
+		ret_named[i] = (struct ms_plugin_registry_named) {
+			.rule = rules[i],
+			.entry = entry,
+			.action = action,
+		};
+	return count;
+}
+
+/* Returns how many there are; NULL = only counted. */
+static size_t expect_all(const struct ms_plugin_registry *registry, const uint32_t *rules,
+			 size_t count, struct ms_plugin_registry_named *ret_named)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < registry->n_entries; i++) {
+		struct ms_plugin_entry *entry = registry->entries[i];
+
+		if (entry->state != MS_PLUGIN_LOADED)
+			continue;
+		for (uint32_t j = 0; j < entry->plugin.action_count; j++)
+			n += expect_action(entry, &entry->plugin.actions[j], rules, count,
+					   ret_named ? ret_named + n : NULL);
+	}
+	return n;
+}
+
+int ms_plugin_registry_expect(struct ms_plugin_registry *registry, const uint32_t *rules,
+			      size_t count)
+{
+	size_t n = expect_all(registry, rules, count, NULL);
+	struct ms_plugin_registry_named *named = calloc(n + 1, sizeof(*named));
+
+	if (!named)
+		return -ENOMEM;
+	expect_all(registry, rules, count, named);
+	free(registry->named);
+	registry->named = named;
+	registry->n_named = sort(named, n);
+	return 0;
+}
+
 void ms_plugin_registry_unname(struct ms_plugin_registry *registry,
 			       const struct ms_plugin_entry *entry)
 {

@@ -296,6 +296,26 @@ START_TEST(rules_that_are_gone_are_told)
 }
 END_TEST
 
+START_TEST(rules_that_went_without_the_daemon_are_told)
+{
+	json_int_t others;
+
+	policy("way: other", "");
+	start();
+	ms_proc_stop(microsegd);
+	/* All that have a number and no action. */
+	start();
+	others = told("gone");
+	ms_proc_kill(microsegd);
+	ms_proc_write_policy(microsegd, "05-action.yaml",
+			     "version: 1\nrules:\n"
+			     "  - { id: told, dir: in, proto: tcp, dport: 80, action: allow }\n");
+	start();
+	ck_assert_int_eq(told("gone"), others + 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/told_actions");
@@ -311,6 +331,7 @@ int main(void)
 	tcase_add_test(tcase, only_what_it_put_in_is_taken_out);
 	tcase_add_test(tcase, taking_out_the_last_one_leaves_the_set);
 	tcase_add_test(tcase, rules_that_are_gone_are_told);
+	tcase_add_test(tcase, rules_that_went_without_the_daemon_are_told);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

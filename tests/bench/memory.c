@@ -12,6 +12,7 @@
 #include "core/base/cleanup.h"
 #include "tests/bench/daemon.h"
 #include "tests/bench/drive.h"
+#include "tests/bench/flood.h"
 #include "tests/bench/result.h"
 #include "tests/bench/world.h"
 
@@ -133,4 +134,5 @@ void ms_bench_memory(const struct ms_bench *bench)
 	ms_bench_world_enter();
 	sessions(bench, MS_SESSION_TABLE_SET);
 	sessions(bench, MS_SESSION_TABLE_LRU_HASH);
+	ms_bench_flood(bench);
 }

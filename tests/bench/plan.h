@@ -18,7 +18,8 @@ struct ms_bench_plan {
 	__u32 family;  /* 4 or 6 */
 	__u32 reverse; /* the frame is an answer: its destination varies */
 	__u32 ifindex; /* where live frames go */
-	__u32 pad[8];
+	__u32 stored;  /* sessions (store.bpf.c) */
+	__u32 pad[7];
 };
 _Static_assert(sizeof(struct ms_bench_plan) == 64, "one line");
 

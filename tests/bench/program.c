@@ -13,6 +13,7 @@
 #include "tests/bench/baseline.h"
 #include "tests/bench/drive.h"
 #include "tests/bench/result.h"
+#include "tests/bench/store.h"
 #include "tests/bench/world.h"
 
 #define MIN_TABLE 131072
@@ -431,6 +432,7 @@ void ms_bench_program(const struct ms_bench *bench)
 	through_action(bench);
 	first_packets(bench);
 	insert(bench);
+	ms_bench_store(bench);
 	for (size_t i = 0; i < sizeof(flows) / sizeof(flows[0]); i++) {
 		bool large = flows[i] >= 1u << 20;
 

@@ -34,6 +34,7 @@ has hit 3
 has action 1
 has first 2
 has insert 3
+has store 3
 has stream 2
 has classify 2
 has classify_spread 2
@@ -41,6 +42,7 @@ has compile 2
 has change 4
 has daemon 1
 has session_memory 2
+has flood 2
 has attach 2
 has attach_bare 2
 has burst 2

@@ -38,7 +38,7 @@ int ms_config_init(struct ms_config *config)
 		.set_members_max = MS_SET_MEMBERS_MAX,
 		.events_max = 10000,
 		.adopt_grace_ns = 60 * SECOND_NS,
-		.session_table = MS_SESSION_TABLE_LRU_HASH,
+		.session_table = MS_SESSION_TABLE_SET,
 		.log_level = MS_LOG_INFO,
 		.log_events = MS_LOG_EVENTS_DENY,
 	};

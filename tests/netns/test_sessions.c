@@ -229,6 +229,48 @@ START_TEST(ages_are_right_after_the_clock_was_set)
 }
 END_TEST
 
+static void expect_table(const char *table)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+
+	ck_assert_str_eq(ms_ctl_text(status, "0.session_table"), table);
+}
+
+/* Whose machine was set up with the other table keeps its flows when a daemon with this default
+ * starts, and the other way about. */
+START_TEST(another_table_takes_the_sessions_over)
+{
+	static const char hash[] =
+		"limits: { session_table: lru_hash, sessions: 4096, half_open: 2048 }\n";
+	json_int_t before, hits;
+
+	ms_proc_write_config(microsegd, _i ? config : hash);
+	ms_proc_start(microsegd, NULL);
+	expect_table(_i ? "set" : "lru_hash");
+	make_link("");
+	ms_ctl_wait_iface(microsegd, "guarded0", "protected");
+	ask(1000, 0);
+	answer(1000, 0); /* two-way */
+	ask(1002, 0);    /* one-way */
+	ms_proc_stop(microsegd);
+	ms_proc_write_config(microsegd, _i ? hash : config);
+	ms_proc_start(microsegd, NULL);
+	expect_table(_i ? "lru_hash" : "set");
+	before = dropped();
+	answer(1000, 0);
+	answer(1002, 0);
+	ck_assert_int_eq(dropped(), before);
+	/* They were judged again; now their sessions answer. */
+	hits = ms_ctl_stat(microsegd, "session_hit");
+	answer(1000, 0);
+	answer(1002, 0);
+	ck_assert_int_eq(ms_ctl_stat(microsegd, "session_hit"), hits + 2);
+	answer(1001, 0); /* of a flow that nobody began */
+	ck_assert_int_eq(dropped(), before + 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/sessions");
@@ -241,6 +283,7 @@ int main(void)
 	tcase_add_test(tcase, sessions_go_with_their_interface);
 	tcase_add_test(tcase, established_flows_live_through_a_flood);
 	tcase_add_test(tcase, ages_are_right_after_the_clock_was_set);
+	tcase_add_loop_test(tcase, another_table_takes_the_sessions_over, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

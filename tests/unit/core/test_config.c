@@ -90,6 +90,7 @@ START_TEST(what_is_not_said_is_the_default)
 		ck_assert_int_eq(ms_config_read(&config, MS_CONFIG_EXAMPLE, NULL), 0);
 	ck_assert_str_eq(config.policy, "/etc/microseg/policy.d");
 	ck_assert_uint_eq(config.sessions, 0);
+	ck_assert_int_eq(config.session_table, MS_SESSION_TABLE_SET);
 	ck_assert_uint_eq(config.rules_max, 100000);
 	ck_assert_uint_eq(config.set_members_max, 2097152);
 	ck_assert_uint_eq(config.events_max, 10000);

@@ -68,6 +68,7 @@ struct ms_manager {
 	int64_t rule_expires;    /* the first of them to end, seconds since 1970, 0 = none does */
 	int64_t lasting_expires; /* the same without runtime rules */
 	char last_error[640];    /* of the last reload, "" = none */
+	char on_fallback[512];   /* what was said last of rules whose action is not there */
 	bool taken_over;
 	dev_t pins_dev; /* the pin folder as it was at start */
 	ino_t pins_ino;

@@ -2,6 +2,7 @@
 /* What plugins are told: actions of events of the rules that name them, and that a rule has gone;
  * sinks of every event. */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,56 @@ static size_t count_named(const struct ms_policy *policy)
 	for (size_t i = 0; i < policy->n_rules; i++)
 		count += policy->rules[i].n_actions;
 	return count;
+}
+
+static bool is_there(const struct ms_manager *manager, const char *action)
+{
+	const struct ms_plugin_entry *entry;
+
+	for (size_t i = 0; (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
+		if (ms_plugin_registry_has_action(entry, action))
+			return true;
+	}
+	return false;
+}
+
+/* The first action of the rule that nobody has; NULL = it acts. */
+static const char *find_missing(const struct ms_manager *manager, const struct ms_rule *rule)
+{
+	for (size_t i = 0; i < rule->n_actions; i++) {
+		if (!is_there(manager, rule->actions[i].name))
+			return rule->actions[i].name;
+	}
+	return NULL;
+}
+
+/* Once, as long as it is the same: sources may commit every second. */
+static void warn_of_fallback(struct ms_manager *manager, const struct ms_policy *policy)
+{
+	const struct ms_rule *first = NULL;
+	const char *action = NULL;
+	char text[sizeof(manager->on_fallback)] = "";
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		const char *missing = find_missing(manager, &policy->rules[i]);
+
+		if (!missing)
+			continue;
+		if (count++ == 0) {
+			first = &policy->rules[i];
+			action = missing;
+		}
+	}
+	if (first)
+		snprintf(text, sizeof(text),
+			 "rule %s is on its fallback, %s, and so are %zu more: no plugin that is "
+			 "loaded has the action '%s'",
+			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny",
+			 count - 1, action);
+	if (first && strcmp(text, manager->on_fallback) != 0)
+		ms_log_warn("plugin", "%s", text);
+	memcpy(manager->on_fallback, text, sizeof(text));
 }
 
 void ms_manager_follow_actions(struct ms_manager *manager)
@@ -37,6 +88,7 @@ void ms_manager_follow_actions(struct ms_manager *manager)
 	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
 		ms_log_warn("plugin", "out of memory: actions are told of this change of rules "
 				      "with the next one");
+	warn_of_fallback(manager, policy);
 }
 
 static void fill(const struct ms_event_record *record, struct ms_plugin_event *ret_event)

@@ -113,6 +113,7 @@ START_TEST(a_loaded_action_acts)
 	expect_state("tally", "loaded", NULL);
 	before = tallied();
 	expect_acting();
+	ck_assert(!ms_proc_logged(microsegd, "is on its fallback"));
 	ck_assert_uint_gt(tallied(), before);
 	ms_proc_stop(microsegd);
 }
@@ -122,6 +123,7 @@ START_TEST(what_is_not_named_is_not_loaded)
 {
 	start("");
 	expect_fallback();
+	ck_assert(ms_proc_logged(microsegd, "is on its fallback, deny"));
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
 	expect_acting();
 	ms_proc_stop(microsegd);

@@ -183,6 +183,18 @@ void ms_cli_render_observe(const struct ms_cli_style *style, const json_t *reply
 	*ring_lost = ring;
 }
 
+/* What the packet would have met besides: no plugin sees what nobody sends. */
+static void render_actions(const struct ms_cli_style *style, const json_t *actions)
+{
+	const json_t *action;
+	size_t i;
+
+	json_array_foreach (actions, i, action)
+		fprintf(style->out, "%s%s", i ? ", " : "  actions ", json_string_value(action));
+	if (json_array_size(actions))
+		fputs(", which are not run here and may end otherwise\n", style->out);
+}
+
 void ms_cli_render_trace(const struct ms_cli_style *style, const json_t *reply)
 {
 	const char *verdict = text_of(reply, "verdict"), *rule = text_of(reply, "rule");
@@ -196,6 +208,7 @@ void ms_cli_render_trace(const struct ms_cli_style *style, const json_t *reply)
 	fprintf(style->out, "  reason %s: %s\n", text_of(reply, "reason"), text_of(reply, "about"));
 	if (*rule)
 		fprintf(style->out, "  rule %s, from %s\n", rule, text_of(reply, "origin"));
+	render_actions(style, json_object_get(reply, "actions"));
 	fprintf(style->out, "  generation %lld%s%s\n", (long long)int_of(reply, "generation"),
 		ms_cli_value_is(reply, "session") ? ", a live session would have answered" : "",
 		ms_cli_value_is(reply, "would_log") ? ", would be logged" : "");

@@ -47,20 +47,37 @@ static int find_protected(struct ms_manager *manager, const char *name,
 	return 0;
 }
 
+/* Of the rule that matched, in their order. NULL = out of memory. */
+static json_t *shape_actions(const struct ms_manager *manager, const char *rule_id)
+{
+	const struct ms_rule *rule = ms_policy_find_rule(ms_manager_policy(manager), rule_id);
+	json_t *actions = json_array();
+
+	for (size_t i = 0; actions && rule && i < rule->n_actions; i++) {
+		if (json_array_append_new(actions, json_string(rule->actions[i].name)) < 0) {
+			json_decref(actions);
+			return NULL;
+		}
+	}
+	return actions;
+}
+
 static json_t *shape_result(struct ms_manager *manager, const struct ms_iface_entry *entry,
 			    const char *words, const struct ms_trace_result *result)
 {
 	const struct ms_slot_name *name = ms_manager_slot_name(manager, result->slot);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:b}",
 			 "packet", words, "iface", entry->link.name, "group", entry->group, "dir",
 			 ms_dir_name((enum ms_dir)result->dir), "verdict",
 			 ms_verdict_name((enum ms_verdict)result->verdict), "reason",
 			 ms_reason_name((enum ms_reason)result->reason), "about",
 			 ms_reason_doc((enum ms_reason)result->reason), "rule",
 			 name ? name->rule : "", "origin", name ? name->origin : "", "source",
-			 name ? name->source : "", "generation", (json_int_t)result->generation,
-			 "session", result->session != 0, "would_log", result->would_log != 0);
+			 name ? name->source : "", "actions",
+			 shape_actions(manager, name ? name->rule : ""), "generation",
+			 (json_int_t)result->generation, "session", result->session != 0,
+			 "would_log", result->would_log != 0);
 }
 
 int ms_control_cmd_trace(struct ms_manager *manager, struct ms_control_call *call,

@@ -107,6 +107,7 @@ static uint64_t tallied(void)
 
 START_TEST(a_loaded_action_acts)
 {
+	json_auto_t *traced = NULL;
 	uint64_t before;
 
 	start("plugins: { tally: {} }\n");
@@ -115,6 +116,13 @@ START_TEST(a_loaded_action_acts)
 	expect_acting();
 	ck_assert(!ms_proc_logged(microsegd, "is on its fallback"));
 	ck_assert_uint_gt(tallied(), before);
+	before = tallied();
+	traced = ms_ctl(microsegd, "trace", "tcp 10.1.0.1:4000 > 10.1.0.2:80 syn", "--iface",
+			"veth-a", "--dir", "in", NULL);
+	ck_assert_str_eq(json_string_value(json_array_get(
+				 json_object_get(json_array_get(traced, 0), "actions"), 0)),
+			 "tally");
+	ck_assert_uint_eq(tallied(), before);
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -354,11 +354,12 @@ START_TEST(trace_names_rule_and_reason)
 		render(ms_cli_render_trace,
 		       "{'packet': 'tcp A > B syn', 'iface': 'eth0', 'group': 'up', 'dir': "
 		       "'in', 'verdict': 'audit', 'reason': 'rule', 'about': 'first "
-		       "matching rule', 'rule': 'x', 'origin': 'a.yaml:3', 'generation': "
-		       "2, 'session': true, 'would_log': true}"),
+		       "matching rule', 'rule': 'x', 'origin': 'a.yaml:3', 'actions': "
+		       "['mirror', 'limit'], 'generation': 2, 'session': true, 'would_log': true}"),
 		"allow (would=deny): tcp A > B syn, in on eth0 (group up)\n"
 		"  reason rule: first matching rule\n"
 		"  rule x, from a.yaml:3\n"
+		"  actions mirror, limit, which are not run here and may end otherwise\n"
 		"  generation 2, a live session would have answered, would be logged\n");
 }
 END_TEST

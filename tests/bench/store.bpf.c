@@ -13,15 +13,7 @@
 #pragma clang diagnostic ignored "-Wunused-function"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/session.h"
-#include "tests/bench/plan.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct ms_bench_plan);
-} ms_b_plan SEC(".maps");
+#include "tests/bench/plan.bpf.h"
 
 /* The next flow's key, and what is to be stored under it. False only for the verifier. */
 static __always_inline struct ms_bench_plan *next(struct ms_flow *flow, struct ms_session *fresh)

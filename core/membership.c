@@ -3,6 +3,7 @@
 #include "core/membership.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,17 +123,9 @@ static const struct ms_member *find_cover(const struct ms_membership *membership
 
 static size_t first_within(const struct ms_membership *membership, const struct ms_cidr *cidr)
 {
-	size_t low = 0, high = membership->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ms_cidr_compare(&membership->members[middle].cidr, cidr) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	_Static_assert(offsetof(struct ms_member, cidr) == 0, "begins with its prefix");
+	return ms_cidr_first(membership->members, membership->count, sizeof(*membership->members),
+			     cidr);
 }
 
 static bool is_ahead(uint32_t tick, uint32_t now)

@@ -134,3 +134,18 @@ int ms_cidr_compare(const struct ms_cidr *a, const struct ms_cidr *b)
 		return order;
 	return (a->len > b->len) - (a->len < b->len);
 }
+
+size_t ms_cidr_first(const void *items, size_t count, size_t size, const struct ms_cidr *cidr)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ms_cidr_compare((const void *)((const char *)items + middle * size), cidr) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}

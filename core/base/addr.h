@@ -36,5 +36,8 @@ bool ms_cidr_contains(const struct ms_cidr *cidr, const struct ms_addr *addr);
 bool ms_cidr_covers(const struct ms_cidr *outer, const struct ms_cidr *inner);
 int ms_addr_compare(const struct ms_addr *a, const struct ms_addr *b);
 int ms_cidr_compare(const struct ms_cidr *a, const struct ms_cidr *b);
+/* Of `count` items of `size` bytes, each of which begins with its prefix, in this order: the first
+ * that is not before `cidr`, `count` = none. */
+size_t ms_cidr_first(const void *items, size_t count, size_t size, const struct ms_cidr *cidr);
 
 #endif

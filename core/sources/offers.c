@@ -2,6 +2,7 @@
 #include "core/sources/offers.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,17 +95,8 @@ static void sort_members(struct ms_policy *policy)
 
 static size_t find_first(const struct ms_set_def *set, const struct ms_cidr *cidr)
 {
-	size_t low = 0, high = set->n_members;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ms_cidr_compare(&set->members[middle].cidr, cidr) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	_Static_assert(offsetof(struct ms_set_member, cidr) == 0, "begins with its prefix");
+	return ms_cidr_first(set->members, set->n_members, sizeof(*set->members), cidr);
 }
 
 int ms_sources_offers_foreach(

@@ -78,6 +78,32 @@ START_TEST(cidr_contains_by_prefix_and_family)
 }
 END_TEST
 
+START_TEST(the_first_of_equals_is_found)
+{
+	static const char *const texts[] = { "10.0.0.0/8", "10.0.0.1", "10.0.0.1", "10.0.0.3" };
+	static const struct {
+		const char *text;
+		size_t at;
+	} asked[] = {
+		{ "9.0.0.0/8", 0 }, { "10.0.0.1", 1 }, { "10.0.0.2", 3 },
+		{ "10.0.0.3", 3 },  { "10.0.0.4", 4 },
+	};
+	struct {
+		struct ms_cidr cidr;
+		int more;
+	} items[4];
+	struct ms_cidr cidr;
+
+	for (size_t i = 0; i < 4; i++)
+		ck_assert(ms_cidr_parse(texts[i], &items[i].cidr));
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		ck_assert(ms_cidr_parse(asked[i].text, &cidr));
+		ck_assert_uint_eq(ms_cidr_first(items, 4, sizeof(items[0]), &cidr), asked[i].at);
+	}
+	ck_assert_uint_eq(ms_cidr_first(items, 0, sizeof(items[0]), &cidr), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("base/addr");
@@ -86,6 +112,7 @@ int main(void)
 	tcase_add_loop_test(tcase, cidr_is_read_strictly_and_shown_short, 0,
 			    sizeof(cidrs) / sizeof(cidrs[0]));
 	tcase_add_test(tcase, host_bits_do_not_hide_what_is_meant);
+	tcase_add_test(tcase, the_first_of_equals_is_found);
 	tcase_add_loop_test(tcase, cidr_contains_by_prefix_and_family, 0,
 			    sizeof(pairs) / sizeof(pairs[0]));
 	suite_add_tcase(suite, tcase);

@@ -60,12 +60,14 @@ static void warn_of_fallback(struct ms_manager *manager, const struct ms_policy 
 	}
 	if (first)
 		snprintf(text, sizeof(text),
-			 "rule %s is on its fallback, %s, and so are %zu more: no plugin that is "
-			 "loaded has the action '%s'",
-			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny",
-			 count - 1, action);
+			 "rule %s is on its fallback, %s: no plugin that is loaded has the action "
+			 "'%s' (rules on their fallback: %zu)",
+			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", action,
+			 count);
 	if (first && strcmp(text, manager->on_fallback) != 0)
 		ms_log_warn("plugin", "%s", text);
+	else if (!first && manager->on_fallback[0])
+		ms_log_notice("plugin", "no rule is on its fallback any more");
 	memcpy(manager->on_fallback, text, sizeof(text));
 }
 

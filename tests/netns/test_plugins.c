@@ -134,6 +134,7 @@ START_TEST(what_is_not_named_is_not_loaded)
 	ck_assert(ms_proc_logged(microsegd, "is on its fallback, deny"));
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
 	expect_acting();
+	ck_assert(ms_proc_logged(microsegd, "no rule is on its fallback any more"));
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -146,6 +146,10 @@ int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *
 int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot);
 /* Gives the slot's name away too. For a slot that no list in either half calls. */
 int ms_dataplane_action_forget(struct ms_dataplane *dp, uint32_t slot);
+/* The rules that have a list in the generation in force, by their numbers, and maybe some that had
+ * one before; none in new tables. `*ret_rules` is the caller's. */
+int ms_dataplane_action_rules(const struct ms_dataplane *dp, uint32_t **ret_rules,
+			      size_t *ret_count);
 /* A folder beside our pins, made if need be, in which the plugin of this name ([a-z0-9_]) pins maps
  * that are to outlive the daemon. `*ret_fd` is the caller's; ms_dataplane_unpin_all() removes it.
  */

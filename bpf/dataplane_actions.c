@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -66,6 +67,29 @@ int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *
 	    0)
 		return ms_error_set(err, -errno, "action %s: its program is refused: %s", name,
 				    strerror(errno));
+	return 0;
+}
+
+int ms_dataplane_action_rules(const struct ms_dataplane *dp, uint32_t **ret_rules,
+			      size_t *ret_count)
+{
+	uint32_t first = (ms_dataplane_control(dp).half & MS_HALF_MASK) * MS_ACTION_LISTS;
+	ms_cleanup(ms_free) uint32_t *rules = calloc(MS_ACTION_LISTS, sizeof(*rules));
+	struct ms_action_list list;
+	size_t count = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	for (uint32_t index = first; index < first + MS_ACTION_LISTS; index++) {
+		if (bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_action_lists"), &index, &list) < 0)
+			return -errno;
+		if (list.count == 0)
+			break;
+		rules[count++] = list.rule;
+	}
+	*ret_rules = rules;
+	*ret_count = count;
+	rules = NULL;
 	return 0;
 }
 

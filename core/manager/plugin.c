@@ -2,7 +2,6 @@
 /* Plugins as the daemon has them. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
@@ -10,7 +9,6 @@
 #include "core/base/parse.h"
 #include "core/manager/internal.h"
 #include "core/plugin/trials.h"
-#include "core/policy/array.h"
 
 /* ---- start ---- */
 
@@ -67,35 +65,6 @@ static int load_named(struct ms_manager *manager)
 	return 0;
 }
 
-struct known {
-	uint32_t *rules;
-	size_t count;
-	int r;
-};
-
-static bool add_known(void *user, uint32_t slot, const struct ms_slot_name *name)
-{
-	struct known *known = user;
-
-	(void)name;
-	known->r = ms_array_append(&known->rules, &known->count, slot);
-	return known->r == 0;
-}
-
-/* Rules may have gone while no daemon ran. */
-static int expect_rules(struct ms_manager *manager)
-{
-	struct known known = { 0 };
-	int r = ms_dataplane_slot_foreach(manager->dp, add_known, &known);
-
-	if (r == 0)
-		r = known.r;
-	if (r == 0)
-		r = ms_plugin_registry_expect(manager->plugins, known.rules, known.count);
-	free(known.rules);
-	return r;
-}
-
 int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
 {
 	const struct ms_config *config = manager->config;
@@ -109,8 +78,7 @@ int ms_manager_open_plugins(struct ms_manager *manager, struct ms_error *err)
 	if (r < 0)
 		return r;
 	ms_plugin_registry_serve(manager->plugins, ms_manager_services(manager));
-	r = load_named(manager);
-	return r < 0 ? r : expect_rules(manager);
+	return load_named(manager);
 }
 
 void ms_manager_close_plugins(struct ms_manager *manager)

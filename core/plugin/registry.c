@@ -36,8 +36,11 @@ int ms_plugin_registry_new(const char *folder, const char *state_dir, struct ms_
 	r = folder ? copy_folder(folder, registry->folder, sizeof(registry->folder))
 		   : ms_plugin_place_folder(registry->folder, sizeof(registry->folder));
 	if (r == 0)
+		r = ms_dataplane_action_rules(dp, &registry->known, &registry->n_known);
+	if (r == 0)
 		r = ms_plugin_note_open(state_dir, &registry->page, err);
 	if (r < 0) {
+		free(registry->known);
 		free(registry);
 		return r;
 	}
@@ -65,6 +68,7 @@ struct ms_plugin_registry *ms_plugin_registry_free(struct ms_plugin_registry *re
 	}
 	ms_plugin_note_close(registry->page);
 	free(registry->named);
+	free(registry->known);
 	free(registry);
 	return NULL;
 }

@@ -107,11 +107,6 @@ struct ms_plugin_registry_use {
  * change. */
 int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 			   const struct ms_plugin_registry_use *uses, size_t count);
-/* At a start, when the plugins are loaded: numbers that the last daemon gave to rules. Who keeps
- * state by them is told with the first use that those are gone which no rule has that names its
- * action. */
-int ms_plugin_registry_expect(struct ms_plugin_registry *registry, const uint32_t *rules,
-			      size_t count);
 /* Does an action that this rule names want its events? */
 bool ms_plugin_registry_listens(const struct ms_plugin_registry *registry, uint32_t rule);
 void ms_plugin_registry_tell(struct ms_plugin_registry *registry, uint32_t rule,

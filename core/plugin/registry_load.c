@@ -405,6 +405,8 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 		r = ms_plugin_trial_result(trial, &why);
 	if (r == 0)
 		r = load(registry, entry, config, ms_plugin_trial_file(trial), &why);
+	if (r == 0)
+		r = ms_plugin_registry_expect(registry, entry);
 	if (r == 0) {
 		set_state(entry, MS_PLUGIN_LOADED, NULL);
 		return 0;

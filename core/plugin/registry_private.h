@@ -48,6 +48,8 @@ struct ms_plugin_registry {
 	const char *loading;                       /* the plugin whose library is being opened */
 	struct ms_plugin_registry_named *named;    /* sorted */
 	size_t n_named;
+	uint32_t *known; /* rules that had actions when the daemon started */
+	size_t n_known;
 	bool is_settled; /* the plugins of the start are all there, or failed */
 };
 
@@ -64,6 +66,9 @@ const struct ms_plugin_action *ms_plugin_registry_action(const struct ms_plugin_
 void ms_plugin_registry_stop(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry);
 /* Of one that is stopped. Returns NULL. */
 struct ms_plugin_entry *ms_plugin_registry_free_entry(struct ms_plugin_entry *entry);
+/* registry_use.c, of one that is loaded: it may have kept state of the rules that had actions when
+ * the daemon started, so with the next use it is told of those that do not name it. */
+int ms_plugin_registry_expect(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry);
 /* Of a plugin that ends: no rule names what it had. */
 void ms_plugin_registry_unname(struct ms_plugin_registry *registry,
 			       const struct ms_plugin_entry *entry);

@@ -73,51 +73,24 @@ int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 	return 0;
 }
 
-static size_t expect_action(struct ms_plugin_entry *entry, const struct ms_plugin_action *action,
-			    const uint32_t *rules, size_t count,
-			    struct ms_plugin_registry_named *ret_named)
+int ms_plugin_registry_expect(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry)
 {
-	if (!action->rule_gone)
-		return 0;
-	for (size_t i = 0; ret_named && i < count; i++)
-		ret_named[i] = (struct ms_plugin_registry_named) {
-			.rule = rules[i],
-			.entry = entry,
-			.action = action,
-		};
-	return count;
-}
-
-/* Returns how many there are; NULL = only counted. */
-static size_t expect_all(const struct ms_plugin_registry *registry, const uint32_t *rules,
-			 size_t count, struct ms_plugin_registry_named *ret_named)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < registry->n_entries; i++) {
-		struct ms_plugin_entry *entry = registry->entries[i];
-
-		if (entry->state != MS_PLUGIN_LOADED)
-			continue;
-		for (uint32_t j = 0; j < entry->plugin.action_count; j++)
-			n += expect_action(entry, &entry->plugin.actions[j], rules, count,
-					   ret_named ? ret_named + n : NULL);
-	}
-	return n;
-}
-
-int ms_plugin_registry_expect(struct ms_plugin_registry *registry, const uint32_t *rules,
-			      size_t count)
-{
-	size_t n = expect_all(registry, rules, count, NULL);
-	struct ms_plugin_registry_named *named = calloc(n + 1, sizeof(*named));
+	size_t n_known = registry->n_known, count = registry->n_named;
+	struct ms_plugin_registry_named *named = reallocarray(
+		registry->named, count + entry->plugin.action_count * n_known + 1, sizeof(*named));
 
 	if (!named)
 		return -ENOMEM;
-	expect_all(registry, rules, count, named);
-	free(registry->named);
+	for (uint32_t i = 0; i < entry->plugin.action_count; i++) {
+		for (size_t j = 0; entry->plugin.actions[i].rule_gone && j < n_known; j++)
+			named[count++] = (struct ms_plugin_registry_named) {
+				.rule = registry->known[j],
+				.entry = entry,
+				.action = &entry->plugin.actions[i],
+			};
+	}
 	registry->named = named;
-	registry->n_named = sort(named, n);
+	registry->n_named = sort(named, count);
 	return 0;
 }
 

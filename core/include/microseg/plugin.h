@@ -372,9 +372,9 @@ struct ms_plugin_action {
 	/* Told of events of rules that name this action; few per second and rule, as `log` is.
 	 * NULL = not told. */
 	void (*on_event)(void *self, const struct ms_plugin_event *event);
-	/* A rule in force no longer has this action, by its number (ctx.rule): forget its state. At
-	 * the daemon's start also of what the last one numbered, some of which never had this
-	 * action. NULL = there is none. */
+	/* A rule in force no longer has this action, by its number (ctx.rule): forget its state.
+	 * After a load also of rules that had actions when the daemon started, some of them others.
+	 * NULL = there is none. */
 	void (*rule_gone)(void *self, uint32_t rule);
 };
 

@@ -145,6 +145,19 @@ char *ms_netns_read_command(char *buf, size_t size, const char *format, ...)
 	return buf;
 }
 
+void ms_netns_put_file(const char *path, const char *text)
+{
+	char new[256];
+	FILE *file;
+
+	snprintf(new, sizeof(new), "%s.new", path);
+	file = fopen(new, "we");
+	ck_assert_msg(file != NULL, "%s: %s", new, strerror(errno));
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(new, path), 0);
+}
+
 void ms_netns_add(const char *name)
 {
 	ms_netns_run_command("ip netns add %s && ip -n %s link set lo up", name, name);

@@ -39,6 +39,9 @@ int ms_netns_try_command(const char *format, ...) __attribute__((format(printf, 
 char *ms_netns_read_command(char *buf, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* `text` is in the file's place at once, by a rename: nobody reads half of it. */
+void ms_netns_put_file(const char *path, const char *text);
+
 /* A veth pair: `name` here with addresses A.1 of `prefix` ("10.1.0.") and fd00::... if `prefix6`
  * ("fd01::") is given, its peer "eth0" in namespace `ns` with A.2, default route through us. */
 void ms_netns_veth(const char *name, const char *ns, const char *prefix, const char *prefix6);

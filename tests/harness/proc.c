@@ -242,6 +242,12 @@ bool ms_proc_logged(const struct ms_proc *daemon, const char *text)
 	return false;
 }
 
+bool ms_proc_remembers(const struct ms_proc *daemon, const char *text)
+{
+	return ms_netns_try_command("cat %s/state/runtime.j* | grep -qF '%s'", daemon->dir, text) ==
+	       0;
+}
+
 size_t ms_proc_rss_bytes(const struct ms_proc *daemon)
 {
 	char path[64];

@@ -38,6 +38,8 @@ void ms_proc_hangup(const struct ms_proc *daemon);
 bool ms_proc_is_alive(const struct ms_proc *daemon);
 /* Whether the log so far holds this text. */
 bool ms_proc_logged(const struct ms_proc *daemon, const char *text);
+/* Whether what it has saved of its own changes, to go on with after a start, names this. */
+bool ms_proc_remembers(const struct ms_proc *daemon, const char *text);
 size_t ms_proc_rss_bytes(const struct ms_proc *daemon);
 unsigned int ms_proc_open_fds(const struct ms_proc *daemon);
 

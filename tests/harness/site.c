@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "tests/harness/ctl.h"
 #include "tests/harness/ms_check.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/traffic.h"
@@ -29,6 +30,17 @@ void ms_site_setup(struct ms_proc *daemon)
 int ms_site_reach(uint16_t port, unsigned int ms)
 {
 	return ms_traffic_reach(NULL, "10.1.0.2", port, ms);
+}
+
+void ms_site_expect_denied(const struct ms_proc *daemon, uint16_t port, const char *rule)
+{
+	json_int_t before = ms_ctl_rule_packets(daemon, rule);
+	json_auto_t *event = NULL;
+
+	ck_assert_int_eq(ms_site_reach(port, MS_SITE_GONE), -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(daemon, rule), before);
+	event = ms_ctl_event(daemon, rule, "deny");
+	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
 }
 
 void ms_site_expect_enforced(void)

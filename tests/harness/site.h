@@ -23,5 +23,8 @@ void ms_site_setup(struct ms_proc *daemon);
 /* 0 when a TCP connection to that port of "a" comes about within ms, -errno otherwise. */
 int ms_site_reach(uint16_t port, unsigned int ms);
 
+/* A connection to that port is dropped by this rule, which counts it and says so in an event. */
+void ms_site_expect_denied(const struct ms_proc *daemon, uint16_t port, const char *rule);
+
 /* The policy judges: 81 is shut, 80 is open. */
 void ms_site_expect_enforced(void);

@@ -299,13 +299,8 @@ END_TEST
 
 static bool is_cleared(void *user)
 {
-	char shown[64];
-
 	(void)user;
-	return strcmp(ms_netns_read_command(
-			      shown, sizeof(shown),
-			      "cat %s/state/runtime.j* | grep -c 192.0.2.77 || :", microsegd->dir),
-		      "0") == 0;
+	return !ms_proc_remembers(microsegd, "192.0.2.77");
 }
 
 /* Of two members of one prefix the one that stays longer counts, at once as after a restart; one

@@ -17,6 +17,7 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 #include "tests/netns/new_flows.h"
 #include "tests/netns/set_writes.h"
@@ -78,12 +79,7 @@ static void stop_web(void)
 /* Renamed into its place, so that no half of it is ever served. */
 static void list(const char *lines)
 {
-	FILE *file = fopen(LIST ".new", "we");
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(lines, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(LIST ".new", LIST), 0);
+	ms_netns_put_file(LIST, lines);
 }
 
 static void configure(const char *url, const char *more)
@@ -164,13 +160,7 @@ static void expect_open(uint16_t port)
 /* By this rule and for this reason, and nothing else: the other port stays open. */
 static void expect_denied(void)
 {
-	json_int_t before = ms_ctl_rule_packets(microsegd, "blocked");
-	json_auto_t *event = NULL;
-
-	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
-	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "blocked"), before);
-	event = ms_ctl_event(microsegd, "blocked", "deny");
-	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
+	ms_site_expect_denied(microsegd, 80, "blocked");
 	expect_open(81);
 }
 

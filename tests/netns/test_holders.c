@@ -13,6 +13,7 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 
 #define SCRIPT MS_NETNS_DIR "/script"
@@ -29,12 +30,7 @@ static struct ms_proc *const microsegd = &daemon_proc;
 /* The source sees another file, whole. */
 static void say(const char *lines)
 {
-	FILE *file = fopen(SCRIPT ".new", "we");
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(lines, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(SCRIPT ".new", SCRIPT), 0);
+	ms_netns_put_file(SCRIPT, lines);
 }
 
 static void write_policy(const char *members)
@@ -104,26 +100,10 @@ static void expect_open(void)
 	ck_assert_msg(ms_netns_wait(arrives, NULL, 10), "it is denied");
 }
 
-static void expect_denied(void)
-{
-	json_int_t before = ms_ctl_rule_packets(microsegd, "blocked");
-	json_auto_t *event = NULL;
-
-	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
-	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "blocked"), before);
-	event = ms_ctl_event(microsegd, "blocked", "deny");
-	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
-}
-
 static bool is_forgotten(void *user)
 {
-	char shown[64];
-
 	(void)user;
-	return strcmp(ms_netns_read_command(
-			      shown, sizeof(shown),
-			      "cat %s/state/runtime.j* | grep -c 192.0.2.77 || :", microsegd->dir),
-		      "0") == 0;
+	return !ms_proc_remembers(microsegd, "192.0.2.77");
 }
 
 /* Of the CLI, for a second; returns when that is over and done with. */
@@ -153,7 +133,7 @@ START_TEST(an_end_takes_nothing_from_who_else_holds_it)
 	if (_i == 2) {
 		expect_open();
 	} else {
-		expect_denied();
+		ms_site_expect_denied(microsegd, 80, "blocked");
 		expect_one_line();
 	}
 	ms_proc_stop(microsegd);
@@ -166,7 +146,7 @@ START_TEST(a_source_that_comes_later_holds_it_longer)
 	say_and_wait(HELD);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ck_assert_msg(ms_netns_wait(is_forgotten, NULL, 20), "the members stay on disk");
-	expect_denied();
+	ms_site_expect_denied(microsegd, 80, "blocked");
 	say_and_wait(NONE);
 	expect_open();
 	ms_proc_stop(microsegd);
@@ -179,7 +159,7 @@ START_TEST(a_source_that_lets_go_takes_nothing_from_the_cli)
 
 	say_and_wait(HELD);
 	ms_ctl_do(microsegd, "set", "add", "block", PEER, NULL);
-	expect_denied();
+	ms_site_expect_denied(microsegd, 80, "blocked");
 	expect_one_line();
 	/* What is shown of both can be read again. */
 	ck_assert_int_eq(
@@ -188,7 +168,7 @@ START_TEST(a_source_that_lets_go_takes_nothing_from_the_cli)
 	ck_assert_ptr_nonnull(strstr(text, PEER));
 	ck_assert_ptr_null(strstr(strstr(text, PEER) + 1, PEER));
 	say_and_wait(NONE);
-	expect_denied();
+	ms_site_expect_denied(microsegd, 80, "blocked");
 	ms_ctl_do(microsegd, "set", "del", "block", PEER, NULL);
 	expect_open();
 	ms_proc_stop(microsegd);
@@ -208,7 +188,7 @@ START_TEST(what_a_source_offers_is_not_taken_out_by_hand)
 				 1);
 		ck_assert_ptr_nonnull(strstr(text, "source script offers " PEER
 						   ": it stays as long as that does"));
-		expect_denied();
+		ms_site_expect_denied(microsegd, 80, "blocked");
 	}
 	ms_proc_stop(microsegd);
 }
@@ -222,9 +202,9 @@ START_TEST(a_time_that_is_over_does_not_begin_again)
 	say_and_wait(NONE "member block " PEER " 1\n");
 	expect_open();
 	ms_ctl_do(microsegd, "set", "add", "block", PEER, NULL);
-	expect_denied();
+	ms_site_expect_denied(microsegd, 80, "blocked");
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
-	expect_denied();
+	ms_site_expect_denied(microsegd, 80, "blocked");
 	/* The source offers it still, and holds it no more. */
 	ms_ctl_do(microsegd, "set", "del", "block", PEER, NULL);
 	shown = ms_ctl(microsegd, "set", "show", "block", NULL);

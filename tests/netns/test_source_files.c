@@ -29,20 +29,6 @@
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
-/* Renamed into its place. */
-static void say(const char *path, const char *lines)
-{
-	char new[128];
-	FILE *file;
-
-	snprintf(new, sizeof(new), "%s.new", path);
-	file = fopen(new, "we");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(lines, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(new, path), 0);
-}
-
 static void start(const char *script)
 {
 	char config[256];
@@ -86,14 +72,14 @@ static json_int_t number(const char *path)
 /* What it is told is itself in a file that was replaced each time. */
 START_TEST(a_file_in_its_own_folder)
 {
-	say(LISTS "/script", "set block\nread /etc/passwd\n");
-	say(MS_NETNS_DIR "/other", "");
-	say(LISTS "/other", "");
+	ms_netns_put_file(LISTS "/script", "set block\nread /etc/passwd\n");
+	ms_netns_put_file(MS_NETNS_DIR "/other", "");
+	ms_netns_put_file(LISTS "/other", "");
 	start(LISTS "/script");
 	expect_trouble("/etc/passwd: Permission denied");
-	say(LISTS "/script", "set block\nread " MS_NETNS_DIR "/other\n");
+	ms_netns_put_file(LISTS "/script", "set block\nread " MS_NETNS_DIR "/other\n");
 	expect_trouble(MS_NETNS_DIR "/other: Permission denied");
-	say(LISTS "/script", "set block\nread " LISTS "/other\n");
+	ms_netns_put_file(LISTS "/script", "set block\nread " LISTS "/other\n");
 	expect_trouble(LISTS "/other: it is read");
 	ck_assert_int_eq(number("restarts"), 0);
 	ms_proc_stop(microsegd);
@@ -104,12 +90,12 @@ END_TEST
  * one. What it said stays in force meanwhile. */
 START_TEST(a_file_in_a_folder_of_all)
 {
-	say("/run/script", "set block\nmember block 192.0.2.1\nread /run/other\n");
-	say("/run/other", "");
+	ms_netns_put_file("/run/script", "set block\nmember block 192.0.2.1\nread /run/other\n");
+	ms_netns_put_file("/run/other", "");
 	start("/run/script");
 	expect_trouble("/run/other: Permission denied");
 	ck_assert_int_eq(number("restarts"), 0);
-	say("/run/script", "set block\nmember block 192.0.2.1\nread /run/script\n");
+	ms_netns_put_file("/run/script", "set block\nmember block 192.0.2.1\nread /run/script\n");
 	expect_trouble("/run/script: it is read");
 	ck_assert_int_eq(number("restarts"), 1);
 	ck_assert_int_eq(number("crashes"), 0);
@@ -124,7 +110,7 @@ START_TEST(a_file_that_comes_later)
 {
 	start(LISTS "/later/script");
 	ck_assert_int_eq(mkdir(LISTS "/later", 0755), 0);
-	say(LISTS "/later/script", "set block\nread " LISTS "/later/script\n");
+	ms_netns_put_file(LISTS "/later/script", "set block\nread " LISTS "/later/script\n");
 	expect_trouble(LISTS "/later/script: it is read");
 	ms_proc_stop(microsegd);
 }
@@ -135,9 +121,9 @@ START_TEST(a_link)
 {
 	ck_assert_int_eq(mkdir(LISTS "/archive", 0755), 0);
 	ck_assert_int_eq(mkdir(LISTS "/live", 0755), 0);
-	say(LISTS "/archive/1", "set block\nread " LISTS "/other\n");
-	say(LISTS "/archive/2", "set block\nread " LISTS "/archive/1\n");
-	say(LISTS "/other", "");
+	ms_netns_put_file(LISTS "/archive/1", "set block\nread " LISTS "/other\n");
+	ms_netns_put_file(LISTS "/archive/2", "set block\nread " LISTS "/archive/1\n");
+	ms_netns_put_file(LISTS "/other", "");
 	ck_assert_int_eq(symlink("../archive/1", LISTS "/live/script"), 0);
 	start(LISTS "/live/script");
 	expect_trouble(LISTS "/other: Permission denied");
@@ -159,7 +145,7 @@ START_TEST(a_file_that_is_refused_anyhow)
 
 	files.files = &file;
 	files.count = 1;
-	say(LISTS "/theirs", "");
+	ms_netns_put_file(LISTS "/theirs", "");
 	ck_assert_int_eq(chown(LISTS "/theirs", 1, 1), 0);
 	ck_assert_int_eq(chmod(LISTS "/theirs", 0600), 0);
 	pid = fork();
@@ -223,7 +209,7 @@ START_TEST(names_are_found_and_secrets_are_not)
 	const struct ms_plugin files = { .needs = MS_PLUGIN_NEEDS_FILES };
 	const struct ms_plugin both = { .needs = MS_PLUGIN_NEEDS_FILES | MS_PLUGIN_NEEDS_INET };
 
-	say(LISTS "/hosts", "192.0.2.1 lists.test\n");
+	ms_netns_put_file(LISTS "/hosts", "192.0.2.1 lists.test\n");
 	ms_netns_run_command("mount --bind " LISTS "/hosts /etc/hosts");
 	ck_assert_int_eq(within(&both, look_up), 0);
 	ck_assert_int_eq(within(&both, read_authorities), 0);
@@ -277,7 +263,7 @@ static void take_landlock_away(void)
 START_TEST(without_landlock_it_works_and_the_log_says_so)
 {
 	take_landlock_away();
-	say(LISTS "/script", "set block\nread /etc/passwd\n");
+	ms_netns_put_file(LISTS "/script", "set block\nread /etc/passwd\n");
 	start(LISTS "/script");
 	expect_trouble("/etc/passwd: it is read");
 	ck_assert(ms_proc_logged(microsegd, "script: this kernel runs without Landlock"));

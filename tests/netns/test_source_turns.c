@@ -39,12 +39,7 @@ static struct ms_proc *const microsegd = &daemon_proc;
 
 static void say(const char *lines)
 {
-	FILE *file = fopen(SCRIPT ".new", "we");
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(lines, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(SCRIPT ".new", SCRIPT), 0);
+	ms_netns_put_file(SCRIPT, lines);
 }
 
 static void setup(void)

@@ -15,6 +15,7 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
+#include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 
 #define SCRIPT MS_NETNS_DIR "/script"
@@ -41,12 +42,7 @@ static char text[8192];
 /* The source sees another file, whole. */
 static void say(const char *lines)
 {
-	FILE *file = fopen(SCRIPT ".new", "we");
-
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(lines, file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(rename(SCRIPT ".new", SCRIPT), 0);
+	ms_netns_put_file(SCRIPT, lines);
 }
 
 static void start(const char *more)
@@ -109,13 +105,7 @@ static void expect_open(unsigned int port)
 
 static void expect_denied(unsigned int port, const char *rule)
 {
-	json_int_t before = ms_ctl_rule_packets(microsegd, rule);
-	json_auto_t *event = NULL;
-
-	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, (uint16_t)port, GONE), -ETIMEDOUT);
-	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, rule), before);
-	event = ms_ctl_event(microsegd, rule, "deny");
-	ck_assert_str_eq(ms_ctl_text(event, "reason"), "rule");
+	ms_site_expect_denied(microsegd, (uint16_t)port, rule);
 }
 
 static void expect_denied_by_default(unsigned int port)

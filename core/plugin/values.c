@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -311,6 +312,20 @@ static int append(struct entry *entry, const struct ms_plugin_item *item, const 
 	return 0;
 }
 
+static int refuse_unknown(const struct ms_plugin_values *values, const char *name,
+			  struct ms_error *err)
+{
+	char known[160] = "";
+	size_t length = 0;
+
+	for (uint32_t i = 0; i < values->n_items && length < sizeof(known); i++)
+		length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
+					   i ? ", " : ": there are ", values->items[i].name);
+	/* More than can be listed help nobody. */
+	return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name, "there is no item '%.80s'%s", name,
+			       length < sizeof(known) ? known : "");
+}
+
 int ms_plugin_values_add(struct ms_plugin_values *values, const char *name, const char *text,
 			 struct ms_error *err)
 {
@@ -318,8 +333,7 @@ int ms_plugin_values_add(struct ms_plugin_values *values, const char *name, cons
 	const struct ms_plugin_item *item = at < 0 ? NULL : &values->items[at];
 
 	if (!item)
-		return ms_error_set_at(err, -ENOENT, NULL, 0, 0, name, "there is no item '%.80s'",
-				       name);
+		return refuse_unknown(values, name, err);
 	if (values->entries[at].count && !(item->flags & MS_PLUGIN_LIST))
 		return ms_error_set_at(err, -EEXIST, NULL, 0, 0, name, "%s takes one value", name);
 	if (values->entries[at].count == MS_PLUGIN_VALUES_MAX)

@@ -236,8 +236,9 @@ START_TEST(configuration_is_refused_with_its_place)
 	ms_proc_stop(microsegd);
 	ms_proc_write_config(microsegd, "plugins:\n  fine: { pace: 10 }\n");
 	ms_plugin_folder_start(microsegd, NULL);
-	expect_state("fine", "failed",
-		     "microseg.yaml:2:11: fine: its configuration: there is no item 'pace': there are rate");
+	expect_state(
+		"fine", "failed",
+		"microseg.yaml:2:11: fine: its configuration: there is no item 'pace': there are rate");
 	ms_proc_stop(microsegd);
 }
 END_TEST

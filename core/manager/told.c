@@ -9,6 +9,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/manager/internal.h"
+#include "core/policy/rule_action.h"
 
 static size_t count_named(const struct ms_policy *policy)
 {
@@ -19,22 +20,12 @@ static size_t count_named(const struct ms_policy *policy)
 	return count;
 }
 
-static bool is_there(const struct ms_manager *manager, const char *action)
-{
-	const struct ms_plugin_entry *entry;
-
-	for (size_t i = 0; (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
-		if (ms_plugin_registry_has_action(entry, action))
-			return true;
-	}
-	return false;
-}
-
 /* The first action of the rule that nobody has; NULL = it acts. */
-static const char *find_missing(const struct ms_manager *manager, const struct ms_rule *rule)
+static const char *find_missing(const struct ms_rule_action_known *known,
+				const struct ms_rule *rule)
 {
 	for (size_t i = 0; i < rule->n_actions; i++) {
-		if (!is_there(manager, rule->actions[i].name))
+		if (!known->is_loaded(known->user, rule->actions[i].name))
 			return rule->actions[i].name;
 	}
 	return NULL;
@@ -43,13 +34,14 @@ static const char *find_missing(const struct ms_manager *manager, const struct m
 /* Once, as long as it is the same: sources may commit every second. */
 static void warn_of_fallback(struct ms_manager *manager, const struct ms_policy *policy)
 {
+	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
 	const struct ms_rule *first = NULL;
 	const char *action = NULL;
 	char text[sizeof(manager->on_fallback)] = "";
 	size_t count = 0;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
-		const char *missing = find_missing(manager, &policy->rules[i]);
+		const char *missing = find_missing(&known, &policy->rules[i]);
 
 		if (!missing)
 			continue;

@@ -450,8 +450,8 @@ END_TEST
 static const struct {
 	const char *line, *says;
 } deaths[] = {
-	{ "crash\n", "it crashed (Trace/breakpoint trap)" },
-	{ "exit\n", "it ended by itself (status 3)" },
+	{ "once\ncrash\n", "it crashed (Trace/breakpoint trap)" },
+	{ "once\nexit\n", "it ended by itself (status 3)" },
 };
 
 START_TEST(a_process_that_dies_is_started_again_and_harms_nobody)

@@ -2,7 +2,7 @@
 /*
  * A source that does what a file says, a line each, whenever the file is another one:
  *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
- *	bind GROUP KIND NUMBER; wait;
+ *	bind GROUP KIND NUMBER; wait; once (wait, if this is the first file that the process sees)
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
  *	read PATH (its trouble says whether it could)
  *	flood NUMBER; chatter NUMBER; garbage; half (a transaction, and then it dies)
@@ -188,7 +188,7 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		host->error_set(error, "%s", text);
 		return -EIO;
 	}
-	if (strcmp(line, "wait") == 0)
+	if (strcmp(line, "wait") == 0 || (strcmp(line, "once") == 0 && script->snapshots == 1))
 		return -EAGAIN;
 	if (strcmp(line, "trouble") == 0)
 		host->source_trouble(host->state, text);

@@ -193,31 +193,41 @@ static int refuse_character(struct ms_document_reader *reader, size_t offset, ui
 					 "%s", message);
 }
 
-/* libfyaml stops silently at NUL and at bytes that are not UTF-8, and takes what came before for
- * the document. */
-static int check_bytes(struct ms_document_reader *reader)
+/* How many bytes from `p` on are printable ASCII, of which nothing is to be said; eight are looked
+ * at in one step: none has or gets its highest bit when 1 is added or, for those below ' ', 32
+ * taken away. */
+static size_t span_printable(const unsigned char *p, size_t length)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+	size_t i = 0;
+
+	for (; i + sizeof(uint64_t) <= length; i += sizeof(uint64_t)) {
+		uint64_t eight;
+
+		memcpy(&eight, p + i, sizeof(eight));
+		if ((eight | (eight + ones) | (eight - 0x20 * ones)) & high)
+			break;
+	}
+	while (i < length && p[i] >= 0x20 && p[i] < 0x7f)
+		i++;
+	return i;
+}
+
+static int check_line(struct ms_document_reader *reader, size_t start, size_t end)
 {
 	const unsigned char *p = (const unsigned char *)reader->text;
-	size_t line_start = 0;
 
-	for (size_t i = 0; i < reader->length;) {
+	if (!reader->json && end - start > MS_DOCUMENT_LINE_MAX)
+		return ms_document_reader_refuse(
+			reader, ms_document_reader_place(reader, start), "",
+			"a line of more than 1 MiB: put every rule and every few members of a set "
+			"on a line of their own");
+	for (size_t i = start + span_printable(p + start, end - start); i < end;
+	     i += span_printable(p + i, end - i)) {
 		const char *complaint;
 		uint32_t c;
 		size_t length;
 
-		if (p[i] == '\n') {
-			line_start = ++i;
-			continue;
-		}
-		if (!reader->json && i - line_start >= MS_DOCUMENT_LINE_MAX)
-			return ms_document_reader_refuse(
-				reader, ms_document_reader_place(reader, line_start), "",
-				"a line of more than 1 MiB: put every rule and every few members "
-				"of a set on a line of their own");
-		if (p[i] >= 0x20 && p[i] < 0x7f) {
-			i++;
-			continue;
-		}
 		length = decode(p + i, reader->length - i, &c);
 		if (length == 0) {
 			char word[8];
@@ -238,6 +248,21 @@ static int check_bytes(struct ms_document_reader *reader)
 		i += length;
 	}
 	return 0;
+}
+
+/* libfyaml stops silently at NUL and at bytes that are not UTF-8, and takes what came before for
+ * the document. */
+static int check_bytes(struct ms_document_reader *reader)
+{
+	int r = 0;
+
+	for (size_t start = 0, end; r == 0 && start < reader->length; start = end + 1) {
+		const char *newline = memchr(reader->text + start, '\n', reader->length - start);
+
+		end = newline ? (size_t)(newline - reader->text) : reader->length;
+		r = check_line(reader, start, end);
+	}
+	return r;
 }
 
 /* ---- events ---- */

@@ -88,7 +88,8 @@ static int read_pair(struct ms_document_reader *reader, const char *what,
 
 	if (r < 0)
 		return r;
-	while (i < n_keys && strcmp(reader->value, keys[i].name) != 0)
+	while (i < n_keys &&
+	       (reader->value[0] != keys[i].name[0] || strcmp(reader->value, keys[i].name) != 0))
 		i++;
 	if (i == n_keys)
 		return refuse_key(reader, what, keys, n_keys);
@@ -279,6 +280,8 @@ bool ms_document_schema_is_typed(const char *word)
 	const char *p = word;
 	size_t digits;
 
+	if (*p != '\0' && !strchr("tTfFyYnNoO~.+-0123456789", *p))
+		return false; /* nearly all texts */
 	for (size_t i = 0; i < ms_array_size(words); i++) {
 		if (strcasecmp(word, words[i]) == 0)
 			return true;
@@ -322,16 +325,19 @@ int ms_document_schema_text(struct ms_document_reader *reader, const char *wants
 	return r;
 }
 
-static const char name_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+static bool is_name_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 bool ms_document_schema_is_name(const char *text, const char *marks, size_t max)
 {
 	size_t length = strlen(text);
 
-	if (length == 0 || length > max || !strchr(name_letters, text[0]))
+	if (length == 0 || length > max || !is_name_letter(text[0]))
 		return false;
 	for (const char *p = text; *p; p++) {
-		if (!strchr(name_letters, *p) && !strchr(marks, *p))
+		if (!is_name_letter(*p) && !strchr(marks, *p))
 			return false;
 	}
 	return true;

@@ -213,13 +213,18 @@ static int check_document_start(struct ms_document_reader *reader, struct fy_eve
 
 static bool is_null_word(const char *text)
 {
-	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
-
-	for (size_t i = 0; i < ms_array_size(words); i++) {
-		if (strcmp(text, words[i]) == 0)
-			return true;
+	switch (text[0]) {
+	case '\0':
+		return true;
+	case '~':
+		return text[1] == '\0';
+	case 'n':
+		return strcmp(text, "null") == 0;
+	case 'N':
+		return strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0;
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* The | or > of a block scalar; libfyaml's mark is the text below it. */
@@ -234,31 +239,52 @@ static size_t find_block_mark(const struct ms_document_reader *reader, size_t te
 	return text;
 }
 
+/* The text of a scalar. Where it stands in the document as it is, on one line and without escapes,
+ * that is where it is: libfyaml takes longer to find this out than to read it. */
+static const char *find_text(const struct ms_document_reader *reader, struct fy_token *token,
+			     const struct fy_mark *start, const struct fy_mark *end,
+			     size_t *ret_length)
+{
+	enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_ANY;
+
+	if (start && end && start->line == end->line &&
+	    (style == FYSS_PLAIN || style == FYSS_DOUBLE_QUOTED)) {
+		const char *text = reader->text + start->input_pos;
+		size_t length = end->input_pos - start->input_pos;
+
+		if (style == FYSS_PLAIN || !memchr(text, '\\', length)) {
+			*ret_length = length;
+			return text;
+		}
+	}
+	*ret_length = 0;
+	return token ? fy_token_get_text(token, ret_length) : "";
+}
+
 static int take_scalar(struct ms_document_reader *reader, struct fy_event *event)
 {
 	struct fy_token *token = fy_event_get_token(event);
-	const struct fy_mark *mark = fy_event_start_mark(event);
+	const struct fy_mark *start = fy_event_start_mark(event), *end = fy_event_end_mark(event);
 	enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
-	size_t length = 0, at;
-	const char *text = token ? fy_token_get_text(token, &length) : "";
+	size_t length, at;
+	const char *text = find_text(reader, token, start, end, &length);
 	int r;
 
 	if (!text)
 		return refuse_out_of_memory(reader);
 	reader->event = MS_DOCUMENT_SCALAR;
-	if (!mark) {
+	if (!start) {
 		/* Nothing is written there: what stands next, the dash of its list, is the place.
 		 */
 		at = skip_blank(reader, reader->offset);
 		reader->offset = at < reader->length && reader->text[at] == '-' ? at + 1 : at;
 	} else {
-		at = mark->input_pos;
+		at = start->input_pos;
 		if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && at > 0)
 			at--; /* the mark is behind the quote */
 		if (style == FYSS_LITERAL || style == FYSS_FOLDED)
 			at = find_block_mark(reader, at);
-		mark = fy_event_end_mark(event);
-		reader->offset = mark ? mark->input_pos : at;
+		reader->offset = end ? end->input_pos : at;
 	}
 	reader->place = ms_document_reader_place(reader, at);
 	r = ms_document_reader_set_value(reader, at, text, length);

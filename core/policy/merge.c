@@ -259,12 +259,11 @@ static int collect_rules(struct merge *merge, const struct ms_policy *from, stru
 	for (size_t i = 0; i < from->n_rules; i++) {
 		const struct ms_rule *rule = &from->rules[i];
 		size_t at;
-		int r;
+		int r = ms_name_index_add(&merge->rules, rule->id, ordered->n_rules);
 
-		if (ms_name_index_find(&merge->rules, rule->id, &at))
+		if (r == -EEXIST && ms_name_index_find(&merge->rules, rule->id, &at))
 			return refuse_duplicate(merge, "rule", rule->id, &rule->origin,
 						rule->id_place, &ordered->rules[at]->origin);
-		r = ms_name_index_add(&merge->rules, rule->id, ordered->n_rules);
 		if (r == 0)
 			r = ms_array_append(&ordered->rules, &ordered->n_rules, rule);
 		if (r < 0)

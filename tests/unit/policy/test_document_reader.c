@@ -2,6 +2,7 @@
 #include "core/policy/document_reader.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,81 @@ START_TEST(a_line_of_yaml_has_a_limit_and_one_of_json_none)
 	ck_assert_int_lt(read_all("a.yaml", text, length, &err, &depth), 0);
 	ck_assert_uint_eq(err.line, 2);
 	ck_assert_int_eq(read_all("a.json", text, length, &err, &depth), 0);
+	/* The last line holds exactly as much as it may, then one more. */
+	text[6 + MS_DOCUMENT_LINE_MAX - 1] = '}';
+	ck_assert_int_eq(read_all("a.yaml", text, 6 + MS_DOCUMENT_LINE_MAX, &err, &depth), 0);
+	ck_assert_int_lt(read_all("a.yaml", text, 6 + MS_DOCUMENT_LINE_MAX + 1, &err, &depth), 0);
+}
+END_TEST
+
+/* Bytes are looked at several at a time: where in these one stands makes no difference. */
+START_TEST(a_character_is_judged_wherever_it_stands)
+{
+	static const char *const names[] = { "a.yaml", "a.json" };
+	static const struct {
+		char byte;
+		bool is_refused;
+	} bytes[] = { { ' ', false }, { '~', false },   { 0x1f, true },
+		      { 0x7f, true }, { '\x80', true }, { '\xff', true } };
+	enum { LENGTH = 25 };
+
+	for (size_t i = 0; i < ms_array_size(bytes); i++) {
+		for (unsigned int at = 1; at < LENGTH - 1; at++) {
+			struct ms_error err = MS_ERROR_INIT;
+			char text[LENGTH];
+			unsigned int depth;
+
+			memset(text, 'x', sizeof(text));
+			text[0] = text[LENGTH - 1] = '"';
+			text[at] = bytes[i].byte;
+			ck_assert_int_eq(read_all(names[_i], text, LENGTH, &err, &depth) < 0,
+					 bytes[i].is_refused);
+			if (bytes[i].is_refused)
+				ck_assert_uint_eq(err.column, at + 1);
+		}
+	}
+}
+END_TEST
+
+/* What a value is does not hang on whether it stands in the document just so. */
+static const struct {
+	const char *written, *value;
+} values[] = {
+	{ "a", "a" },
+	{ "a b  # c", "a b" },
+	{ "a\n  b", "a b" },
+	{ "it''s", "it''s" },
+	{ "'it''s'", "it's" },
+	{ "'a\\b'", "a\\b" },
+	{ "'a\n  b'", "a b" },
+	{ "\"a b\" # c", "a b" },
+	{ "\"a\\\\b\"", "a\\b" },
+	{ "\"a\\\"\"", "a\"" },
+	{ "\"\\u00e9\"", "\u00e9" },
+	{ "\"a\n  b\"", "a b" },
+	{ "\"a\\\n  b\"", "ab" },
+	{ "\"\"", "" },
+	{ "\u00e9\r", "\u00e9" },
+	{ "|-\n  a", "a" },
+	{ ">-\n  a\n  b", "a b" },
+	{ "", "" },
+};
+
+START_TEST(a_value_is_what_yaml_says)
+{
+	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+	char text[64];
+
+	snprintf(text, sizeof(text), "- %s\n- next\n", values[_i].written);
+	ck_assert_int_eq(ms_document_reader_open(&reader, "a.yaml", text, strlen(text), &err), 0);
+	ck_assert_int_eq(ms_document_reader_next(&reader), 0);
+	ck_assert_int_eq(reader.event, MS_DOCUMENT_SEQUENCE);
+	ck_assert_int_eq(ms_document_reader_next(&reader), 0);
+	ck_assert_int_eq(reader.event, MS_DOCUMENT_SCALAR);
+	ck_assert_pstr_eq(reader.value, values[_i].value);
+	ck_assert_int_eq(ms_document_reader_next(&reader), 0);
+	ck_assert_pstr_eq(reader.value, "next");
 }
 END_TEST
 
@@ -202,6 +278,11 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, brackets_without_end_are_not_followed, 0, 2);
 	tcase_add_test(tcase, a_line_of_yaml_has_a_limit_and_one_of_json_none);
 	tcase_add_loop_test(tcase, a_value_has_a_limit, 0, 2);
+	tcase_add_loop_test(tcase, a_character_is_judged_wherever_it_stands, 0, 2);
+	suite_add_tcase(suite, tcase);
+
+	tcase = tcase_create("values");
+	tcase_add_loop_test(tcase, a_value_is_what_yaml_says, 0, ms_array_size(values));
 	suite_add_tcase(suite, tcase);
 
 	tcase = tcase_create("json");

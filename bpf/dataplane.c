@@ -129,7 +129,7 @@ static int set_sizes(struct ms_dataplane *dp)
 	} sizes[] = {
 		{ "ms_sess4", dp->sessions },  { "ms_sess6", dp->sessions },
 		{ "ms_lines4", sets },         { "ms_lines6", sets },
-		{ "ms_over", sets / 32 + 1 },  { "ms_half4", dp->half_open },
+		{ "ms_tags", 2 * sets },       { "ms_half4", dp->half_open },
 		{ "ms_half6", dp->half_open },
 	};
 
@@ -224,7 +224,7 @@ static int open_lines(struct ms_dataplane *dp)
 		return -errno;
 	return ms_dataplane_lines_open(ms_dataplane_map(dp, "ms_lines4"),
 				       ms_dataplane_map(dp, "ms_lines6"),
-				       ms_dataplane_map(dp, "ms_over"), seed, &dp->lines);
+				       ms_dataplane_map(dp, "ms_tags"), seed, &dp->lines);
 }
 
 static uint64_t monotonic_now(void)

@@ -34,7 +34,7 @@ static int map_array(int fd, uint32_t value_size, void **ret_at, size_t *ret_siz
 	return 0;
 }
 
-int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int over_fd, uint32_t seed,
+int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t seed,
 			    struct ms_dataplane_lines *ret_lines)
 {
 	struct ms_dataplane_lines lines = { .seed = seed };
@@ -49,15 +49,19 @@ int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int over_fd, uint32_t se
 	r = map_array(wide_fd, sizeof(*lines.wide), &at, &lines.sizes[1], &entries);
 	if (r == 0 && entries != lines.sets)
 		r = -EINVAL;
-	if (r == 0) {
+	if (r == 0)
 		lines.wide = at;
-		r = map_array(over_fd, sizeof(*lines.over), &at, &lines.sizes[2], &entries);
+	if (r == 0 && tags_fd >= 0) {
+		r = map_array(tags_fd, sizeof(*lines.tags), &at, &lines.sizes[2], &entries);
+		if (r == 0)
+			lines.tags = at;
+		if (r == 0 && entries != 2 * lines.sets)
+			r = -EINVAL;
 	}
 	if (r < 0) {
 		ms_dataplane_lines_close(&lines);
 		return r;
 	}
-	lines.over = at;
 	*ret_lines = lines;
 	return 0;
 }
@@ -68,8 +72,8 @@ void ms_dataplane_lines_close(struct ms_dataplane_lines *lines)
 		munmap(lines->narrow, lines->sizes[0]);
 	if (lines->wide)
 		munmap(lines->wide, lines->sizes[1]);
-	if (lines->over)
-		munmap(lines->over, lines->sizes[2]);
+	if (lines->tags)
+		munmap(lines->tags, lines->sizes[2]);
 	*lines = (struct ms_dataplane_lines) { 0 };
 }
 
@@ -135,8 +139,10 @@ static bool is_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_
 
 /* As a program claims and fills it (lines.h). */
 static bool put_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
-		       const union ms_key *key, const struct ms_session *value)
+		       const union ms_key *key, uint32_t tag, const struct ms_session *value)
 {
+	uint64_t *tags = &lines->tags[ms_lines_tags_index(set, lines->sets, wide)];
+
 	for (uint32_t way = 0; way < MS_SET_WAYS; way++) {
 		uint32_t unused = MS_EPOCH_DEAD;
 		struct ms_session *session;
@@ -157,6 +163,7 @@ static bool put_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32
 		session->word = value->word;
 		memcpy(session->packets, value->packets, sizeof(session->packets));
 		memcpy(session->bytes, value->bytes, sizeof(session->bytes));
+		__atomic_fetch_or(tags, ms_lines_tag_at(tag, way), __ATOMIC_SEQ_CST);
 		__atomic_store_n(&session->epoch, value->epoch, __ATOMIC_SEQ_CST);
 		return true;
 	}
@@ -175,7 +182,7 @@ int ms_dataplane_lines_put(const struct ms_dataplane_lines *lines,
 {
 	union ms_key key = { .mark = MS_KEY_NARROW };
 	struct ms_lines_place place;
-	uint32_t first, second, bit;
+	uint32_t first, second;
 	bool wide;
 
 	if (session->family == 6)
@@ -192,12 +199,13 @@ int ms_dataplane_lines_put(const struct ms_dataplane_lines *lines,
 	for (int i = 0; i < MS_SET_OVER; i++)
 		if (is_in_set(lines, wide, over_set(lines, second, i), &key))
 			return -EEXIST;
-	if (put_in_set(lines, wide, first, &key, &session->value))
+	if (put_in_set(lines, wide, first, &key, place.tag, &session->value))
 		return 0;
-	bit = ms_lines_over_bit(first, lines->sets, wide);
-	__atomic_fetch_or(&lines->over[bit / 64], 1ull << (bit % 64), __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&lines->tags[ms_lines_tags_index(first, lines->sets, wide)], MS_TAGS_OVER,
+			  __ATOMIC_SEQ_CST);
 	for (int i = 0; i < MS_SET_OVER; i++)
-		if (put_in_set(lines, wide, over_set(lines, second, i), &key, &session->value))
+		if (put_in_set(lines, wide, over_set(lines, second, i), &key, place.tag,
+			       &session->value))
 			return 0;
 	return -E2BIG;
 }

@@ -174,10 +174,9 @@ static int open_old_lines(const struct ms_dataplane *dp, struct ms_dataplane_lin
 {
 	ms_cleanup(ms_close_fd) int narrow = open_old(dp, "ms_lines4");
 	ms_cleanup(ms_close_fd) int wide = open_old(dp, "ms_lines6");
-	ms_cleanup(ms_close_fd) int over = open_old(dp, "ms_over");
 
-	/* They are only read, in order: no seed is needed. */
-	return ms_dataplane_lines_open(narrow, wide, over, 0, ret_lines);
+	/* They are only read, in order: neither tags nor a seed are needed. */
+	return ms_dataplane_lines_open(narrow, wide, -1, 0, ret_lines);
 }
 
 /* What finds no room is judged anew. */

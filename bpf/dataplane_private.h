@@ -69,14 +69,15 @@ int ms_dataplane_pins_replace(int folder_fd, const char *name, int fd);
 struct ms_dataplane_lines {
 	struct ms_lines4 *narrow; /* mapped */
 	struct ms_lines6 *wide;   /* mapped */
-	uint64_t *over;           /* mapped */
+	uint64_t *tags;           /* mapped, NULL = the others are only to be read */
 	size_t sizes[3];          /* bytes, of each in that order */
 	uint32_t sets;            /* that each table has */
 	uint32_t seed;
 };
 
-/* Maps the three arrays; the descriptors stay the caller's. */
-int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int over_fd, uint32_t seed,
+/* Maps the three arrays; the descriptors stay the caller's. Without tags (negative) sessions can
+ * only be read. */
+int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t seed,
 			    struct ms_dataplane_lines *ret_lines);
 /* Also of one that was never opened. */
 void ms_dataplane_lines_close(struct ms_dataplane_lines *lines);

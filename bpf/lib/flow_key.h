@@ -52,6 +52,7 @@ MS_FLOW_KEY_INLINE void ms_flow_key_mark(union ms_key *key, __u8 family)
 struct ms_lines_place {
 	__u32 first, second; /* hashes */
 	__u32 way;           /* where a scan begins */
+	__u32 tag;           /* of the line, as MS_TAG_MASK */
 };
 
 /* Two words of a key. */
@@ -79,6 +80,7 @@ MS_FLOW_KEY_INLINE struct ms_lines_place ms_lines_place(const __u64 *key, int wi
 	place.way = hash >> 61;
 	place.first = hash >> 29;
 	place.second = (hash ^ hash >> 32) * k2 >> 32;
+	place.tag = (place.first & MS_TAG_MASK) ?: MS_TAG_MASK;
 	return place;
 }
 
@@ -94,10 +96,16 @@ MS_FLOW_KEY_INLINE __u32 ms_lines_next(__u32 set, __u32 sets)
 	return set + 1 < sets ? set + 1 : 0;
 }
 
-/* The bit in ms_over of a set that has been full; sets of wide lines come behind the others. */
-MS_FLOW_KEY_INLINE __u32 ms_lines_over_bit(__u32 set, __u32 sets, int wide)
+/* A set's word of ms_tags; those of wide lines come behind the others. */
+MS_FLOW_KEY_INLINE __u32 ms_lines_tags_index(__u32 set, __u32 sets, int wide)
 {
 	return wide ? sets + set : set;
+}
+
+/* A tag in its line's byte. */
+MS_FLOW_KEY_INLINE __u64 ms_lines_tag_at(__u32 tag, __u32 way)
+{
+	return (__u64)tag << (way % MS_SET_WAYS * 8);
 }
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 6
+#define MS_LAYOUT_VERSION 7
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -315,6 +315,14 @@ struct ms_line6 {
 	__u64 key[MS_LINE6_WORDS];
 };
 _Static_assert(sizeof(struct ms_line6) == 96, "two lines at most, wherever it begins");
+
+/*
+ * A word of ms_tags: a byte for each line of a set, seven bits of its key's hash that are never 0,
+ * or 0 of a line that is free. So it is known without them which lines a key may be in. The top bit
+ * of the first: the set has been full, its keys may lie in MS_SET_OVER others; never taken back.
+ */
+#define MS_TAG_MASK 0x7fu
+#define MS_TAGS_OVER 0x80ull
 
 struct ms_lines4 {
 	struct ms_line4 way[MS_SET_WAYS];

@@ -4,6 +4,10 @@
  * each, so that a set is found by one look-up and user space sees all of them by mmap. A session
  * lies in the first set of its key, or, once that has been full, in one of two others.
  *
+ * Which lines of a set are worth a look its word of ms_tags says: a line is tagged by who holds it,
+ * before it goes live, and loses its tag before it is free. So a session that lives has its tag,
+ * and who looks for a key that has none reads one word instead of eight lines.
+ *
  * A line is
  *   - free: epoch DEAD and no key. Taken by a swap of the epoch for HELD.
  *   - held: one CPU fills, revives or frees it.
@@ -38,21 +42,30 @@ enum ms_lines_state { MS_LINES_LIVE, MS_LINES_DEAD, MS_LINES_HELD, MS_LINES_ANY 
 /* A line's number: global functions return no pointers. */
 #define MS_LINES_NUMBER_WIDE (1 << 30)
 
-static __always_inline int ms_lines_has_over(__u32 bit)
+static __always_inline __u64 *ms_lines_tags(__u32 set, __u32 sets, const int wide)
 {
-	__u32 index = bit / 64;
-	const __u64 *word = bpf_map_lookup_elem(&ms_over, &index);
+	__u32 index = ms_lines_tags_index(set, sets, wide);
 
-	return word && (MS_READ_ONCE(*word) >> (bit % 64) & 1);
+	return bpf_map_lookup_elem(&ms_tags, &index);
 }
 
-static __always_inline void ms_lines_set_over(__u32 bit)
-{
-	__u32 index = bit / 64;
-	__u64 *word = bpf_map_lookup_elem(&ms_over, &index);
+#define MS_TAG_EACH 0x0101010101010101ull
 
-	if (word)
-		__sync_fetch_and_or(word, 1ull << (bit % 64));
+/* The top bit of each byte that has the tag, from that of `way` on; tag 0: of each free line. */
+static __always_inline __u64 ms_lines_tagged(__u64 tags, __u32 tag, __u32 way)
+{
+	__u32 turn = way % MS_SET_WAYS * 8;
+
+	tags ^= tag * MS_TAG_EACH;
+	tags = ~((tags & MS_TAG_MASK * MS_TAG_EACH) + MS_TAG_MASK * MS_TAG_EACH) &
+	       MS_TAGS_OVER * MS_TAG_EACH;
+	return tags >> turn | tags << (-turn & 63);
+}
+
+/* Is it set in byte `i`? */
+static __always_inline int ms_lines_is_tagged(__u64 tagged, int i)
+{
+	return (tagged >> (i * 8 + 7)) & 1;
 }
 
 static __always_inline void *ms_lines_set(__u32 set, const int wide)
@@ -100,19 +113,21 @@ static __always_inline int ms_lines_is_in(__u32 epoch, enum ms_lines_state state
 }
 
 /* Number of the key's line in a state that is not `but`, in one of its sets; -1 = none. */
-static __always_inline int ms_lines_number_in(__u32 index, const __u64 *key,
+static __always_inline int ms_lines_number_in(__u32 index, __u64 tags, __u32 tag, const __u64 *key,
 					      enum ms_lines_state state, int but, const int wide)
 {
 	int number = (int)(index * MS_SET_WAYS) | (wide ? MS_LINES_NUMBER_WIDE : 0);
 	void *set = ms_lines_set(index, wide);
 
-	if (!set)
+	tags = ms_lines_tagged(tags, tag, 0);
+	if (!set || !tags)
 		return -1;
 	MS_UNROLL
 	for (int i = 0; i < MS_SET_WAYS; i++) {
 		struct ms_session *session = ms_lines_at(set, i, wide);
 
-		if (ms_lines_is_in(MS_READ_ONCE(session->epoch), state) &&
+		if (ms_lines_is_tagged(tags, i) &&
+		    ms_lines_is_in(MS_READ_ONCE(session->epoch), state) &&
 		    ms_lines_is(session, key, wide) && number + i != but)
 			return number + i;
 	}
@@ -121,16 +136,22 @@ static __always_inline int ms_lines_number_in(__u32 index, const __u64 *key,
 
 /* The same in the sets beside its first. */
 static __always_inline int ms_lines_number_over(const struct ms_control *control, __u32 index,
-						const __u64 *key, enum ms_lines_state state,
-						int but, const int wide)
+						__u32 tag, const __u64 *key,
+						enum ms_lines_state state, int but, const int wide)
 {
+	__u32 sets = control->session_sets;
+
 	MS_UNROLL
 	for (int i = 0; i < MS_SET_OVER; i++) {
-		int number = ms_lines_number_in(index, key, state, but, wide);
+		const __u64 *tags = ms_lines_tags(index, sets, wide);
+		int number = -1;
 
+		if (tags)
+			number = ms_lines_number_in(index, MS_READ_ONCE(*tags), tag, key, state,
+						    but, wide);
 		if (number >= 0)
 			return number;
-		index = ms_lines_next(index, control->session_sets);
+		index = ms_lines_next(index, sets);
 	}
 	return -1;
 }
@@ -152,14 +173,19 @@ static __always_inline struct ms_session *ms_lines_by_number(int number)
 
 /* ---- the hit ---- */
 
-static __always_inline struct ms_session *ms_lines_live_in(void *set, __u32 way, const __u64 *key,
-							   const int wide)
+static __always_inline struct ms_session *ms_lines_live_in(void *set, __u64 tags,
+							   const struct ms_lines_place *place,
+							   const __u64 *key, const int wide)
 {
+	tags = ms_lines_tagged(tags, place->tag, place->way);
+	if (!tags)
+		return NULL;
 	MS_UNROLL
 	for (int i = 0; i < MS_SET_WAYS; i++) {
-		struct ms_session *session = ms_lines_at(set, way + i, wide);
+		struct ms_session *session = ms_lines_at(set, place->way + i, wide);
 
-		if (ms_lines_is_in(MS_READ_ONCE(session->epoch), MS_LINES_LIVE) &&
+		if (ms_lines_is_tagged(tags, i) &&
+		    ms_lines_is_in(MS_READ_ONCE(session->epoch), MS_LINES_LIVE) &&
 		    ms_lines_is(session, key, wide))
 			return session;
 	}
@@ -173,22 +199,22 @@ struct ms_lines_narrow {
 
 /* A live session beside its first set: its number, -1 = none. Few lie there, so the hit is verified
  * without. */
-__noinline int ms_lines_elsewhere4(struct ms_lines_narrow *key, __u32 index)
+__noinline int ms_lines_elsewhere4(struct ms_lines_narrow *key, __u32 index, __u32 tag)
 {
 	const struct ms_control *control = ms_scene_control();
 
 	if (!key || !control)
 		return -1;
-	return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 0);
+	return ms_lines_number_over(control, index, tag, key->words, MS_LINES_LIVE, -1, 0);
 }
 
-__noinline int ms_lines_elsewhere6(union ms_key *key, __u32 index)
+__noinline int ms_lines_elsewhere6(union ms_key *key, __u32 index, __u32 tag)
 {
 	const struct ms_control *control = ms_scene_control();
 
 	if (!key || !control)
 		return -1;
-	return ms_lines_number_over(control, index, key->words, MS_LINES_LIVE, -1, 1);
+	return ms_lines_number_over(control, index, tag, key->words, MS_LINES_LIVE, -1, 1);
 }
 
 /* The live session of the key, two words or, of a wide one, all six; or NULL. */
@@ -197,16 +223,23 @@ static __always_inline struct ms_session *ms_lines_find(const struct ms_control 
 {
 	struct ms_lines_place place = ms_lines_place(key, wide, control->session_seed);
 	__u32 sets = control->session_sets, index = ms_lines_index(place.first, sets);
+	const __u64 *word = ms_lines_tags(index, sets, wide);
 	void *set = ms_lines_set(index, wide);
 	struct ms_session *session;
+	__u64 tags;
 
-	session = set ? ms_lines_live_in(set, place.way, key, wide) : NULL;
-	if (session || !ms_lines_has_over(ms_lines_over_bit(index, sets, wide)))
+	if (!word || !set)
+		return NULL;
+	tags = MS_READ_ONCE(*word);
+	session = ms_lines_live_in(set, tags, &place, key, wide);
+	if (session || !(tags & MS_TAGS_OVER))
 		return session;
 	index = ms_lines_index(place.second, sets);
 	if (wide)
-		return ms_lines_by_number(ms_lines_elsewhere6((union ms_key *)key, index));
-	return ms_lines_by_number(ms_lines_elsewhere4((struct ms_lines_narrow *)key, index));
+		return ms_lines_by_number(
+			ms_lines_elsewhere6((union ms_key *)key, index, place.tag));
+	return ms_lines_by_number(
+		ms_lines_elsewhere4((struct ms_lines_narrow *)key, index, place.tag));
 }
 
 /* Out of line, as wide keys are the rarer ones. */
@@ -224,7 +257,9 @@ static __always_inline int ms_lines_number(const __u64 *key, enum ms_lines_state
 {
 	const struct ms_control *control = ms_scene_control();
 	struct ms_lines_place place;
+	const __u64 *word;
 	__u32 sets, index;
+	__u64 tags;
 	int number;
 
 	if (!control)
@@ -232,11 +267,15 @@ static __always_inline int ms_lines_number(const __u64 *key, enum ms_lines_state
 	sets = control->session_sets;
 	place = ms_lines_place(key, wide, control->session_seed);
 	index = ms_lines_index(place.first, sets);
-	number = ms_lines_number_in(index, key, state, but, wide);
-	if (number >= 0 || !ms_lines_has_over(ms_lines_over_bit(index, sets, wide)))
+	word = ms_lines_tags(index, sets, wide);
+	if (!word)
+		return -1;
+	tags = MS_READ_ONCE(*word);
+	number = ms_lines_number_in(index, tags, place.tag, key, state, but, wide);
+	if (number >= 0 || !(tags & MS_TAGS_OVER))
 		return number;
 	index = ms_lines_index(place.second, sets);
-	return ms_lines_number_over(control, index, key, state, but, wide);
+	return ms_lines_number_over(control, index, place.tag, key, state, but, wide);
 }
 
 /* Number of the flow's line in a state (enum ms_lines_state) that is not `but`, -1 = none. */
@@ -269,14 +308,16 @@ static __always_inline int ms_lines_has_twin(struct ms_flow *flow, const struct 
 }
 
 /* Way of a free line of the set that is HELD now, in the caller's hands; -1 = none. */
-static __always_inline int ms_lines_claim(void *set, __u32 start, const int wide)
+static __always_inline int ms_lines_claim(void *set, __u64 tags, __u32 start, const int wide)
 {
+	tags = ms_lines_tagged(tags, 0, start);
 	MS_UNROLL
 	for (int i = 0; i < MS_SET_WAYS; i++) {
 		int way = (start + i) & (MS_SET_WAYS - 1);
 		struct ms_session *session = ms_lines_at(set, way, wide);
 
-		if (MS_READ_ONCE(session->epoch) != MS_EPOCH_DEAD || ms_lines_used(session, wide) ||
+		if (!ms_lines_is_tagged(tags, i) || MS_READ_ONCE(session->epoch) != MS_EPOCH_DEAD ||
+		    ms_lines_used(session, wide) ||
 		    __sync_val_compare_and_swap(&session->epoch, MS_EPOCH_DEAD, MS_EPOCH_HELD) !=
 			    MS_EPOCH_DEAD)
 			continue;
@@ -288,8 +329,10 @@ static __always_inline int ms_lines_claim(void *set, __u32 start, const int wide
 	return -1;
 }
 
-static __always_inline void ms_lines_fill(struct ms_session *line, const __u64 *key,
-					  const struct ms_session *fresh, const int wide)
+/* `tag` in the place where `tags` has it. */
+static __always_inline void ms_lines_fill(struct ms_session *line, __u64 *tags, __u64 tag,
+					  const __u64 *key, const struct ms_session *fresh,
+					  const int wide)
 {
 	__u64 *own = ms_lines_key(line);
 
@@ -298,6 +341,7 @@ static __always_inline void ms_lines_fill(struct ms_session *line, const __u64 *
 	MS_WRITE_ONCE(line->word, fresh->word);
 	MS_WRITE_ONCE(line->first_seen, fresh->first_seen);
 	MS_WRITE_ONCE(line->last_seen, fresh->last_seen);
+	__sync_fetch_and_or(tags, tag);
 	__sync_lock_test_and_set(&line->epoch, fresh->epoch);
 }
 
@@ -307,20 +351,26 @@ static __always_inline int ms_lines_store_in(const struct ms_control *control, c
 {
 	struct ms_lines_place place = ms_lines_place(key, wide, control->session_seed);
 	__u32 sets = control->session_sets, index = ms_lines_index(place.first, sets);
+	__u64 *tags = ms_lines_tags(index, sets, wide);
 	void *set;
 	int way;
 
 	if (choice) {
-		ms_lines_set_over(ms_lines_over_bit(index, sets, wide));
+		if (tags)
+			__sync_fetch_and_or(tags, MS_TAGS_OVER);
 		index = ms_lines_index(place.second, sets);
 		if (choice > 1)
 			index = ms_lines_next(index, sets);
+		tags = ms_lines_tags(index, sets, wide);
 	}
 	set = ms_lines_set(index, wide);
-	way = set ? ms_lines_claim(set, place.way, wide) : -1;
+	if (!set || !tags)
+		return MS_LINES_FULL;
+	way = ms_lines_claim(set, MS_READ_ONCE(*tags), place.way, wide);
 	if (way < 0)
 		return MS_LINES_FULL;
-	ms_lines_fill(ms_lines_at(set, way, wide), key, fresh, wide);
+	ms_lines_fill(ms_lines_at(set, way, wide), tags, ms_lines_tag_at(place.tag, way), key,
+		      fresh, wide);
 	return index * MS_SET_WAYS + way + (wide ? MS_LINES_NUMBER_WIDE : 0);
 }
 
@@ -338,13 +388,15 @@ __noinline int ms_lines_store(struct ms_flow *flow, struct ms_session *fresh, __
 }
 
 /* Makes a line free that the caller holds, a grace period after it died, its counts taken. */
-static __always_inline void ms_lines_clear(struct ms_session *line, const int wide)
+static __always_inline void ms_lines_clear(struct ms_session *line, __u64 *tags, __u32 way,
+					   const int wide)
 {
 	__u64 *own = ms_lines_key(line);
 
 	MS_WRITE_ONCE(line->word, 0);
 	for (int i = 0; i < (wide ? MS_LINE6_WORDS : MS_LINE4_WORDS); i++)
 		MS_WRITE_ONCE(own[i], 0);
+	__sync_fetch_and_and(tags, ~ms_lines_tag_at(MS_TAG_MASK, way));
 	__sync_lock_test_and_set(&line->epoch, MS_EPOCH_DEAD);
 }
 

@@ -130,14 +130,14 @@ struct {
 	__type(value, struct ms_lines6);
 } ms_lines6 SEC(".maps");
 
-/* A bit per set that has been full: its keys may lie in their second set. Never taken back. */
+/* A word a set (layout.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2 * 131072 / MS_SET_WAYS / 64);
+	__uint(max_entries, 2 * 131072 / MS_SET_WAYS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, __u64);
-} ms_over SEC(".maps");
+} ms_tags SEC(".maps");
 #else
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -75,10 +75,16 @@ static __always_inline __u32 ms_reap_end(struct ms_flow *flow, const struct ms_r
 #ifdef MS_SET_TABLE
 static __always_inline __u32 ms_reap_line(struct ms_flow *flow, int number, const int wide)
 {
-	void *set = ms_lines_set((number & ~MS_LINES_NUMBER_WIDE) / MS_SET_WAYS, wide);
+	__u32 index = (__u32)(number & ~MS_LINES_NUMBER_WIDE) / MS_SET_WAYS;
+	const struct ms_control *control = ms_scene_control();
+	void *set = ms_lines_set(index, wide);
 	struct ms_session *line;
+	__u64 *tags;
 
-	if (!set)
+	if (!set || !control)
+		return MS_REAPED_NOT;
+	tags = ms_lines_tags(index, control->session_sets, wide);
+	if (!tags)
 		return MS_REAPED_NOT;
 	line = ms_lines_at(set, number, wide);
 	if (!ms_reap_hold(line))
@@ -88,7 +94,7 @@ static __always_inline __u32 ms_reap_line(struct ms_flow *flow, int number, cons
 		return MS_REAPED_NOT;
 	}
 	ms_session_fold(line, flow->zone, flow->flags, MS_READ_ONCE(line->word));
-	ms_lines_clear(line, wide);
+	ms_lines_clear(line, tags, number, wide);
 	return MS_REAPED_DELETED;
 }
 

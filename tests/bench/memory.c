@@ -67,7 +67,7 @@ static void sessions(const struct ms_bench *bench, enum ms_session_table table)
 		ms_bench_fail("%s: not all of %u sessions are held", row, held);
 	/* The third one serves both families. */
 	bytes = map_bytes(world, "ms_sess4") + map_bytes(world, "ms_lines4") +
-		map_bytes(world, "ms_over") / 2;
+		map_bytes(world, "ms_tags") / 2;
 	ms_bench_sample(bench, "session_memory", row, "bytes a session at load 0.5", 0,
 			bytes / held);
 	ms_bench_sample(bench, "session_memory", row, "bytes for one of limits.sessions", 0,

@@ -102,7 +102,7 @@ static void empty(const struct table *table, uint32_t limit)
 		return;
 	}
 	memset(lines->narrow, 0, lines->sizes[0]);
-	memset(lines->over, 0, lines->sizes[2]);
+	memset(lines->tags, 0, lines->sizes[2]);
 }
 
 static double measure(void *user)

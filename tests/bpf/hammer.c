@@ -10,6 +10,7 @@
  *	no line becomes another flow's under a packet that found it live
  *	a session that nobody ended is found, also while it is judged again
  *	at rest no flow has two live sessions, no line is in anybody's hands, free lines are empty
+ *and have no tag
  *
  * With MS_HAMMER_BREAKS it is a table with a fault put in (CMakeLists.txt) that is hammered, and
  * something of that must turn out not to hold.
@@ -80,7 +81,7 @@ struct half {
 static struct {
 	struct ms_lines4 narrow[SETS_MAX];
 	struct ms_lines6 wide[SETS_MAX];
-	uint64_t over[1];
+	uint64_t tags[2 * SETS_MAX];
 	struct ms_control control;
 	struct ms_reap_io reap;
 	struct ms_stats stats[MS_PROCESSORS];
@@ -147,8 +148,8 @@ static void *look_up(const void *map, const void *key)
 		return index < world.control.session_sets ? &world.narrow[index] : NULL;
 	if (map == &ms_lines6)
 		return index < world.control.session_sets ? &world.wide[index] : NULL;
-	if (map == &ms_over)
-		return &world.over[index];
+	if (map == &ms_tags)
+		return index < 2 * world.control.session_sets ? &world.tags[index] : NULL;
 	if (map == &ms_control)
 		return &world.control;
 	if (map == &ms_groups)
@@ -404,6 +405,11 @@ static void run_processor(unsigned processor)
 	}
 }
 
+static uint32_t tag_of(unsigned number)
+{
+	return world.tags[number / MS_SET_WAYS] >> (number % MS_SET_WAYS * 8) & MS_TAG_MASK;
+}
+
 static void check_at_rest(void)
 {
 	unsigned live[FLOWS_MAX] = { 0 };
@@ -421,6 +427,8 @@ static void check_at_rest(void)
 
 		if (line->epoch == MS_EPOCH_HELD || line->epoch == MS_EPOCH_BUSY)
 			violation("a line was left in somebody's hands");
+		if (used != !!tag_of(i))
+			violation("a line that has a key has no tag, or a free one has");
 		if (!used) {
 			if (line->epoch != MS_EPOCH_DEAD)
 				violation("a line without a key lives");

@@ -59,6 +59,7 @@ static void open_object(void)
 		{ "ms_half6", MS_RIG_SESSIONS },
 		{ "ms_lines4", MS_SET_COUNT(MS_RIG_SESSIONS) },
 		{ "ms_lines6", MS_SET_COUNT(MS_RIG_SESSIONS) },
+		{ "ms_tags", 2 * MS_SET_COUNT(MS_RIG_SESSIONS) },
 	};
 	struct bpf_map *map;
 	const void *bytes;
@@ -91,7 +92,7 @@ void ms_rig_load(void)
 	if (bpf_object__find_map_by_name(ms_rig.object, "ms_lines4"))
 		ck_assert_int_eq(ms_dataplane_lines_open(ms_rig_fd("ms_lines4"),
 							 ms_rig_fd("ms_lines6"),
-							 ms_rig_fd("ms_over"), 1, &ms_rig.lines),
+							 ms_rig_fd("ms_tags"), 1, &ms_rig.lines),
 				 0);
 	bpf_object__for_each_map(map, ms_rig.object) if (is_variables(map)) ms_rig.variables =
 		mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE, MAP_SHARED,

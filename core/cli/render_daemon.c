@@ -88,10 +88,17 @@ static void render_policy(const struct ms_cli_style *style, const json_t *reply)
 			"apply' without a path\n",
 			"");
 	title(style, "Rules");
-	fprintf(style->out, "%lld rule%s, %lld group%s, %lld set%s\n",
+	fprintf(style->out, "%lld rule%s, %lld group%s, %lld set%s",
 		(long long)int_of(reply, "rules"), plural(int_of(reply, "rules")),
 		(long long)int_of(reply, "groups"), plural(int_of(reply, "groups")),
 		(long long)int_of(reply, "sets"), plural(int_of(reply, "sets")));
+	if (int_of(reply, "rules_on_fallback")) {
+		ms_cli_style_begin(style, MS_CLI_BAD);
+		fprintf(style->out, "; %lld on their fallback",
+			(long long)int_of(reply, "rules_on_fallback"));
+		ms_cli_style_end(style, MS_CLI_BAD);
+	}
+	fputc('\n', style->out);
 	render_classifier(style, json_object_get(reply, "engines"));
 }
 

@@ -164,6 +164,19 @@ static const char *say_action(const json_t *rule, char *buf)
 	return buf;
 }
 
+/* The verdict that holds without an action: what would, or, as one is missing, what does. */
+static const char *say_fallback(const json_t *rule, char *buf)
+{
+	const char *missing = text_of(rule, "missing_action");
+
+	buf[0] = '\0';
+	if (*missing)
+		say(buf, ", now %s: no %s", text_of(rule, "fallback"), missing);
+	else if (has_actions(rule))
+		say(buf, ", else %s", text_of(rule, "fallback"));
+	return buf;
+}
+
 static bool is_logged(const json_t *rule)
 {
 	const json_t *log = json_object_get(rule, "log");
@@ -176,13 +189,15 @@ static bool is_logged(const json_t *rule)
 static void add_rule(struct ms_cli_table *table, const struct ms_cli_style *style,
 		     const json_t *rule)
 {
-	char words[WORDS], count[32];
+	char words[WORDS], fallback[WORDS], count[32];
 	const char *action = say_action(rule, words);
 
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(rule, "id"));
-	ms_cli_table_add(table, ms_cli_style_verdict(action), "%s%s%s%s", action,
-			 is_logged(rule) ? "+log" : "", has_actions(rule) ? ", else " : "",
-			 has_actions(rule) ? text_of(rule, "fallback") : "");
+	ms_cli_table_add(table,
+			 *text_of(rule, "missing_action") ? MS_CLI_BAD
+							  : ms_cli_style_verdict(action),
+			 "%s%s%s", action, is_logged(rule) ? "+log" : "",
+			 say_fallback(rule, fallback));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", say_match(rule, words));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
 			 strchr(say_dirs(rule), ' ') ? "both" : say_dirs(rule));
@@ -243,6 +258,12 @@ void ms_cli_render_rule_show(const struct ms_cli_style *style, const json_t *rep
 	line(style, "where", say_groups(rule, words));
 	if (is_logged(rule))
 		line(style, "log", "yes");
+	if (*text_of(rule, "missing_action")) {
+		snprintf(words, sizeof(words),
+			 "%s, its fallback: no plugin that is loaded has the action '%s'",
+			 text_of(rule, "fallback"), text_of(rule, "missing_action"));
+		line(style, "in force", words);
+	}
 	for (size_t i = 0; i < ms_array_size(plain); i++)
 		line(style, plain[i], ms_cli_value_words(rule, plain[i], words, sizeof(words)));
 	line(style, "hits", ms_cli_style_count(style, int_of(rule, "hits"), count, sizeof(count)));

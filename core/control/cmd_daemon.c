@@ -185,6 +185,8 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 		add_problem(problems, "%s", status->plugin_problem);
 	if (status->source_problem[0])
 		add_problem(problems, "%s", status->source_problem);
+	if (status->fallback_problem[0])
+		add_problem(problems, "%s", status->fallback_problem);
 	if (status->host_problem[0])
 		add_problem(problems, "%s", status->host_problem);
 	if (status->panic != MS_PANIC_OFF)
@@ -216,7 +218,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 		find_problems(&status, counts.problems);
 		reply = json_pack(
 			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:o, s:s, s:b, s:o, "
-			"s:i, s:i, s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:b}",
+			"s:i, s:i, s:I, s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:b}",
 			"version", MS_VERSION, "pid", (int)getpid(), "started_at",
 			ms_control_shape_time(status.started_at), "applied_at",
 			ms_control_shape_time(status.applied_at), "generation_applied",
@@ -230,7 +232,8 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 			status.session_table, "hardened_load",
 			ms_dataplane_is_hardened(ms_manager_dataplane(manager)), "interfaces",
 			shape_ifaces(&counts), "groups", (int)policy->n_groups, "rules",
-			(int)policy->n_rules, "sets", (int)policy->n_sets, "sessions",
+			(int)policy->n_rules, "rules_on_fallback",
+			(json_int_t)status.rules_on_fallback, "sets", (int)policy->n_sets, "sessions",
 			shape_sessions(&usage), "mode_overrides", overrides, "events_lost",
 			(json_int_t)status.events_lost, "events_suppressed_in_log",
 			(json_int_t)status.events_suppressed_in_log, "netlink",

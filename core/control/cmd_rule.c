@@ -53,6 +53,7 @@ static json_t *shape_rule(struct ms_manager *manager, const struct ms_rule *rule
 {
 	json_t *shape = ms_control_shape_rule(rule);
 	uint32_t slot = ms_manager_slot(manager, rule->id);
+	const char *missing = ms_manager_missing_action(manager, rule);
 	char origin[MS_ORIGIN_MAX];
 
 	if (!shape)
@@ -61,6 +62,8 @@ static json_t *shape_rule(struct ms_manager *manager, const struct ms_rule *rule
 	if (ms_control_shape_put(shape, "source",
 				 json_string(ms_source_name(rule->origin.source))) < 0 ||
 	    ms_control_shape_put(shape, "origin", json_string(origin)) < 0 ||
+	    ms_control_shape_put(shape, "missing_action",
+				 missing ? json_string(missing) : json_null()) < 0 ||
 	    put_counts(manager, shape, slot < MS_SLOTS_MAX ? slot : 0, live) < 0) {
 		json_decref(shape);
 		return NULL;

@@ -69,6 +69,7 @@ struct ms_manager {
 	int64_t lasting_expires; /* the same without runtime rules */
 	char last_error[640];    /* of the last reload, "" = none */
 	char on_fallback[512];   /* what was said last of rules whose action is not there */
+	size_t n_on_fallback;    /* those rules */
 	bool taken_over;
 	dev_t pins_dev; /* the pin folder as it was at start */
 	ino_t pins_ino;

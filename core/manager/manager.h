@@ -49,6 +49,9 @@ const struct ms_policy *ms_manager_source(const struct ms_manager *manager,
 struct ms_event_history *ms_manager_history(struct ms_manager *manager);
 struct ms_sweeper *ms_manager_sweeper(struct ms_manager *manager);
 uint32_t ms_manager_slot(const struct ms_manager *manager, const char *rule_id); /* 0 = none */
+/* The first action of this rule in force that no loaded plugin has, so that the rule is on its
+ * fallback; NULL = it acts as written. Borrowed from the rule. */
+const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule);
 /* Name of a slot, also of rules that are gone but whose sessions live. NULL = never heard of. */
 const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint32_t slot);
 const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager, uint16_t zone);
@@ -87,7 +90,9 @@ struct ms_manager_status {
 	char host_problem[160];   /* set:host has not all addresses, "" = it has */
 	char plugin_problem[640]; /* a plugin is not loaded, "" = all are */
 	char source_problem[640]; /* a source cannot do its work, "" = all can */
-	bool degraded;            /* anything not as desired */
+	char fallback_problem[512]; /* a rule is on its fallback, "" = all act as written */
+	size_t rules_on_fallback;
+	bool degraded; /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
 

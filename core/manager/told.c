@@ -20,28 +20,27 @@ static size_t count_named(const struct ms_policy *policy)
 	return count;
 }
 
-/* The first action of the rule that nobody has; NULL = it acts. */
-static const char *find_missing(const struct ms_rule_action_known *known,
-				const struct ms_rule *rule)
+const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule)
 {
+	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
+
 	for (size_t i = 0; i < rule->n_actions; i++) {
-		if (!known->is_loaded(known->user, rule->actions[i].name))
+		if (!known.is_loaded(known.user, rule->actions[i].name))
 			return rule->actions[i].name;
 	}
 	return NULL;
 }
 
-/* Once, as long as it is the same: sources may commit every second. */
-static void warn_of_fallback(struct ms_manager *manager, const struct ms_policy *policy)
+/* Said once, as long as it is the same: sources may commit every second. */
+static void find_on_fallback(struct ms_manager *manager, const struct ms_policy *policy)
 {
-	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
 	const struct ms_rule *first = NULL;
 	const char *action = NULL;
 	char text[sizeof(manager->on_fallback)] = "";
 	size_t count = 0;
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
-		const char *missing = find_missing(&known, &policy->rules[i]);
+		const char *missing = ms_manager_missing_action(manager, &policy->rules[i]);
 
 		if (!missing)
 			continue;
@@ -61,6 +60,7 @@ static void warn_of_fallback(struct ms_manager *manager, const struct ms_policy 
 	else if (!first && manager->on_fallback[0])
 		ms_log_notice("plugin", "no rule is on its fallback any more");
 	memcpy(manager->on_fallback, text, sizeof(text));
+	manager->n_on_fallback = count;
 }
 
 void ms_manager_follow_actions(struct ms_manager *manager)
@@ -82,7 +82,7 @@ void ms_manager_follow_actions(struct ms_manager *manager)
 	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
 		ms_log_warn("plugin", "out of memory: actions are told of this change of rules "
 				      "with the next one");
-	warn_of_fallback(manager, policy);
+	find_on_fallback(manager, policy);
 }
 
 static void fill(const struct ms_event_record *record, struct ms_plugin_event *ret_event)

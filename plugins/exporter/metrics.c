@@ -148,6 +148,8 @@ static void write_status(FILE *to, const json_t *status)
 	static const struct single singles[] = {
 		{ "groups", "microseg_groups", "gauge", "Groups of the policy in force." },
 		{ "rules", "microseg_rules", "gauge", "Rules of the policy in force." },
+		{ "rules_on_fallback", "microseg_rules_on_fallback", "gauge",
+		  "Rules of which an action's plugin is not there, so that their fallback holds." },
 		{ "sets", "microseg_sets", "gauge", "Sets of the policy in force." },
 		{ "repairs", "microseg_repairs", "counter",
 		  "Times that the program was put back on an interface that somebody took it off." },

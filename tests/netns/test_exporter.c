@@ -250,6 +250,7 @@ START_TEST(rules_have_metrics_up_to_a_limit)
 	get(TCP, "/metrics");
 	all = value_of("microseg_rules");
 	expect("microseg_rule_hits_total{rule=\"other/3\"} 0");
+	expect("microseg_rules_on_fallback 0");
 	end();
 	/* Built-in ones come first. */
 	start(TCP, all - 2);

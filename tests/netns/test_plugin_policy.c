@@ -279,6 +279,41 @@ START_TEST(without_a_fallback_a_known_action_that_is_absent_denies)
 }
 END_TEST
 
+/* How many rules `status` and their list say are on their fallback. */
+static void expect_on_fallback(json_int_t count, int health)
+{
+	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
+	json_auto_t *rules = ms_ctl(microsegd, "rule", "list", NULL);
+
+	ck_assert_int_eq(ms_ctl_int(json_array_get(status, 0), "rules_on_fallback"), count);
+	ck_assert_uint_eq(ms_ctl_count(rules, "rules", "missing_action", "tally"), (size_t)count);
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL), health);
+	ck_assert_msg(!!strstr(text, "is on its fallback, deny: no plugin that is loaded has the "
+				     "action 'tally'") == (count > 0),
+		      "%s", text);
+}
+
+START_TEST(a_rule_on_its_fallback_is_a_problem_until_it_acts)
+{
+	write_rule("", "{ tally: 3 }");
+	start("plugins: { warden: {} }\n");
+	expect_on_fallback(1, 4);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "stats", NULL);
+
+		ck_assert_int_gt(ms_ctl_int(ms_ctl_find(lines, "reasons", "reason",
+							"missing_action"),
+					    "denied_packets"),
+				 0);
+	}
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	expect_on_fallback(0, 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* A start never refuses what was in force: its file gone, the rule is on its fallback. */
 START_TEST(a_start_takes_a_rule_whose_plugin_has_gone)
 {
@@ -364,6 +399,7 @@ int main(void)
 	tcase_add_test(tcase, a_set_that_an_action_fills_stays_when_it_is_emptied);
 	tcase_add_test(tcase, an_unknown_action_is_accepted_with_a_fallback);
 	tcase_add_test(tcase, without_a_fallback_a_known_action_that_is_absent_denies);
+	tcase_add_test(tcase, a_rule_on_its_fallback_is_a_problem_until_it_acts);
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);

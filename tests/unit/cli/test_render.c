@@ -246,6 +246,24 @@ START_TEST(actions_of_a_rule_are_told_with_its_fallback)
 }
 END_TEST
 
+START_TEST(a_rule_that_lacks_an_action_says_what_holds)
+{
+	static const char listed[] =
+		"{'rules': [{'id': 'r', 'action': [{'tally': 3}, 'allow'], 'fallback': 'deny', "
+		"'missing_action': 'tally', 'hits': 0, 'packets': 0, 'origin': 'a.yaml:1'}]}";
+	static const char shown[] =
+		"{'rule': {'id': 'r', 'action': [{'tally': 3}, 'allow'], 'fallback': 'deny', "
+		"'missing_action': 'tally', 'hits': 0, 'packets': 0, 'origin': 'a.yaml:1'}}";
+
+	ck_assert_ptr_nonnull(strstr(
+		render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_rule_list, listed),
+		"r     tally 3, allow, now deny: no tally  everything"));
+	ck_assert_ptr_nonnull(strstr(render(ms_cli_render_rule_show, shown),
+				     "in force     deny, its fallback: no plugin that is loaded "
+				     "has the action 'tally'\n"));
+}
+END_TEST
+
 START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
 {
 	static const char shown[] =
@@ -432,6 +450,7 @@ int main(void)
 	tcase_add_test(tcase, numeric_gives_exact_numbers);
 	tcase_add_test(tcase, rules_are_told_in_words);
 	tcase_add_test(tcase, actions_of_a_rule_are_told_with_its_fallback);
+	tcase_add_test(tcase, a_rule_that_lacks_an_action_says_what_holds);
 	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);
 	tcase_add_test(tcase, ifaces_say_why);

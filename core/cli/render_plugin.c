@@ -42,13 +42,26 @@ static void describe_values(const json_t *item, char *buf, size_t size)
 		snprintf(buf + strlen(buf), size - strlen(buf), ", or a list");
 }
 
-static void render_items(const struct ms_cli_style *style, const json_t *items)
+/* What holds of the item: "10s", "(hidden)", "" = it is absent. */
+static const char *say_value(const json_t *held, char *buf, size_t size)
 {
-	static const struct ms_cli_column columns[] = {
+	if (ms_cli_value_is(held, "is_secret"))
+		return ms_cli_value_is(held, "is_written") ? "(hidden)" : "";
+	return ms_cli_value_words(held, "values", buf, size);
+}
+
+/* `held` says what holds of each, in their order; NULL = nobody has them in force. */
+static void render_items(const struct ms_cli_style *style, const json_t *items, const json_t *held)
+{
+	static const struct ms_cli_column alone[] = {
 		{ "  ITEM", false, 0, 0 },
 		{ "VALUES", false, 12, 0 },
 		{ "DEFAULT", false, 0, 0 },
 		{ "MEANING", false, 16, 0 },
+	};
+	static const struct ms_cli_column with_now[] = {
+		{ "  ITEM", false, 0, 0 },  { "NOW", false, 16, 0 },     { "VALUES", false, 12, 0 },
+		{ "DEFAULT", false, 0, 1 }, { "MEANING", false, 16, 0 },
 	};
 	struct ms_cli_table *table;
 	const json_t *item;
@@ -57,12 +70,19 @@ static void render_items(const struct ms_cli_style *style, const json_t *items)
 
 	if (!json_array_size(items))
 		return;
-	table = ms_cli_table_new(columns, ms_array_size(columns));
+	table = held ? ms_cli_table_new(with_now, ms_array_size(with_now))
+		     : ms_cli_table_new(alone, ms_array_size(alone));
 	json_array_foreach (items, i, item) {
 		const char *def = text_of(item, "default");
+		const json_t *its = json_array_get(held, i);
 
-		describe_values(item, values, sizeof(values));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "  %s", text_of(item, "name"));
+		if (held)
+			ms_cli_table_add(table,
+					 ms_cli_value_is(its, "is_written") ? MS_CLI_PLAIN
+									    : MS_CLI_DIM,
+					 "%s", say_value(its, values, sizeof(values)));
+		describe_values(item, values, sizeof(values));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", values);
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
 				 ms_cli_value_is(item, "required") ? "(required)" : def);
@@ -72,7 +92,9 @@ static void render_items(const struct ms_cli_style *style, const json_t *items)
 	ms_cli_table_free(table);
 }
 
-static void render_description(const struct ms_cli_style *style, const json_t *plugin)
+/* `held`: see render_items(). */
+static void render_description(const struct ms_cli_style *style, const json_t *plugin,
+			       const json_t *held)
 {
 	const json_t *action;
 	char text[256];
@@ -89,18 +111,18 @@ static void render_description(const struct ms_cli_style *style, const json_t *p
 	line(style, "sink", text_of(plugin, "sink"));
 	if (json_array_size(json_object_get(plugin, "config"))) {
 		fputs("\nconfiguration\n", style->out);
-		render_items(style, json_object_get(plugin, "config"));
+		render_items(style, json_object_get(plugin, "config"), held);
 	}
 	json_array_foreach (json_object_get(plugin, "actions"), i, action) {
 		fprintf(style->out, "\naction %s: %s\n", text_of(action, "name"),
 			text_of(action, "help"));
-		render_items(style, json_object_get(action, "args"));
+		render_items(style, json_object_get(action, "args"), NULL);
 	}
 }
 
 void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *reply)
 {
-	render_description(style, json_object_get(reply, "plugin"));
+	render_description(style, json_object_get(reply, "plugin"), NULL);
 	if (ms_cli_value_is(reply, "tried"))
 		fputs("\nTried: it was created, its programs were loaded and run.\n", style->out);
 	else
@@ -192,7 +214,7 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 	line(style, "since", text_of(entry, "since"));
 	line(style, "used by", say_users(entry, text, sizeof(text)));
 	if (json_is_object(plugin))
-		render_description(style, plugin);
+		render_description(style, plugin, json_object_get(reply, "config"));
 	ms_cli_render_plugin_stats(style, json_object_get(reply, "stats"));
 }
 

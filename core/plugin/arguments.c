@@ -105,3 +105,44 @@ json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config, const cha
 	}
 	return object;
 }
+
+static const struct ms_rule_action_arg *find_arg(const struct ms_rule_action *config,
+						 const char *name)
+{
+	for (size_t i = 0; config && i < config->n_args; i++) {
+		if (config->args[i].name && strcmp(config->args[i].name, name) == 0)
+			return &config->args[i];
+	}
+	return NULL;
+}
+
+static json_t *shape_in_force(const json_t *item, const struct ms_rule_action *config)
+{
+	const char *name = json_string_value(json_object_get(item, "name"));
+	const char *def = json_string_value(json_object_get(item, "default"));
+	bool is_secret = json_is_true(json_object_get(item, "secret"));
+	const struct ms_rule_action_arg *arg = name ? find_arg(config, name) : NULL;
+	json_t *values = json_array();
+
+	for (size_t i = 0; arg && !is_secret && i < arg->n_values; i++)
+		json_array_append_new(values, json_string(arg->values[i].text));
+	if (!arg && !is_secret && def)
+		json_array_append_new(values, json_string(def));
+	return json_pack("{s:s?, s:o, s:b, s:b}", "name", name, "values", values, "is_written",
+			 arg != NULL, "is_secret", is_secret);
+}
+
+json_t *ms_plugin_arguments_in_force(const json_t *items, const struct ms_rule_action *config)
+{
+	json_t *list = json_array();
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (items, i, item) {
+		if (json_array_append_new(list, shape_in_force(item, config)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}

@@ -32,5 +32,9 @@ int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json
 				   const struct ms_policy *policy, struct ms_error *err);
 /* As the probe hands it on; `alone` as above. NULL = out of memory. */
 json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config, const char *alone);
+/* What holds for each of these items, as a plugin describes them, where `config` (NULL = nothing)
+ * was written: a list of {"name", "values", "is_written", "is_secret"}. `values` are texts: none if
+ * the item is absent; those of a secret one are not told. NULL = out of memory. */
+json_t *ms_plugin_arguments_in_force(const json_t *items, const struct ms_rule_action *config);
 
 #endif

@@ -287,8 +287,8 @@ static void expect_on_fallback(json_int_t count, int health)
 
 	ck_assert_int_eq(ms_ctl_int(json_array_get(status, 0), "rules_on_fallback"), count);
 	ck_assert_uint_eq(ms_ctl_count(rules, "rules", "missing_action", "tally"), (size_t)count);
-	ck_assert_int_eq(
-		ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL), health);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
+			 health);
 	ck_assert_msg(!!strstr(text, "is on its fallback, deny: no plugin that is loaded has the "
 				     "action 'tally'") == (count > 0),
 		      "%s", text);
@@ -303,10 +303,10 @@ START_TEST(a_rule_on_its_fallback_is_a_problem_until_it_acts)
 	{
 		json_auto_t *lines = ms_ctl(microsegd, "stats", NULL);
 
-		ck_assert_int_gt(ms_ctl_int(ms_ctl_find(lines, "reasons", "reason",
-							"missing_action"),
-					    "denied_packets"),
-				 0);
+		ck_assert_int_gt(
+			ms_ctl_int(ms_ctl_find(lines, "reasons", "reason", "missing_action"),
+				   "denied_packets"),
+			0);
 	}
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
 	expect_on_fallback(0, 0);
@@ -352,6 +352,50 @@ START_TEST(a_plugin_tells_who_uses_it)
 	ck_assert_str_eq(ms_ctl_text(entry, "used_by.0"), "r0");
 	entry = ms_ctl_find(lines, "plugins", "name", "warden");
 	ck_assert_int_eq(ms_ctl_int(entry, "used_by_total"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What holds of an item of its configuration; borrowed from `lines`. */
+static json_t *held(json_t *lines, const char *item)
+{
+	json_t *found = ms_ctl_find(lines, "config", "name", item);
+
+	ck_assert_ptr_nonnull(found);
+	return found;
+}
+
+static void expect_top(const char *value, bool is_written)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "tally", NULL);
+	json_t *top = held(lines, "top");
+
+	ck_assert_uint_eq(json_array_size(json_object_get(top, "values")), 1);
+	ck_assert_str_eq(ms_ctl_text(top, "values.0"), value);
+	ck_assert(json_is_true(json_object_get(top, "is_written")) == is_written);
+}
+
+START_TEST(a_plugin_tells_how_it_is_configured_but_no_secret)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	ms_plugin_folder_add("feed");
+	start("plugins: { tally: {}, feed: { lists: \"known=file:///nowhere/hidden-word\" } }\n");
+	expect_top("15", false);
+	ms_proc_write_config(microsegd, "plugins: { tally: { top: 5 }, feed: { timeout: 7s, lists: "
+					"\"known=file:///nowhere/hidden-word\" } }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_top("5", true);
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "feed", NULL);
+		json_t *lists = held(lines, "lists");
+
+		ck_assert_str_eq(ms_ctl_text(held(lines, "timeout"), "values.0"), "7s");
+		ck_assert(json_is_true(json_object_get(lists, "is_secret")));
+		ck_assert(json_is_true(json_object_get(lists, "is_written")));
+		ck_assert_uint_eq(json_array_size(json_object_get(lists, "values")), 0);
+	}
+	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "show", "feed", NULL);
+	ck_assert_ptr_null(strstr(text, "hidden-word"));
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -402,6 +446,7 @@ int main(void)
 	tcase_add_test(tcase, a_rule_on_its_fallback_is_a_problem_until_it_acts);
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
+	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -283,6 +283,25 @@ START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
 }
 END_TEST
 
+START_TEST(values_in_force_stand_beside_what_may_be_written)
+{
+	static const char shown[] =
+		"{'entry': {'name': 'p', 'state': 'loaded'}, 'plugin': {'name': 'p', 'version': "
+		"'1', 'config': [{'name': 'every', 'type': 'duration', 'default': '1h', 'help': "
+		"'h'}, {'name': 'key', 'type': 'string', 'help': 'h'}, {'name': 'none', 'type': "
+		"'string', 'help': 'h'}]}, 'config': [{'name': 'every', 'values': ['5s', '6s'], "
+		"'is_written': true, 'is_secret': false}, {'name': 'key', 'values': [], "
+		"'is_written': true, 'is_secret': true}, {'name': 'none', 'values': [], "
+		"'is_written': false, 'is_secret': true}], 'stats': []}";
+
+	render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_plugin_show, shown);
+	ck_assert_ptr_nonnull(strstr(text, "  ITEM   NOW       VALUES    DEFAULT  MEANING\n"
+					   "  every  5s,6s     duration  1h       h\n"
+					   "  key    (hidden)  string             h\n"
+					   "  none             string             h\n"));
+}
+END_TEST
+
 START_TEST(colours_are_only_for_verdicts_and_titles)
 {
 	const struct ms_cli_style style = { .width = 80, .color = true };
@@ -452,6 +471,7 @@ int main(void)
 	tcase_add_test(tcase, actions_of_a_rule_are_told_with_its_fallback);
 	tcase_add_test(tcase, a_rule_that_lacks_an_action_says_what_holds);
 	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
+	tcase_add_test(tcase, values_in_force_stand_beside_what_may_be_written);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);
 	tcase_add_test(tcase, ifaces_say_why);
 	tcase_add_test(tcase, events_keep_their_line_and_losses_are_said_once);

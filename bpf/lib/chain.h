@@ -42,50 +42,29 @@ static __always_inline int ms_chain_audits(__u32 half, __u32 group, __u8 mode)
 }
 
 /*
- * The list of the rule that `rule` names: then cb[0], cb[1] and cb[4] are set for it. `list` has
- * the reason, and `half` and `group` are those that judge. Returns the slot of its first action, -1
- * = there is none. Global as all here that is cold or large: verified once, and its stack is not
- * the caller's.
+ * Sets cb[] for the list of the rule that `chain` names: it has all of it but the list's place and
+ * whether it runs in audit mode. `half` and `group` are those that judge. Returns the slot of the
+ * first action; -1 = there is no list, and cb[] is as it was. A session that is kept may be of a
+ * rule that has none any more.
  */
-__noinline int ms_chain_find(struct __sk_buff *skb, __u32 rule, __u32 list, __u32 half, __u32 group)
-{
-	__u32 slot = rule & MS_CHAIN_RULE_MASK, index;
-	const struct ms_policy_head *policy;
-	const struct ms_action_index *found;
-
-	half &= MS_HALF_MASK;
-	index = half * MS_BANKS + !!(list & MS_CHAIN_BANK);
-	policy = bpf_map_lookup_elem(&ms_policy, &index);
-	/* A session that is kept may be of a rule that this generation does not have. */
-	if (!policy || slot >= policy->action_slots)
-		return -1;
-	index = half * MS_SLOTS_MAX + slot;
-	found = bpf_map_lookup_elem(&ms_action_index, &index);
-	if (!found || found->count == 0)
-		return -1;
-	if (ms_chain_audits(half, group, found->mode))
-		rule |= MS_CHAIN_AUDIT;
-	list |= half * MS_ACTION_LISTS + (found->list & (MS_ACTION_LISTS - 1));
-	list |= (__u32)found->count << MS_CHAIN_COUNT_SHIFT;
-	MS_CB_STORE(skb, MS_CHAIN_RULE, rule);
-	MS_CB_STORE(skb, MS_CHAIN_LIST, list);
-	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
-	return found->first;
-}
-
-/* Sets cb[] for the list of the rule that `chain` names: it has all of it but the list's place and
- * whether it runs in audit mode. Returns as ms_chain_find(), and leaves cb[] alone where there is
- * no list. */
 static __always_inline int ms_chain_put(struct __sk_buff *skb, const struct ms_chain *chain,
 					__u32 half, __u32 group)
 {
-	int first = ms_chain_find(skb, chain->rule, chain->list, half, group);
+	__u32 index = (half & MS_HALF_MASK) * MS_SLOTS_MAX + (chain->rule & MS_CHAIN_RULE_MASK);
+	const struct ms_action_index *found = bpf_map_lookup_elem(&ms_action_index, &index);
+	__u32 audit = 0;
 
-	if (first < 0)
-		return first;
+	if (!found || found->mode == MS_MODE_DISABLED)
+		return -1;
+	if (ms_chain_audits(half, group, found->mode))
+		audit = MS_CHAIN_AUDIT;
+	MS_CB_STORE(skb, MS_CHAIN_RULE, chain->rule | audit);
+	MS_CB_STORE(skb, MS_CHAIN_LIST,
+		    chain->list | found->list | (half & MS_HALF_MASK) * MS_ACTION_LISTS);
 	MS_CB_STORE(skb, MS_CHAIN_OFFSETS, chain->offsets);
 	MS_CB_STORE(skb, MS_CHAIN_REST, chain->rest);
-	return first;
+	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
+	return found->first;
 }
 
 static __always_inline __u32 ms_chain_counted_out(const struct ms_flow *flow)

@@ -15,7 +15,7 @@
 
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 7
+#define MS_LAYOUT_VERSION 8
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -443,15 +443,16 @@ enum { MS_PROG_SLOW = 0, MS_PROG_RESUME = 1 /* MS_CHAIN_RESUME */, MS_PROG__MAX 
 
 /* ---- actions: programs in ms_actions, PROG_ARRAY (microseg/action.bpf.h) ---- */
 
-/* ms_action_index: ARRAY by half * MS_SLOTS_MAX + a rule's slot, valid below
- * struct ms_policy_head.action_slots. What of the rule's list must be known to begin it. */
+/* ms_action_index: ARRAY by half * MS_SLOTS_MAX + a rule's slot. What of the rule's list must be
+ * known to begin it. Each policy writes all lines of its half, so no line is ever another's. */
 struct ms_action_index {
-	__u32 list : 16; /* index within its half */
-	__u32 first : 8; /* slot of its first action */
-	__u32 count : 4; /* of its actions, 0 = the rule has no list */
-	__u32 mode : 4;  /* the rule's: enum ms_mode */
+	__u32 list; /* index within its half, and its length, as in cb[1] */
+	__u8 first; /* slot of its first action */
+	__u8 mode;  /* the rule's, or its groups' if they agree: enum ms_mode; 0 = there is no list
+		     */
+	__u16 pad;
 };
-_Static_assert(sizeof(struct ms_action_index) == 4, "one load");
+_Static_assert(sizeof(struct ms_action_index) == 8, "as far apart as lines of an array are");
 
 /* ms_actname: HASH by slot. Whose the slot is, in words, so that it stays the action's over
  * daemons. */

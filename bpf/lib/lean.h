@@ -126,28 +126,26 @@ static __always_inline struct ms_session *ms_lean_find6(const __u64 *key)
 #endif
 }
 
-/* The list of a session's rule, if there is one: slot of its first action, else negative. What was
- * known before the session was looked for is in `ask`, where it costs no room of its own. */
-static __always_inline int ms_lean_begin(const struct ms_lean *lean, __u32 word)
+/* The list of a session's rule, if there is one: MS_LEAN_ACTS and more. Behind the counting, so
+ * that the two locked additions wait for none of it. */
+static __always_inline int ms_lean_begin(const struct ms_lean *lean, __u32 word, __u32 proto,
+					 __u32 dir, __u32 bytes)
 {
-	const struct ms_denied_ask *ask = lean->ask;
-	int is_ip6 = lean->is_ip6;
+	__u32 what = lean->ask->what;
 	__u32 l3_off = lean->iface->flags & MS_IFACE_L3 ? 0 : sizeof(struct ethhdr);
-	__u32 l4_off = l3_off + (is_ip6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
-	__u32 tail = (is_ip6 ? ask->key[4] : ask->key[1]) >> 32;
-	struct ms_chain chain = {
+	__u32 l4_off = l3_off + (lean->is_ip6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	const struct ms_chain chain = {
 		.rule = (word & MS_SESS_SLOT_MASK) | MS_CHAIN_SESSION | MS_CHAIN_COUNTED |
-			(is_ip6 ? MS_CHAIN_IP6 : 0) | (lean->egress ? MS_CHAIN_EGRESS : 0) |
-			(ask->what & 1u << MS_DENIED_DIR_SHIFT ? MS_CHAIN_OUT : 0),
+			(lean->is_ip6 ? MS_CHAIN_IP6 : 0) | (lean->egress ? MS_CHAIN_EGRESS : 0) |
+			(what & 1u << MS_DENIED_DIR_SHIFT ? MS_CHAIN_OUT : 0),
 		.list = MS_REASON_SESSION << MS_CHAIN_REASON_SHIFT | MS_CHAIN_SETTLED | lean->bank,
 		.offsets = l3_off | l4_off << 16,
-		.rest = (tail >> 16 & MS_CHAIN_PROTO_MASK) | ms_scene_bytes(lean->skb)
-								     << MS_CHAIN_BYTES_SHIFT,
+		.rest = proto | (dir == MS_DIR_OUT ? MS_CHAIN_COUNTED_OUT : 0) |
+			bytes << MS_CHAIN_BYTES_SHIFT,
 	};
+	int first = ms_chain_put(lean->skb, &chain, lean->half, what >> MS_DENIED_GROUP_SHIFT);
 
-	if (ms_session_dir(tail >> 24, !!(ask->what & MS_DENIED_FROM_HI(1))) == MS_DIR_OUT)
-		chain.rest |= MS_CHAIN_COUNTED_OUT;
-	return ms_chain_put(lean->skb, &chain, lean->half, ask->what >> MS_DENIED_GROUP_SHIFT);
+	return first < 0 ? MS_LEAN_ALLOWED : MS_LEAN_ACTS + first;
 }
 
 /* Counts the packet of a session that is in force. */
@@ -155,7 +153,6 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 					__u32 proto, __u32 index, __u32 key_flags)
 {
 	__u32 usual = 0, now, zero = 0, word;
-	int first = -1;
 	struct __sk_buff *skb = lean->skb;
 	struct ms_stats *stats;
 	__u64 packets, bytes;
@@ -176,9 +173,6 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 			return 0;
 		MS_WRITE_ONCE(session->last_seen, now);
 	}
-	/* Before the session is counted in: what is looked up behind that has to wait for it. */
-	if (word & MS_SESS_ACTIONS)
-		first = ms_lean_begin(lean, word);
 	packets = ms_scene_packets(skb);
 	bytes = ms_scene_bytes(skb);
 	__sync_fetch_and_add(&session->packets[index], packets);
@@ -190,7 +184,9 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 		stats->packets[MS_REASON_SESSION][MS_VERDICT_ALLOW] += packets;
 		stats->bytes[MS_REASON_SESSION][MS_VERDICT_ALLOW] += bytes;
 	}
-	return first < 0 ? MS_LEAN_ALLOWED : MS_LEAN_ACTS + first;
+	if (word & MS_SESS_ACTIONS)
+		return ms_lean_begin(lean, word, proto, ms_session_dir(key_flags, index), bytes);
+	return MS_LEAN_ALLOWED;
 }
 
 /* As ms_pkt_is_syn(). */

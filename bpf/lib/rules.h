@@ -105,9 +105,8 @@ struct ms_policy_head {
 	__u32 slot_icmp_error;
 	__u32 slot_panic;
 	struct ms_pairs_root pairs[2]; /* IPv4, IPv6 */
-	__u32 action_slots; /* below this, a slot's line in ms_action_index is of this generation */
-	__u16 late4, late6; /* rows of the bank */
+	__u16 late4, late6;            /* rows of the bank */
 };
-_Static_assert(sizeof(struct ms_policy_head) == 88, "packed by hand");
+_Static_assert(sizeof(struct ms_policy_head) == 84, "packed by hand");
 
 #endif

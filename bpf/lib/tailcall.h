@@ -27,11 +27,7 @@ static __always_inline void ms_tailcall_slow(struct __sk_buff *skb, __u64 word, 
 
 static __always_inline void ms_tailcall_clear(struct __sk_buff *skb)
 {
-	MS_CB_STORE(skb, 0, 0);
-	MS_CB_STORE(skb, 1, 0);
-	MS_CB_STORE(skb, 2, 0);
-	MS_CB_STORE(skb, 3, 0);
-	MS_CB_STORE(skb, 4, 0);
+	MS_CB_CLEAR(skb);
 }
 
 #endif

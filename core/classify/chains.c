@@ -13,35 +13,59 @@ _Static_assert(MS_RULE_ACTIONS_MAX == MS_ACTION_LIST_MAX, "what can be written c
 struct ms_chains {
 	const struct ms_numbering *numbering;
 	struct ms_image_table *index, *lists, *args;
-	struct ms_action_index *by_slot; /* MS_SLOTS_MAX */
-	uint32_t n_slots;
+	enum ms_mode mode; /* what INHERIT comes to, if that is the same everywhere; else INHERIT */
 };
 
-struct ms_chains *ms_chains_new(struct ms_image *image, const struct ms_numbering *numbering)
+/* Of all groups but those that are never judged. */
+static enum ms_mode common_mode(const struct ms_policy *policy)
+{
+	enum ms_mode common = MS_MODE_INHERIT;
+
+	for (size_t i = 0; i < policy->n_groups; i++) {
+		enum ms_mode mode = policy->groups[i].mode;
+
+		if (mode == MS_MODE_DISABLED)
+			continue;
+		if (common != MS_MODE_INHERIT && common != mode)
+			return MS_MODE_INHERIT;
+		common = mode;
+	}
+	return common;
+}
+
+/* All lines, also those of slots without a list: what stood there was another policy's. */
+static int fill_index(struct ms_image_table *index)
+{
+	index->rows = calloc(MS_SLOTS_MAX, index->row_size);
+	if (!index->rows)
+		return -ENOMEM;
+	index->n_rows = index->n_allocated = MS_SLOTS_MAX;
+	return 0;
+}
+
+struct ms_chains *ms_chains_new(struct ms_image *image, const struct ms_policy *policy,
+				const struct ms_numbering *numbering)
 {
 	struct ms_chains *chains = calloc(1, sizeof(*chains));
 
 	if (!chains)
 		return NULL;
 	chains->numbering = numbering;
+	chains->mode = common_mode(policy);
 	chains->index = ms_image_add_table(image, "ms_action_index", MS_SLOTS_MAX,
-					   sizeof(*chains->by_slot));
+					   sizeof(struct ms_action_index));
 	chains->lists = ms_image_add_table(image, "ms_action_lists", MS_ACTION_LISTS,
 					   sizeof(struct ms_action_list));
 	chains->args =
 		ms_image_add_table(image, "ms_action_args", MS_ACTION_LISTS * MS_ACTION_LIST_MAX,
 				   sizeof(struct ms_action_args));
-	chains->by_slot = calloc(MS_SLOTS_MAX, sizeof(*chains->by_slot));
-	if (!chains->index || !chains->lists || !chains->args || !chains->by_slot)
+	if (!chains->index || !chains->lists || !chains->args || fill_index(chains->index) < 0)
 		return ms_chains_free(chains);
 	return chains;
 }
 
 struct ms_chains *ms_chains_free(struct ms_chains *chains)
 {
-	if (!chains)
-		return NULL;
-	free(chains->by_slot);
 	free(chains);
 	return NULL;
 }
@@ -75,6 +99,7 @@ int ms_chains_add(struct ms_chains *chains, const struct ms_rule *rule, uint32_t
 		.fallback = (uint8_t)rule->fallback,
 		.mode = (uint8_t)rule->mode,
 	};
+	struct ms_action_index *line = (struct ms_action_index *)chains->index->rows + slot;
 	int r = 0;
 
 	/* The last one is no rule's. */
@@ -89,25 +114,10 @@ int ms_chains_add(struct ms_chains *chains, const struct ms_rule *rule, uint32_t
 		r = ms_image_add_row(chains->lists, &list);
 	if (r < 0)
 		return r;
-	chains->by_slot[slot] = (struct ms_action_index) {
-		.list = (chains->lists->n_rows - 1) & 0xffff,
+	*line = (struct ms_action_index) {
+		.list = (chains->lists->n_rows - 1) | (uint32_t)list.count << MS_CHAIN_COUNT_SHIFT,
 		.first = list.slots & 0xff,
-		.count = list.count & 0xf,
-		.mode = list.mode & 0xf,
+		.mode = (uint8_t)(rule->mode == MS_MODE_INHERIT ? chains->mode : rule->mode),
 	};
-	if (chains->n_slots <= slot)
-		chains->n_slots = slot + 1;
-	return 0;
-}
-
-int ms_chains_finish(struct ms_chains *chains, uint32_t *ret_slots)
-{
-	for (uint32_t slot = 0; slot < chains->n_slots; slot++) {
-		int r = ms_image_add_row(chains->index, &chains->by_slot[slot]);
-
-		if (r < 0)
-			return r;
-	}
-	*ret_slots = chains->n_slots;
 	return 0;
 }

@@ -7,14 +7,14 @@
 
 struct ms_chains;
 
-/* Adds its tables to `image`, which is borrowed as `numbering` is. NULL = out of memory. */
-struct ms_chains *ms_chains_new(struct ms_image *image, const struct ms_numbering *numbering);
+/* Adds its tables to `image`, which is borrowed as `numbering` is; `policy` is asked for the modes
+ * of its groups. NULL = out of memory. */
+struct ms_chains *ms_chains_new(struct ms_image *image, const struct ms_policy *policy,
+				const struct ms_numbering *numbering);
 struct ms_chains *ms_chains_free(struct ms_chains *chains); /* returns NULL */
 
 /* -ENOSPC with a sentence if there are too many; what `numbering->action` refuses. */
 int ms_chains_add(struct ms_chains *chains, const struct ms_rule *rule, uint32_t slot,
 		  struct ms_error *err);
-/* After the last rule. `*ret_slots`: no slot from this on has a list. */
-int ms_chains_finish(struct ms_chains *chains, uint32_t *ret_slots);
 
 #endif

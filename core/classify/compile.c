@@ -159,7 +159,8 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy,
 {
 	struct ms_image_table *decisions =
 		ms_image_add_table(image, "ms_decisions", MS_DECISIONS, sizeof(struct ms_decision));
-	ms_cleanup(free_chains) struct ms_chains *chains = ms_chains_new(image, rows->numbering);
+	ms_cleanup(free_chains) struct ms_chains *chains =
+		ms_chains_new(image, policy, rows->numbering);
 	size_t next_late = 0;
 	int r = 0;
 
@@ -186,8 +187,6 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy,
 		if (r == 0 && rule->n_actions)
 			r = ms_chains_add(chains, rule, decision.slot, err);
 	}
-	if (r == 0)
-		r = ms_chains_finish(chains, &head->action_slots);
 	return r;
 }
 

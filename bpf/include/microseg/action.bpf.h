@@ -108,6 +108,15 @@ struct {
 		ms_loaded_;                                                                        \
 	})
 
+/* All five words, in as few stores as there can be. */
+#define MS_CB_CLEAR(skb)                                                                           \
+	asm volatile("*(u64 *)(%0 + %1) = %2\n"                                                    \
+		     "*(u64 *)(%0 + %1 + 8) = %2\n"                                                \
+		     "*(u32 *)(%0 + %1 + 16) = %2"                                                 \
+		     :                                                                             \
+		     : "r"(skb), "i"(offsetof(struct __sk_buff, cb)), "r"(0ull)                    \
+		     : "memory")
+
 /* ---- what an action calls ---- */
 
 /* Fills `ctx`. -1 = the host's state is not there (ctx is not filled): return ms_action_next(). */
@@ -154,11 +163,7 @@ static __always_inline int ms_action_through(struct __sk_buff *skb, __u32 list)
 {
 	if (!(list & MS_CHAIN_SETTLED))
 		return ms_action_finish(skb, MS_CHAIN_RUNS, 0);
-	MS_CB_STORE(skb, MS_CHAIN_RULE, 0);
-	MS_CB_STORE(skb, MS_CHAIN_LIST, 0);
-	MS_CB_STORE(skb, MS_CHAIN_OFFSETS, 0);
-	MS_CB_STORE(skb, MS_CHAIN_REST, 0);
-	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
+	MS_CB_CLEAR(skb);
 	return TC_ACT_UNSPEC;
 }
 

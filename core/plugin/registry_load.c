@@ -265,8 +265,10 @@ static int load_code(struct ms_plugin_registry *registry, struct ms_plugin_entry
 static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
 		const struct ms_rule_action *config, const char *file, struct ms_error *err)
 {
-	return provides(entry, "action") ? load_code(registry, entry, config, file, err)
-					 : begin_source(registry, entry, config, err);
+	int r = provides(entry, "action") ? load_code(registry, entry, config, file, err)
+					  : begin_source(registry, entry, config, err);
+
+	return r < 0 ? r : ms_plugin_registry_expect(registry, entry);
 }
 
 /* What it is configured by from now on. */
@@ -405,8 +407,6 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 		r = ms_plugin_trial_result(trial, &why);
 	if (r == 0)
 		r = load(registry, entry, config, ms_plugin_trial_file(trial), &why);
-	if (r == 0)
-		r = ms_plugin_registry_expect(registry, entry);
 	if (r == 0) {
 		set_state(entry, MS_PLUGIN_LOADED, NULL);
 		return 0;

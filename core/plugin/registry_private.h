@@ -48,7 +48,7 @@ struct ms_plugin_registry {
 	const char *loading;                       /* the plugin whose library is being opened */
 	struct ms_plugin_registry_named *named;    /* sorted */
 	size_t n_named;
-	uint32_t *known; /* rules that had actions when the daemon started */
+	uint32_t *known; /* rules that had actions when the daemon started, or since */
 	size_t n_known;
 	bool is_settled; /* the plugins of the start are all there, or failed */
 };
@@ -67,7 +67,7 @@ void ms_plugin_registry_stop(struct ms_plugin_registry *registry, struct ms_plug
 /* Of one that is stopped. Returns NULL. */
 struct ms_plugin_entry *ms_plugin_registry_free_entry(struct ms_plugin_entry *entry);
 /* registry_use.c, of one that is loaded: it may have kept state of the rules that had actions when
- * the daemon started, so with the next use it is told of those that do not name it. */
+ * the daemon started, or since, so with the next use it is told of those that do not name it. */
 int ms_plugin_registry_expect(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry);
 /* Of a plugin that ends: no rule names what it had. */
 void ms_plugin_registry_unname(struct ms_plugin_registry *registry,

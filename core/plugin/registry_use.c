@@ -43,6 +43,33 @@ static void tell_gone(struct ms_plugin_registry *registry,
 	ms_plugin_note_set(registry->page, NULL, NULL);
 }
 
+static int by_value(const void *a, const void *b)
+{
+	return by_number(*(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+/* A plugin that comes later, or again, may have kept state of any of them. */
+static int remember(struct ms_plugin_registry *registry,
+		    const struct ms_plugin_registry_named *named, size_t count)
+{
+	uint32_t *known =
+		reallocarray(registry->known, registry->n_known + count + 1, sizeof(*known));
+	size_t n_all = registry->n_known, kept = 0;
+
+	if (!known)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		known[n_all++] = named[i].rule;
+	qsort(known, n_all, sizeof(*known), by_value);
+	for (size_t i = 0; i < n_all; i++) {
+		if (kept == 0 || known[kept - 1] != known[i])
+			known[kept++] = known[i];
+	}
+	registry->known = known;
+	registry->n_known = kept;
+	return 0;
+}
+
 int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 			   const struct ms_plugin_registry_use *uses, size_t count)
 {
@@ -63,6 +90,10 @@ int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 			};
 	}
 	n_now = sort(now, n_now);
+	if (remember(registry, now, n_now) < 0) {
+		free(now);
+		return -ENOMEM;
+	}
 	registry->named = now;
 	registry->n_named = n_now;
 	for (size_t i = 0; i < n_before; i++) {

@@ -274,6 +274,10 @@ START_TEST(taking_out_the_last_one_leaves_the_set)
 }
 END_TEST
 
+static const char without[] = "version: 1\n"
+			      "rules:\n"
+			      "  - { id: told, dir: in, proto: tcp, dport: 80, action: allow }\n";
+
 START_TEST(rules_that_are_gone_are_told)
 {
 	policy("way: other", "");
@@ -287,9 +291,7 @@ START_TEST(rules_that_are_gone_are_told)
 	/* The same id again, then without the action. */
 	policy("way: other", "");
 	ck_assert_int_eq(told("gone"), 1);
-	ms_proc_write_policy(microsegd, "05-action.yaml",
-			     "version: 1\nrules:\n"
-			     "  - { id: told, dir: in, proto: tcp, dport: 80, action: allow }\n");
+	ms_proc_write_policy(microsegd, "05-action.yaml", without);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ck_assert_int_eq(told("gone"), 2);
 	ms_proc_stop(microsegd);
@@ -305,15 +307,49 @@ START_TEST(rules_that_went_without_the_daemon_are_told)
 	start();
 	ck_assert_int_eq(told("gone"), 0);
 	ms_proc_kill(microsegd);
-	ms_proc_write_policy(microsegd, "05-action.yaml",
-			     "version: 1\nrules:\n"
-			     "  - { id: told, dir: in, proto: tcp, dport: 80, action: allow }\n");
+	ms_proc_write_policy(microsegd, "05-action.yaml", without);
 	if (_i) {
 		ms_plugin_folder_start(microsegd, "");
 		ms_ctl_do(microsegd, "plugin", "load", "warden", NULL);
 	} else {
 		start();
 	}
+	ck_assert_int_eq(told("gone"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* One that failed at the start, and is there when its rule has gone meanwhile. */
+START_TEST(rules_that_went_while_it_was_failed_are_told)
+{
+	policy("way: other", "");
+	start();
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("mv " MS_PLUGIN_FOLDER "/warden.so " MS_PLUGIN_FOLDER "/away");
+	start();
+	ms_proc_write_policy(microsegd, "05-action.yaml", without);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ms_netns_run_command("mv " MS_PLUGIN_FOLDER "/away " MS_PLUGIN_FOLDER "/warden.so");
+	ms_ctl_do(microsegd, "plugin", "load", "warden", NULL);
+	ck_assert_int_eq(told("gone"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* With one reload, of a rule that is younger than the daemon: the new instance never knew it. */
+START_TEST(rules_that_go_as_a_new_instance_comes_are_told)
+{
+	ms_proc_write_policy(microsegd, "05-action.yaml", without);
+	start();
+	policy("way: other", "");
+	ck_assert_int_eq(told("gone"), 0);
+	ms_proc_write_config(microsegd, "plugins: { warden: { any: 1 } }\n");
+	/* The twin: the rule stays. */
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_int_eq(told("gone"), 0);
+	ms_proc_write_config(microsegd, "plugins: { warden: { any: 2 } }\n");
+	ms_proc_write_policy(microsegd, "05-action.yaml", without);
+	ms_ctl_do(microsegd, "reload", NULL);
 	ck_assert_int_eq(told("gone"), 1);
 	ms_proc_stop(microsegd);
 }
@@ -335,6 +371,8 @@ int main(void)
 	tcase_add_test(tcase, taking_out_the_last_one_leaves_the_set);
 	tcase_add_test(tcase, rules_that_are_gone_are_told);
 	tcase_add_loop_test(tcase, rules_that_went_without_the_daemon_are_told, 0, 2);
+	tcase_add_test(tcase, rules_that_went_while_it_was_failed_are_told);
+	tcase_add_test(tcase, rules_that_go_as_a_new_instance_comes_are_told);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -21,7 +21,7 @@ struct warden {
 	struct ms_plugin_cidr member;
 	/* what was told */
 	uint64_t events, gone, gone_rule;
-	struct ms_plugin_event last;
+	struct ms_plugin_event first;
 	char rule[64], iface[16];
 	int code;
 	uint64_t longer; /* set_add() that left what is in as it was */
@@ -98,10 +98,12 @@ static void on_event(void *self, const struct ms_plugin_event *event)
 	struct warden *warden = self;
 	struct ms_plugin_cidr source = { .family = event->family, .len = 32 };
 
-	warden->events++;
-	warden->last = *event;
-	snprintf(warden->rule, sizeof(warden->rule), "%s", event->rule);
-	snprintf(warden->iface, sizeof(warden->iface), "%s", event->iface);
+	/* A later one may be of an answer, whose flow is judged again after a change. */
+	if (warden->events++ == 0) {
+		warden->first = *event;
+		snprintf(warden->rule, sizeof(warden->rule), "%s", event->rule);
+		snprintf(warden->iface, sizeof(warden->iface), "%s", event->iface);
+	}
 	memcpy(source.addr, event->src, 4);
 	if (warden->way == ON_EVENT)
 		add(warden, &source);
@@ -127,8 +129,8 @@ static void stats(void *self, struct ms_plugin_emit *to)
 	host->emit(to, "code", "of the last call, 0 = done", NULL, (uint64_t)warden->code, 1);
 	host->emit(to, "longer", "were in for longer", NULL, warden->longer, 0);
 	host->emit(to, "events", "that were told", warden->rule, warden->events, 0);
-	host->emit(to, "dport", "of the last one", warden->iface, warden->last.dport, 1);
-	host->emit(to, "verdict", "of the last one", NULL, warden->last.verdict, 1);
+	host->emit(to, "dport", "of the first one", warden->iface, warden->first.dport, 1);
+	host->emit(to, "verdict", "of the first one", NULL, warden->first.verdict, 1);
 	host->emit(to, "gone", "rules", NULL, warden->gone, 0);
 	host->emit(to, "gone_rule", "the last one", NULL, warden->gone_rule, 1);
 }
@@ -157,6 +159,11 @@ static const struct ms_plugin_action actions[] = {
 	  .rule_gone = rule_gone },
 };
 
+/* To be configured otherwise: without a reconfigure() that is another instance. */
+static const struct ms_plugin_item config[] = {
+	{ .name = "any", .help = "nothing comes of it", .type = MS_PLUGIN_UINT },
+};
+
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "warden", .version = "1.0", .summary = "puts members into sets",
-	  .license = "GPL-2.0-or-later", .create = create, .destroy = destroy, .stats = stats,
-	  .actions = actions, .action_count = 1);
+	  .license = "GPL-2.0-or-later", .config = config, .config_count = 1, .create = create,
+	  .destroy = destroy, .stats = stats, .actions = actions, .action_count = 1);

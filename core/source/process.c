@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/source/offer.h"
+#include "core/source/inbox.h"
 
 #define READ_SIZE (256u << 10) /* of one round of the loop: interfaces come first */
 #define BREATH_MS 10           /* between two rounds, for one that says too much */
@@ -36,105 +36,12 @@ struct ms_source_process {
 	bool is_stopping;
 	int64_t stop_by_ms;
 
-	struct ms_source_wire_buffer got; /* what is not taken yet */
-	struct ms_source_wire_buffer raw; /* the transaction so far */
-	bool is_offering;
+	struct ms_source_inbox inbox;
+	bool is_behind; /* more is in it than the last turn took */
 
 	bool gave_up;
 	char sentence[MS_SOURCE_WIRE_SENTENCE_MAX + 1]; /* why it is over, "" = nobody said */
 };
-
-/* ---- frames ---- */
-
-static int refuse_order(struct ms_error *err)
-{
-	return ms_error_set(err, -EPROTO, "a transaction's frames came in no order");
-}
-
-static int commit(struct ms_source_process *process)
-{
-	process->is_offering = false;
-	process->hooks.on_offer(process->hooks.user, &process->raw);
-	ms_source_wire_buffer_fini(&process->raw);
-	return 0;
-}
-
-static void give_up(struct ms_source_process *process, const struct ms_source_wire_message *message)
-{
-	process->gave_up = true;
-	snprintf(process->sentence, sizeof(process->sentence), "%.*s", (int)message->length,
-		 message->text);
-}
-
-static int take(struct ms_source_process *process, const struct ms_source_wire_message *message,
-		struct ms_error *err)
-{
-	switch (message->kind) {
-	case MS_SOURCE_WIRE_BEGIN:
-		if (process->is_offering)
-			return refuse_order(err);
-		process->is_offering = true;
-		return 0;
-	case MS_SOURCE_WIRE_TEXT:
-	case MS_SOURCE_WIRE_SET:
-	case MS_SOURCE_WIRE_MEMBERS:
-	case MS_SOURCE_WIRE_BIND:
-		return process->is_offering ? 0 : refuse_order(err);
-	case MS_SOURCE_WIRE_COMMIT:
-		return process->is_offering ? commit(process) : refuse_order(err);
-	case MS_SOURCE_WIRE_FAILED:
-		if (process->is_offering)
-			return refuse_order(err);
-		give_up(process, message);
-		return 0;
-	case MS_SOURCE_WIRE_BEAT:
-		return process->is_offering ? refuse_order(err) : 0;
-	default:
-		/* It says nothing else amid a transaction: what is kept on disk is only that. */
-		if (process->is_offering)
-			return refuse_order(err);
-		process->hooks.on_message(process->hooks.user, message);
-		return 0;
-	}
-}
-
-/* What is kept of it is bounded, whatever it says. */
-static int keep_frame(struct ms_source_process *process, const char *frame, size_t length,
-		      struct ms_error *err)
-{
-	if (process->raw.length + length > MS_SOURCE_OFFER_BYTES_MAX)
-		return ms_error_set(err, -EPROTO,
-				    "the source's process does not keep to the protocol: a "
-				    "transaction of more than %zu MiB",
-				    MS_SOURCE_OFFER_BYTES_MAX >> 20);
-	return ms_source_wire_append(&process->raw, frame, length);
-}
-
-static int take_all(struct ms_source_process *process, struct ms_error *err)
-{
-	const char *bytes = process->got.bytes;
-	size_t left = process->got.length;
-	struct ms_source_wire_message message;
-	int r;
-
-	for (;;) {
-		const char *frame = bytes;
-
-		r = ms_source_wire_take(&bytes, &left, &message, err);
-		if (r <= 0)
-			break;
-		r = 0;
-		if (process->is_offering || message.kind == MS_SOURCE_WIRE_BEGIN)
-			r = keep_frame(process, frame, (size_t)(bytes - frame), err);
-		if (r == 0)
-			r = take(process, &message, err);
-		if (r < 0)
-			break;
-	}
-	memmove(process->got.bytes, bytes, left);
-	process->got.length = left;
-	return r;
-}
 
 /* ---- its end ---- */
 
@@ -154,24 +61,36 @@ void ms_source_process_condemn(struct ms_source_process *process, const char *se
 	kill(process->pid, SIGKILL);
 }
 
-/* False: there is nothing to read, now or ever. */
-static bool read_some(struct ms_source_process *process)
+/* 1, or 0: there is nothing to read, now or ever. */
+static int fetch(struct ms_source_process *process)
 {
 	static char bytes[READ_SIZE];
-	struct ms_error err = MS_ERROR_INIT;
 	ssize_t n = recv(process->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	int r;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
+		return 0;
 	if (n <= 0) {
 		turn_away(process);
-		return false;
+		return 0;
 	}
 	process->is_heard = true;
-	r = ms_source_wire_append(&process->got, bytes, (size_t)n);
+	r = ms_source_inbox_add(&process->inbox, bytes, (size_t)n);
+	return r < 0 ? r : 1;
+}
+
+/* One turn of it. Nothing more is read as long as what was is not taken: its process waits then.
+ * False: there is nothing to take, now or ever. */
+static bool take_some(struct ms_source_process *process)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	int r = process->is_behind ? 1 : fetch(process);
+
 	if (r == 0)
-		r = take_all(process, &err);
+		return false;
+	if (r > 0)
+		r = ms_source_inbox_turn(&process->inbox, &err);
+	process->is_behind = r > 0;
 	if (r < 0)
 		ms_source_process_condemn(process, err.message[0] ? err.message : strerror(-r));
 	return r >= 0;
@@ -191,7 +110,7 @@ static void on_breath(void *user)
 {
 	struct ms_source_process *process = user;
 
-	if (process->is_slow && read_some(process))
+	if ((process->is_slow || process->is_behind) && take_some(process))
 		ms_watch_arm(process->breath, BREATH_MS, false);
 	else
 		listen_again(process);
@@ -201,8 +120,8 @@ static void on_readable(void *user)
 {
 	struct ms_source_process *process = user;
 
-	read_some(process);
-	if (!process->is_slow || process->is_deaf)
+	take_some(process);
+	if ((!process->is_slow && !process->is_behind) || process->is_deaf)
 		return;
 	process->on_readable = ms_watch_free(process->on_readable);
 	ms_watch_arm(process->breath, BREATH_MS, false);
@@ -241,8 +160,8 @@ static void on_exit_of(void *user)
 	struct ms_source_process *process = user;
 	int status = 0;
 
-	/* Its last words. */
-	while (!process->is_deaf && read_some(process))
+	/* Its last words: no more than a socket holds. */
+	while (!process->is_deaf && take_some(process))
 		;
 	if (waitpid(process->pid, &status, WNOHANG) != process->pid)
 		return;
@@ -276,6 +195,28 @@ void ms_source_process_tell(struct ms_source_process *process)
 {
 	if (process->tell && !process->on_writable && !ms_watch_is_armed(process->tell))
 		ms_watch_arm(process->tell, TELL_MS, false);
+}
+
+/* ---- what it says ---- */
+
+static void on_message(void *user, const struct ms_source_wire_message *message)
+{
+	struct ms_source_process *process = user;
+
+	if (message->kind != MS_SOURCE_WIRE_FAILED) {
+		process->hooks.on_message(process->hooks.user, message);
+		return;
+	}
+	process->gave_up = true;
+	snprintf(process->sentence, sizeof(process->sentence), "%.*s", (int)message->length,
+		 message->text);
+}
+
+static void on_offer(void *user, struct ms_source_wire_buffer *bytes)
+{
+	struct ms_source_process *process = user;
+
+	process->hooks.on_offer(process->hooks.user, bytes);
 }
 
 /* ---- start and stop ---- */
@@ -313,6 +254,11 @@ int ms_source_process_start(struct ms_loop *loop, const struct ms_plugin_spawn *
 	if (!process)
 		return -ENOMEM;
 	process->hooks = *hooks;
+	process->inbox = (struct ms_source_inbox) {
+		.on_message = on_message,
+		.on_offer = on_offer,
+		.user = process,
+	};
 	process->fd = process->pid_fd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
 		r = -errno;
@@ -389,8 +335,7 @@ struct ms_source_process *ms_source_process_free(struct ms_source_process *proce
 	if (process->pid)
 		wait_for_end(process);
 	ms_close_fd(&process->pid_fd);
-	ms_source_wire_buffer_fini(&process->raw);
-	ms_source_wire_buffer_fini(&process->got);
+	ms_source_inbox_fini(&process->inbox);
 	free(process);
 	return NULL;
 }

@@ -23,8 +23,7 @@ struct ms_source_process;
 struct ms_source_process_hooks {
 	/* READY, ABORT, TROUBLE, LOG and STATS; lent. */
 	void (*on_message)(void *user, const struct ms_source_wire_message *message);
-	/* The frames of a transaction, from BEGIN to COMMIT; what is in them nobody has looked at.
-	 * Who keeps them leaves zeroes. */
+	/* As core/source/inbox.h has it. */
 	void (*on_offer)(void *user, struct ms_source_wire_buffer *bytes);
 	/* It is over; `process` may be freed now. `gave_up`: in order, with its own sentence. Comes
 	 * from the loop, also after ms_source_process_stop(). */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -255,6 +256,48 @@ START_TEST(a_flood_of_lines_is_counted_not_written)
 }
 END_TEST
 
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Twice what turns of 256 messages every 10 ms make; a slow machine takes fewer. */
+#define LINES_A_SECOND (2 * 25600)
+
+/* Each line costs the daemon something, written or not. */
+START_TEST(one_that_never_stops_talking_has_a_share_of_the_loop)
+{
+	json_int_t before, lines;
+	char text[4096];
+	double from;
+
+	start();
+	expect_at_least("source.members", 1);
+	say("babble\n");
+	expect_at_least("suppressed_lines", 1000);
+	from = now();
+	before = number("suppressed_lines");
+	ms_netns_add("b");
+	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
+	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--to",
+				       "10.2.0.2", "--dport", "9", "--proto", "tcp", "deny", NULL),
+			 0);
+	expect_denied();
+	lines = number("suppressed_lines") - before;
+	ck_assert_msg((double)lines < LINES_A_SECOND * (now() - from) + 1000,
+		      "%lld lines in %.3f s", (long long)lines, now() - from);
+	say(BLOCK);
+	ms_ctl_do(microsegd, "plugin", "reload", "script", NULL);
+	expect_at_least("transactions", 2);
+	expect_text("source.state", "running");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- a change that fails, and cannot be taken back ---- */
 
 static bool is_denied(void *user)
@@ -462,6 +505,7 @@ int main(void)
 	tcase_add_test(tcase, an_unload_does_not_wait_for_what_is_prepared);
 	tcase_add_test(tcase, a_flood_of_offers_takes_turns);
 	tcase_add_test(tcase, a_flood_of_lines_is_counted_not_written);
+	tcase_add_test(tcase, one_that_never_stops_talking_has_a_share_of_the_loop);
 	tcase_add_test(tcase, members_that_could_not_be_put_back_are_later);
 	tcase_add_loop_test(tcase, what_is_no_whole_transaction_changes_nothing, 0,
 			    ms_array_size(ends));

@@ -5,7 +5,8 @@
  *	bind GROUP KIND NUMBER; wait; once (wait, if this is the first file that the process sees)
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
  *	read PATH (its trouble says whether it could)
- *	flood NUMBER; chatter NUMBER; garbage; half (a transaction, and then it dies)
+ *	flood NUMBER; chatter NUMBER; babble (for ever); garbage
+ *	half (a transaction, and then it dies)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,16 +96,15 @@ static int bind_one(const struct script *script, struct ms_plugin_builder *build
 
 /* ---- what no builder says, past the host ---- */
 
-static void send_raw(const void *bytes, size_t size)
+static int send_raw(const void *bytes, size_t size)
 {
 	struct stat st;
 
 	for (int fd = 0; fd < 64; fd++) {
-		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
-			send(fd, bytes, size, MSG_NOSIGNAL);
-			return;
-		}
+		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+			return send(fd, bytes, size, MSG_NOSIGNAL) < 0 ? -errno : 0;
 	}
+	return -ENOENT;
 }
 
 /* A frame without a body, or with one of 8 bytes: see core/source/wire.h. */
@@ -131,6 +131,24 @@ static void flood(unsigned long count)
 		send_raw(&one, sizeof(one));
 }
 
+/* Lines as fast as the socket takes them. */
+static void babble(void)
+{
+	static struct {
+		struct frame head;
+		uint32_t severity;
+		char line[4];
+	} lines[4096];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		lines[i].head = (struct frame) { 8, 12, 0 };
+		lines[i].severity = 1;
+		memcpy(lines[i].line, "line", 4);
+	}
+	while (send_raw(lines, sizeof(lines)) == 0)
+		;
+}
+
 static void be_odd(const struct script *script, const char *verb, const char *text)
 {
 	unsigned long count = strtoul(text, NULL, 10);
@@ -141,6 +159,8 @@ static void be_odd(const struct script *script, const char *verb, const char *te
 		while (count-- > 0)
 			script->host->log(script->host->state, 1, "chatter %lu", count);
 	}
+	if (strcmp(verb, "babble") == 0)
+		babble();
 	if (strcmp(verb, "garbage") == 0)
 		send_raw("\xff\xff\xff\x7f garbage", 12);
 	if (strcmp(verb, "half") == 0) {

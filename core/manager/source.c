@@ -106,24 +106,39 @@ static struct ms_source_follower **find(const struct ms_manager *manager, const 
 	return NULL;
 }
 
+struct seeding {
+	const struct ms_source_follower *follower;
+	struct ms_policy *policy;
+	struct ms_error *err;
+};
+
+static int parse(void *arg)
+{
+	struct seeding *seeding = arg;
+
+	return ms_source_offer_policy(ms_source_follower_offer(seeding->follower),
+				      ms_source_follower_name(seeding->follower), NULL,
+				      &seeding->policy, seeding->err);
+}
+
 /* What is on disk of it is in force with the first policy, or with the commit after a load. */
 static int seed(struct ms_manager *manager, const struct ms_source_follower *follower,
 		struct ms_error *err)
 {
-	const struct ms_source_offer *offer = ms_source_follower_offer(follower);
+	struct seeding seeding = { .follower = follower, .err = err };
 	const char *name = ms_source_follower_name(follower);
-	struct ms_policy *policy = NULL;
 	int r = 0;
 
-	if (offer)
-		r = ms_source_offer_policy(offer, name, NULL, &policy, err);
-	else if (!(policy = ms_policy_new()))
+	if (ms_source_follower_offer(follower))
+		r = ms_manager_away(manager, parse, &seeding);
+	else if (!(seeding.policy = ms_policy_new()))
 		r = -ENOMEM;
 	if (r == 0)
 		r = ms_sources_offers_put(ms_sources_offers(manager->sources), name,
-					  ms_manager_source_is_before(manager, name), policy);
+					  ms_manager_source_is_before(manager, name),
+					  seeding.policy);
 	if (r < 0)
-		ms_policy_free(policy);
+		ms_policy_free(seeding.policy);
 	return r;
 }
 

@@ -431,16 +431,29 @@ static int make_own_folder(struct ms_source_follower *follower, struct ms_error 
 		     : 0;
 }
 
+struct reading {
+	struct ms_source_follower *follower;
+	struct ms_error why;
+};
+
+static int read_away(void *arg)
+{
+	struct reading *reading = arg;
+	struct ms_source_follower *follower = reading->follower;
+
+	return ms_source_saved_read(follower->config.state, follower->name, &follower->offer,
+				    &follower->delivered_at, &reading->why);
+}
+
 /*
  * What cannot be read is set aside for a person to look at, and the source starts without: it says
  * everything anew, while one that is not started would never mend it.
  */
 static void read_saved(struct ms_source_follower *follower)
 {
-	struct ms_error why = MS_ERROR_INIT;
+	struct reading reading = { .follower = follower, .why = MS_ERROR_INIT };
+	int r = follower->config.away(follower->config.user, read_away, &reading);
 	int64_t now = time(NULL);
-	int r = ms_source_saved_read(follower->config.state, follower->name, &follower->offer,
-				     &follower->delivered_at, &why);
 
 	if (r == 0) {
 		follower->has_offer = follower->is_saved = true;
@@ -452,9 +465,9 @@ static void read_saved(struct ms_source_follower *follower)
 		r = ms_state_set_source_aside(follower->config.state, follower->name);
 		ms_log_error("source",
 			     "%s: %s: nothing of it is in force until it says it anew; the file %s",
-			     follower->name, why.message,
+			     follower->name, reading.why.message,
 			     r < 0 ? "could not be set aside" : "was set aside");
-		set_error(follower, why.message);
+		set_error(follower, reading.why.message);
 	}
 }
 

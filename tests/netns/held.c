@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A daemon that stops in the middle of a commit, or of what comes before that of an offer, where a
- * test has put two pipes into the folder that MS_TEST_HELD names: the first tells that it is there,
- * the second when it may go on. As long as there is a file `no-memory`, the first set in force can
- * be replaced and no other.
+ * A daemon that stops in the middle of a commit, of what comes before that of an offer, or of
+ * reading what is saved of a source, where a test has put two pipes into the folder that
+ * MS_TEST_HELD names: the first tells that it is there, the second when it may go on. As long as
+ * there is a file `no-memory`, the first set in force can be replaced and no other.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +35,10 @@ int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 				struct ms_error *err);
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
 				struct ms_error *err);
+int __real_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
+				size_t *ret_length, int64_t *ret_saved_at);
+int __wrap_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
+				size_t *ret_length, int64_t *ret_saved_at);
 int __real_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 
@@ -85,4 +89,11 @@ int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)
 {
 	hold("save");
 	return __real_ms_state_save_generation(state, generation);
+}
+
+int __wrap_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
+				size_t *ret_length, int64_t *ret_saved_at)
+{
+	hold("load");
+	return __real_ms_state_load_source(state, name, ret_bytes, ret_length, ret_saved_at);
 }

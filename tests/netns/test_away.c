@@ -318,6 +318,45 @@ START_TEST(a_command_to_a_plugin_waits_for_the_commit)
 }
 END_TEST
 
+#define SCRIPT MS_NETNS_DIR "/script"
+
+static void configure_source(const char *more)
+{
+	char config[256];
+
+	snprintf(config, sizeof(config), "plugins:\n  script: { file: " SCRIPT "%s }\n", more);
+	ms_proc_write_config(microsegd, config);
+}
+
+static bool has_delivered(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "script", NULL);
+
+	(void)user;
+	return ms_ctl_int(json_array_get(lines, 0), "source.members") == 1;
+}
+
+static const char *const seeds[] = { "load", "offer" }; /* its file is read, and parsed */
+
+/* Of a source that is configured otherwise, 160 MiB it may be. */
+START_TEST(interfaces_come_while_what_is_saved_of_a_source_is_read)
+{
+	ms_plugin_folder_add("script");
+	ms_netns_put_file(SCRIPT, "set block\nmember block 192.0.2.1\n");
+	configure_source("");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert(ms_netns_wait(has_delivered, NULL, 20));
+	configure_source(", before: true");
+	begin(seeds[_i], "reload");
+	add_peer("veth-b", "b", "10.2.0.");
+	expect_attached("veth-b");
+	let_go(seeds[_i]);
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 80, SOON), 0);
+	ck_assert(has_delivered(NULL));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* The twin: without the action port 80 is closed. */
 START_TEST(a_commit_without_the_plugin_is_compiled_to_the_fallback)
 {
@@ -409,6 +448,8 @@ int main(void)
 	tcase_add_loop_test(plugins, a_command_to_a_plugin_waits_for_the_commit, 0,
 			    n_stages * (int)ms_array_size(waiting));
 	tcase_add_test(plugins, a_commit_without_the_plugin_is_compiled_to_the_fallback);
+	tcase_add_loop_test(plugins, interfaces_come_while_what_is_saved_of_a_source_is_read, 0,
+			    (int)ms_array_size(seeds));
 	suite_add_tcase(suite, plugins);
 	return ms_netns_run(suite);
 }

@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "core/base/thread.h"
 
 struct ms_worker {
 	pthread_t thread;
@@ -28,19 +29,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* With every signal blocked, as the thread inherits it. */
-static int start_deaf(struct ms_worker *worker)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&worker->thread, NULL, run, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
-}
-
 int ms_worker_start(int (*work)(void *user), void *user, struct ms_worker **ret_worker)
 {
 	struct ms_worker *worker = calloc(1, sizeof(*worker));
@@ -58,7 +46,7 @@ int ms_worker_start(int (*work)(void *user), void *user, struct ms_worker **ret_
 	if (worker->fd < 0)
 		r = -errno;
 	if (r == 0)
-		r = start_deaf(worker);
+		r = ms_thread_start(run, worker, &worker->thread);
 	if (r < 0) {
 		if (worker->fd >= 0)
 			close(worker->fd);

@@ -75,11 +75,23 @@ static void fini_draft(struct ms_document_draft *draft)
 	ms_name_index_fini(&draft->rules);
 }
 
+static bool is_empty(const struct ms_policy *policy)
+{
+	return !policy->n_groups && !policy->n_sets && !policy->n_rules && !policy->n_expired &&
+	       !policy->failsafe.present;
+}
+
 /* Makes room in all three arrays first: from then on nothing can fail. */
 static int append(struct ms_policy *policy, struct ms_policy *more)
 {
 	void *groups, *sets, *rules;
 
+	if (is_empty(policy)) { /* as it is, without a copy of 100k rules */
+		ms_policy_fini(policy);
+		*policy = *more;
+		*more = (struct ms_policy)MS_POLICY_INIT;
+		return 0;
+	}
 	groups = ms_array_reserve(policy->groups, policy->n_groups + more->n_groups,
 				  sizeof(*policy->groups));
 	if (!groups)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/policy/document_ahead.h"
+
 /* ---- places and refusals ---- */
 
 struct ms_place ms_document_reader_place(struct ms_document_reader *reader, size_t offset)
@@ -279,8 +281,8 @@ int ms_document_reader_set_value(struct ms_document_reader *reader, size_t offse
 			return ms_document_reader_refuse_at(
 				reader, offset, "a value with a line break or control character");
 	}
-	memcpy(reader->value, bytes, length);
-	reader->value[length] = '\0';
+	memcpy(reader->buffer, bytes, length);
+	reader->buffer[length] = '\0';
 	return 0;
 }
 
@@ -302,24 +304,30 @@ int ms_document_reader_open(struct ms_document_reader *reader, const char *name,
 		.length = length,
 		.err = err,
 		.known_line = 1,
-		.value = malloc(MS_DOCUMENT_VALUE_MAX + 1),
+		.buffer = malloc(MS_DOCUMENT_VALUE_MAX + 1),
 	};
-	if (!reader->value)
+	if (!reader->buffer)
 		return -ENOMEM;
-	reader->value[0] = '\0';
+	reader->buffer[0] = '\0';
+	reader->value = reader->buffer;
 	if (is_json_name(name)) {
 		r = ms_document_json_open(reader);
 		return r < 0 ? r : check_bytes(reader);
 	}
 	r = check_bytes(reader);
-	return r < 0 ? r : ms_document_yaml_open(reader);
+	if (r == 0)
+		r = ms_document_yaml_open(reader);
+	if (r == 0 && length >= MS_DOCUMENT_AHEAD_MIN)
+		ms_document_ahead_open(reader);
+	return r;
 }
 
 void ms_document_reader_close(struct ms_document_reader *reader)
 {
+	ms_document_ahead_close(reader);
 	ms_document_yaml_close(reader);
 	ms_document_json_close(reader);
-	free(reader->value);
+	free(reader->buffer);
 	*reader = (struct ms_document_reader) { 0 };
 }
 
@@ -331,7 +339,9 @@ int ms_document_reader_next(struct ms_document_reader *reader)
 	if (reader->event == MS_DOCUMENT_MAPPING || reader->event == MS_DOCUMENT_SEQUENCE)
 		reader->depth++;
 	reader->is_null = reader->is_quoted = false;
-	r = reader->json ? ms_document_json_next(reader) : ms_document_yaml_next(reader);
+	r = reader->ahead  ? ms_document_ahead_next(reader)
+	    : reader->json ? ms_document_json_next(reader)
+			   : ms_document_yaml_next(reader);
 	if (r < 0)
 		return r;
 	opens = reader->event == MS_DOCUMENT_MAPPING || reader->event == MS_DOCUMENT_SEQUENCE;

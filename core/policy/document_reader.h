@@ -3,7 +3,9 @@
  * A document as a stream of events, YAML or strict JSON alike, each with its place. What no
  * document may contain is refused here, whatever its schema: bytes that are not UTF-8, control
  * characters, a byte order mark, directives, tags, anchors, aliases, a second document, nesting
- * and values without end. Memory is bounded by the longest line, not by the document.
+ * and values without end. Memory is bounded by the longest line, not by the document. A long YAML
+ * document is read ahead by a thread (document_ahead.h): its text must stay until the reader is
+ * closed.
  *
  * Every function returns 0 or -errno; on failure the reader's `err` has the sentence and the
  * reader can only be closed.
@@ -30,6 +32,7 @@ enum ms_document_event {
 	MS_DOCUMENT_SEQUENCE_END,
 };
 
+struct ms_document_ahead;
 struct ms_document_yaml;
 struct ms_document_json;
 
@@ -48,14 +51,15 @@ struct ms_document_reader {
 	bool is_null;   /* of a scalar: null, ~ or nothing at all */
 	unsigned int depth;
 
-	/* Private to the three files of the reader. */
-	size_t value_room;
+	/* Private to the files of the reader. */
+	char *buffer;  /* owned: room for a value */
 	size_t offset; /* where the last event ended */
 	/* Lines are counted up to known_offset; places are counted on from there. */
 	size_t known_offset, known_line_start;
 	unsigned int known_line;
 	struct ms_document_yaml *yaml;
 	struct ms_document_json *json;
+	struct ms_document_ahead *ahead;
 };
 
 /* A name ending in .json is strict JSON. Stops in front of the first event. Close it even if this

@@ -193,11 +193,9 @@ static void add_rule(struct ms_cli_table *table, const struct ms_cli_style *styl
 	const char *action = say_action(rule, words);
 
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(rule, "id"));
-	ms_cli_table_add(table,
-			 *text_of(rule, "missing_action") ? MS_CLI_BAD
-							  : ms_cli_style_verdict(action),
-			 "%s%s%s", action, is_logged(rule) ? "+log" : "",
-			 say_fallback(rule, fallback));
+	ms_cli_table_add(
+		table, *text_of(rule, "missing_action") ? MS_CLI_BAD : ms_cli_style_verdict(action),
+		"%s%s%s", action, is_logged(rule) ? "+log" : "", say_fallback(rule, fallback));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s", say_match(rule, words));
 	ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
 			 strchr(say_dirs(rule), ' ') ? "both" : say_dirs(rule));

@@ -8,7 +8,6 @@
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
-#include "core/plugin/arguments.h"
 #include "core/plugin/registry.h"
 #include "core/source/follower.h"
 
@@ -101,17 +100,13 @@ static int answer(struct ms_manager *manager, const char *name, json_t **ret_rep
 	const struct ms_plugin_entry *entry =
 		ms_plugin_registry_find(ms_manager_plugins(manager), name);
 	struct ms_source_status source;
-	const json_t *plugin;
 
 	if (!entry)
 		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
 	source = source_of(manager, entry);
-	plugin = ms_plugin_registry_description(entry);
 	*ret_reply = json_pack("{s:o, s:O?, s:o, s:o}", "entry", shape_entry(manager, entry),
-			       "plugin", plugin, "config",
-			       ms_plugin_arguments_in_force(json_object_get(plugin, "config"),
-							    ms_plugin_registry_config(entry)),
-			       "stats",
+			       "plugin", ms_plugin_registry_description(entry), "config",
+			       ms_plugin_registry_in_force(entry), "stats",
 			       source.stats ? json_incref((json_t *)source.stats)
 					    : ms_plugin_registry_stats(entry));
 	return *ret_reply ? 0 : -ENOMEM;

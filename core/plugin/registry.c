@@ -232,6 +232,12 @@ const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_en
 	return entry->config;
 }
 
+json_t *ms_plugin_registry_in_force(const struct ms_plugin_entry *entry)
+{
+	return ms_plugin_arguments_in_force(json_object_get(entry->description, "config"),
+					    entry->config);
+}
+
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry)
 {
 	return entry->description;

@@ -123,6 +123,8 @@ const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry); /* "
 int64_t ms_plugin_registry_since(const struct ms_plugin_entry *entry);      /* seconds since 1970 */
 /* What it is configured by, or would be; NULL = out of memory then. */
 const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_entry *entry);
+/* The same as ms_plugin_arguments_in_force() has it; the caller owns it. */
+json_t *ms_plugin_registry_in_force(const struct ms_plugin_entry *entry);
 /* As the probe described it; NULL = nobody could. Borrowed. */
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
 /* Its statistics, an array the caller owns; empty if it has none. NULL = out of memory. */

@@ -54,7 +54,7 @@ struct ms_source_follower_config {
 	bool is_source, is_sink; /* what its plugin provides */
 };
 
-/* Reads what is on disk, which is done away; the strings and `config` are copied, the rest is borrowed. */
+/* Reads what is on disk, away; the strings and `config` are copied, the rest is borrowed. */
 int ms_source_follower_new(const struct ms_source_follower_config *config,
 			   struct ms_source_follower **ret_follower, struct ms_error *err);
 /* Starts its process, if there is none and it has none to wait for; from here on it mends itself.

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
-#include "core/config.h"
+#include "core/cli/settings.h"
 #include "core/plugin/arguments.h"
 #include "core/plugin/probe.h"
 #include "core/policy/array.h"
@@ -53,24 +53,6 @@ static int find_uses(struct judging *judging, const struct ms_policy *policy)
 				r = ms_array_append(&judging->uses, &judging->n_uses, use);
 		}
 	}
-	return r;
-}
-
-/* Whoever may not read the settings gets the plugins' defaults, as if there were none. */
-static int read_settings(struct judging *judging, struct ms_error *err)
-{
-	const char *named = judging->cli->options->config;
-	const struct ms_config config = {
-		.file = (char *)(named ? named : MS_CONFIG_FILE),
-		.file_must_be = named != NULL,
-	};
-	struct ms_error why = MS_ERROR_INIT;
-	int r = ms_config_plugins_read(&config, &judging->settings, &why);
-
-	if (r == -EACCES && !named)
-		return 0;
-	if (r < 0)
-		*err = why;
 	return r;
 }
 
@@ -196,7 +178,7 @@ int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_plugin_cata
 	int r = judging.unjudged && seen ? find_uses(&judging, policy) : -ENOMEM;
 
 	if (r == 0 && judging.n_uses)
-		r = read_settings(&judging, err);
+		r = ms_cli_settings_read(cli, &judging.settings, err);
 	for (size_t i = 0; r == 0 && i < judging.n_uses; i++) {
 		const char *plugin = judging.uses[i].plugin;
 

@@ -119,8 +119,10 @@ static const struct ms_cli_command commands[] = {
 	{ "plugin", "unload", "NAME", "end a plugin that no rule uses", "plugin unload ratelimit",
 	  0, 1, 1, NULL, ms_cli_cmd_plugin_unload, NULL },
 	{ "plugin", "probe", "NAME", "try a plugin, say what it is and takes; needs no daemon",
-	  "plugin probe ratelimit\nplugin probe ratelimit --plugin-dir /root/plugins -o json",
-	  MS_CLI_TAKES_PLUGIN_DIR, 1, 1, NULL, ms_cli_cmd_plugin_probe, NULL },
+	  "plugin probe ratelimit\nplugin probe ratelimit --plugin-dir /root/plugins -o json\n"
+	  "plugin probe feed --config ./microseg.yaml",
+	  MS_CLI_TAKES_PLUGIN_DIR | MS_CLI_TAKES_CONFIG, 1, 1, NULL, ms_cli_cmd_plugin_probe,
+	  NULL },
 
 	{ "source", "list", "", "plugins that policy comes from, how old it is, and their trouble",
 	  "source list\nsource list -o json", 0, 0, 0, NULL, ms_cli_cmd_source_list, NULL },
@@ -293,8 +295,10 @@ static void write_options(const struct ms_cli_command *command, FILE *out)
 {
 	ms_cleanup(ms_free) struct argp_option *table = ms_cli_options_table(command->takes);
 
-	for (size_t i = 0; table && table[i].name; i++)
-		fprintf(out, "%s--%s", i ? " " : "", table[i].name);
+	for (size_t i = 0; table && table[i].name; i++) {
+		if (!(table[i].flags & OPTION_HIDDEN))
+			fprintf(out, "%s--%s", i ? " " : "", table[i].name);
+	}
 }
 
 static void write_case(const struct ms_cli_command *command, FILE *out)

@@ -89,6 +89,10 @@ struct argp_option *ms_cli_options_table(unsigned int takes)
 		if (all_options[i].takes != EVERYBODY && !(all_options[i].takes & takes))
 			continue;
 		table[n] = all_options[i].option;
+		/* `rule add` refuses these in words, and offers them to nobody. */
+		if ((takes & MS_CLI_TAKES_RULE) &&
+		    (table[n].key == KEY_IFACE || table[n].key == KEY_RULE))
+			table[n].flags |= OPTION_HIDDEN;
 		if (table[n].key == 'o' && (takes & MS_CLI_TAKES_YAML))
 			table[n].arg = "yaml|json";
 		n++;

@@ -54,6 +54,29 @@ START_TEST(a_good_one_is_described_and_tried)
 }
 END_TEST
 
+static int probe_as(const char *name, const char *settings)
+{
+	ms_netns_put_file(MS_NETNS_DIR "/settings.yaml", settings);
+	return ms_ctl_status(&nobody, text, sizeof(text), "plugin", "probe", name, "--plugin-dir",
+			     FOLDER, "--config", MS_NETNS_DIR "/settings.yaml", NULL);
+}
+
+/* Its configuration must say something: without that it can only be described. */
+START_TEST(one_is_tried_as_it_is_configured)
+{
+	install("script", "script");
+	ck_assert_msg(probe_as("script", "plugins: {}\n") == 0, "%s", text);
+	ck_assert_msg(strstr(text, "\"untried\":\"file is missing\"") != NULL, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "\"config_file\":null"));
+	ck_assert_msg(probe_as("script", "plugins: { script: { file: /nowhere } }\n") == 0, "%s",
+		      text);
+	ck_assert_msg(strstr(text, "\"tried\":true") != NULL, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "\"config_file\":\"settings.yaml\""));
+	ck_assert_int_eq(probe_as("script", "plugins: { script: { nosuch: 1 } }\n"), 1);
+	ck_assert_msg(strstr(text, "there is no item 'nosuch'") != NULL, "%s", text);
+}
+END_TEST
+
 static const struct {
 	const char *name, *says;
 	bool runs; /* its constructor may */
@@ -151,6 +174,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_good_one_is_described_and_tried);
+	tcase_add_test(tcase, one_is_tried_as_it_is_configured);
 	tcase_add_loop_test(tcase, a_faulty_one_is_refused_in_words, 0, ms_array_size(faults));
 	tcase_add_loop_test(tcase, an_endless_one_is_ended, 0, ms_array_size(endless));
 	tcase_add_loop_test(tcase, a_file_or_folder_that_is_not_roots_alone_is_not_loaded, 0,

@@ -125,10 +125,15 @@ cd "$scratch/copies/tutorial"
 tutorial >"$scratch/tutorial"
 expect 'plugin-sdk.md: its files and commands' outside BPFTOOL="$bpftool" bash -eu "$scratch/tutorial"
 cp "$scratch/out" "$scratch/said"
-expect 'has files and commands' test "$(grep -c '^+ ' "$scratch/said")" -ge 9
-expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
+expect 'has files and commands' test "$(grep -c '^+ ' "$scratch/said")" -ge 15
+expect 'of which two run a test' test \
+  "$(grep -c 'tests passed, 0 tests failed out of 1' "$scratch/said")" = 2
+expect 'and one tries a source as its settings say' grep -q 'Tried as .*microseg.yaml configures it' \
+  "$scratch/said"
 expect 'which give no warning' never grep 'warning:' "$scratch/said"
-expect 'the plugin of the tutorial is one' is_a_plugin "$prefix/lib/microseg/plugins/max_length.so"
+for name in max_length resolvers; do
+  expect "$name is a plugin" is_a_plugin "$prefix/lib/microseg/plugins/$name.so"
+done
 
 # The page for man, too.
 cp -r "$examples/example_count" "$scratch/copies/man"

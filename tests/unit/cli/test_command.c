@@ -88,10 +88,39 @@ START_TEST(every_command_has_help)
 			char option[64];
 
 			snprintf(option, sizeof(option), "--%s", table[j].name);
-			ck_assert_msg(strstr(text, option), "%s %s: %s", each->object,
-				      each->verb ? each->verb : "", option);
+			ck_assert_msg(!!strstr(text, option) == !(table[j].flags & OPTION_HIDDEN),
+				      "%s %s: %s", each->object, each->verb ? each->verb : "",
+				      option);
 		}
 	}
+}
+END_TEST
+
+static bool offers(const char *object, const char *verb, const char *option)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	for (size_t i = 0; ms_cli_command_at(i); i++) {
+		const struct ms_cli_command *each = ms_cli_command_at(i);
+
+		if (each->verb && strcmp(each->object, object) == 0 &&
+		    strcmp(each->verb, verb) == 0)
+			ms_cli_command_help(each, out);
+	}
+	fclose(out);
+	return strstr(text, option) != NULL;
+}
+
+/* A rule holds for groups, and has no other rule that decided it. */
+START_TEST(a_rule_is_offered_what_it_can_have)
+{
+	ck_assert(offers("session", "list", "--iface"));
+	ck_assert(offers("session", "list", "--rule"));
+	ck_assert(offers("rule", "add", "--group"));
+	ck_assert(!offers("rule", "add", "--iface"));
+	ck_assert(!offers("rule", "add", "--rule"));
 }
 END_TEST
 
@@ -332,6 +361,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, every_example_parses_as_its_command);
 	tcase_add_test(tcase, every_command_has_help);
+	tcase_add_test(tcase, a_rule_is_offered_what_it_can_have);
 	tcase_add_loop_test(tcase, the_sentence_says_what_is_wrong, 0, ms_array_size(sentences));
 	tcase_add_loop_test(tcase, wrong_words_are_refused_with_a_sentence, 0,
 			    ms_array_size(wrong));

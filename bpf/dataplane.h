@@ -218,7 +218,7 @@ struct ms_session_raw {
 
 /* Walks all four tables in batches. `visit` returns false to stop early. Under traffic a session
  * may be seen twice or not at all; at a quiet moment exactly once. */
-int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
+int ms_dataplane_session_foreach(struct ms_dataplane *dp,
 				 bool (*visit)(void *user, const struct ms_session_raw *session),
 				 void *user);
 

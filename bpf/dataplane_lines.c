@@ -3,21 +3,27 @@
  * The lines of the engine `set` (bpf/lib/lines.h) as user space maps them: read at any time, under
  * traffic, and filled when sessions move in from another table.
  */
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
 #include "bpf/dataplane_private.h"
 #include "bpf/lib/flow_key.h"
+#include "core/base/cleanup.h"
 
-static int map_array(int fd, uint32_t value_size, void **ret_at, size_t *ret_size,
-		     uint32_t *ret_entries)
+enum { NARROW, WIDE, TAGS };
+
+static int open_table(int fd, uint32_t value_size, struct ms_dataplane_lines_table *ret_table,
+		      uint32_t *ret_entries)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t length = sizeof(info);
-	void *at;
+	int own;
 
 	if (fd < 0)
 		return fd;
@@ -25,11 +31,13 @@ static int map_array(int fd, uint32_t value_size, void **ret_at, size_t *ret_siz
 		return -errno;
 	if (info.value_size != value_size)
 		return -ENOTSUP;
-	*ret_size = (size_t)info.max_entries * info.value_size;
-	at = mmap(NULL, *ret_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (own < 0)
 		return -errno;
-	*ret_at = at;
+	*ret_table = (struct ms_dataplane_lines_table) {
+		.fd = own,
+		.size = (size_t)info.max_entries * info.value_size,
+	};
 	*ret_entries = info.max_entries;
 	return 0;
 }
@@ -39,22 +47,15 @@ int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t se
 {
 	struct ms_dataplane_lines lines = { .seed = seed };
 	uint32_t entries;
-	void *at;
 	int r;
 
-	r = map_array(narrow_fd, sizeof(*lines.narrow), &at, &lines.sizes[0], &lines.sets);
-	if (r < 0)
-		return r;
-	lines.narrow = at;
-	r = map_array(wide_fd, sizeof(*lines.wide), &at, &lines.sizes[1], &entries);
+	r = open_table(narrow_fd, sizeof(struct ms_lines4), &lines.tables[NARROW], &lines.sets);
+	if (r == 0)
+		r = open_table(wide_fd, sizeof(struct ms_lines6), &lines.tables[WIDE], &entries);
 	if (r == 0 && entries != lines.sets)
 		r = -EINVAL;
-	if (r == 0)
-		lines.wide = at;
 	if (r == 0 && tags_fd >= 0) {
-		r = map_array(tags_fd, sizeof(*lines.tags), &at, &lines.sizes[2], &entries);
-		if (r == 0)
-			lines.tags = at;
+		r = open_table(tags_fd, sizeof(uint64_t), &lines.tables[TAGS], &entries);
 		if (r == 0 && entries != 2 * lines.sets)
 			r = -EINVAL;
 	}
@@ -68,13 +69,82 @@ int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t se
 
 void ms_dataplane_lines_close(struct ms_dataplane_lines *lines)
 {
-	if (lines->narrow)
-		munmap(lines->narrow, lines->sizes[0]);
-	if (lines->wide)
-		munmap(lines->wide, lines->sizes[1]);
-	if (lines->tags)
-		munmap(lines->tags, lines->sizes[2]);
+	ms_dataplane_lines_unmap(lines);
+	for (size_t i = 0; i < ms_array_size(lines->tables); i++) {
+		if (lines->tables[i].size)
+			close(lines->tables[i].fd);
+	}
 	*lines = (struct ms_dataplane_lines) { 0 };
+}
+
+/* ---- what is mapped ---- */
+
+static void unmap(struct ms_dataplane_lines_table *table)
+{
+	if (table->at)
+		munmap(table->at, table->length);
+	table->at = NULL;
+	table->first = table->length = 0;
+}
+
+/* The bytes from `first` to `end`, and what shares their pages. */
+static int map(struct ms_dataplane_lines_table *table, size_t first, size_t end)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *at;
+
+	if (table->at && first >= table->first && end <= table->first + table->length)
+		return 0;
+	unmap(table);
+	first -= first % page;
+	end += page - 1;
+	end -= end % page;
+	at = mmap(NULL, end - first, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, (off_t)first);
+	if (at == MAP_FAILED)
+		return -errno;
+	table->at = at;
+	table->first = first;
+	table->length = end - first;
+	return 0;
+}
+
+int ms_dataplane_lines_map(struct ms_dataplane_lines *lines)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ms_array_size(lines->tables); i++)
+		if (lines->tables[i].size)
+			r = map(&lines->tables[i], 0, lines->tables[i].size);
+	return r;
+}
+
+int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uint32_t number,
+				uint32_t end)
+{
+	size_t size = wide ? sizeof(struct ms_lines6) : sizeof(struct ms_lines4);
+	size_t last = (end + MS_SET_WAYS - 1) / MS_SET_WAYS;
+
+	if (end <= number)
+		return 0;
+	return map(&lines->tables[wide ? WIDE : NARROW], number / MS_SET_WAYS * size, last * size);
+}
+
+void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines)
+{
+	for (size_t i = 0; i < ms_array_size(lines->tables); i++)
+		unmap(&lines->tables[i]);
+}
+
+/* ---- a line ---- */
+
+static void *set_at(const struct ms_dataplane_lines *lines, bool wide, uint32_t set)
+{
+	const struct ms_dataplane_lines_table *table = &lines->tables[wide ? WIDE : NARROW];
+	size_t size = wide ? sizeof(struct ms_lines6) : sizeof(struct ms_lines4);
+	size_t first = set * size;
+
+	assert(table->at && first >= table->first && first + size <= table->first + table->length);
+	return (char *)table->at + (first - table->first);
 }
 
 /* Words before the key, which the session is; `*ret_key` is behind it. */
@@ -82,13 +152,16 @@ static struct ms_session *line_at(const struct ms_dataplane_lines *lines, bool w
 				  uint32_t way, uint64_t **ret_key)
 {
 	if (wide) {
-		struct ms_line6 *line = &lines->wide[set].way[way % MS_SET_WAYS];
+		struct ms_lines6 *six = set_at(lines, true, set);
 
-		*ret_key = (uint64_t *)line->key;
-		return &line->session;
+		*ret_key = (uint64_t *)six->way[way % MS_SET_WAYS].key;
+		return &six->way[way % MS_SET_WAYS].session;
 	}
-	*ret_key = (uint64_t *)lines->narrow[set].way[way % MS_SET_WAYS].key;
-	return &lines->narrow[set].way[way % MS_SET_WAYS].session;
+
+	struct ms_lines4 *four = set_at(lines, false, set);
+
+	*ret_key = (uint64_t *)four->way[way % MS_SET_WAYS].key;
+	return &four->way[way % MS_SET_WAYS].session;
 }
 
 static size_t key_words(bool wide)
@@ -137,11 +210,16 @@ static bool is_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_
 	return false;
 }
 
+static uint64_t *tags_of(const struct ms_dataplane_lines *lines, bool wide, uint32_t set)
+{
+	return (uint64_t *)lines->tables[TAGS].at + ms_lines_tags_index(set, lines->sets, wide);
+}
+
 /* As a program claims and fills it (lines.h). */
 static bool put_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
 		       const union ms_key *key, uint32_t tag, const struct ms_session *value)
 {
-	uint64_t *tags = &lines->tags[ms_lines_tags_index(set, lines->sets, wide)];
+	uint64_t *tags = tags_of(lines, wide, set);
 
 	for (uint32_t way = 0; way < MS_SET_WAYS; way++) {
 		uint32_t unused = MS_EPOCH_DEAD;
@@ -177,14 +255,16 @@ static uint32_t over_set(const struct ms_dataplane_lines *lines, uint32_t set, i
 	return set;
 }
 
-int ms_dataplane_lines_put(const struct ms_dataplane_lines *lines,
-			   const struct ms_session_raw *session)
+int ms_dataplane_lines_put(struct ms_dataplane_lines *lines, const struct ms_session_raw *session)
 {
 	union ms_key key = { .mark = MS_KEY_NARROW };
 	struct ms_lines_place place;
 	uint32_t first, second;
 	bool wide;
+	int r = ms_dataplane_lines_map(lines);
 
+	if (r < 0)
+		return r;
 	if (session->family == 6)
 		key.k6 = session->key.k6;
 	else
@@ -201,8 +281,7 @@ int ms_dataplane_lines_put(const struct ms_dataplane_lines *lines,
 			return -EEXIST;
 	if (put_in_set(lines, wide, first, &key, place.tag, &session->value))
 		return 0;
-	__atomic_fetch_or(&lines->tags[ms_lines_tags_index(first, lines->sets, wide)], MS_TAGS_OVER,
-			  __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(tags_of(lines, wide, first), MS_TAGS_OVER, __ATOMIC_SEQ_CST);
 	for (int i = 0; i < MS_SET_OVER; i++)
 		if (put_in_set(lines, wide, over_set(lines, second, i), &key, place.tag,
 			       &session->value))

@@ -180,14 +180,15 @@ static int open_old_lines(const struct ms_dataplane *dp, struct ms_dataplane_lin
 }
 
 /* What finds no room is judged anew. */
-static int put_session(const struct ms_dataplane *dp, const struct ms_session_raw *session,
+static int put_session(struct ms_dataplane *dp, const struct ms_session_raw *session,
 		       uint64_t flags)
 {
 	int fd;
 
 	if (dp->session_table == MS_SESSION_TABLE_SET) {
-		ms_dataplane_lines_put(&dp->lines, session);
-		return 0;
+		int r = ms_dataplane_lines_put(&dp->lines, session);
+
+		return r == -EEXIST || r == -E2BIG ? 0 : r;
 	}
 	fd = ms_dataplane_map(dp, session->family == 4 ? "ms_sess4" : "ms_sess6");
 	if (bpf_map_update_elem(fd, &session->key, &session->value, flags) < 0 && errno != EEXIST &&
@@ -196,13 +197,14 @@ static int put_session(const struct ms_dataplane *dp, const struct ms_session_ra
 	return 0;
 }
 
-static int move_lines(const struct ms_dataplane *dp, uint64_t flags)
+static int move_lines(struct ms_dataplane *dp, uint64_t flags)
 {
 	struct ms_dataplane_lines lines;
 	int r = open_old_lines(dp, &lines);
 
 	if (r < 0)
 		return r;
+	r = ms_dataplane_lines_map(&lines);
 	for (int wide = 0; wide < 2; wide++) {
 		for (uint32_t i = 0; r == 0 && i < lines.sets * MS_SET_WAYS; i++) {
 			struct ms_session_raw session;
@@ -216,8 +218,7 @@ static int move_lines(const struct ms_dataplane *dp, uint64_t flags)
 	return r;
 }
 
-static int move_hash(const struct ms_dataplane *dp, const char *name, uint8_t family,
-		     uint64_t flags)
+static int move_hash(struct ms_dataplane *dp, const char *name, uint8_t family, uint64_t flags)
 {
 	ms_cleanup(ms_close_fd) int from = open_old(dp, name);
 	struct ms_session_raw session = { .family = family };
@@ -242,7 +243,7 @@ static int move_hash(const struct ms_dataplane *dp, const char *name, uint8_t fa
 	return 0;
 }
 
-static int copy_sessions(const struct ms_dataplane *dp, uint64_t flags)
+static int move_sessions(struct ms_dataplane *dp, uint64_t flags)
 {
 	bool lines = old_has_lines(dp) || dp->session_table == MS_SESSION_TABLE_SET;
 	size_t count = lines ? SAME_TABLES : ms_array_size(session_tables);
@@ -256,6 +257,14 @@ static int copy_sessions(const struct ms_dataplane *dp, uint64_t flags)
 		return move_lines(dp, flags);
 	r = move_hash(dp, "ms_sess4", 4, flags);
 	return r < 0 ? r : move_hash(dp, "ms_sess6", 6, flags);
+}
+
+static int copy_sessions(struct ms_dataplane *dp, uint64_t flags)
+{
+	int r = move_sessions(dp, flags);
+
+	ms_dataplane_lines_unmap(&dp->lines);
+	return r;
 }
 
 static int copy_control(struct ms_dataplane *dp)

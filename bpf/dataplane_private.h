@@ -66,28 +66,39 @@ int ms_dataplane_pins_replace(int folder_fd, const char *name, int fd);
 
 /* ---- tables of lines (bpf/dataplane_lines.c) ---- */
 
+struct ms_dataplane_lines_table {
+	int fd;               /* ours */
+	size_t size;          /* bytes; 0 = never opened */
+	void *at;             /* what is mapped of it, NULL = nothing */
+	size_t first, length; /* bytes, where that begins and how much it is */
+};
+
 struct ms_dataplane_lines {
-	struct ms_lines4 *narrow; /* mapped */
-	struct ms_lines6 *wide;   /* mapped */
-	uint64_t *tags;           /* mapped, NULL = the others are only to be read */
-	size_t sizes[3];          /* bytes, of each in that order */
-	uint32_t sets;            /* that each table has */
+	struct ms_dataplane_lines_table tables[3]; /* narrow, wide, tags */
+	uint32_t sets;                             /* that each of the first two has */
 	uint32_t seed;
 };
 
-/* Maps the three arrays; the descriptors stay the caller's. Without tags (negative) sessions can
- * only be read. */
+/* The three arrays; the descriptors stay the caller's. Without tags (negative) sessions can only be
+ * read. Nothing of them is mapped: what is, counts as memory of this process, and of a large table
+ * that is more than all else it has. */
 int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t seed,
 			    struct ms_dataplane_lines *ret_lines);
 /* Also of one that was never opened. */
 void ms_dataplane_lines_close(struct ms_dataplane_lines *lines);
-/* Line `number`, below sets * MS_SET_WAYS; false = there is no session in it. Dead ones are told.
- */
+/* All of them, until unmap() or map_some(). */
+int ms_dataplane_lines_map(struct ms_dataplane_lines *lines);
+/* At least lines `number` to below `end` of one table, in the place of what was mapped of it. */
+int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uint32_t number,
+				uint32_t end);
+void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines);
+/* Line `number`, below sets * MS_SET_WAYS and mapped; false = there is no session in it. Dead ones
+ * are told. */
 bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
 			     struct ms_session_raw *ret_raw);
-/* Stores a session, under traffic or not. -EEXIST, -E2BIG = no room where it may lie. */
-int ms_dataplane_lines_put(const struct ms_dataplane_lines *lines,
-			   const struct ms_session_raw *session);
+/* Stores a session, under traffic or not; leaves everything mapped. -EEXIST, -E2BIG = no room where
+ * it may lie, or -errno of the mapping. */
+int ms_dataplane_lines_put(struct ms_dataplane_lines *lines, const struct ms_session_raw *session);
 
 /* ---- the object ---- */
 

@@ -90,29 +90,35 @@ static int read_hash(const struct ms_dataplane *dp, const struct table *table,
 	return 0;
 }
 
-static void read_lines(const struct ms_dataplane *dp, const struct table *table,
-		       struct ms_session_cursor *cursor, struct ms_session_raw *sessions,
-		       uint32_t max, size_t *ret_count, bool *ret_last)
+static int read_lines(struct ms_dataplane *dp, const struct table *table,
+		      struct ms_session_cursor *cursor, struct ms_session_raw *sessions,
+		      uint32_t max, size_t *ret_count, bool *ret_last)
 {
 	uint32_t number = 0, end = dp->lines.sets * MS_SET_WAYS;
+	bool wide = table->family == 6;
 	size_t count = 0;
+	int r;
 
 	if (cursor->started)
 		memcpy(&number, cursor->batch, sizeof(number));
 	/* Looking at what is empty takes time, too. */
 	if (end - number > LINES_PER_SLOT * max)
 		end = number + LINES_PER_SLOT * max;
+	r = ms_dataplane_lines_map_some(&dp->lines, wide, number, end);
+	if (r < 0)
+		return r;
 	for (; number < end && count < max; number++)
-		if (ms_dataplane_lines_read(&dp->lines, table->family == 6, number,
-					    &sessions[count]))
+		if (ms_dataplane_lines_read(&dp->lines, wide, number, &sessions[count]))
 			count++;
+	ms_dataplane_lines_unmap(&dp->lines);
 	memcpy(cursor->batch, &number, sizeof(number));
 	*ret_count = count;
 	*ret_last = number == dp->lines.sets * MS_SET_WAYS;
+	return 0;
 }
 
 /* Up to `max` sessions, dead ones as well, from where the cursor is in its table. */
-static int read_some(const struct ms_dataplane *dp, struct ms_session_cursor *cursor,
+static int read_some(struct ms_dataplane *dp, struct ms_session_cursor *cursor,
 		     struct ms_session_raw *sessions, uint32_t max, size_t *ret_count,
 		     bool *ret_last)
 {
@@ -122,7 +128,7 @@ static int read_some(const struct ms_dataplane *dp, struct ms_session_cursor *cu
 	if (table->map)
 		r = read_hash(dp, table, cursor, sessions, max, ret_count, ret_last);
 	else
-		read_lines(dp, table, cursor, sessions, max, ret_count, ret_last);
+		r = read_lines(dp, table, cursor, sessions, max, ret_count, ret_last);
 	if (r < 0)
 		return r;
 	cursor->started = true;
@@ -135,7 +141,7 @@ static bool is_dead(const struct ms_session *value)
 	return value->epoch == MS_EPOCH_DEAD;
 }
 
-int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
+int ms_dataplane_session_foreach(struct ms_dataplane *dp,
 				 bool (*visit)(void *user, const struct ms_session_raw *session),
 				 void *user)
 {

@@ -101,8 +101,10 @@ static void empty(const struct table *table, uint32_t limit)
 		empty_hash(ms_dataplane_map(table->world->dp, table->map), limit);
 		return;
 	}
-	memset(lines->narrow, 0, lines->sizes[0]);
-	memset(lines->tags, 0, lines->sizes[2]);
+	if (ms_dataplane_lines_map(lines) < 0)
+		ms_bench_fail("the lines cannot be mapped");
+	memset(lines->tables[0].at, 0, lines->tables[0].size);
+	memset(lines->tables[2].at, 0, lines->tables[2].size);
 }
 
 static double measure(void *user)

@@ -89,11 +89,13 @@ void ms_rig_load(void)
 	ms_private_bpffs_setup();
 	libbpf_set_print(silent);
 	open_object();
-	if (bpf_object__find_map_by_name(ms_rig.object, "ms_lines4"))
+	if (bpf_object__find_map_by_name(ms_rig.object, "ms_lines4")) {
 		ck_assert_int_eq(ms_dataplane_lines_open(ms_rig_fd("ms_lines4"),
 							 ms_rig_fd("ms_lines6"),
 							 ms_rig_fd("ms_tags"), 1, &ms_rig.lines),
 				 0);
+		ck_assert_int_eq(ms_dataplane_lines_map(&ms_rig.lines), 0);
+	}
 	bpf_object__for_each_map(map, ms_rig.object) if (is_variables(map)) ms_rig.variables =
 		mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE, MAP_SHARED,
 		     bpf_map__fd(map), 0);

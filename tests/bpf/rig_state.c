@@ -88,12 +88,13 @@ size_t ms_rig_places(bool *ret_are_lines)
 size_t ms_rig_beside(bool wide)
 {
 	const struct ms_dataplane_lines *lines = &ms_rig.lines;
+	const struct ms_lines4 *four = lines->tables[0].at;
+	const struct ms_lines6 *six = lines->tables[1].at;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < lines->sets * MS_SET_WAYS; i++) {
 		uint32_t set = i / MS_SET_WAYS, way = i % MS_SET_WAYS;
-		const __u64 *key =
-			wide ? lines->wide[set].way[way].key : lines->narrow[set].way[way].key;
+		const __u64 *key = wide ? six[set].way[way].key : four[set].way[way].key;
 		struct ms_session_raw raw;
 
 		if (!ms_dataplane_lines_read(lines, wide, i, &raw) ||

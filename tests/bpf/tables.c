@@ -43,17 +43,18 @@ bool ms_tables_put(struct ms_dataplane *dp, const struct ms_session_raw *session
 	return r == 0;
 }
 
-static size_t count_lines(const struct ms_dataplane *dp, bool wide)
+static size_t count_lines(struct ms_dataplane *dp, bool wide)
 {
 	struct ms_session_raw session;
 	size_t count = 0;
 
+	ck_assert_int_eq(ms_dataplane_lines_map(&dp->lines), 0);
 	for (uint32_t i = 0; i < dp->lines.sets * MS_SET_WAYS; i++)
 		count += ms_dataplane_lines_read(&dp->lines, wide, i, &session);
 	return count;
 }
 
-size_t ms_tables_count(const struct ms_dataplane *dp, unsigned int family, bool one_way)
+size_t ms_tables_count(struct ms_dataplane *dp, unsigned int family, bool one_way)
 {
 	static const char *const maps[2][2] = { { "ms_sess4", "ms_sess6" },
 						{ "ms_half4", "ms_half6" } };

@@ -18,6 +18,6 @@ struct ms_dataplane *ms_tables_open(const struct ms_dataplane_config *config, bo
 bool ms_tables_put(struct ms_dataplane *dp, const struct ms_session_raw *session);
 
 /* Entries for untagged flows of a family, dead ones among them. */
-size_t ms_tables_count(const struct ms_dataplane *dp, unsigned int family, bool one_way);
+size_t ms_tables_count(struct ms_dataplane *dp, unsigned int family, bool one_way);
 
 #endif

@@ -331,6 +331,41 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 }
 END_TEST
 
+/* Bytes of maps that this process has mapped. */
+static size_t mapped_bytes(void)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen("/proc/self/maps", "re");
+	unsigned long first, end, sum = 0;
+	char line[512];
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file))
+		if (strstr(line, "bpf-map") && sscanf(line, "%lx-%lx", &first, &end) == 2)
+			sum += end - first;
+	return sum;
+}
+
+/* Tables that are always mapped would be the daemon's memory, and most of it. */
+START_TEST(what_is_read_of_the_lines_is_mapped_no_longer_than_that)
+{
+	struct ms_dataplane_config large = config;
+	struct ms_dataplane *dp;
+	size_t size;
+
+	large.session_table = SET;
+	large.sessions = 65536;
+	dp = open_as(&large, MS_LAYOUT_VERSION, false);
+	size = dp->lines.tables[0].size + dp->lines.tables[1].size;
+	ck_assert_uint_gt(size, 16u << 20);
+	ck_assert_uint_lt(mapped_bytes(), size / 4);
+	put_session(dp, "ms_sess4", 80, 1000);
+	ck_assert_uint_gt(mapped_bytes(), size);
+	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 1000);
+	ck_assert_uint_lt(mapped_bytes(), size / 4);
+	ms_dataplane_close(dp);
+}
+END_TEST
+
 /* A layout that knew two reasons less: the same counters in shorter tables. */
 START_TEST(counters_of_fewer_reasons_are_taken_along)
 {
@@ -468,6 +503,7 @@ int main(void)
 	/* Each loads the programs twice: of `set` an emulated guest does the first. */
 	tcase_add_loop_test(tcase, another_layout_or_size_takes_the_sessions_along, 0,
 			    getenv("MS_TEST_EMULATED") ? 4 : ms_array_size(moves));
+	tcase_add_test(tcase, what_is_read_of_the_lines_is_mapped_no_longer_than_that);
 	tcase_add_test(tcase, a_move_that_crashed_begins_anew);
 	tcase_add_test(tcase, counters_of_fewer_reasons_are_taken_along);
 	tcase_add_test(tcase, a_layout_nobody_can_read_is_said_and_replaced);

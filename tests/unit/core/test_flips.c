@@ -10,7 +10,7 @@
 static size_t n_sessions;
 static struct ms_iface_entry entry;
 
-int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
+int ms_dataplane_session_foreach(struct ms_dataplane *dp,
 				 bool (*visit)(void *user, const struct ms_session_raw *raw),
 				 void *user)
 {

@@ -32,7 +32,7 @@ void ms_dataplane_session_capacity(const struct ms_dataplane *dp, uint32_t *ret_
 	*ret_half_open = 500;
 }
 
-int ms_dataplane_session_foreach(const struct ms_dataplane *dp,
+int ms_dataplane_session_foreach(struct ms_dataplane *dp,
 				 bool (*visit)(void *user, const struct ms_session_raw *session),
 				 void *user)
 {

@@ -317,8 +317,10 @@ static int build(void *arg)
 {
 	struct building *building = arg;
 	struct ms_committer *committer = building->committer;
-	int r = ms_set_table_load(committer->sets, committer->pending_policy, building->err);
+	int r = ms_dataplane_idle_half(committer->dp, &committer->pending_half);
 
+	if (r == 0)
+		r = ms_set_table_load(committer->sets, committer->pending_policy, building->err);
 	if (r == 0)
 		r = each_author(committer->pending_policy, assign_slot, committer, building->err);
 	if (r == 0)
@@ -330,14 +332,11 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 		      uint32_t generation, unsigned int *ret_half, struct ms_error *err)
 {
 	struct building building = { committer, generation, err };
-	int r;
+	int r = 0;
 
 	if (policy->n_groups >= MS_GROUPS_MAX)
 		return ms_error_set(err, -ENOSPC, "%zu groups: at most %u are possible",
 				    policy->n_groups, MS_GROUPS_MAX - 1);
-	r = ms_dataplane_idle_half(committer->dp, &committer->pending_half);
-	if (r < 0)
-		return refuse(r, err, "the policy");
 	committer->pending_policy = policy;
 	committer->pending_generation = generation;
 	if (committer->hooks.action)
@@ -377,31 +376,44 @@ static int load_late(struct ms_committer *committer, unsigned int half, struct m
 	return r;
 }
 
+struct waiting {
+	struct ms_committer *committer;
+	unsigned int half;
+};
+
+/* On another thread: packets take their time. */
+static int wait_for_bank(void *arg)
+{
+	struct waiting *waiting = arg;
+
+	return ms_dataplane_idle_bank(waiting->committer->dp, &waiting->half);
+}
+
 int ms_committer_amend(struct ms_committer *committer, const struct ms_policy *policy,
 		       const struct ms_amend *amend, uint32_t generation, unsigned int *ret_half,
 		       struct ms_error *err)
 {
+	struct waiting waiting = { committer, 0 };
 	struct ms_late late = committer->late;
-	unsigned int half;
 	int r;
 
 	if (!ms_late_follow(&late, amend) || !ms_late_fits(policy, &late))
 		return 0;
-	r = ms_dataplane_idle_bank(committer->dp, &half);
+	r = committer->hooks.away(committer->hooks.user, wait_for_bank, &waiting);
 	if (r < 0)
 		return refuse(r, err, "the rule");
 	committer->pending_policy = policy;
 	committer->pending_generation = generation;
-	committer->pending_half = half;
+	committer->pending_half = waiting.half;
 	committer->pending_amend = amend;
 	committer->pending_late = late;
 	committer->pending_head = committer->head;
-	r = load_late(committer, half, err);
+	r = load_late(committer, waiting.half, err);
 	if (r < 0) {
 		ms_committer_abandon(committer);
 		return refuse(r, err, "the rule");
 	}
-	*ret_half = half;
+	*ret_half = waiting.half;
 	return 1;
 }
 

@@ -8,7 +8,6 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
-#include "core/flips.h"
 #include "core/manager/internal.h"
 #include "core/policy/builtin.h"
 #include "core/policy/diff.h"
@@ -70,11 +69,25 @@ void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct 
 		ms_error_format(err, manager->last_error, sizeof(manager->last_error));
 }
 
+struct reading {
+	struct ms_manager *manager;
+	struct ms_sources_next *next;
+	struct ms_error *err;
+};
+
+static int read_directory(void *arg)
+{
+	const struct reading *reading = arg;
+
+	return ms_sources_read_directory(reading->manager->sources, reading->next, reading->err);
+}
+
 int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
 			      bool reads, bool dry_run, struct ms_commit *ret_commit,
 			      struct ms_error *err)
 {
 	struct ms_sources_next next;
+	struct reading reading = { manager, &next, err };
 	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
@@ -82,7 +95,7 @@ int ms_manager_reload_without(struct ms_manager *manager, const char *const *gon
 	for (size_t i = 0; i < n_gone; i++)
 		ms_sources_offers_remove(&next.offers, gone[i]);
 	if (reads)
-		r = ms_sources_read_directory(manager->sources, &next, err);
+		r = ms_manager_away(manager, read_directory, &reading);
 	if (r < 0)
 		ms_manager_give_up(manager, &next);
 	else
@@ -124,6 +137,7 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err)
 {
 	struct ms_sources_next next;
+	struct reading reading = { manager, &next, err };
 	int r = ms_manager_begin(manager, &next);
 
 	if (r < 0)
@@ -131,7 +145,7 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 	if (count)
 		r = ms_sources_use_documents(&next, documents, count);
 	else
-		r = ms_sources_read_directory(manager->sources, &next, err);
+		r = ms_manager_away(manager, read_directory, &reading);
 	if (r == 0)
 		r = ms_manager_merge(manager, &next, err);
 	if (r == 0)
@@ -148,8 +162,7 @@ int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *p
 
 	if (r < 0)
 		return r;
-	r = ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half, ret_count,
-			   ret_is_minimum);
+	r = ms_manager_flips(manager, half, ret_count, ret_is_minimum);
 	ms_committer_abandon(manager->committer);
 	return r;
 }

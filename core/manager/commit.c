@@ -87,6 +87,39 @@ void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next
 	ms_manager_away(manager, give_up, next);
 }
 
+/* ---- sessions that would end ---- */
+
+struct counting {
+	struct ms_flips *flips;
+	unsigned int half, count;
+	bool is_minimum;
+};
+
+static int count_flips(void *arg)
+{
+	struct counting *counting = arg;
+
+	return ms_flips_count(counting->flips, counting->half, &counting->count,
+			      &counting->is_minimum);
+}
+
+int ms_manager_flips(struct ms_manager *manager, unsigned int half, unsigned int *ret_count,
+		     bool *ret_is_minimum)
+{
+	struct counting counting = { .half = half };
+	int r = ms_flips_new(manager->dp, ms_keeper_ifaces(manager->keeper), &counting.flips);
+
+	if (r < 0)
+		return r;
+	r = ms_manager_away(manager, count_flips, &counting);
+	ms_flips_free(counting.flips);
+	if (r < 0)
+		return r;
+	*ret_count = counting.count;
+	*ret_is_minimum = counting.is_minimum;
+	return 0;
+}
+
 /* ---- on disk, and not ---- */
 
 /* In force, but not on disk: said at once and until it is. */
@@ -135,13 +168,11 @@ static int64_t next_end(const struct ms_policy *policy, bool is_runtime)
 	return next;
 }
 
-static void plan_rules_expiry(struct ms_manager *manager, bool is_amended)
+static void plan_rules_expiry(struct ms_manager *manager)
 {
 	const struct ms_sources *sources = manager->sources;
 	int64_t end = next_end(ms_sources_policy(sources, MS_SOURCE_RUNTIME), true);
 
-	if (!is_amended)
-		manager->lasting_expires = next_end(ms_sources_merged(sources), false);
 	if (manager->lasting_expires && (!end || manager->lasting_expires < end))
 		end = manager->lasting_expires;
 	manager->rule_expires = end;
@@ -181,6 +212,9 @@ static int save(void *arg)
 struct settling {
 	struct ms_manager *manager;
 	struct ms_sources_next *before;
+	bool is_late;
+	struct ms_manager_acting acting;
+	int found; /* 0 or -errno of that */
 	int saved;
 };
 
@@ -191,6 +225,12 @@ static int settle(void *arg)
 
 	ms_committer_settle(manager->committer);
 	ms_sources_next_fini(settling->before);
+	if (!settling->is_late) {
+		const struct ms_policy *merged = ms_sources_merged(manager->sources);
+
+		manager->lasting_expires = next_end(merged, false);
+		settling->found = ms_manager_acting_find(merged, &settling->acting);
+	}
 	if (settling->saved == 0)
 		settling->saved = ms_sources_settle(manager->sources);
 	return 0;
@@ -232,7 +272,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 			bool is_late, struct ms_error *err)
 {
 	struct saving saving = { manager, next, must_save, 0, err };
-	struct settling settling = { .manager = manager, .before = next };
+	struct settling settling = { .manager = manager, .before = next, .is_late = is_late };
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	int r = ms_manager_away(manager, save, &saving);
 
@@ -253,9 +293,13 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	} else {
 		ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 		ms_manager_away(manager, settle, &settling);
-		ms_manager_follow_actions(manager);
+		if (settling.found == 0)
+			ms_manager_acting_tell(manager, &settling.acting);
+		else
+			ms_manager_follow_actions(manager);
+		free(settling.acting.rules);
 	}
-	plan_rules_expiry(manager, is_late);
+	plan_rules_expiry(manager);
 	if (settling.saved < 0)
 		ms_manager_note_unsaved(manager, settling.saved);
 	return 0;
@@ -276,6 +320,7 @@ struct merging {
 	struct ms_manager *manager;
 	struct ms_sources_next *next;
 	unsigned int *ret_changes; /* may be NULL */
+	bool is_change;            /* not only to be looked at */
 	struct ms_error *err;
 };
 
@@ -285,6 +330,10 @@ static int merge(void *arg)
 	const struct ms_sources *sources = merging->manager->sources;
 	int r = ms_sources_merge(sources, merging->next, merging->err);
 
+	/* What is in force already may name what is not known any more: a start takes it, too. */
+	if (r == 0 && merging->is_change && merging->next->documents_changed)
+		r = ms_manager_refuse_unknown(merging->manager, merging->next->merged,
+					      MS_SOURCE_FILE, merging->err);
 	if (r == 0 && merging->ret_changes)
 		*merging->ret_changes =
 			count_changes(ms_sources_merged(sources), merging->next->merged);
@@ -332,8 +381,8 @@ static int commit_merged(struct ms_manager *manager, struct ms_sources_next *nex
 		return late;
 	}
 	if (ret_commit)
-		ms_flips_count(manager->dp, ms_keeper_ifaces(manager->keeper), half,
-			       &commit.sessions_end, &commit.sessions_end_is_minimum);
+		ms_manager_flips(manager, half, &commit.sessions_end,
+				 &commit.sessions_end_is_minimum);
 	if (dry_run)
 		ms_committer_abandon(manager->committer);
 	else
@@ -353,12 +402,9 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 		      struct ms_commit *ret_commit, struct ms_error *err)
 {
 	unsigned int changes = 0;
-	struct merging merging = { manager, next, &changes, err };
+	struct merging merging = { manager, next, &changes, true, err };
 	int r = ms_manager_away(manager, merge, &merging);
 
-	/* What is in force already may name what is not known any more: a start takes it, too. */
-	if (r == 0 && next->documents_changed)
-		r = ms_manager_refuse_unknown(manager, next->merged, MS_SOURCE_FILE, err);
 	if (r < 0) {
 		ms_manager_give_up(manager, next);
 		return r;
@@ -383,7 +429,7 @@ int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *
 
 int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, struct ms_error *err)
 {
-	struct merging merging = { manager, next, NULL, err };
+	struct merging merging = { manager, next, NULL, false, err };
 
 	return ms_manager_away(manager, merge, &merging);
 }

@@ -153,7 +153,15 @@ void ms_manager_members_begin(struct ms_manager *manager, struct ms_manager_memb
 			      const char *plugin);
 /* Forgets whose they are; they stay in their sets. */
 void ms_manager_members_end(struct ms_manager *manager, struct ms_manager_members *members);
-/* told.c: after every commit, and with every event. */
+/* told.c: after every commit, and with every event. Rules are looked through by any thread, and
+ * plugins told on the loop's. */
+struct ms_manager_acting {
+	const struct ms_rule **rules; /* those that have actions; the caller's to free */
+	size_t count, n_actions;      /* of all of them */
+};
+int ms_manager_acting_find(const struct ms_policy *policy, struct ms_manager_acting *ret_acting);
+void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting);
+/* Both, for what is in force. */
 void ms_manager_follow_actions(struct ms_manager *manager);
 void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
@@ -169,6 +177,9 @@ void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct 
  * ms_manager_give_up(). */
 int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_next);
 void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next);
+/* ms_flips_count() of the interfaces as they are now, by the worker. */
+int ms_manager_flips(struct ms_manager *manager, unsigned int half, unsigned int *ret_count,
+		     bool *ret_is_minimum);
 /* `next->merged` is complete on success. */
 int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next,
 		     struct ms_error *err);

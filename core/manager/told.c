@@ -2,6 +2,7 @@
 /* What plugins are told: actions of events of the rules that name them, and that a rule has gone;
  * sinks of every event. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +10,27 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/manager/internal.h"
+#include "core/policy/array.h"
 #include "core/policy/rule_action.h"
 
-static size_t count_named(const struct ms_policy *policy)
-{
-	size_t count = 0;
+static const char untold[] =
+	"out of memory: actions are told of this change of rules with the next one";
 
-	for (size_t i = 0; i < policy->n_rules; i++)
-		count += policy->rules[i].n_actions;
-	return count;
+int ms_manager_acting_find(const struct ms_policy *policy, struct ms_manager_acting *ret_acting)
+{
+	struct ms_manager_acting acting = { .rules = NULL };
+
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		if (policy->rules[i].n_actions == 0)
+			continue;
+		if (ms_array_append(&acting.rules, &acting.count, &policy->rules[i]) < 0) {
+			free(acting.rules);
+			return -ENOMEM;
+		}
+		acting.n_actions += policy->rules[i].n_actions;
+	}
+	*ret_acting = acting;
+	return 0;
 }
 
 const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule)
@@ -32,20 +45,20 @@ const char *ms_manager_missing_action(const struct ms_manager *manager, const st
 }
 
 /* Said once, as long as it is the same: sources may commit every second. */
-static void find_on_fallback(struct ms_manager *manager, const struct ms_policy *policy)
+static void find_on_fallback(struct ms_manager *manager, const struct ms_manager_acting *acting)
 {
 	const struct ms_rule *first = NULL;
 	const char *action = NULL;
 	char text[sizeof(manager->on_fallback)] = "";
 	size_t count = 0;
 
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const char *missing = ms_manager_missing_action(manager, &policy->rules[i]);
+	for (size_t i = 0; i < acting->count; i++) {
+		const char *missing = ms_manager_missing_action(manager, acting->rules[i]);
 
 		if (!missing)
 			continue;
 		if (count++ == 0) {
-			first = &policy->rules[i];
+			first = acting->rules[i];
 			action = missing;
 		}
 	}
@@ -63,15 +76,14 @@ static void find_on_fallback(struct ms_manager *manager, const struct ms_policy 
 	manager->n_on_fallback = count;
 }
 
-void ms_manager_follow_actions(struct ms_manager *manager)
+void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting)
 {
-	const struct ms_policy *policy = ms_sources_merged(manager->sources);
 	ms_cleanup(ms_free) struct ms_plugin_registry_use *uses =
-		calloc(count_named(policy) + 1, sizeof(*uses));
+		calloc(acting->n_actions + 1, sizeof(*uses));
 	size_t count = 0;
 
-	for (size_t i = 0; uses && i < policy->n_rules; i++) {
-		const struct ms_rule *rule = &policy->rules[i];
+	for (size_t i = 0; uses && i < acting->count; i++) {
+		const struct ms_rule *rule = acting->rules[i];
 
 		for (size_t j = 0; j < rule->n_actions; j++)
 			uses[count++] = (struct ms_plugin_registry_use) {
@@ -80,9 +92,20 @@ void ms_manager_follow_actions(struct ms_manager *manager)
 			};
 	}
 	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
-		ms_log_warn("plugin", "out of memory: actions are told of this change of rules "
-				      "with the next one");
-	find_on_fallback(manager, policy);
+		ms_log_warn("plugin", "%s", untold);
+	find_on_fallback(manager, acting);
+}
+
+void ms_manager_follow_actions(struct ms_manager *manager)
+{
+	struct ms_manager_acting acting;
+
+	if (ms_manager_acting_find(ms_sources_merged(manager->sources), &acting) < 0) {
+		ms_log_warn("plugin", "%s", untold);
+		return;
+	}
+	ms_manager_acting_tell(manager, &acting);
+	free(acting.rules);
 }
 
 static void fill(const struct ms_event_record *record, struct ms_plugin_event *ret_event)

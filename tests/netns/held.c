@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bpf/dataplane.h"
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
+#include "core/flips.h"
 #include "core/set_table/set_table.h"
 #include "core/source/offer.h"
+#include "core/state/documents.h"
 #include "core/state/state.h"
 
 int __real_ms_compile(const struct ms_policy *policy, uint32_t generation,
@@ -25,6 +28,20 @@ int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
 		      const struct ms_numbering *numbering, enum ms_engine engine,
 		      const struct ms_late *late, struct ms_image **ret_image,
 		      struct ms_error *err);
+int __real_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
+int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
+int __real_ms_documents_read(const char *path, struct ms_documents *ret_documents,
+			     struct ms_error *err);
+int __wrap_ms_documents_read(const char *path, struct ms_documents *ret_documents,
+			     struct ms_error *err);
+int __real_ms_documents_parse(const struct ms_documents *documents, enum ms_source source,
+			      struct ms_policy **ret_policy, struct ms_error *err);
+int __wrap_ms_documents_parse(const struct ms_documents *documents, enum ms_source source,
+			      struct ms_policy **ret_policy, struct ms_error *err);
+int __real_ms_flips_count(const struct ms_flips *flips, unsigned int half, unsigned int *ret_count,
+			  bool *ret_is_minimum);
+int __wrap_ms_flips_count(const struct ms_flips *flips, unsigned int half, unsigned int *ret_count,
+			  bool *ret_is_minimum);
 int __real_ms_source_offer_policy(const struct ms_source_offer *offer, const char *name,
 				  const atomic_bool *is_given_up, struct ms_policy **ret_policy,
 				  struct ms_error *err);
@@ -83,6 +100,33 @@ int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 	if (dir && access(path, F_OK) == 0 && calls++ > 0)
 		return -ENOMEM;
 	return __real_ms_set_table_replace(table, def, err);
+}
+
+int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)
+{
+	hold("grace");
+	return __real_ms_dataplane_idle_half(dp, ret_half);
+}
+
+int __wrap_ms_documents_read(const char *path, struct ms_documents *ret_documents,
+			     struct ms_error *err)
+{
+	hold("read");
+	return __real_ms_documents_read(path, ret_documents, err);
+}
+
+int __wrap_ms_documents_parse(const struct ms_documents *documents, enum ms_source source,
+			      struct ms_policy **ret_policy, struct ms_error *err)
+{
+	hold("parse");
+	return __real_ms_documents_parse(documents, source, ret_policy, err);
+}
+
+int __wrap_ms_flips_count(const struct ms_flips *flips, unsigned int half, unsigned int *ret_count,
+			  bool *ret_is_minimum)
+{
+	hold("flips");
+	return __real_ms_flips_count(flips, half, ret_count, ret_is_minimum);
 }
 
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)

@@ -21,21 +21,25 @@ static int refuse_set_name(const char *set, struct ms_error *err)
 	return 0;
 }
 
+static int name_place(void *user, const struct ms_set_member *member)
+{
+	*(const struct ms_set_member **)user = member;
+	return 1;
+}
+
 /* A member that a document holds cannot be taken out here: the next reload would bring it back. */
-static int refuse_file_member(const struct ms_policy *files, const char *name,
+static int refuse_file_member(const struct ms_manager *manager, const char *name,
 			      const struct ms_cidr *member, struct ms_error *err)
 {
-	const struct ms_set_def *set = files ? ms_policy_find_set(files, name) : NULL;
 	char text[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
+	const struct ms_set_member *written;
 
-	for (size_t i = 0; set && i < set->n_members; i++) {
-		if (ms_cidr_compare(&set->members[i].cidr, member) != 0)
-			continue;
-		ms_origin_format(&set->members[i].origin, origin, sizeof(origin));
-		return ms_error_set(err, -EPERM, "%s stands in %s: take it out there",
-				    ms_cidr_format(member, text, sizeof(text)), origin);
-	}
-	return 0;
+	if (!ms_sources_places_foreach(ms_sources_places(manager->sources), name, member,
+				       name_place, &written))
+		return 0;
+	ms_origin_format(&written->origin, origin, sizeof(origin));
+	return ms_error_set(err, -EPERM, "%s stands in %s: take it out there",
+			    ms_cidr_format(member, text, sizeof(text)), origin);
 }
 
 static int name_offer(void *user, const char *source, const struct ms_set_member *member)
@@ -184,7 +188,6 @@ size_t ms_manager_set_count(const struct ms_manager *manager, const char *set)
 static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_change *change,
 			  struct ms_error *err)
 {
-	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
 	const struct ms_runtime *runtime = ms_sources_runtime(manager->sources);
 	char text[MS_CIDR_TEXT];
 	int r = 0;
@@ -192,7 +195,7 @@ static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_ch
 	for (size_t i = 0; r == 0 && i < change->count; i++) {
 		const struct ms_cidr *member = &change->members[i];
 
-		r = refuse_file_member(files, change->set, member, err);
+		r = refuse_file_member(manager, change->set, member, err);
 		if (r == 0)
 			r = refuse_offered_member(manager, change->set, member, err);
 		if (r == 0 && !ms_runtime_find_member(runtime, change->set, member))

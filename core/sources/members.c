@@ -133,18 +133,9 @@ static int look_at_runtime(struct holding *holding, const struct ms_sources *sou
 	return note(holding, &member);
 }
 
-static int look_at_files(struct holding *holding, const struct ms_sources *sources,
-			 const char *name)
+static int note_written(void *user, const struct ms_set_member *member)
 {
-	const struct ms_policy *files = sources->now.files;
-	const struct ms_set_def *set = files ? ms_policy_find_set(files, name) : NULL;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && set && i < set->n_members; i++) {
-		if (ms_cidr_compare(&set->members[i].cidr, holding->cidr) == 0)
-			r = note(holding, &set->members[i]);
-	}
-	return r;
+	return note(user, member);
 }
 
 static int note_offered(void *user, const char *source, const struct ms_set_member *member)
@@ -165,7 +156,8 @@ int ms_sources_holders(const struct ms_sources *sources, const char *set,
 		r = ms_sources_offers_foreach(&sources->now.offers, set, cidr, note_offered,
 					      &holding);
 		if (r == 0)
-			r = look_at_files(&holding, sources, set);
+			r = ms_sources_places_foreach(&sources->now.places, set, cidr, note_written,
+						      &holding);
 	}
 	if (r < 0) {
 		free(holding.members);

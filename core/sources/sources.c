@@ -62,8 +62,10 @@ struct ms_sources *ms_sources_free(struct ms_sources *sources)
 
 static void free_policies(struct ms_sources_next *next)
 {
-	if (!next->files_lent)
+	if (!next->files_lent) {
+		ms_sources_places_fini(&next->places);
 		ms_policy_free(next->files);
+	}
 	if (!next->amend.policy)
 		ms_policy_free(next->merged);
 	else if (next->merged)
@@ -72,6 +74,7 @@ static void free_policies(struct ms_sources_next *next)
 		ms_amend_fini(&next->amend);
 	ms_policy_free(next->runtime_policy);
 	next->files = next->runtime_policy = next->merged = NULL;
+	next->places = (struct ms_sources_places) { 0 };
 	next->files_lent = false;
 }
 
@@ -281,6 +284,7 @@ int ms_sources_amend(const struct ms_sources *sources, struct ms_sources_next *n
 	if (r == 1) {
 		next->merged = now->merged;
 		next->files = now->files;
+		next->places = now->places;
 		next->files_lent = true;
 	}
 	return r == -ENOMEM ? ms_error_set(err, r, "out of memory") : r;
@@ -295,11 +299,14 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 	/* Unchanged documents were parsed when they came: no need to read 100k rules again. */
 	if (!next->documents_changed && sources->now.files) {
 		next->files = sources->now.files;
+		next->places = sources->now.places;
 		next->files_lent = true;
 	} else {
 		r = ms_documents_parse(&next->documents, MS_SOURCE_FILE, &next->files, err);
 		if (r == 0)
 			r = ms_sources_carry_times(next->files, sources->now.files);
+		if (r == 0)
+			r = ms_sources_places_make(next->files, &next->places);
 	}
 	if (r == 0)
 		r = ms_sources_runtime_policy(&next->runtime, &next->runtime_policy);
@@ -543,6 +550,11 @@ int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *
 				 int *ret_saved)
 {
 	return replace_runtime(sources, runtime, false, ret_saved);
+}
+
+const struct ms_sources_places *ms_sources_places(const struct ms_sources *sources)
+{
+	return &sources->now.places;
 }
 
 struct ms_sources_offers *ms_sources_offers(struct ms_sources *sources)

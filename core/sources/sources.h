@@ -16,6 +16,7 @@
 #include "core/policy/amend.h"
 #include "core/policy/model.h"
 #include "core/sources/offers.h"
+#include "core/sources/places.h"
 #include "core/state/documents.h"
 #include "core/state/runtime.h"
 #include "core/state/state.h"
@@ -31,7 +32,8 @@ struct ms_sources_next {
 	struct ms_runtime runtime;               /* edit freely before merge */
 	struct ms_sources_offers offers;         /* of plugin sources: edit freely, too */
 	struct ms_policy *files;
-	bool files_lent; /* `files` is what is in force, and not ours to free */
+	bool files_lent;                 /* `files` is what is in force, and not ours to free */
+	struct ms_sources_places places; /* of `files`, and lent as they are */
 	struct ms_policy *runtime_policy;
 	struct ms_policy *merged;
 	struct ms_amend amend; /* not zero: `merged` is what is in force, amended */
@@ -129,6 +131,8 @@ int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *
 
 /* What plugin sources have in force. At start, before ms_sources_initial(), its owner puts in what
  * is on disk of them. */
+/* Where members of documents stand. */
+const struct ms_sources_places *ms_sources_places(const struct ms_sources *sources);
 struct ms_sources_offers *ms_sources_offers(struct ms_sources *sources);
 /* After an offer was replaced by one that differs in members of sets alone: the sets of the merged
  * policy follow. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #include "core/plugin/trials.h"
 #include "core/removal.h"
 #include "core/sources/sources.h"
+
+#define LARGE_BYTES (1 << 20) /* goes back to the kernel when it is freed */
 
 struct daemon {
 	struct ms_loop *loop;
@@ -142,9 +145,14 @@ static void stop(struct daemon *daemon)
 static int run(const struct ms_config *config, struct ms_error *err)
 {
 	struct daemon daemon = { 0 };
-	int r = start(&daemon, config, err);
+	int r;
 
+	/* Else what is large is taken for small as soon as something larger was freed, and then
+	 * kept. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	r = start(&daemon, config, err);
 	if (r == 0) {
+		malloc_trim(0);
 		if (config->trial)
 			ms_banner_print(daemon.manager, stdout);
 		ms_sdnotify("READY=1");

@@ -74,6 +74,7 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 		group ? ms_manager_effective_panic(manager, group->name) : MS_PANIC_OFF;
 	struct ms_zone_count count;
 	json_t *counts, *shape;
+	char reason[256];
 
 	sum_counts(manager, live, entry->zone, &count);
 	counts = shape_counts(&count);
@@ -86,8 +87,9 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 		entry->group[0] ? side_name(entry->side) : "", "attach",
 		ms_attach_how_name(entry->have), "zone", (int)entry->zone, "unfiltered_packets",
 		(json_int_t)entry->gap.packets, "unfiltered_exact", ms_gap_is_exact(&entry->gap),
-		"repairs", (json_int_t)entry->repairs, "reason", entry->reason, "error",
-		entry->error ? ms_attach_explain(entry->error) : "");
+		"repairs", (json_int_t)entry->repairs, "reason",
+		ms_iface_set_explain(entry, ms_manager_policy(manager), reason, sizeof(reason)),
+		"error", entry->error ? ms_attach_explain(entry->error) : "");
 	if (shape && entry->attached_ns)
 		ms_control_shape_put(shape, "attached_ms",
 				     ms_control_shape_ms(now_ns() - entry->attached_ns));

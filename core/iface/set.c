@@ -196,11 +196,21 @@ const struct ms_group_def *ms_iface_set_group(const struct ms_iface_entry *entry
 	return group ? group : ms_iface_match_group(policy, &entry->link, explain, explain_size);
 }
 
+char *ms_iface_set_explain(const struct ms_iface_entry *entry, const struct ms_policy *policy,
+			   char *buf, size_t size)
+{
+	const struct ms_group_def *group = ms_iface_set_group(entry, policy, buf, size);
+	size_t used = strlen(buf);
+
+	if (group && group->mode == MS_MODE_DISABLED)
+		snprintf(buf + used, size - used, ": disabled");
+	return buf;
+}
+
 bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,
 			 const struct ms_attacher *attacher)
 {
-	const struct ms_group_def *group =
-		ms_iface_set_group(entry, policy, entry->reason, sizeof(entry->reason));
+	const struct ms_group_def *group = ms_iface_set_group(entry, policy, NULL, 0);
 	enum ms_attach_how want = MS_ATTACHED_NONE;
 	enum ms_side side = MS_SIDE_HOST;
 	bool changed;
@@ -209,11 +219,6 @@ bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *p
 		side = ms_iface_match_side(group, &entry->link);
 	if (group && group->mode != MS_MODE_DISABLED)
 		want = ms_attacher_choose(attacher, group->attach, &entry->link);
-	if (group && group->mode == MS_MODE_DISABLED) {
-		size_t used = strlen(entry->reason);
-
-		snprintf(entry->reason + used, sizeof(entry->reason) - used, ": disabled");
-	}
 	changed = want != entry->want || side != entry->side ||
 		  strcmp(entry->group, group ? group->name : "") != 0;
 	snprintf(entry->group, sizeof(entry->group), "%s", group ? group->name : "");

@@ -22,8 +22,7 @@ const char *ms_iface_state_name(enum ms_iface_state state);
 struct ms_iface_entry {
 	struct ms_link link;
 	enum ms_iface_state state;
-	char group[64];   /* "" = none */
-	char reason[256]; /* which selector, or why excluded */
+	char group[64]; /* "" = none */
 	/* A source has put it there, whatever `match` says; "" = none has. */
 	char bound[64], bound_by[32];
 	enum ms_side side;
@@ -56,7 +55,10 @@ void ms_iface_set_foreach(struct ms_iface_set *set,
 const struct ms_group_def *ms_iface_set_group(const struct ms_iface_entry *entry,
 					      const struct ms_policy *policy, char *explain,
 					      size_t explain_size);
-/* Fills group, side, reason, `want` and state of the entry from the policy; returns whether
+/* Why it is of its group, or of none, under that policy: a sentence. Returns `buf`. */
+char *ms_iface_set_explain(const struct ms_iface_entry *entry, const struct ms_policy *policy,
+			   char *buf, size_t size);
+/* Fills group, side, `want` and state of the entry from the policy; returns whether
  * anything that matters for the datapath or the hooks changed. */
 bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,
 			 const struct ms_attacher *attacher);

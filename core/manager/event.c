@@ -135,6 +135,7 @@ void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_if
 	struct ms_manager *manager = user;
 	/* A person watches a trial line by line; a service sums churn up. */
 	bool person = manager->config->trial;
+	char reason[256];
 
 	switch (news) {
 	case MS_KEEPER_PROTECTED:
@@ -151,7 +152,8 @@ void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_if
 		break;
 	case MS_KEEPER_RELEASED:
 		ms_log_info("iface", "%s is no longer protected: %s", entry->link.name,
-			    entry->reason);
+			    ms_iface_set_explain(entry, ms_sources_merged(manager->sources), reason,
+						 sizeof(reason)));
 		break;
 	case MS_KEEPER_FAILED:
 		if (manager->churn.failed++ == 0)

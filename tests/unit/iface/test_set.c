@@ -116,6 +116,13 @@ static char file[] = "p.yaml", as[] = "as", rest[] = "rest";
 static struct ms_group_def groups[2];
 static struct ms_policy policy = { .groups = groups, .n_groups = 2 };
 
+static const char *why(const struct ms_iface_entry *entry)
+{
+	static char text[256];
+
+	return ms_iface_set_explain(entry, &policy, text, sizeof(text));
+}
+
 static void set_up_policy(void)
 {
 	set_up();
@@ -158,7 +165,7 @@ START_TEST(wanted_is_what_the_policy_says)
 	ck_assert_str_eq(entry->group, "");
 	ck_assert_int_eq(entry->want, MS_ATTACHED_NONE);
 	ck_assert_int_eq(entry->state, MS_IFACE_EXCLUDED);
-	ck_assert_str_eq(entry->reason, "no group: no selector of 1 group matches");
+	ck_assert_str_eq(why(entry), "no group: no selector of 1 group matches");
 }
 END_TEST
 
@@ -182,7 +189,7 @@ START_TEST(disabled_group_is_left_alone_and_named)
 	ck_assert_str_eq(entry->group, "as");
 	ck_assert_int_eq(entry->want, MS_ATTACHED_NONE);
 	ck_assert_int_eq(entry->state, MS_IFACE_EXCLUDED);
-	ck_assert_str_eq(entry->reason, "group as (p.yaml:2), selector 1, name like a*: disabled");
+	ck_assert_str_eq(why(entry), "group as (p.yaml:2), selector 1, name like a*: disabled");
 	groups[0].mode = MS_MODE_AUDIT;
 	ck_assert(ms_iface_set_decide(entry, &policy, NULL));
 	ck_assert_int_eq(entry->want, MS_ATTACHED_TC);

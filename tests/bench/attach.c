@@ -172,15 +172,19 @@ static void report(const struct ms_bench *bench, const char *table, const char *
 	ms_bench_sample(bench, table, row, "max", round, times[count - 1]);
 }
 
+/* `column` NULL: what the burst took is told elsewhere. */
 static void watched_burst(const struct ms_bench *bench, const char *row, const char *column,
 			  struct watch *watch, unsigned int round)
 {
 	pthread_t thread;
+	double took;
 
 	watch->fd = open_watch();
 	if (pthread_create(&thread, NULL, watch_links, watch) != 0)
 		ms_bench_fail("no thread to watch links");
-	ms_bench_sample(bench, "burst", row, column, round, burst());
+	took = burst();
+	if (column)
+		ms_bench_sample(bench, "burst", row, column, round, took);
 	pthread_join(thread, NULL);
 	close(watch->fd);
 	if (atomic_load(&watch->lost))
@@ -254,6 +258,68 @@ static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned
 	default:
 		watched_burst(bench, row, "alone", &alone, round);
 	}
+}
+
+/* ---- while a large document is reloaded ---- */
+
+#define RELOADED_RULES 99000 /* limits.rules counts the built-in ones as well */
+
+static double slowest_ms(void)
+{
+	double slowest = 0;
+
+	for (unsigned int i = 0; i < LINKS_MAX; i++) {
+		double took = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
+
+		if (links[i].done_ns && took > slowest)
+			slowest = took;
+	}
+	return slowest;
+}
+
+static void burst_and_delete(const struct ms_bench *bench, const char *row, const char *column,
+			     unsigned int pairs, unsigned int round)
+{
+	struct watch watch = { .expected = pairs, .protects = true };
+
+	memset(links, 0, sizeof(links));
+	watched_burst(bench, row, NULL, &watch, round);
+	ms_bench_sample(bench, "attach_reload", row, column, round, slowest_ms());
+	ms_bench_command("sed -E 's/^link add (w[0-9]+) .*/link del \\1/' " BATCH " | ip -batch -");
+}
+
+void ms_bench_reload(const struct ms_bench *bench)
+{
+	static const unsigned int sizes[] = { 1, 100 };
+	const struct timespec moment = { .tv_nsec = 300000000 };
+	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO,
+							  bench->smoke   ? 1000
+							  : bench->quick ? 10000
+									 : RELOADED_RULES,
+							  1);
+	unsigned int rounds = bench->smoke ? 1 : bench->quick ? 3 : 10, reloads = 0;
+	size_t length;
+	char *text = ms_bench_rules_document(&rules, "", &length);
+
+	ms_bench_world_enter();
+	ms_bench_daemon_start(text, length);
+	for (unsigned int turn = 0; turn < rounds * ms_array_size(sizes); turn++) {
+		unsigned int pairs = sizes[turn % ms_array_size(sizes)];
+		unsigned int round = turn / (unsigned int)ms_array_size(sizes);
+		char row[32];
+
+		snprintf(row, sizeof(row), "%u", pairs);
+		write_batch(pairs);
+		burst_and_delete(bench, row, "at rest", pairs, round);
+		ms_bench_daemon_ctl_repeat("policy apply");
+		/* Until one is under way; from then on there is always one. */
+		ppoll(NULL, 0, &moment, NULL);
+		burst_and_delete(bench, row, "during reloads", pairs, round);
+		reloads += ms_bench_daemon_ctl_rest();
+	}
+	if (reloads == 0)
+		ms_bench_fail("nothing was reloaded");
+	ms_bench_daemon_stop();
 }
 
 void ms_bench_attach(const struct ms_bench *bench)

@@ -30,5 +30,7 @@ void ms_bench_attach(const struct ms_bench *bench);
 void ms_bench_memory(const struct ms_bench *bench);
 void ms_bench_hook(const struct ms_bench *bench);
 void ms_bench_tcp(const struct ms_bench *bench);
+void ms_bench_reload(const struct ms_bench *bench);
+void ms_bench_gap(const struct ms_bench *bench);
 
 #endif

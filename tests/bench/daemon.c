@@ -151,6 +151,13 @@ int ms_bench_daemon_ctl(const char *format, ...)
 	return spawn(run_command);
 }
 
+bool ms_bench_daemon_ctl_has_ended(int pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
+}
+
 void ms_bench_daemon_ctl_end(int pid)
 {
 	int status;
@@ -160,6 +167,33 @@ void ms_bench_daemon_ctl_end(int pid)
 			fputs("it said nothing\n", stderr);
 		ms_bench_fail("failed: %s", command);
 	}
+}
+
+static pid_t repeating;
+
+void ms_bench_daemon_ctl_repeat(const char *words)
+{
+	snprintf(command, sizeof(command),
+		 "while %s/microsegctl --socket %s/run/control.sock %s >/dev/null; do "
+		 "echo >>" DIR "/repeated; done",
+		 MS_BENCH_BIN_DIR, DIR, words);
+	unlink(DIR "/repeated");
+	repeating = spawn(run_command);
+}
+
+unsigned int ms_bench_daemon_ctl_rest(void)
+{
+	ms_cleanup(ms_close_file) FILE *file = NULL;
+	unsigned int count = 0;
+
+	kill(repeating, SIGKILL);
+	waitpid(repeating, NULL, 0);
+	/* Behind the one that is under way. */
+	ms_bench_daemon_ctl_end(ms_bench_daemon_ctl("status"));
+	file = fopen(DIR "/repeated", "re");
+	while (file && fgetc(file) != EOF)
+		count++;
+	return count;
 }
 
 void ms_bench_command(const char *format, ...)

@@ -3,6 +3,7 @@
 #ifndef MS_TESTS_BENCH_DAEMON_H
 #define MS_TESTS_BENCH_DAEMON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,12 @@ uint64_t ms_bench_daemon_rss_bytes(void);
 #define MS_BENCH_DAEMON_SAID MS_BENCH_DAEMON_DIR "/ctl.log" /* what the last one wrote */
 int ms_bench_daemon_ctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ms_bench_daemon_ctl_end(int pid);
+bool ms_bench_daemon_ctl_has_ended(int pid); /* ..._end() is still to be called */
+
+/* The same again and again, from now until ..._rest(), which comes back when the last one has been
+ * answered and returns how many were. */
+void ms_bench_daemon_ctl_repeat(const char *words);
+unsigned int ms_bench_daemon_ctl_rest(void);
 
 /* A shell command that must succeed. */
 void ms_bench_command(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -46,6 +46,8 @@ has flood 2
 has attach 2
 has attach_bare 2
 has burst 2
+has attach_reload 2
+has gap 2
 has hook 1
 has hook_rules 1
 has tcp 3

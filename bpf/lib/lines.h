@@ -177,13 +177,20 @@ static __always_inline struct ms_session *ms_lines_live_in(void *set, __u64 tags
 							   const struct ms_lines_place *place,
 							   const __u64 *key, const int wide)
 {
+	struct ms_session *session = ms_lines_at(set, place->way, wide);
+
+	/* Most lie where the search begins. */
+	if ((tags >> place->way * 8 & MS_TAG_MASK) == place->tag &&
+	    ms_lines_is_in(MS_READ_ONCE(session->epoch), MS_LINES_LIVE) &&
+	    ms_lines_is(session, key, wide))
+		return session;
 	tags = ms_lines_tagged(tags, place->tag, place->way);
-	if (!tags)
+	/* None in a byte behind the first. */
+	if (!(tags >> 8))
 		return NULL;
 	MS_UNROLL
-	for (int i = 0; i < MS_SET_WAYS; i++) {
-		struct ms_session *session = ms_lines_at(set, place->way + i, wide);
-
+	for (int i = 1; i < MS_SET_WAYS; i++) {
+		session = ms_lines_at(set, place->way + i, wide);
 		if (ms_lines_is_tagged(tags, i) &&
 		    ms_lines_is_in(MS_READ_ONCE(session->epoch), MS_LINES_LIVE) &&
 		    ms_lines_is(session, key, wide))

@@ -38,7 +38,11 @@ static __always_inline int ms_flow_src_is_lower(const struct ms_pkt *pkt, int po
 	return !ports || pkt->sport <= pkt->dport;
 }
 
-/* `flow` comes zeroed; `dir` is the packet's (that of a quoted packet is not the scene's). */
+/*
+ * `flow` comes zeroed; `dir` is the packet's (that of a quoted packet is not the scene's). The key
+ * is written in the words that it is read in: a processor hands no two stores on to one load. As in
+ * lean.h they are put together as memory has them where the lowest byte comes first.
+ */
 static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_scene *scene,
 					const struct ms_pkt *pkt, __u8 dir)
 {
@@ -47,6 +51,8 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 	__be16 lo_port = MS_CHOOSE(src_is_lower, pkt->sport, pkt->dport);
 	__be16 hi_port = MS_CHOOSE(src_is_lower, pkt->dport, pkt->sport);
 	__u8 flags = 0, index = !src_is_lower;
+	__u64 *words = flow->key.words, tail;
+	__u32 tags;
 
 	if (icmp) {
 		int requester_lo = src_is_lower;
@@ -67,34 +73,30 @@ static __always_inline void ms_flow_set(struct ms_flow *flow, const struct ms_sc
 	flow->index = index;
 	flow->flags = flags;
 	flow->zone = scene->zone;
+	tail = lo_port | (__u32)hi_port << 16 | (__u64)scene->zone << 32 | (__u64)pkt->proto << 48 |
+	       (__u64)flags << 56;
+	tags = pkt->vlan_outer | (__u32)pkt->vlan_inner << 16;
 	if (pkt->family == 4) {
-		struct ms_key4 *k4 = &flow->key.k4;
+		__u32 lo = MS_CHOOSE(src_is_lower, pkt->src[0], pkt->dst[0]);
+		__u32 hi = MS_CHOOSE(src_is_lower, pkt->dst[0], pkt->src[0]);
 
-		k4->lo = MS_CHOOSE(src_is_lower, pkt->src[0], pkt->dst[0]);
-		k4->hi = MS_CHOOSE(src_is_lower, pkt->dst[0], pkt->src[0]);
-		k4->lo_port = lo_port;
-		k4->hi_port = hi_port;
-		k4->zone = scene->zone;
-		k4->proto = pkt->proto;
-		k4->flags = flags;
-		k4->vlan_outer = pkt->vlan_outer;
-		k4->vlan_inner = pkt->vlan_inner;
-	} else {
-		struct ms_key6 *k6 = &flow->key.k6;
-
-		for (int i = 0; i < 4; i++) {
-			k6->lo[i] = MS_CHOOSE(src_is_lower, pkt->src[i], pkt->dst[i]);
-			k6->hi[i] = MS_CHOOSE(src_is_lower, pkt->dst[i], pkt->src[i]);
-		}
-		k6->lo_port = lo_port;
-		k6->hi_port = hi_port;
-		k6->zone = scene->zone;
-		k6->proto = pkt->proto;
-		k6->flags = flags;
-		k6->vlan_outer = pkt->vlan_outer;
-		k6->vlan_inner = pkt->vlan_inner;
+		words[0] = lo | (__u64)hi << 32;
+		words[1] = tail;
+		words[2] = tags;
+		words[5] = tags ? (__u64)MS_KEY_WIDE4 << 32 : 0;
+		return;
 	}
-	ms_flow_key_mark(&flow->key, pkt->family);
+	for (int i = 0; i < 2; i++) {
+		__u32 lo = MS_CHOOSE(src_is_lower, pkt->src[2 * i], pkt->dst[2 * i]);
+		__u32 lo_too = MS_CHOOSE(src_is_lower, pkt->src[2 * i + 1], pkt->dst[2 * i + 1]);
+		__u32 hi = MS_CHOOSE(src_is_lower, pkt->dst[2 * i], pkt->src[2 * i]);
+		__u32 hi_too = MS_CHOOSE(src_is_lower, pkt->dst[2 * i + 1], pkt->src[2 * i + 1]);
+
+		words[i] = lo | (__u64)lo_too << 32;
+		words[2 + i] = hi | (__u64)hi_too << 32;
+	}
+	words[4] = tail;
+	words[5] = tags | (__u64)MS_KEY_WIDE6 << 32;
 }
 
 /* The same, out of line: for all but the hit. */

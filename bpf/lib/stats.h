@@ -51,6 +51,18 @@ __noinline int ms_stats_slot(__u32 slot, __u64 packets, __u64 bytes)
 	return 0;
 }
 
+/* The same for a packet's program, which ms_reap never comes in between of. */
+__noinline int ms_stats_slot_here(__u32 slot, __u64 packets, __u64 bytes)
+{
+	struct ms_slot_count *count = bpf_map_lookup_elem(&ms_slotcnt, &slot);
+
+	if (!count)
+		return 0;
+	count->packets += packets;
+	count->bytes += bytes;
+	return 0;
+}
+
 __noinline int ms_stats_zone(__u32 zone, __u64 dir, __u64 dropped, __u64 packets, __u64 bytes)
 {
 	struct ms_zone_count *count = bpf_map_lookup_elem(&ms_zonecnt, &zone);

@@ -34,7 +34,7 @@ static __always_inline int ms_verdict(struct ms_pkt *pkt, struct ms_scene *scene
 
 	ms_stats_packet(answer->reason, answer->verdict, scene->packets, scene->bytes);
 	if (!counted) {
-		ms_stats_slot(answer->slot, scene->packets, scene->bytes);
+		ms_stats_slot_here(answer->slot, scene->packets, scene->bytes);
 		ms_stats_zone(scene->zone, scene->dir, dropped, scene->packets, scene->bytes);
 	}
 	/* The device never gets to count it. Egress is where what goes in leaves to a workload. */

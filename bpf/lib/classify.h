@@ -19,7 +19,7 @@ static __always_inline int ms_classify(struct ms_query *query)
 		found = ms_pairs_find(query);
 	else
 		found = ms_linear_find(query);
-	return ms_late_find(query, found);
+	return query->late ? ms_late_find(query, found) : found;
 }
 
 #endif

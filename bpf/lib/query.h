@@ -28,12 +28,14 @@ struct ms_query {
 	__u8 side;
 	__u8 group;
 	__u8 bank;
-	/* Where the pairs engine stands (pairs.h): words of ms_blocks. */
-	__u32 found;    /* best decision so far */
-	__u32 src_at;   /* row of a source */
-	__u32 dst_head; /* first row of the destination */
-	__u32 dst_at;   /* the one to look at next, 0 = all have been */
-	__u32 dst_hit;  /* the one looked at last */
+	/* Where the pairs engine stands (pairs.h). */
+	__u32 found;      /* best decision so far */
+	__u32 row;        /* the source's row to look at next */
+	__u32 behind;     /* least decision from there on, MS_DECISION_NONE = all have been */
+	__u32 place;      /* of the destination */
+	__u16 late;       /* late rules of the query's family */
+	__u8 place_shift; /* from the place to 16 bits of it */
+	__u8 region;      /* which 64th of the places it is in */
 };
 _Static_assert(sizeof(struct ms_query) == 88, "no padding");
 

@@ -20,55 +20,106 @@ static __always_inline __u32 ms_spans_word(const struct ms_block *block, __u32 a
 	return block->words[at & (MS_BLOCK_WORDS - 1)];
 }
 
-#define MS_SPANS_STEPS 17 /* a node has at most 65,536 keys */
-
-/* Child of the node at `node` that `value` falls to. The halving does not branch on what it
- * compares: nobody could predict it. */
-static __always_inline __u32 ms_spans_find(__u32 node, __u32 value)
+/* Eight words of it that begin at a multiple of eight: a row, an entry. */
+static __always_inline const __u32 *ms_spans_eight(const struct ms_block *block, __u32 at)
 {
-	const struct ms_block *block = ms_spans_block(node);
-	__u32 left, count, place = 0;
+	return &block->words[at & (MS_BLOCK_WORDS - 8)];
+}
 
-	if (!block)
+/* A search in a node's bucket. */
+struct ms_spans_search {
+	const struct ms_block *block;
+	__u32 pair, left; /* the first that it may still be, and how many */
+	__u32 value;
+};
+
+/* At the beginning of what is left to search for `value` below `node`; word 0 where that is a leaf:
+ * a node that has nothing. Not by a branch, behind which the verifier would know the one and not
+ * the other: that is refused where it hardens against speculation. False only for the verifier. */
+static __always_inline int ms_spans_seek(struct ms_spans_search *search, __u32 base, __u32 node,
+					 __u32 value)
+{
+	__u32 is_node = (__u32)((__s32)node >> 31), bucket, shift, at;
+
+	asm volatile("" : "+r"(is_node));
+	shift = (node >> MS_SPAN_SHIFT & 31) | (16 & ~is_node);
+	at = (base + (node & MS_SPAN_AT)) & is_node;
+	search->block = ms_spans_block(at);
+	if (!search->block)
 		return 0;
-	count = ms_spans_word(block, node);
-	left = count;
+	bucket = ms_spans_word(search->block, at + (value >> (shift & 31)));
+	/* Pairs begin at an even word. */
+	search->pair = at + (((MS_SPAN_ROOT4 >> (shift & 31)) + 1) & ~1u);
+	search->pair += (bucket & 0xffff) << 1;
+	search->left = bucket >> 16;
+	search->value = value;
+	return 1;
+}
+
+/* Halves what is left, without branching on what it compares: nobody could predict it. */
+static __always_inline void ms_spans_halve(struct ms_spans_search *search)
+{
+	__u32 half = search->left >> 1;
+	__u32 key = ms_spans_word(search->block, search->pair + 2 * half);
+
+	/* All ones where the key is not above the value. */
+	search->pair += 2 * half & (__u32)(((__s64)key - (__s64)search->value - 1) >> 63);
+	search->left -= half;
+}
+
+/* Child of `node` that `value` falls to. */
+static __always_inline __u32 ms_spans_find(__u32 base, __u32 node, __u32 value)
+{
+	struct ms_spans_search search;
+
+	if (!ms_spans_seek(&search, base, node, value))
+		return 0;
 	MS_UNROLL
-	for (int i = 0; i < MS_SPANS_STEPS; i++) {
-		__u32 half = left >> 1, at = place + half;
-		__u32 key = ms_spans_word(block, node + 1 + (at >> 1)) >> ((at & 1) << 4) & 0xffff;
-
-		if (left <= 1)
+	for (int i = 0; i < MS_SPAN_STEPS; i++) {
+		ms_spans_halve(&search);
+		if (search.left <= 1)
 			break;
-		/* All ones where the key is not above the value. */
-		place += half & (__u32)(((__s64)key - (__s64)value - 1) >> 63);
-		left -= half;
 	}
-	return ms_spans_word(block, node + 1 + ((count + 1) >> 1) + place);
+	return ms_spans_word(search.block, search.pair + 1);
 }
 
-__noinline int ms_spans_search(__u32 node, __u32 value)
+/* The leaves of an IPv4 source and destination: one does not wait for the other. */
+static __always_inline void ms_spans_leaves4(const struct ms_query *query, __u32 base,
+					     const struct ms_pairs_root *root, __u32 *ret_src,
+					     __u32 *ret_dst)
 {
-	return (int)ms_spans_find(node, value);
+	__u32 src_addr = bpf_ntohl(query->src[0]), dst_addr = bpf_ntohl(query->dst[0]);
+	__u32 src_at = base + root->src + (src_addr >> 16);
+	__u32 dst_at = base + root->dst + (dst_addr >> 16);
+	const struct ms_block *srcs = ms_spans_block(src_at), *dsts = ms_spans_block(dst_at);
+	struct ms_spans_search src, dst;
+	__u32 src_child, dst_child;
+
+	if (!srcs || !dsts)
+		return;
+	src_child = ms_spans_word(srcs, src_at);
+	dst_child = ms_spans_word(dsts, dst_at);
+	if (!ms_spans_seek(&src, base, src_child, src_addr & 0xffff) ||
+	    !ms_spans_seek(&dst, base, dst_child, dst_addr & 0xffff))
+		return;
+	MS_UNROLL
+	for (int i = 0; i < MS_SPAN_STEPS; i++) {
+		ms_spans_halve(&src);
+		ms_spans_halve(&dst);
+		if (src.left <= 1 && dst.left <= 1)
+			break;
+	}
+	*ret_src = src_child & MS_SPAN_NODE ? ms_spans_word(src.block, src.pair + 1) : src_child;
+	*ret_dst = dst_child & MS_SPAN_NODE ? ms_spans_word(dst.block, dst.pair + 1) : dst_child;
 }
 
-/* The first row of an address, IPv4; `base` is the half's first word. */
-static __always_inline __u32 ms_spans_row4(__u32 base, __u32 root, __be32 wire)
+__noinline int ms_spans_search(__u32 base, __u32 node, __u32 value)
 {
-	__u32 addr = bpf_ntohl(wire), at = base + root + (addr >> 16);
-	const struct ms_block *block = ms_spans_block(at);
-	__u32 child;
-
-	if (!block)
-		return 0;
-	child = ms_spans_word(block, at);
-	if (child & MS_SPAN_NODE)
-		child = ms_spans_search(base + (child & ~MS_SPAN_NODE), addr & 0xffff);
-	return child;
+	return (int)ms_spans_find(base, node, value);
 }
 
-/* The first row of the query's source or destination, IPv6; `child` is the root. */
-__noinline int ms_spans_row6(struct ms_query *query, __u32 base, __u32 child, __u32 which)
+/* The leaf of the query's source or destination, IPv6; `child` is the root. */
+__noinline int ms_spans_leaf6(struct ms_query *query, __u32 base, __u32 child, __u32 which)
 {
 	if (!query)
 		return 0;
@@ -78,8 +129,7 @@ __noinline int ms_spans_row6(struct ms_query *query, __u32 base, __u32 child, __
 
 		if (!(child & MS_SPAN_NODE))
 			return child;
-		child = ms_spans_search(base + (child & ~MS_SPAN_NODE),
-					bpf_ntohl(word) >> (i & 1 ? 0 : 16) & 0xffff);
+		child = ms_spans_search(base, child, bpf_ntohl(word) >> (i & 1 ? 0 : 16) & 0xffff);
 	}
 	return child;
 }

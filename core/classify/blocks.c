@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bpf/lib/rules.h"
+
 #define LINE_WORDS 16
 
 int ms_blocks_init(struct ms_blocks *blocks)
@@ -11,7 +13,10 @@ int ms_blocks_init(struct ms_blocks *blocks)
 	blocks->words = calloc(MS_BLOCKS_WORDS, sizeof(*blocks->words));
 	blocks->count = LINE_WORDS; /* offset 0 is nothing */
 	blocks->bound = (struct ms_engine_bound) { .limit = MS_ENGINE_UNLIMITED };
-	return blocks->words ? 0 : -ENOMEM;
+	if (!blocks->words)
+		return -ENOMEM;
+	blocks->words[MS_ROW_BEHIND] = MS_DECISION_NONE;
+	return 0;
 }
 
 void ms_blocks_fini(struct ms_blocks *blocks)
@@ -44,7 +49,8 @@ static int give(struct ms_blocks *blocks, size_t at, size_t count, uint32_t *ret
 
 int ms_blocks_alloc(struct ms_blocks *blocks, size_t count, uint32_t *ret_at)
 {
-	/* An entry is four words: what starts at a multiple of it has none across two lines. */
+	/* Rows and entries are eight words: what starts at a multiple of it has none across two
+	 * lines. */
 	size_t at = round_up(blocks->count, MS_ENTRY_WORDS);
 
 	if (count > MS_BLOCK_WORDS)
@@ -54,9 +60,4 @@ int ms_blocks_alloc(struct ms_blocks *blocks, size_t count, uint32_t *ret_at)
 	if (at % MS_BLOCK_WORDS + count > MS_BLOCK_WORDS)
 		at = round_up(at, MS_BLOCK_WORDS);
 	return give(blocks, at, count, ret_at);
-}
-
-int ms_blocks_alloc_slots(struct ms_blocks *blocks, size_t count, uint32_t *ret_at)
-{
-	return give(blocks, round_up(blocks->count, LINE_WORDS), count, ret_at);
 }

@@ -22,7 +22,5 @@ void ms_blocks_fini(struct ms_blocks *blocks);
 /* Room for `count` words, zeroed, within one block and, if it is a line or less, within one line.
  * -ENOSPC, -E2BIG: more than a block; nothing changed then. */
 int ms_blocks_alloc(struct ms_blocks *blocks, size_t count, uint32_t *ret_at);
-/* The same without regard to blocks, from a line's start on. */
-int ms_blocks_alloc_slots(struct ms_blocks *blocks, size_t count, uint32_t *ret_at);
 
 #endif

@@ -268,7 +268,7 @@ static int add_engines(struct ms_image *image, const struct ms_rows *rows, enum 
 	r = choose_engine(image, &blocks, rows, 4, engine, head, err);
 	if (r == 0)
 		r = choose_engine(image, &blocks, rows, 6, engine, head, err);
-	if (r == 0 && (head->pairs[0].slots || head->pairs[1].slots))
+	if (r == 0 && (head->pairs[0].src || head->pairs[1].src))
 		r = put_blocks(image, &blocks);
 	ms_blocks_fini(&blocks);
 	return r;

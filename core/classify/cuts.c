@@ -8,13 +8,15 @@
 
 #include "core/base/cleanup.h"
 
-#define RUN_SHORT 8 /* entries: walked as fast as a cut would be asked */
-#define COPIES 16   /* an entry may stand in so many runs, on the average over its list */
+#define COPIES 16 /* an entry may stand in so many runs, on the average over its list */
 
-typedef const struct ms_row_rest *const *entries_t;
+typedef const struct ms_cuts_entry *const *entries_t;
 
 struct cutter {
 	struct ms_blocks *blocks;
+	unsigned int place_shift;
+	int n_kinds;  /* that may be used */
+	bool blind;   /* was any used that a later fragment cannot be asked? */
 	size_t left;  /* entries that may still be written */
 	size_t steps; /* of the longest run written so far */
 };
@@ -22,6 +24,7 @@ struct cutter {
 /* Values of one kind, cut where an entry begins or ends. */
 struct pieces {
 	uint32_t *starts; /* ascending, the first 0 */
+	ssize_t *lengths; /* entries of each */
 	size_t count;
 	size_t longest, total; /* entries of a piece, and of all together */
 };
@@ -53,45 +56,47 @@ static uint32_t entry_bits(const struct ms_row_rest *entry)
 	return bits;
 }
 
-size_t ms_cuts_run_words(const struct ms_row_rest *const *entries, size_t count)
+size_t ms_cuts_run_words(const struct ms_cuts_entry *const *entries, size_t count)
 {
 	size_t words = count * MS_ENTRY_WORDS;
 
 	for (size_t i = 0; i < count; i++)
-		if (needs_more(entries[i]))
-			words += MS_ENTRY_MORE_WORDS;
+		if (needs_more(entries[i]->rest))
+			words += MS_ENTRY_WORDS;
 	return words;
 }
 
-size_t ms_cuts_run_steps(const struct ms_row_rest *const *entries, size_t count)
+size_t ms_cuts_run_steps(const struct ms_cuts_entry *const *entries, size_t count)
 {
 	size_t steps = count / MS_PAIRS_WALKED + 1;
 
 	/* The walk stops at each of these that matches so far. */
 	for (size_t i = 0; i < count; i++)
-		steps += needs_more(entries[i]);
+		steps += needs_more(entries[i]->rest);
 	return steps;
 }
 
-void ms_cuts_put_run(const struct ms_row_rest *const *entries, size_t count, uint32_t *words)
+void ms_cuts_put_run(const struct ms_cuts_entry *const *entries, size_t count, uint32_t *words)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct ms_row_rest *entry = entries[i];
+		const struct ms_row_rest *rest = entries[i]->rest;
 
-		words[MS_ENTRY_SPORT] = entry->sport_first | (uint32_t)entry->sport_last << 16;
-		words[MS_ENTRY_DPORT] = entry->dport_first | (uint32_t)entry->dport_last << 16;
-		words[MS_ENTRY_DECISION] = entry->decision;
-		words[MS_ENTRY_WHAT] = entry_bits(entry) | (i + 1 == count ? MS_ENTRY_LAST : 0);
+		words[MS_ENTRY_SPORT] = rest->sport_first | (uint32_t)rest->sport_last << 16;
+		words[MS_ENTRY_DPORT] = rest->dport_first | (uint32_t)rest->dport_last << 16;
+		words[MS_ENTRY_DECISION] = rest->decision;
+		words[MS_ENTRY_WHAT] = entry_bits(rest) | (i + 1 == count ? MS_ENTRY_LAST : 0);
+		words[MS_ENTRY_FIRST] = entries[i]->first;
+		words[MS_ENTRY_END] = entries[i]->last;
 		words += MS_ENTRY_WORDS;
-		if (!needs_more(entry))
+		if (!needs_more(rest))
 			continue;
-		words[0] = entry->what;
-		words[1] = entry->what_mask;
-		words[2] = entry->where;
-		words[3] = entry->where_mask;
-		words[4] = entry->src_set;
-		words[5] = entry->dst_set;
-		words += MS_ENTRY_MORE_WORDS;
+		words[0] = rest->what;
+		words[1] = rest->what_mask;
+		words[2] = rest->where;
+		words[3] = rest->where_mask;
+		words[4] = rest->src_set;
+		words[5] = rest->dst_set;
+		words += MS_ENTRY_WORDS;
 	}
 }
 
@@ -119,27 +124,32 @@ static int put_run(struct cutter *cutter, entries_t entries, size_t count, uint3
 
 /* ---- where to cut ---- */
 
-static void span_of(const struct ms_row_rest *entry, enum ms_cut kind, uint32_t *ret_first,
-		    uint32_t *ret_last)
+static void span_of(const struct cutter *cutter, const struct ms_cuts_entry *entry,
+		    enum ms_cut kind, uint32_t *ret_first, uint32_t *ret_last)
 {
+	const struct ms_row_rest *rest = entry->rest;
 	bool asked = true;
 
 	switch (kind) {
+	case MS_CUT_PLACE:
+		*ret_first = entry->first >> cutter->place_shift;
+		*ret_last = entry->last >> cutter->place_shift;
+		break;
 	case MS_CUT_PROTO:
-		asked = entry->what_mask & MS_WHAT_PROTO_MASK;
-		*ret_first = *ret_last = entry->what & MS_WHAT_PROTO_MASK;
+		asked = rest->what_mask & MS_WHAT_PROTO_MASK;
+		*ret_first = *ret_last = rest->what & MS_WHAT_PROTO_MASK;
 		break;
 	case MS_CUT_GROUP:
-		asked = entry->where_mask & MS_WHERE_GROUP_MASK;
-		*ret_first = *ret_last = (entry->where & MS_WHERE_GROUP_MASK) >> 16;
+		asked = rest->where_mask & MS_WHERE_GROUP_MASK;
+		*ret_first = *ret_last = (rest->where & MS_WHERE_GROUP_MASK) >> 16;
 		break;
 	case MS_CUT_DPORT:
-		*ret_first = entry->dport_first;
-		*ret_last = entry->dport_last;
+		*ret_first = rest->dport_first;
+		*ret_last = rest->dport_last;
 		break;
 	default:
-		*ret_first = entry->sport_first;
-		*ret_last = entry->sport_last;
+		*ret_first = rest->sport_first;
+		*ret_last = rest->sport_last;
 	}
 	if (!asked) {
 		*ret_first = 0;
@@ -169,54 +179,47 @@ static size_t piece_of(const struct pieces *pieces, uint32_t value)
 	return low;
 }
 
-/* `starts` has room for twice the entries and one. */
-static int cut_pieces(entries_t entries, size_t count, enum ms_cut kind, uint32_t *starts,
-		      struct pieces *ret_pieces)
+/* `pieces` has room for twice the entries and two. */
+static void cut_pieces(const struct cutter *cutter, entries_t entries, size_t count,
+		       enum ms_cut kind, struct pieces *pieces)
 {
-	struct pieces pieces = { .starts = starts };
-	ms_cleanup(ms_free) ssize_t *steps = NULL;
+	uint32_t *starts = pieces->starts, first, last;
 	ssize_t length = 0;
 	size_t n = 0;
 
 	starts[n++] = 0;
 	for (size_t i = 0; i < count; i++) {
-		uint32_t first, last;
-
-		span_of(entries[i], kind, &first, &last);
+		span_of(cutter, entries[i], kind, &first, &last);
 		if (first > 0)
 			starts[n++] = first;
 		if (last < UINT16_MAX)
 			starts[n++] = last + 1;
 	}
 	qsort(starts, n, sizeof(*starts), by_number);
+	pieces->count = pieces->longest = pieces->total = 0;
 	for (size_t i = 0; i < n; i++)
-		if (pieces.count == 0 || starts[pieces.count - 1] != starts[i])
-			starts[pieces.count++] = starts[i];
-	steps = calloc(pieces.count + 1, sizeof(*steps));
-	if (!steps)
-		return -ENOMEM;
+		if (pieces->count == 0 || starts[pieces->count - 1] != starts[i])
+			starts[pieces->count++] = starts[i];
+	memset(pieces->lengths, 0, (pieces->count + 1) * sizeof(*pieces->lengths));
 	for (size_t i = 0; i < count; i++) {
-		uint32_t first, last;
-
-		span_of(entries[i], kind, &first, &last);
-		steps[piece_of(&pieces, first)]++;
-		steps[piece_of(&pieces, last) + 1]--;
+		span_of(cutter, entries[i], kind, &first, &last);
+		pieces->lengths[piece_of(pieces, first)]++;
+		pieces->lengths[piece_of(pieces, last) + 1]--;
 	}
-	for (size_t i = 0; i < pieces.count; i++) {
-		length += steps[i];
-		pieces.total += (size_t)length;
-		if ((size_t)length > pieces.longest)
-			pieces.longest = (size_t)length;
+	for (size_t i = 0; i < pieces->count; i++) {
+		length += pieces->lengths[i];
+		pieces->lengths[i] = length;
+		pieces->total += (size_t)length;
+		if ((size_t)length > pieces->longest)
+			pieces->longest = (size_t)length;
 	}
-	*ret_pieces = pieces;
-	return 0;
 }
 
 /* ---- cuts ---- */
 
 /* Runs already written for one cut, so that equal ones are written once. */
 struct written {
-	const struct ms_row_rest **entries;
+	entries_t entries;
 	size_t count;
 	uint32_t child;
 };
@@ -224,8 +227,10 @@ struct written {
 struct cut {
 	enum ms_cut kind;
 	struct pieces pieces;
+	uint16_t *keys;
 	uint32_t *children;
-	struct written *written; /* a hash table, n_written entries */
+	const struct ms_cuts_entry **within; /* entries of one piece after the other's */
+	struct written *written;             /* a hash table, n_written entries */
 	size_t n_written;
 };
 
@@ -251,119 +256,105 @@ static int build_piece(struct cutter *cutter, struct cut *cut, entries_t entries
 		       unsigned int depth, uint32_t *ret_child)
 {
 	struct written *written = find_written(cut, entries, count);
-	const struct ms_row_rest **copy;
 	int r;
 
 	if (!written->entries) {
-		copy = calloc(count + 1, sizeof(*copy));
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, entries, count * sizeof(*copy));
-		r = build_child(cutter, copy, count, depth, &written->child);
-		if (r < 0) {
-			free(copy);
+		r = build_child(cutter, entries, count, depth, &written->child);
+		if (r < 0)
 			return r;
-		}
-		written->entries = copy;
+		written->entries = entries;
 		written->count = count;
 	}
 	*ret_child = written->child;
 	return 0;
 }
 
+/* Gives each piece its entries, in their order. -ENOMEM */
+static int part(const struct cutter *cutter, struct cut *cut, entries_t entries, size_t count)
+{
+	ms_cleanup(ms_free) size_t *ends = calloc(cut->pieces.count + 1, sizeof(*ends));
+
+	if (!ends)
+		return -ENOMEM;
+	for (size_t piece = 1; piece < cut->pieces.count; piece++)
+		ends[piece] = ends[piece - 1] + (size_t)cut->pieces.lengths[piece - 1];
+	for (size_t i = 0; i < count; i++) {
+		uint32_t first, last;
+
+		span_of(cutter, entries[i], cut->kind, &first, &last);
+		for (size_t piece = piece_of(&cut->pieces, first);
+		     piece < cut->pieces.count && cut->pieces.starts[piece] <= last; piece++)
+			cut->within[ends[piece]++] = entries[i];
+	}
+	return 0;
+}
+
 static int build_pieces(struct cutter *cutter, struct cut *cut, entries_t entries, size_t count,
 			unsigned int depth)
 {
-	ms_cleanup(ms_free) const struct ms_row_rest **within = calloc(count, sizeof(*within));
+	const struct ms_cuts_entry **within = cut->within;
+	int r = part(cutter, cut, entries, count);
 
-	if (!within)
-		return -ENOMEM;
-	for (size_t piece = 0; piece < cut->pieces.count; piece++) {
-		uint32_t value = cut->pieces.starts[piece];
-		size_t n = 0;
-		int r;
+	for (size_t piece = 0; r == 0 && piece < cut->pieces.count; piece++) {
+		size_t length = (size_t)cut->pieces.lengths[piece];
 
-		for (size_t i = 0; i < count; i++) {
-			uint32_t first, last;
-
-			span_of(entries[i], cut->kind, &first, &last);
-			if (first <= value && value <= last)
-				within[n++] = entries[i];
-		}
-		r = build_piece(cutter, cut, within, n, depth, &cut->children[piece]);
-		if (r < 0)
-			return r;
+		cut->keys[piece] = (uint16_t)cut->pieces.starts[piece];
+		r = build_piece(cutter, cut, within, length, depth, &cut->children[piece]);
+		within += length;
 	}
-	return 0;
+	return r;
 }
 
-static int put_cut(struct ms_blocks *blocks, const struct cut *cut, uint32_t *ret_cut)
-{
-	size_t count = cut->pieces.count, n_keys = (count + 1) / 2;
-	uint32_t at, *words;
-	int r = ms_blocks_alloc(blocks, 2 + n_keys + count, &at);
-
-	if (r < 0)
-		return r;
-	words = &blocks->words[at];
-	words[0] = cut->kind;
-	words[1] = (uint32_t)count;
-	for (size_t i = 0; i < count; i++)
-		words[2 + i / 2] |= cut->pieces.starts[i] << i % 2 * 16;
-	memcpy(&words[2 + n_keys], cut->children, count * sizeof(*words));
-	*ret_cut = at;
-	return 0;
-}
-
-/* The kind that leaves the shortest runs; none if hardly any gets shorter, or too many are needed.
- * `starts` becomes the pieces'. */
-static int choose(const struct cutter *cutter, entries_t entries, size_t count, uint32_t *starts,
-		  struct cut *cut, bool *ret_found)
+/* The kind that leaves the shortest runs. False: hardly any gets shorter, or too many are needed.
+ */
+static bool choose(const struct cutter *cutter, entries_t entries, size_t count, struct cut *cut)
 {
 	size_t longest = count - count / 4;
-	int r = 0;
+	bool found = false;
 
-	*ret_found = false;
-	for (int kind = 0; r == 0 && kind < MS_CUT__COUNT; kind++) {
-		struct pieces pieces;
-
-		r = cut_pieces(entries, count, (enum ms_cut)kind, starts, &pieces);
-		if (r == 0 && pieces.longest < longest && pieces.total <= cutter->left &&
-		    pieces.count < UINT16_MAX) {
-			longest = pieces.longest;
+	for (int kind = 0; kind < cutter->n_kinds; kind++) {
+		cut_pieces(cutter, entries, count, (enum ms_cut)kind, &cut->pieces);
+		if (cut->pieces.longest < longest && cut->pieces.total <= cutter->left &&
+		    cut->pieces.count < UINT16_MAX) {
+			longest = cut->pieces.longest;
 			cut->kind = (enum ms_cut)kind;
-			*ret_found = true;
+			found = true;
 		}
 	}
-	return r == 0 && *ret_found ? cut_pieces(entries, count, cut->kind, starts, &cut->pieces)
-				    : r;
+	if (found)
+		cut_pieces(cutter, entries, count, cut->kind, &cut->pieces);
+	return found;
 }
 
 static int build_cut(struct cutter *cutter, entries_t entries, size_t count, unsigned int depth,
 		     uint32_t *ret_cut)
 {
-	ms_cleanup(ms_free) uint32_t *starts = calloc(2 * count + 1, sizeof(*starts));
-	struct cut cut = { .children = NULL };
-	bool found;
-	int r = starts ? choose(cutter, entries, count, starts, &cut, &found) : -ENOMEM;
+	ms_cleanup(ms_free) uint32_t *starts = calloc(2 * count + 2, sizeof(*starts));
+	ms_cleanup(ms_free) ssize_t *lengths = calloc(2 * count + 2, sizeof(*lengths));
+	struct cut cut = { .pieces = { .starts = starts, .lengths = lengths } };
+	int r = -ENOMEM;
 
-	if (r < 0)
-		return r;
-	if (!found) {
+	if (!starts || !lengths)
+		return -ENOMEM;
+	if (!choose(cutter, entries, count, &cut)) {
 		*ret_cut = 0;
 		return 0;
 	}
+	cutter->blind |= cut.kind >= MS_CUT_PROTO;
 	cut.n_written = 2 * cut.pieces.count + 1;
+	cut.keys = calloc(cut.pieces.count + 1, sizeof(*cut.keys));
 	cut.children = calloc(cut.pieces.count + 1, sizeof(*cut.children));
+	cut.within = calloc(cut.pieces.total + 1, sizeof(*cut.within));
 	cut.written = calloc(cut.n_written, sizeof(*cut.written));
-	r = cut.children && cut.written ? build_pieces(cutter, &cut, entries, count, depth)
-					: -ENOMEM;
+	if (cut.keys && cut.children && cut.within && cut.written)
+		r = build_pieces(cutter, &cut, entries, count, depth);
 	if (r == 0)
-		r = put_cut(cutter->blocks, &cut, ret_cut);
-	for (size_t i = 0; cut.written && i < cut.n_written; i++)
-		free(cut.written[i].entries);
+		r = ms_spans_put_node(cutter->blocks, cut.keys, cut.children, cut.pieces.count,
+				      cut.kind, ret_cut);
 	free(cut.written);
+	free(cut.within);
 	free(cut.children);
+	free(cut.keys);
 	return r;
 }
 
@@ -373,47 +364,35 @@ static int build_child(struct cutter *cutter, entries_t entries, size_t count, u
 	uint32_t cut = 0;
 	int r = 0;
 
-	if (count > RUN_SHORT && depth < MS_PAIRS_CUTS)
+	if (count > MS_CUTS_SHORT && depth < MS_PAIRS_CUTS)
 		r = build_cut(cutter, entries, count, depth + 1, &cut);
 	if (r < 0)
 		return r;
 	if (cut == 0)
 		return put_run(cutter, entries, count, ret_child);
-	*ret_child = cut | MS_SPAN_NODE;
-	return 0;
-}
-
-int ms_cuts_build(struct ms_blocks *blocks, const struct ms_row_rest *const *entries, size_t count,
-		  uint32_t *ret_cut, size_t *ret_steps)
-{
-	struct cutter cutter = { .blocks = blocks, .left = COPIES * count };
-	uint32_t cut = 0;
-	int r = 0;
-
-	if (count > RUN_SHORT)
-		r = build_cut(&cutter, entries, count, 1, &cut);
-	if (r < 0)
-		return r;
-	*ret_cut = cut;
-	*ret_steps = cutter.steps + MS_PAIRS_CUTS;
+	*ret_child = cut;
 	return 0;
 }
 
 /* ---- without ports ---- */
 
 /* The same but for ports and decision? */
-static bool asks_the_same(const struct ms_row_rest *a, const struct ms_row_rest *b)
+static bool asks_the_same(const struct ms_cuts_entry *x, const struct ms_cuts_entry *y)
 {
-	return a->what == b->what && a->what_mask == b->what_mask && a->where == b->where &&
+	const struct ms_row_rest *a = x->rest, *b = y->rest;
+
+	return x->first == y->first && x->last == y->last && a->what == b->what &&
+	       a->what_mask == b->what_mask && a->where == b->where &&
 	       a->where_mask == b->where_mask && a->src_set == b->src_set &&
 	       a->dst_set == b->dst_set && a->dirs == b->dirs;
 }
 
-static size_t hash_without_ports(const struct ms_row_rest *entry)
+static size_t hash_without_ports(const struct ms_cuts_entry *entry)
 {
-	const uint32_t asked[] = { entry->what,       entry->what_mask, entry->where,
-				   entry->where_mask, entry->src_set,   entry->dst_set,
-				   entry->dirs };
+	const struct ms_row_rest *rest = entry->rest;
+	const uint32_t asked[] = { rest->what,       rest->what_mask, rest->where,
+				   rest->where_mask, rest->src_set,   rest->dst_set,
+				   rest->dirs,       entry->first,    entry->last };
 	uint64_t hash = 0;
 
 	for (size_t i = 0; i < ms_array_size(asked); i++)
@@ -421,26 +400,81 @@ static size_t hash_without_ports(const struct ms_row_rest *entry)
 	return hash >> 20;
 }
 
-int ms_cuts_reduce(const struct ms_row_rest **entries, size_t count, size_t *ret_count)
+/*
+ * What of a list may decide on a packet whose ports and types are not known: no deny that asks for
+ * them, and of several that ask the same besides them the first. The caller frees. -ENOMEM
+ */
+static int reduce(entries_t entries, size_t count, const struct ms_cuts_entry ***ret_entries,
+		  size_t *ret_count)
 {
-	ms_cleanup(ms_free) const struct ms_row_rest **seen = calloc(2 * count + 1, sizeof(*seen));
+	ms_cleanup(ms_free) const struct ms_cuts_entry **seen =
+		calloc(2 * count + 1, sizeof(*seen));
+	const struct ms_cuts_entry **left = calloc(count + 1, sizeof(*left));
 	size_t n = 0;
 
-	if (!seen)
+	if (!seen || !left) {
+		free(left);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < count; i++) {
-		const struct ms_row_rest *entry = entries[i];
+		const struct ms_cuts_entry *entry = entries[i];
 		size_t place = hash_without_ports(entry) % (2 * count);
 
-		if (entry->flags & MS_ROW_DENY && entry->flags & MS_ROW_PORTS)
+		if (entry->rest->flags & MS_ROW_DENY && entry->rest->flags & MS_ROW_PORTS)
 			continue;
 		while (seen[place] && !asks_the_same(seen[place], entry))
 			place = (place + 1) % (2 * count);
 		if (seen[place])
 			continue;
 		seen[place] = entry;
-		entries[n++] = entry;
+		left[n++] = entry;
 	}
+	*ret_entries = left;
 	*ret_count = n;
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+int ms_cuts_spread(const struct ms_cuts_entry *const *entries, size_t count,
+		   unsigned int place_shift, size_t *ret_spread)
+{
+	ms_cleanup(ms_free) uint32_t *starts = calloc(2 * count + 2, sizeof(*starts));
+	ms_cleanup(ms_free) ssize_t *lengths = calloc(2 * count + 2, sizeof(*lengths));
+	struct pieces pieces = { .starts = starts, .lengths = lengths };
+	const struct cutter cutter = { .place_shift = place_shift };
+
+	if (!starts || !lengths)
+		return -ENOMEM;
+	cut_pieces(&cutter, entries, count, MS_CUT_PLACE, &pieces);
+	*ret_spread = pieces.total;
+	return 0;
+}
+
+int ms_cuts_build(struct ms_blocks *blocks, const struct ms_cuts_entry *const *entries,
+		  size_t count, unsigned int place_shift, struct ms_cuts_table *ret_table)
+{
+	struct cutter cutter = {
+		.blocks = blocks,
+		.place_shift = place_shift,
+		.n_kinds = MS_CUT__COUNT,
+		.left = COPIES * count,
+	};
+	struct ms_cuts_table table = { .whole = 0 };
+	ms_cleanup(ms_free) const struct ms_cuts_entry **reduced = NULL;
+	int r = build_child(&cutter, entries, count, 0, &table.whole);
+
+	table.partial = table.whole;
+	if (r == 0 && cutter.blind) {
+		r = reduce(entries, count, &reduced, &count);
+		cutter.n_kinds = MS_CUT_PROTO;
+		cutter.left = COPIES * count;
+		if (r == 0)
+			r = build_child(&cutter, reduced, count, 0, &table.partial);
+	}
+	if (r < 0)
+		return r;
+	table.steps = cutter.steps + MS_PAIRS_CUTS;
+	*ret_table = table;
 	return 0;
 }

@@ -16,8 +16,8 @@ const char *ms_engine_name(enum ms_engine engine)
 
 const char *ms_engine_limit_name(enum ms_engine_limit limit)
 {
-	static const char *const names[] = { "", "steps", "memory", "block", "chain" };
-	_Static_assert(ms_array_size(names) == MS_ENGINE_CHAIN + 1, "a name per bound");
+	static const char *const names[] = { "", "steps", "memory", "block" };
+	_Static_assert(ms_array_size(names) == MS_ENGINE_BLOCK + 1, "a name per bound");
 
 	return names[limit];
 }
@@ -49,9 +49,8 @@ char *ms_engine_explain(const struct ms_engine_bound *bound, char *buf, size_t s
 		[MS_ENGINE_STEPS] = { "one packet might take ", " steps" },
 		[MS_ENGINE_MEMORY] = { "the tables of both families take at least ", " bytes" },
 		[MS_ENGINE_BLOCK] = { "one list of rules takes ", " bytes" },
-		[MS_ENGINE_CHAIN] = { "", " pairs of prefixes share a slot" },
 	};
-	_Static_assert(ms_array_size(words) == MS_ENGINE_CHAIN + 1, "words for each bound");
+	_Static_assert(ms_array_size(words) == MS_ENGINE_BLOCK + 1, "words for each bound");
 
 	if (bound->limit == MS_ENGINE_UNLIMITED)
 		snprintf(buf, size, "nothing is in the way");

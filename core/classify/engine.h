@@ -21,8 +21,7 @@ enum ms_engine_limit {
 	MS_ENGINE_UNLIMITED,
 	MS_ENGINE_STEPS,  /* that the look-up may take for one packet */
 	MS_ENGINE_MEMORY, /* bytes of the tables of both families */
-	MS_ENGINE_BLOCK,  /* bytes of one list or node */
-	MS_ENGINE_CHAIN,  /* pairs of prefixes that share a slot */
+	MS_ENGINE_BLOCK,  /* bytes of one run or node */
 };
 
 struct ms_engine_bound {

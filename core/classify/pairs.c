@@ -10,8 +10,7 @@
 #include "core/classify/cuts.h"
 #include "core/classify/spans.h"
 
-#define NESTING_MAX 129
-#define SLOTS_MAX (1u << 21)
+#define SPREAD 4 /* runs that an entry may stand in, on the average, before wide ones go apart */
 
 /* What one row asks of one side. */
 struct asked {
@@ -20,7 +19,7 @@ struct asked {
 };
 
 struct pair {
-	uint32_t src, dst; /* ids, as rows have them */
+	uint32_t src, dst; /* places of the prefixes */
 	uint32_t row;
 };
 
@@ -28,14 +27,6 @@ struct pair {
 struct side {
 	struct ms_spans_prefix *prefixes;
 	size_t count;
-	size_t most; /* that hold one address */
-};
-
-struct list {
-	uint32_t at;
-	uint32_t best;     /* least decision */
-	uint32_t src, dst; /* ids */
-	size_t steps;      /* that its walk may take */
 };
 
 struct builder {
@@ -45,10 +36,10 @@ struct builder {
 	size_t count; /* of rows */
 	struct side src, dst;
 	struct pair *pairs;
-	const struct ms_row_rest **entries; /* of one list */
+	struct ms_cuts_entry *entries; /* of one source */
+	const struct ms_cuts_entry **list;
 	struct ms_pairs_root root;
-	struct list *lists; /* by source, then by destination */
-	size_t n_lists;
+	size_t *steps; /* that the rows from one on may take, by the place of its prefix */
 };
 
 /* ---- prefixes ---- */
@@ -92,7 +83,7 @@ static int by_prefix(const void *a, const void *b)
 	return order ? order : x->row < y->row ? -1 : 1;
 }
 
-/* Numbers the distinct prefixes of one side and tells each pair. */
+/* Numbers the distinct prefixes of one side and tells each pair its places. */
 static int number_side(struct builder *builder, bool is_dst, struct side *side)
 {
 	ms_cleanup(ms_free) struct asked *asked = calloc(builder->count + 1, sizeof(*asked));
@@ -113,245 +104,192 @@ static int number_side(struct builder *builder, bool is_dst, struct side *side)
 		/* The first of equal ones is the first row: it has the best decision. */
 		if (side->count == 0 || ms_spans_compare(last - 1, &asked[i].prefix) != 0)
 			side->prefixes[side->count++] = asked[i].prefix;
-		*(is_dst ? &pair->dst : &pair->src) =
-			ms_spans_id(&asked[i].prefix, side->count - 1);
+		*(is_dst ? &pair->dst : &pair->src) = (uint32_t)side->count;
 	}
 	return 0;
 }
 
-/* Each prefix learns the lengths that it is paired with. */
-static void introduce(struct builder *builder)
-{
-	for (size_t i = 0; i < builder->count; i++) {
-		const struct pair *pair = &builder->pairs[i];
-		struct ms_spans_prefix *src = &builder->src.prefixes[ms_spans_place(pair->src)];
-		struct ms_spans_prefix *dst = &builder->dst.prefixes[ms_spans_place(pair->dst)];
+/* ---- rows ---- */
 
-		src->partners |= 1ull << (dst->len & MS_ROW_LEN_MASK);
-		dst->partners |= 1ull << (src->len & MS_ROW_LEN_MASK);
-	}
-}
-
-static int build_side(struct builder *builder, struct side *side, uint32_t *ret_root)
-{
-	return ms_spans_build(builder->blocks, builder->family, side->prefixes, side->count,
-			      ret_root, &side->most);
-}
-
-/* ---- lists ---- */
-
-static int put_list(struct builder *builder, const struct pair *pair, size_t count)
-{
-	uint32_t at = 0, cut, best = builder->entries[0]->decision, *words;
-	size_t steps_cut, steps, n_words;
-	int r = ms_cuts_build(builder->blocks, builder->entries, count, &cut, &steps_cut);
-
-	if (r == 0 && cut)
-		r = ms_cuts_reduce(builder->entries, count, &count);
-	if (r < 0)
-		return r;
-	/* An empty run is one entry that nothing matches. */
-	n_words = count ? ms_cuts_run_words(builder->entries, count) : MS_ENTRY_WORDS;
-	r = ms_blocks_alloc(builder->blocks, MS_LIST_RUN + n_words, &at);
-	if (r < 0)
-		return r;
-	words = &builder->blocks->words[at];
-	words[MS_LIST_SRC] = pair->src;
-	words[MS_LIST_DST] = pair->dst;
-	words[MS_LIST_CUT] = cut;
-	words[MS_LIST_RUN + MS_ENTRY_DECISION] = MS_DECISION_NONE;
-	ms_cuts_put_run(builder->entries, count, &words[MS_LIST_RUN]);
-	steps = ms_cuts_run_steps(builder->entries, count);
-	if (cut && steps_cut > steps)
-		steps = steps_cut;
-	builder->lists[builder->n_lists++] = (struct list) {
-		.at = at,
-		.best = best,
-		.src = pair->src,
-		.dst = pair->dst,
-		.steps = steps,
-	};
-	return 0;
-}
-
-/* Sixteen bits a list. */
-static int build_filter(struct builder *builder)
-{
-	struct ms_pairs_root *root = &builder->root;
-	size_t n_words = 16;
-	int r;
-
-	while (n_words < builder->n_lists / 2)
-		n_words *= 2;
-	r = ms_blocks_alloc_slots(builder->blocks, n_words, &root->filter);
-	if (r < 0)
-		return r;
-	root->filter_mask = (uint32_t)n_words - 1;
-	for (size_t i = 0; i < builder->n_lists; i++) {
-		uint64_t hash = ms_pairs_hash(builder->lists[i].src, builder->lists[i].dst);
-
-		builder->blocks->words[root->filter + (hash >> 32 & root->filter_mask)] |=
-			ms_pairs_filter(hash);
-	}
-	return 0;
-}
-
-/* False: too many lists would hang on that slot. */
-static bool hang(struct builder *builder, const struct list *list)
-{
-	uint32_t place = (uint32_t)ms_pairs_hash(list->src, list->dst) & builder->root.slot_mask;
-	uint32_t *words = builder->blocks->words, *slot = &words[builder->root.slots + place];
-	uint32_t best = list->best >> builder->root.best_shift, first = *slot & MS_SLOT_LIST;
-	unsigned int length = 1;
-
-	for (uint32_t at = first; at; at = words[at + MS_LIST_NEXT])
-		length++;
-	if (first && *slot >> MS_SLOT_BEST < best)
-		best = *slot >> MS_SLOT_BEST;
-	words[list->at + MS_LIST_NEXT] = first;
-	*slot = list->at | best << MS_SLOT_BEST;
-	return length <= MS_PAIRS_CHAIN;
-}
-
-/* A slot or two for each list, and twice that while a chain is too long. */
-static int build_slots(struct builder *builder)
-{
-	/* The last row has the greatest decision. */
-	uint32_t greatest = builder->count ? rest_of(builder, builder->count - 1)->decision : 0;
-	size_t n_slots = 16;
-
-	while (greatest >> builder->root.best_shift >= 1u << MS_SLOT_BEST_BITS)
-		builder->root.best_shift++;
-	while (n_slots < builder->n_lists)
-		n_slots *= 2;
-	for (; n_slots <= SLOTS_MAX; n_slots *= 2) {
-		size_t begin = builder->blocks->count, i = 0;
-		int r = ms_blocks_alloc_slots(builder->blocks, n_slots, &builder->root.slots);
-
-		if (r < 0)
-			return r;
-		builder->root.slot_mask = (uint32_t)n_slots - 1;
-		while (i < builder->n_lists && hang(builder, &builder->lists[i]))
-			i++;
-		if (i == builder->n_lists)
-			return 0;
-		memset(&builder->blocks->words[builder->root.slots], 0, n_slots * sizeof(uint32_t));
-		builder->blocks->count = begin;
-	}
-	builder->blocks->bound =
-		(struct ms_engine_bound) { MS_ENGINE_CHAIN, MS_PAIRS_CHAIN, MS_PAIRS_CHAIN + 1 };
-	return -ENOSPC;
-}
-
-static int by_pair(const void *a, const void *b)
+static int by_source(const void *a, const void *b)
 {
 	const struct pair *x = a, *y = b;
 
 	if (x->src != y->src)
-		return ms_spans_place(x->src) < ms_spans_place(y->src) ? -1 : 1;
-	if (x->dst != y->dst)
-		return ms_spans_place(x->dst) < ms_spans_place(y->dst) ? -1 : 1;
+		return x->src < y->src ? -1 : 1;
 	return x->row < y->row ? -1 : 1;
 }
 
-static int build_lists(struct builder *builder)
+/* Which 64ths of the places the destinations of these touch. */
+static uint64_t regions_of(const struct builder *builder, const struct ms_cuts_entry *const *list,
+			   size_t count)
 {
-	size_t next;
+	uint64_t regions = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t first = list[i]->first >> builder->root.region_shift;
+		uint32_t last = list[i]->last >> builder->root.region_shift;
+
+		regions |= (~0ull << first) & (~0ull >> (63 - last));
+	}
+	return regions;
+}
+
+/* A row of these entries, before the row at `*next`, which becomes it. */
+static int put_row(struct builder *builder, const struct ms_cuts_entry *const *list, size_t count,
+		   uint32_t *next, size_t *steps)
+{
+	bool is_short = count <= MS_CUTS_SHORT;
+	size_t run_words = is_short ? ms_cuts_run_words(list, count) : 0;
+	uint64_t regions = regions_of(builder, list, count);
+	uint32_t at, *row, behind = MS_DECISION_NONE;
+	struct ms_cuts_table table;
 	int r;
 
-	qsort(builder->pairs, builder->count, sizeof(*builder->pairs), by_pair);
-	for (size_t first = 0; first < builder->count; first = next) {
-		const struct pair *pair = &builder->pairs[first];
-
-		for (next = first; next < builder->count && builder->pairs[next].src == pair->src &&
-				   builder->pairs[next].dst == pair->dst;
-		     next++)
-			builder->entries[next - first] = rest_of(builder, builder->pairs[next].row);
-		r = put_list(builder, pair, next - first);
+	r = ms_blocks_alloc(builder->blocks, MS_ROW_WORDS + run_words, &at);
+	if (r < 0)
+		return r;
+	if (is_short) {
+		ms_cuts_put_run(list, count, &builder->blocks->words[at + MS_ROW_WORDS]);
+		table = (struct ms_cuts_table) { .whole = at + MS_ROW_WORDS,
+						 .partial = at + MS_ROW_WORDS,
+						 .steps = ms_cuts_run_steps(list, count) };
+	} else {
+		r = ms_cuts_build(builder->blocks, list, count, builder->root.place_shift, &table);
 		if (r < 0)
 			return r;
 	}
-	r = build_filter(builder);
-	return r < 0 ? r : build_slots(builder);
-}
-
-/* ---- bounds ---- */
-
-/* Prefixes open at one place of a side, each within the one before, and a sum to each. */
-struct nesting {
-	const struct ms_spans_prefix *prefixes[NESTING_MAX];
-	size_t sums[NESTING_MAX];
-	size_t depth;
-};
-
-static bool holds(const struct ms_spans_prefix *outer, const struct ms_spans_prefix *inner)
-{
-	unsigned int bytes = outer->len / 8, bits = outer->len % 8;
-
-	return memcmp(outer->addr, inner->addr, bytes) == 0 &&
-	       (bits == 0 || (outer->addr[bytes] ^ inner->addr[bytes]) >> (8 - bits) == 0);
-}
-
-/* Prefixes come in order. Returns the sum of `value` and of all that hold `prefix`. */
-static size_t enter(struct nesting *nesting, const struct ms_spans_prefix *prefix, size_t value)
-{
-	while (nesting->depth > 0 && !holds(nesting->prefixes[nesting->depth - 1], prefix))
-		nesting->depth--;
-	if (nesting->depth > 0)
-		value += nesting->sums[nesting->depth - 1];
-	nesting->prefixes[nesting->depth] = prefix;
-	nesting->sums[nesting->depth++] = value;
-	return value;
-}
-
-/* Steps for one source besides those of its lists: looking at all rows of a destination, and at
- * each that it is a pair with by their lengths. Of IPv6's, three may look the same. */
-static size_t steps_of_source(const struct builder *builder, const struct ms_spans_prefix *src)
-{
-	size_t partners = (size_t)__builtin_popcountll(src->partners);
-
-	return (builder->dst.most + 1) / MS_PAIRS_ASKED + 1 +
-	       (builder->family == 4 ? partners : 3 * partners);
-}
-
-/* The steps that a packet can take at most: of the sources around one address the sum, each with
- * the worst destination that it has. */
-static size_t most_steps(const struct builder *builder)
-{
-	struct nesting srcs = { .depth = 0 };
-	size_t most = 0, next = 0;
-
-	for (size_t place = 0; place < builder->src.count; place++) {
-		const struct ms_spans_prefix *src = &builder->src.prefixes[place];
-		struct nesting dsts = { .depth = 0 };
-		size_t worst = 0, sum;
-
-		for (; next < builder->n_lists && ms_spans_place(builder->lists[next].src) == place;
-		     next++) {
-			const struct list *list = &builder->lists[next];
-
-			sum = enter(&dsts, &builder->dst.prefixes[ms_spans_place(list->dst)],
-				    list->steps);
-			if (sum > worst)
-				worst = sum;
-		}
-		sum = enter(&srcs, src, worst + steps_of_source(builder, src));
-		if (sum > most)
-			most = sum;
+	if (*next) {
+		row = &builder->blocks->words[*next];
+		behind = row[MS_ROW_BEST] < row[MS_ROW_BEHIND] ? row[MS_ROW_BEST]
+							       : row[MS_ROW_BEHIND];
 	}
-	return most;
+	row = &builder->blocks->words[at];
+	row[MS_ROW_BEST] = list[0]->rest->decision;
+	row[MS_ROW_NEXT] = *next;
+	row[MS_ROW_BEHIND] = behind;
+	row[MS_ROW_TABLE] = table.whole;
+	row[MS_ROW_PARTIAL] = table.partial;
+	row[MS_ROW_PLACES] = (uint32_t)regions;
+	row[MS_ROW_PLACES + 1] = (uint32_t)(regions >> 32);
+	*next = at;
+	*steps += table.steps;
+	return 0;
 }
 
-/* Of no use if a packet could take longer than its look-up may. */
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint32_t width_of(const struct ms_cuts_entry *entry)
+{
+	return entry->last - entry->first;
+}
+
+/* The wider half of the entries to the end, both in their order. `*ret_narrow` = how many are not;
+ * all of them if all are as wide. */
+static int split(const struct ms_cuts_entry **list, size_t count, size_t *ret_narrow)
+{
+	ms_cleanup(ms_free) const struct ms_cuts_entry **wide = calloc(count, sizeof(*wide));
+	ms_cleanup(ms_free) uint32_t *widths = calloc(count, sizeof(*widths));
+	size_t n = 0, n_wide = 0;
+	uint32_t limit;
+
+	if (!wide || !widths)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		widths[i] = width_of(list[i]);
+	qsort(widths, count, sizeof(*widths), by_number);
+	limit = widths[count / 2];
+	/* Where the half is as wide as the widest: these and the others. */
+	if (limit == widths[count - 1] && limit > widths[0])
+		limit--;
+	for (size_t i = 0; i < count; i++) {
+		if (width_of(list[i]) > limit)
+			wide[n_wide++] = list[i];
+		else
+			list[n++] = list[i];
+	}
+	memcpy(list + n, wide, n_wide * sizeof(*wide));
+	*ret_narrow = n;
+	return 0;
+}
+
+/* Rows of these entries of one prefix. Wide ones that would stand in all too many runs have a row
+ * of their own, behind. */
+static int put_rows(struct builder *builder, const struct ms_cuts_entry **list, size_t count,
+		    uint32_t *next, size_t *steps)
+{
+	size_t spread = 0, n_narrow = count;
+	int r = 0;
+
+	if (count > MS_CUTS_SHORT)
+		r = ms_cuts_spread(list, count, builder->root.place_shift, &spread);
+	if (r == 0 && spread > SPREAD * count)
+		r = split(list, count, &n_narrow);
+	if (r == 0 && n_narrow < count) {
+		r = put_rows(builder, list + n_narrow, count - n_narrow, next, steps);
+		if (r == 0)
+			r = put_rows(builder, list, n_narrow, next, steps);
+		return r;
+	}
+	return r < 0 ? r : put_row(builder, list, count, next, steps);
+}
+
+/* Of no use if a packet could take longer than its look-up may: through all rows around one
+ * address, none of which takes no step, and one more to see the end. */
 static int check_steps(const struct builder *builder)
 {
-	size_t most = most_steps(builder);
+	size_t most = 0;
 
-	if (most <= MS_PAIRS_STEPS)
+	for (size_t place = 1; place <= builder->src.count; place++) {
+		builder->steps[place] += builder->steps[builder->src.prefixes[place - 1].outer];
+		if (builder->steps[place] > most)
+			most = builder->steps[place];
+	}
+	if (most + 1 <= MS_PAIRS_STEPS)
 		return 0;
-	builder->blocks->bound = (struct ms_engine_bound) { MS_ENGINE_STEPS, MS_PAIRS_STEPS, most };
+	builder->blocks->bound =
+		(struct ms_engine_bound) { MS_ENGINE_STEPS, MS_PAIRS_STEPS, most + 1 };
 	return -E2BIG;
 }
+
+static int build_rows(struct builder *builder)
+{
+	size_t next;
+
+	qsort(builder->pairs, builder->count, sizeof(*builder->pairs), by_source);
+	for (size_t first = 0; first < builder->count; first = next) {
+		uint32_t place = builder->pairs[first].src;
+		struct ms_spans_prefix *prefix;
+		int r;
+
+		for (next = first; next < builder->count && builder->pairs[next].src == place;
+		     next++) {
+			const struct pair *pair = &builder->pairs[next];
+
+			builder->list[next - first] = &builder->entries[next - first];
+			builder->entries[next - first] = (struct ms_cuts_entry) {
+				.rest = rest_of(builder, pair->row),
+				.first = pair->dst,
+				.last = builder->dst.prefixes[pair->dst - 1].last,
+			};
+		}
+		prefix = &builder->src.prefixes[place - 1];
+		if (prefix->outer)
+			prefix->leaf = builder->src.prefixes[prefix->outer - 1].leaf;
+		r = put_rows(builder, builder->list, next - first, &prefix->leaf,
+			     &builder->steps[place]);
+		if (r < 0)
+			return r;
+	}
+	return check_steps(builder);
+}
+
+/* ---- all of it ---- */
 
 static int build(struct builder *builder)
 {
@@ -364,13 +302,22 @@ static int build(struct builder *builder)
 		r = number_side(builder, true, &builder->dst);
 	if (r < 0)
 		return r;
-	introduce(builder);
-	r = build_side(builder, &builder->src, &builder->root.src);
+	ms_spans_nest(builder->src.prefixes, builder->src.count);
+	ms_spans_nest(builder->dst.prefixes, builder->dst.count);
+	for (size_t i = 0; i < builder->dst.count; i++)
+		builder->dst.prefixes[i].leaf = (uint32_t)i + 1;
+	while (builder->dst.count >> builder->root.place_shift > UINT16_MAX)
+		builder->root.place_shift++;
+	while (builder->dst.count >> builder->root.region_shift > 63)
+		builder->root.region_shift++;
+	r = build_rows(builder);
 	if (r == 0)
-		r = build_side(builder, &builder->dst, &builder->root.dst);
+		r = ms_spans_build(builder->blocks, builder->family, builder->src.prefixes,
+				   builder->src.count, &builder->root.src);
 	if (r == 0)
-		r = build_lists(builder);
-	return r == 0 ? check_steps(builder) : r;
+		r = ms_spans_build(builder->blocks, builder->family, builder->dst.prefixes,
+				   builder->dst.count, &builder->root.dst);
+	return r;
 }
 
 int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
@@ -386,8 +333,9 @@ int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigne
 
 	builder.pairs = calloc(builder.count + 1, sizeof(*builder.pairs));
 	builder.entries = calloc(builder.count + 1, sizeof(*builder.entries));
-	builder.lists = calloc(builder.count + 1, sizeof(*builder.lists));
-	if (builder.pairs && builder.entries && builder.lists)
+	builder.list = calloc(builder.count + 1, sizeof(*builder.list));
+	builder.steps = calloc(builder.count + 1, sizeof(*builder.steps));
+	if (builder.pairs && builder.entries && builder.list && builder.steps)
 		r = build(&builder);
 	if (r == 0)
 		*ret_root = builder.root;
@@ -397,6 +345,7 @@ int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigne
 	free(builder.dst.prefixes);
 	free(builder.pairs);
 	free(builder.entries);
-	free(builder.lists);
+	free(builder.list);
+	free(builder.steps);
 	return r;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nested prefixes are laid flat: where each begins and ends, the row changes. There are no more
- * changes than twice the prefixes, however they nest, and no chain of rows is longer than there are
- * lengths.
+ * Nested prefixes are laid flat: where each begins and ends, the leaf changes. There are no more
+ * changes than twice the prefixes, however they nest.
  */
 #include "core/classify/spans.h"
 
@@ -14,16 +13,16 @@
 #include "core/base/cleanup.h"
 
 #define NESTING_MAX 129
+#define FEW_KEYS 7 /* keys of one bucket, in one line */
 
-/* From this address on it is this row. */
+/* From this address on it is this leaf. */
 struct change {
 	uint8_t addr[16];
-	uint32_t row;
+	uint32_t leaf;
 };
 
 struct open_prefix {
-	const struct ms_spans_prefix *prefix;
-	uint32_t id, row;
+	uint32_t leaf;
 	uint8_t last[16]; /* its last address */
 };
 
@@ -34,7 +33,6 @@ struct builder {
 	size_t n_changes;
 	struct open_prefix open[NESTING_MAX]; /* each within the one before */
 	size_t n_open;
-	size_t most;
 };
 
 /* A node that is being gathered. */
@@ -51,9 +49,40 @@ int ms_spans_compare(const struct ms_spans_prefix *a, const struct ms_spans_pref
 	return order ? order : (int)a->len - (int)b->len;
 }
 
-/* ---- rows and where they change ---- */
+static bool holds(const struct ms_spans_prefix *outer, const struct ms_spans_prefix *inner)
+{
+	unsigned int bytes = outer->len / 8, bits = outer->len % 8;
 
-static void note_change(struct builder *builder, const uint8_t *addr, uint32_t row)
+	return memcmp(outer->addr, inner->addr, bytes) == 0 &&
+	       (bits == 0 || (outer->addr[bytes] ^ inner->addr[bytes]) >> (8 - bits) == 0);
+}
+
+void ms_spans_nest(struct ms_spans_prefix *prefixes, size_t count)
+{
+	uint32_t outer = 0;
+
+	for (uint32_t place = 1; place <= count; place++) {
+		struct ms_spans_prefix *prefix = &prefixes[place - 1];
+
+		while (outer && !holds(&prefixes[outer - 1], prefix))
+			outer = prefixes[outer - 1].outer;
+		prefix->outer = outer;
+		outer = place;
+	}
+	/* Those within a prefix stand behind it: the last of them tells the next around it. */
+	for (uint32_t place = 1; place <= count; place++)
+		prefixes[place - 1].last = place;
+	for (uint32_t place = (uint32_t)count; place > 0; place--) {
+		const struct ms_spans_prefix *prefix = &prefixes[place - 1];
+
+		if (prefix->outer && prefixes[prefix->outer - 1].last < prefix->last)
+			prefixes[prefix->outer - 1].last = prefix->last;
+	}
+}
+
+/* ---- where leaves change ---- */
+
+static void note_change(struct builder *builder, const uint8_t *addr, uint32_t leaf)
 {
 	struct change *last;
 
@@ -62,7 +91,7 @@ static void note_change(struct builder *builder, const uint8_t *addr, uint32_t r
 		builder->n_changes++;
 	last = &builder->changes[builder->n_changes - 1];
 	memcpy(last->addr, addr, builder->size);
-	last->row = row;
+	last->leaf = leaf;
 }
 
 /* False behind the last address of all. */
@@ -77,43 +106,10 @@ static bool step(uint8_t *addr, unsigned int size)
 static void close_innermost(struct builder *builder)
 {
 	struct open_prefix *inner = &builder->open[--builder->n_open];
-	uint32_t row = builder->n_open ? builder->open[builder->n_open - 1].row : 0;
+	uint32_t leaf = builder->n_open ? builder->open[builder->n_open - 1].leaf : 0;
 
 	if (step(inner->last, builder->size))
-		note_change(builder, inner->last, row);
-}
-
-/* The row of the innermost open prefix. */
-static int put_row(struct builder *builder, uint32_t *ret_row)
-{
-	const struct open_prefix *open = &builder->open[builder->n_open - 1];
-	uint64_t held = 1ull << (open->prefix->len & MS_ROW_LEN_MASK);
-	uint32_t at, *row, best = open->prefix->best, next = 0;
-	int r = ms_blocks_alloc(builder->blocks, MS_ROW_WORDS, &at);
-
-	if (r < 0)
-		return r;
-	if (builder->n_open > 1) {
-		const uint32_t *behind = &builder->blocks->words[open[-1].row];
-
-		next = open[-1].row;
-		held |= behind[MS_ROW_HELD] | (uint64_t)behind[MS_ROW_HELD + 1] << 32;
-		if (behind[MS_ROW_CHAIN] < best)
-			best = behind[MS_ROW_CHAIN];
-	}
-	row = &builder->blocks->words[at];
-	row[MS_ROW_ID] = open->id;
-	row[MS_ROW_BEST] = open->prefix->best;
-	row[MS_ROW_PARTNERS] = (uint32_t)open->prefix->partners;
-	row[MS_ROW_PARTNERS + 1] = (uint32_t)(open->prefix->partners >> 32);
-	row[MS_ROW_HELD] = (uint32_t)held;
-	row[MS_ROW_HELD + 1] = (uint32_t)(held >> 32);
-	row[MS_ROW_CHAIN] = best;
-	row[MS_ROW_NEXT] = next;
-	if (builder->n_open > builder->most)
-		builder->most = builder->n_open;
-	*ret_row = at;
-	return 0;
+		note_change(builder, inner->last, leaf);
 }
 
 static void find_last(const struct ms_spans_prefix *prefix, unsigned int size, uint8_t *ret_last)
@@ -123,22 +119,17 @@ static void find_last(const struct ms_spans_prefix *prefix, unsigned int size, u
 		ret_last[bit / 8] |= 0x80 >> bit % 8;
 }
 
-static int open_prefix(struct builder *builder, const struct ms_spans_prefix *prefix, uint32_t id)
+static void open_prefix(struct builder *builder, const struct ms_spans_prefix *prefix)
 {
 	struct open_prefix *open;
-	int r;
 
 	while (builder->n_open > 0 &&
 	       memcmp(builder->open[builder->n_open - 1].last, prefix->addr, builder->size) < 0)
 		close_innermost(builder);
 	open = &builder->open[builder->n_open++];
-	open->prefix = prefix;
-	open->id = id;
+	open->leaf = prefix->leaf;
 	find_last(prefix, builder->size, open->last);
-	r = put_row(builder, &open->row);
-	if (r == 0)
-		note_change(builder, prefix->addr, open->row);
-	return r;
+	note_change(builder, prefix->addr, open->leaf);
 }
 
 /* ---- nodes ---- */
@@ -168,29 +159,53 @@ static void put_child(struct node *node, unsigned int key, uint32_t child)
 	}
 }
 
-static int put_node(struct ms_blocks *blocks, const struct node *node, uint32_t *ret_child)
+/* Of so many keys in 2^n buckets, 16 - n. Few stand in one line. */
+static unsigned int shift_for(size_t count)
 {
-	size_t n_keys = (node->count + 1) / 2;
-	uint32_t at;
-	int r = ms_blocks_alloc(blocks, 1 + n_keys + node->count, &at);
+	unsigned int shift = 16;
+
+	if (count > FEW_KEYS)
+		while (MS_SPAN_ROOT4 >> shift < count / 2 &&
+		       MS_SPAN_ROOT4 >> shift < MS_SPAN_BUCKETS)
+			shift--;
+	return shift;
+}
+
+int ms_spans_put_node(struct ms_blocks *blocks, const uint16_t *keys, const uint32_t *children,
+		      size_t count, unsigned int kind, uint32_t *ret_child)
+{
+	unsigned int shift = shift_for(count);
+	size_t n_buckets = MS_SPAN_ROOT4 >> shift, pairs = (n_buckets + 1) & ~(size_t)1, next = 0;
+	uint32_t at, *words;
+	int r = ms_blocks_alloc(blocks, pairs + 2 * count, &at);
 
 	if (r < 0)
 		return r;
-	blocks->words[at] = (uint32_t)node->count;
-	for (size_t i = 0; i < node->count; i++)
-		blocks->words[at + 1 + i / 2] |= (uint32_t)node->keys[i] << i % 2 * 16;
-	memcpy(&blocks->words[at + 1 + n_keys], node->children,
-	       node->count * sizeof(*node->children));
-	*ret_child = at | MS_SPAN_NODE;
+	words = &blocks->words[at];
+	for (uint32_t bucket = 0; bucket < n_buckets; bucket++) {
+		/* The last key that is not above the bucket's first value, and those within. */
+		while (next + 1 < count && keys[next + 1] <= bucket << shift)
+			next++;
+		words[bucket] = (uint32_t)next;
+		while (next + 1 < count && (uint32_t)keys[next + 1] >> shift == bucket)
+			next++;
+		words[bucket] |= (uint32_t)(next + 1 - words[bucket]) << 16;
+	}
+	for (size_t i = 0; i < count; i++) {
+		words[pairs + 2 * i] = keys[i];
+		words[pairs + 2 * i + 1] = children[i];
+	}
+	*ret_child = MS_SPAN_NODE | kind << MS_SPAN_KIND | shift << MS_SPAN_SHIFT | at;
 	return 0;
 }
 
 static int gather(struct builder *builder, unsigned int level, size_t first, size_t end,
-		  uint32_t row, struct node *node);
+		  uint32_t leaf, struct node *node);
 
-/* A node for changes [first, end), which agree in all pieces before `level`; `row` holds before. */
+/* A node for changes [first, end), which agree in all pieces before `level`; `leaf` holds before.
+ */
 static int build_node(struct builder *builder, unsigned int level, size_t first, size_t end,
-		      uint32_t row, uint32_t *ret_child)
+		      uint32_t leaf, uint32_t *ret_child)
 {
 	struct node node = { .count = 0 };
 	int r = -ENOMEM;
@@ -198,18 +213,19 @@ static int build_node(struct builder *builder, unsigned int level, size_t first,
 	node.keys = calloc(2 * (end - first) + 1, sizeof(*node.keys));
 	node.children = calloc(2 * (end - first) + 1, sizeof(*node.children));
 	if (node.keys && node.children)
-		r = gather(builder, level, first, end, row, &node);
+		r = gather(builder, level, first, end, leaf, &node);
 	if (r == 0)
-		r = put_node(builder->blocks, &node, ret_child);
+		r = ms_spans_put_node(builder->blocks, node.keys, node.children, node.count, 0,
+				      ret_child);
 	free(node.keys);
 	free(node.children);
 	return r;
 }
 
 static int gather(struct builder *builder, unsigned int level, size_t first, size_t end,
-		  uint32_t row, struct node *node)
+		  uint32_t leaf, struct node *node)
 {
-	put_child(node, 0, row);
+	put_child(node, 0, leaf);
 	while (first < end) {
 		unsigned int key = chunk_of(&builder->changes[first], level);
 		size_t next = first + 1;
@@ -219,16 +235,16 @@ static int gather(struct builder *builder, unsigned int level, size_t first, siz
 		while (next < end && chunk_of(&builder->changes[next], level) == key)
 			next++;
 		if (next == first + 1 && is_aligned(builder, &builder->changes[first], level + 1)) {
-			row = builder->changes[first].row;
-			put_child(node, key, row);
+			leaf = builder->changes[first].leaf;
+			put_child(node, key, leaf);
 		} else {
-			r = build_node(builder, level + 1, first, next, row, &child);
+			r = build_node(builder, level + 1, first, next, leaf, &child);
 			if (r < 0)
 				return r;
 			put_child(node, key, child);
-			row = builder->changes[next - 1].row;
+			leaf = builder->changes[next - 1].leaf;
 			if (key < UINT16_MAX)
-				put_child(node, key + 1, row);
+				put_child(node, key + 1, leaf);
 		}
 		first = next;
 	}
@@ -261,12 +277,11 @@ static int spread_root(struct builder *builder, uint32_t *ret_root)
 }
 
 int ms_spans_build(struct ms_blocks *blocks, unsigned int family,
-		   const struct ms_spans_prefix *prefixes, size_t count, uint32_t *ret_root,
-		   size_t *ret_most)
+		   const struct ms_spans_prefix *prefixes, size_t count, uint32_t *ret_root)
 {
 	ms_cleanup(ms_free) struct builder *builder = calloc(1, sizeof(*builder));
 	static const uint8_t zero[16];
-	int r = 0;
+	int r;
 
 	if (!builder)
 		return -ENOMEM;
@@ -276,15 +291,12 @@ int ms_spans_build(struct ms_blocks *blocks, unsigned int family,
 	if (!builder->changes)
 		return -ENOMEM;
 	note_change(builder, zero, 0);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = open_prefix(builder, &prefixes[i], ms_spans_id(&prefixes[i], i));
-	while (r == 0 && builder->n_open > 0)
+	for (size_t i = 0; i < count; i++)
+		open_prefix(builder, &prefixes[i]);
+	while (builder->n_open > 0)
 		close_innermost(builder);
-	if (r == 0)
-		r = family == 4 ? spread_root(builder, ret_root)
-				: build_node(builder, 0, 0, builder->n_changes, 0, ret_root);
-	if (r == 0)
-		*ret_most = builder->most;
+	r = family == 4 ? spread_root(builder, ret_root)
+			: build_node(builder, 0, 0, builder->n_changes, 0, ret_root);
 	free(builder->changes);
 	return r;
 }

@@ -124,19 +124,16 @@ END_TEST
 static const struct {
 	size_t before; /* words that are given out */
 	size_t count;
-	bool is_slots;
 	int r;
 	enum ms_engine_limit limit;
 	uint64_t most, needed; /* words */
 } requests[] = {
-	{ 0, MS_BLOCK_WORDS, false, 0, MS_ENGINE_UNLIMITED, 0, 0 },
-	{ 0, MS_BLOCK_WORDS + 1, false, -E2BIG, MS_ENGINE_BLOCK, MS_BLOCK_WORDS,
-	  MS_BLOCK_WORDS + 1 },
-	{ MS_BLOCKS_WORDS - 32, 16, true, 0, MS_ENGINE_UNLIMITED, 0, 0 },
-	{ MS_BLOCKS_WORDS - 32, 48, true, -ENOSPC, MS_ENGINE_MEMORY, MS_BLOCKS_WORDS,
-	  MS_BLOCKS_WORDS + 16 },
-	{ MS_BLOCKS_WORDS - 4, 8, false, -ENOSPC, MS_ENGINE_MEMORY, MS_BLOCKS_WORDS,
-	  MS_BLOCKS_WORDS + 8 },
+	{ 0, MS_BLOCK_WORDS, 0, MS_ENGINE_UNLIMITED, 0, 0 },
+	{ 0, MS_BLOCK_WORDS + 1, -E2BIG, MS_ENGINE_BLOCK, MS_BLOCK_WORDS, MS_BLOCK_WORDS + 1 },
+	{ MS_BLOCKS_WORDS - 32, 16, 0, MS_ENGINE_UNLIMITED, 0, 0 },
+	{ MS_BLOCKS_WORDS - 32, 48, -ENOSPC, MS_ENGINE_MEMORY, MS_BLOCKS_WORDS,
+	  MS_BLOCKS_WORDS + 48 },
+	{ MS_BLOCKS_WORDS - 4, 8, -ENOSPC, MS_ENGINE_MEMORY, MS_BLOCKS_WORDS, MS_BLOCKS_WORDS + 8 },
 };
 
 START_TEST(memory_that_is_refused_says_how_much_it_would_have_been)
@@ -148,8 +145,7 @@ START_TEST(memory_that_is_refused_says_how_much_it_would_have_been)
 	ck_assert_int_eq(ms_blocks_init(&blocks), 0);
 	if (requests[_i].before)
 		blocks.count = requests[_i].before;
-	r = requests[_i].is_slots ? ms_blocks_alloc_slots(&blocks, requests[_i].count, &at)
-				  : ms_blocks_alloc(&blocks, requests[_i].count, &at);
+	r = ms_blocks_alloc(&blocks, requests[_i].count, &at);
 	ck_assert_int_eq(r, requests[_i].r);
 	ck_assert_uint_eq(blocks.bound.limit, requests[_i].limit);
 	ck_assert_uint_eq(blocks.bound.most, 4 * requests[_i].most);
@@ -181,12 +177,12 @@ static const struct {
 	    "bytes, 20 is the bound)",
 	    "" } },
 	{ { { MS_ENGINE_LINEAR, 7, { MS_ENGINE_BLOCK, 20, 21 } },
-	    { MS_ENGINE_LINEAR, 8, { MS_ENGINE_CHAIN, 8, 9 } } },
+	    { MS_ENGINE_LINEAR, 8, { MS_ENGINE_STEPS, 8, 9 } } },
 	  "linear",
 	  { "new flows of IPv4 are judged slowly: its 7 rows are walked one by one, as a look-up "
 	    "cannot hold them (bound 'block': one list of rules takes 21 bytes, 20 is the bound)",
 	    "new flows of IPv6 are judged slowly: its 8 rows are walked one by one, as a look-up "
-	    "cannot hold them (bound 'chain': 9 pairs of prefixes share a slot, 8 is the bound)" } },
+	    "cannot hold them (bound 'steps': one packet might take 9 steps, 8 is the bound)" } },
 };
 
 START_TEST(what_is_slower_is_told_with_its_bound)

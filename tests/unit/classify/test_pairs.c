@@ -461,7 +461,7 @@ START_TEST(what_cannot_be_bounded_is_refused)
 	/* The entries, eight a step, the end of their list, and what finding the list takes. */
 	ck_assert_uint_ge(bound.needed, MS_PAIRS_STEPS + 8);
 	ck_assert_uint_le(bound.needed, MS_PAIRS_STEPS + 16);
-	ck_assert_uint_eq(head.pairs[0].slots, 0);
+	ck_assert_uint_eq(head.pairs[0].src, 0);
 }
 END_TEST
 

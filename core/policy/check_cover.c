@@ -247,7 +247,7 @@ static uint64_t hash_cidr(const struct ms_addr *addr, unsigned int len)
 	memcpy(bytes + 2, addr->bytes, len / 8);
 	if (len % 8)
 		bytes[2 + len / 8] = addr->bytes[len / 8] & (uint8_t)(0xff00 >> (len % 8));
-	return ms_name_index_hash(MS_NAME_HASH_INIT, bytes, sizeof(bytes));
+	return ms_name_index_hash(MS_NAME_HASH_INIT, bytes, addr->family == 4 ? 6 : sizeof(bytes));
 }
 
 static uint64_t hash_address(const struct ms_address *address)
@@ -317,11 +317,11 @@ static void note_lengths(bool lengths[2][129], const struct ms_address *addresse
 	}
 }
 
-static int add_candidate(struct cover *cover, size_t at)
+static int add_candidate(struct cover *cover, size_t at, uint64_t match)
 {
 	const struct ms_rule *rule = &cover->check->policy->rules[at];
 	size_t n_from = rule->n_from ? rule->n_from : 1, n_to = rule->n_to ? rule->n_to : 1;
-	int r = add_to_bucket(&cover->exact, hash_match(rule), at);
+	int r = add_to_bucket(&cover->exact, match, at);
 
 	if (r < 0)
 		return r;
@@ -407,9 +407,10 @@ static void search_pairs(struct cover *cover, struct search *search)
 }
 
 /* An earlier rule of the very same match, however many candidates there are. */
-static const struct ms_rule *find_same(struct cover *cover, const struct ms_rule *rule)
+static const struct ms_rule *find_same(struct cover *cover, const struct ms_rule *rule,
+				       uint64_t match)
 {
-	const struct bucket *bucket = find_bucket(&cover->exact, hash_match(rule));
+	const struct bucket *bucket = find_bucket(&cover->exact, match);
 
 	for (size_t i = 0; bucket && i < bucket->n_rules && i < COMPARED_MAX; i++) {
 		const struct ms_rule *other = &cover->check->policy->rules[bucket->rules[i]];
@@ -440,10 +441,10 @@ static int warn_covered(struct cover *cover, const struct ms_rule *rule,
 			     rule->id, first->id, where);
 }
 
-static int check_rule(struct cover *cover, const struct ms_rule *rule)
+static int check_rule(struct cover *cover, const struct ms_rule *rule, uint64_t match)
 {
 	struct search search = { .rules = cover->check->policy->rules, .inner = rule };
-	const struct ms_rule *same = find_same(cover, rule);
+	const struct ms_rule *same = find_same(cover, rule, match);
 
 	if (same)
 		return warn_covered(cover, rule, same, true);
@@ -460,14 +461,16 @@ int ms_check_cover(struct ms_check *check)
 
 	for (size_t i = 0; r == 0 && i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
+		uint64_t match;
 
 		if (!rule->id)
 			continue; /* not named yet, so not in force either */
+		match = hash_match(rule);
 		if (rule->origin.source != MS_SOURCE_BUILTIN)
-			r = check_rule(&cover, rule);
+			r = check_rule(&cover, rule, match);
 		/* icmp-error matches what the datapath finds inside, not what is written. */
 		if (r == 0 && strcmp(rule->id, MS_BUILTIN_ICMP_ERROR) != 0)
-			r = add_candidate(&cover, i);
+			r = add_candidate(&cover, i, match);
 	}
 	if (r == 0 && cover.n_cut)
 		r = ms_check_warn(check, "not_compared", &(struct ms_origin) { 0 }, NULL,

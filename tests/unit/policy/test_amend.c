@@ -12,7 +12,7 @@
 #include "tests/harness/ms_check.h"
 
 #define NOW 1000
-#define ROUNDS 400
+#define ROUNDS 40 /* of a case */
 
 static struct ms_policy *files, *early, *late, *before, *after, *merged;
 static unsigned int named; /* the next rule's number */
@@ -70,10 +70,14 @@ static int amend(struct ms_amend *ret_amend, struct ms_error *err)
 static void assert_same(const struct ms_policy *a, const struct ms_policy *b)
 {
 	ck_assert_uint_eq(a->n_rules, b->n_rules);
+	/* check notes every assertion in a file: one for all rules, or nothing else takes time. */
 	for (size_t i = 0; i < a->n_rules; i++) {
-		ck_assert_str_eq(a->rules[i].id, b->rules[i].id);
-		ck_assert_int_eq(a->rules[i].origin.source, b->rules[i].origin.source);
-		ck_assert(ms_rule_equal(&a->rules[i], &b->rules[i]));
+		const struct ms_rule *x = &a->rules[i], *y = &b->rules[i];
+
+		if (strcmp(x->id, y->id) != 0 || x->origin.source != y->origin.source ||
+		    !ms_rule_equal(x, y))
+			ck_abort_msg("rule %zu is %s here and %s there, or another of that name", i,
+				     x->id, y->id);
 	}
 }
 
@@ -149,7 +153,8 @@ START_TEST(random_changes_are_made_as_a_merge_makes_them)
 {
 	struct ms_error err = MS_ERROR_INIT;
 
-	if (_i) {
+	state = (uint64_t)_i;
+	if (_i % 2) {
 		early = parse(MS_SOURCE_PLUGIN, "version: 1\nrules:\n"
 						"  - { id: e1, priority: 1000, action: deny }\n");
 		late = parse(MS_SOURCE_PLUGIN, "version: 1\nrules:\n"
@@ -287,7 +292,7 @@ int main(void)
 	TCase *tcase = tcase_create("amend");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_loop_test(tcase, random_changes_are_made_as_a_merge_makes_them, 0, 2);
+	tcase_add_loop_test(tcase, random_changes_are_made_as_a_merge_makes_them, 0, 20);
 	tcase_add_loop_test(tcase, anything_else_is_left_to_a_merge, 0, (int)ms_array_size(others));
 	tcase_add_test(tcase, a_rule_that_a_merge_refuses_is_refused_and_nothing_has_changed);
 	suite_add_tcase(suite, tcase);

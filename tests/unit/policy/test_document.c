@@ -376,6 +376,13 @@ END_TEST
 
 /* 100k rules as one line of JSON or a line each of YAML. The limits are wide: the machine may be
  * busy, and what they are to find is quadratic work or a document held as a tree. */
+#ifdef __SANITIZE_ADDRESS__
+#define MANY                                                                                       \
+	5000 /* of what the limits are to find it would see nothing: they are another build's */
+#else
+#define MANY 100000
+#endif
+
 START_TEST(a_hundred_thousand_rules_are_cheap)
 {
 	ms_cleanup(ms_policy_fini) struct ms_policy policy = MS_POLICY_INIT;
@@ -388,7 +395,7 @@ START_TEST(a_hundred_thousand_rules_are_cheap)
 	double seconds;
 
 	fputs(json ? "{\"version\": 1, \"rules\": [" : "version: 1\nrules:\n", out);
-	for (int i = 0; i < 100000; i++)
+	for (int i = 0; i < MANY; i++)
 		fprintf(out,
 			json ? "%s{\"id\": \"acl/r%d\", \"from\": \"10.%d.%d.0/24\", \"proto\": "
 			       "\"tcp\", \"dport\": [80, \"8000-8100\"], \"action\": \"allow\"}"
@@ -403,7 +410,7 @@ START_TEST(a_hundred_thousand_rules_are_cheap)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
 	getrusage(RUSAGE_SELF, &after);
 	seconds = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
-	ck_assert_uint_eq(policy.n_rules, 100000);
+	ck_assert_uint_eq(policy.n_rules, MANY);
 	ck_assert_msg(seconds < 15, "%.1f s of CPU", seconds);
 #ifndef __SANITIZE_ADDRESS__
 	ck_assert_msg(after.ru_maxrss - before.ru_maxrss < 300 * 1024, "%ld KiB more",

@@ -12,7 +12,7 @@
 #include "tests/harness/ms_check.h"
 
 /* Many batches of events, and few. */
-enum { SHORT = 10, LONG = 4000, EVENTS_OF_A_LINE = 8 };
+enum { SHORT = 10, LONG = 2000, EVENTS_OF_A_LINE = 8 };
 
 /* `- { id: r/I, q: "two words", n: ~ }` on every line, then `tail`. */
 static char *make_text(unsigned int n_lines, const char *tail)
@@ -142,7 +142,7 @@ START_TEST(nobody_need_be_told)
 END_TEST
 
 /* Whoever refuses a document closes it in the middle, with the thread at work, waiting, or done. */
-static const unsigned int stops[] = { 0, 1, 1023, 1024, 1025, 4096, 4097, 20000, 32003 };
+static const unsigned int stops[] = { 0, 1, 1023, 1024, 1025, 4096, 4097, 10000, 16003 };
 
 START_TEST(may_be_closed_anywhere)
 {

@@ -17,7 +17,7 @@ HEADERS = (
 )
 # Said by name in the header, of no use to an author.
 PRIVATE = re.compile(
-    r".*_H$|MS_CB_(LOAD|STORE)|ms_loaded_|MS_PLUGIN_PRINTF|MS_ACTION_TRIAL_MAPS|ms_(progs|actions|action_lists|action_args)$"
+    r".*_H$|MS_CB_(LOAD|STORE|CLEAR)|ms_loaded_|MS_PLUGIN_PRINTF|MS_ACTION_TRIAL_MAPS|ms_(progs|actions|action_lists|action_args)$"
 )
 
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

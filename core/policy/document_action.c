@@ -156,10 +156,17 @@ static int read_mapping(struct ms_document_reader *reader, struct ms_rule *rule)
 	if (r < 0)
 		return r;
 	action = &rule->actions[rule->n_actions - 1];
+	start = reader->place;
 	r = reader->event == MS_DOCUMENT_MAPPING
-		    ? ms_document_schema_entries(reader, "the arguments of an action", read_arg,
-						 action)
+		    ? ms_document_schema_entries_or_none(reader, "the arguments of an action",
+							 read_arg, action)
 		    : read_arg(reader, NULL, reader->place, action);
+	if (r == 0 && action->n_args == 0)
+		return ms_document_reader_refuse(
+			reader, start, "{}",
+			"nothing stands in the braces; write the arguments that %s needs, or %s "
+			"alone if it needs none",
+			action->name, action->name);
 	if (r == 0)
 		r = ms_document_reader_next(reader);
 	if (r == 0 && reader->event != MS_DOCUMENT_MAPPING_END)

@@ -255,6 +255,22 @@ START_TEST(rule_alone_is_refused_at_its_word)
 END_TEST
 
 /* A source, an action or the CLI fills it. */
+/* Leaving the key out, as elsewhere, would leave out the action; and whether it needs arguments
+ * only its plugin knows. */
+START_TEST(empty_braces_are_told_both_ways_out)
+{
+	static const char text[] = "{ action: [{ odd: {} }, allow] }";
+	struct ms_rule rule = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+
+	ck_assert_int_lt(ms_document_parse_rule("rule", text, &rule, &err), 0);
+	ck_assert_str_eq(err.word, "{}");
+	ck_assert_uint_eq(err.column, 19);
+	ck_assert_str_eq(err.message, "nothing stands in the braces; write the arguments that odd "
+				      "needs, or odd alone if it needs none");
+}
+END_TEST
+
 START_TEST(a_set_may_be_empty)
 {
 	static const char text[] = "version: 1\nsets: { office: [] }\n";
@@ -431,6 +447,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, rule_alone_may_have_no_id);
 	tcase_add_loop_test(tcase, rule_alone_is_refused_at_its_word, 0,
 			    ms_array_size(refused_rules));
+	tcase_add_test(tcase, empty_braces_are_told_both_ways_out);
 	tcase_add_test(tcase, a_set_may_be_empty);
 	tcase_add_test(tcase, names_of_sets_have_parts);
 	suite_add_tcase(suite, tcase);

@@ -97,8 +97,7 @@ static int read_arg(struct ms_document_reader *reader, const char *name, struct 
 	struct ms_rule_action_arg arg = { .place = place };
 	int r;
 
-	if (name && (ms_document_schema_is_typed(name) ||
-		     !ms_document_schema_is_name(name, "_", NAME_MAX_LENGTH)))
+	if (name && !ms_document_schema_is_name(name, "_", NAME_MAX_LENGTH))
 		return ms_document_reader_refuse(reader, place, name,
 						 "'%s' is no name of an argument", name);
 	for (size_t i = 0; name && i < action->n_args; i++)

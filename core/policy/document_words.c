@@ -45,7 +45,8 @@ void ms_document_words_word(const struct ms_document_words *writer, const char *
 
 void ms_document_words_key(const struct ms_document_words *writer, const char *key)
 {
-	if (writer->json)
+	/* A plugin may call an argument `on`, which is a boolean to many readers of YAML. */
+	if (writer->json || ms_document_schema_is_typed(key))
 		fprintf(writer->out, "\"%s\": ", key);
 	else
 		fprintf(writer->out, "%s: ", key);

@@ -239,6 +239,8 @@ static const struct {
 	{ "{ dport: 80, proto: tcp }", "action", 1 },
 	{ "deny", "deny", 1 },
 	{ "", "", 1 },
+	{ "{ action: [{ odd: { on: 1 } }, allow] }", "on", 21 },
+	{ "{ action: [{ odd: { \"On\": 1 } }, allow] }", "On", 21 },
 	{ "{ action: deny }\n---\n{ action: deny }", "---", 1 },
 };
 
@@ -268,6 +270,19 @@ START_TEST(empty_braces_are_told_both_ways_out)
 	ck_assert_uint_eq(err.column, 19);
 	ck_assert_str_eq(err.message, "nothing stands in the braces; write the arguments that odd "
 				      "needs, or odd alone if it needs none");
+}
+END_TEST
+
+/* A plugin may call an argument so; in quotes it is that and no boolean. */
+START_TEST(an_argument_may_be_called_on)
+{
+	ms_cleanup(ms_rule_fini) struct ms_rule rule = { 0 };
+
+	ck_assert_int_eq(ms_document_parse_rule("rule",
+						"{ action: [{ odd: { \"on\": 1 } }, allow] }",
+						&rule, NULL),
+			 0);
+	ck_assert_str_eq(rule.actions[0].args[0].name, "on");
 }
 END_TEST
 
@@ -448,6 +463,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, rule_alone_is_refused_at_its_word, 0,
 			    ms_array_size(refused_rules));
 	tcase_add_test(tcase, empty_braces_are_told_both_ways_out);
+	tcase_add_test(tcase, an_argument_may_be_called_on);
 	tcase_add_test(tcase, a_set_may_be_empty);
 	tcase_add_test(tcase, names_of_sets_have_parts);
 	suite_add_tcase(suite, tcase);

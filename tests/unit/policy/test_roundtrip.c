@@ -191,7 +191,7 @@ static void add_actions(struct ms_rule *rule)
 			add_arg(&action, NULL);
 		} else {
 			for (size_t n = below(3); n > 0; n--)
-				add_arg(&action, strdup(n % 2 ? "pps" : "burst_2"));
+				add_arg(&action, strdup(n % 2 ? "on" : "burst_2"));
 		}
 		ck_append(&rule->actions, &rule->n_actions, action);
 	}

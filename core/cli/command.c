@@ -111,13 +111,13 @@ static const struct ms_cli_command commands[] = {
 	{ "plugin", "list", "", "plugins the daemon has loaded, or failed to, and why",
 	  "plugin list\nplugin list -o json", 0, 0, 0, NULL, ms_cli_cmd_plugin_list, NULL },
 	{ "plugin", "show", "NAME", "one of them: its configuration, actions and arguments",
-	  "plugin show ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_show, NULL },
+	  "plugin show ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_show, "plugin" },
 	{ "plugin", "load", "NAME", "load a plugin now, as microseg.yaml configures it",
-	  "plugin load ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_load, NULL },
+	  "plugin load ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_load, "plugin" },
 	{ "plugin", "reload", "NAME", "put new programs of its actions in the place of the old",
-	  "plugin reload ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_reload, NULL },
+	  "plugin reload ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_reload, "plugin" },
 	{ "plugin", "unload", "NAME", "end a plugin that no rule uses", "plugin unload ratelimit",
-	  0, 1, 1, NULL, ms_cli_cmd_plugin_unload, NULL },
+	  0, 1, 1, NULL, ms_cli_cmd_plugin_unload, "plugin" },
 	{ "plugin", "probe", "NAME", "try a plugin, say what it is and takes; needs no daemon",
 	  "plugin probe ratelimit\nplugin probe ratelimit --plugin-dir /root/plugins -o json\n"
 	  "plugin probe feed --config ./microseg.yaml",
@@ -127,7 +127,7 @@ static const struct ms_cli_command commands[] = {
 	{ "source", "list", "", "plugins that policy comes from, how old it is, and their trouble",
 	  "source list\nsource list -o json", 0, 0, 0, NULL, ms_cli_cmd_source_list, NULL },
 	{ "source", "show", "NAME", "one of them: what it offers and how its process fares",
-	  "source show feed", 0, 1, 1, NULL, ms_cli_cmd_source_show, NULL },
+	  "source show feed", 0, 1, 1, NULL, ms_cli_cmd_source_show, "source" },
 
 	{ "observe", NULL, "", "what was decided, and what is being decided",
 	  "observe --last 20 --verdict deny\nobserve -f --iface eth0\n"
@@ -369,7 +369,7 @@ void ms_cli_command_completion(FILE *out)
 	      "\telse\n"
 	      "\t\tcase $kind in\n"
 	      "\t\tfile) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;\n"
-	      "\t\tiface | group | set) wanted=$(_microsegctl_names \"$kind\" name) ;;\n"
+	      "\t\tiface | group | set | plugin | source) wanted=$(_microsegctl_names \"$kind\" name) ;;\n"
 	      "\t\trule) wanted=$(_microsegctl_names rule id) ;;\n"
 	      "\t\t*) wanted=$kind ;;\n"
 	      "\t\tesac\n"

@@ -21,8 +21,8 @@ struct ms_cli_command {
 	 */
 	int (*check)(struct ms_cli_options *options);
 	int (*run)(const struct ms_cli *cli);
-	/* What completes its first word: "iface", "group", "rule", "set", "source", "file", words,
-	 * or NULL.
+	/* What completes its first word: "iface", "group", "rule", "set", "plugin", "source",
+	 * "file", words, or NULL.
 	 */
 	const char *completes;
 };

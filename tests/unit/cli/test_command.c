@@ -353,6 +353,38 @@ START_TEST(completion_knows_every_command)
 }
 END_TEST
 
+static const struct {
+	const char *command, *names; /* its first word is a name out of `NAMES list` */
+} named[] = {
+	{ "iface show", "iface" },     { "set show", "set" },         { "plugin show", "plugin" },
+	{ "plugin reload", "plugin" }, { "plugin unload", "plugin" }, { "source show", "source" },
+};
+
+START_TEST(completion_asks_for_names)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+	char label[64], kind[64];
+	const char *at;
+
+	ms_cli_command_completion(out);
+	fclose(out);
+	snprintf(label, sizeof(label), "\t\"%s\")", named[_i].command);
+	at = strstr(text, label);
+	ck_assert_ptr_nonnull(at);
+	at = strstr(at, "kind=");
+	snprintf(kind, sizeof(kind), "kind=\"%s\"\n", named[_i].names);
+	ck_assert_msg(strncmp(at, kind, strlen(kind)) == 0, "%s: %.20s", label, at);
+	/* And that kind is looked up. */
+	at = strstr(text, "case $kind in");
+	at = strstr(at, "iface");
+	ck_assert_ptr_nonnull(at);
+	snprintf(kind, sizeof(kind), "%s", named[_i].names);
+	ck_assert_msg(strstr(at, kind) && strstr(at, kind) < strchr(at, ')'), "%s", kind);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cli/command");
@@ -373,6 +405,7 @@ int main(void)
 	tcase_add_test(tcase, every_changing_command_has_a_dry_run);
 	tcase_add_test(tcase, manual_has_every_command);
 	tcase_add_test(tcase, completion_knows_every_command);
+	tcase_add_loop_test(tcase, completion_asks_for_names, 0, ms_array_size(named));
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -193,10 +193,22 @@ static int write_record(struct journal *self, const struct way *way,
 	}
 }
 
+static const char *place(const struct journal *self)
+{
+	switch (self->to) {
+	case TO_FILE:
+		return self->file.path;
+	case TO_AUTO:
+		return "journald or syslog";
+	default:
+		return targets[self->to];
+	}
+}
+
 /* Once when it begins and once when it is over, however many events there are. */
 static void tell(struct journal *self, int r)
 {
-	const char *where = self->to == TO_FILE ? self->file.path : targets[self->to];
+	const char *where = place(self);
 
 	if (r < 0 && !self->is_failing)
 		self->host->log(self->host->state, MS_PLUGIN_LOG_WARNING,

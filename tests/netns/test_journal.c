@@ -239,13 +239,15 @@ START_TEST(nobody_there_is_said_once_and_counted)
 	tell(2, 0);
 	expect_number("failed", 2);
 	expect_number("written", 0);
-	ck_assert_str_eq(host.log, "1 cannot write to auto: No such file or directory; events are "
-				   "missing there until it can be\n");
+	ck_assert_str_eq(host.log,
+			 "1 cannot write to journald or syslog: No such file or directory; "
+			 "events are missing there until it can be\n");
 	fd = listen_as_syslog();
 	tell(3, 0);
 	expect_line(fd);
 	expect_number("written", 1);
-	ck_assert_ptr_nonnull(strstr(host.log, "\n2 auto can be written to again; 2 events"));
+	ck_assert_ptr_nonnull(
+		strstr(host.log, "\n2 journald or syslog can be written to again; 2 events"));
 	end();
 }
 END_TEST

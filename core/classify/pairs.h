@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pairs engine's compile side: the rows of a source's prefix become runs, parted by the places
- * of their destinations' prefixes (bpf/lib/blocks.h). A set asks as the prefix of length 0 does, and
- * once more in its entry.
+ * of their destinations' prefixes (bpf/lib/blocks.h). A set asks as the prefix of length 0 does,
+ * and once more in its entry.
  */
 #ifndef MS_CORE_CLASSIFY_PAIRS_H
 #define MS_CORE_CLASSIFY_PAIRS_H

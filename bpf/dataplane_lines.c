@@ -265,6 +265,9 @@ int ms_dataplane_lines_put(struct ms_dataplane_lines *lines, const struct ms_ses
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < ms_array_size(lines->tables); i++)
+		if (!lines->tables[i].at)
+			return -EINVAL; /* opened without tags */
 	if (session->family == 6)
 		key.k6 = session->key.k6;
 	else

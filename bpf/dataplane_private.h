@@ -97,7 +97,7 @@ void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines);
 bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
 			     struct ms_session_raw *ret_raw);
 /* Stores a session, under traffic or not; leaves everything mapped. -EEXIST, -E2BIG = no room where
- * it may lie, or -errno of the mapping. */
+ * it may lie, -EINVAL = these were opened without tags, or -errno of the mapping. */
 int ms_dataplane_lines_put(struct ms_dataplane_lines *lines, const struct ms_session_raw *session);
 
 /* ---- the object ---- */

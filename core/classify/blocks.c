@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bpf/lib/rules.h"
 
@@ -23,6 +24,12 @@ void ms_blocks_fini(struct ms_blocks *blocks)
 {
 	free(blocks->words);
 	*blocks = (struct ms_blocks) { .words = NULL };
+}
+
+void ms_blocks_rewind(struct ms_blocks *blocks, size_t count)
+{
+	memset(&blocks->words[count], 0, (blocks->count - count) * sizeof(*blocks->words));
+	blocks->count = count;
 }
 
 static size_t round_up(size_t at, size_t unit)

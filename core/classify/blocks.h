@@ -22,5 +22,7 @@ void ms_blocks_fini(struct ms_blocks *blocks);
 /* Room for `count` words, zeroed, within one block and, if it is a line or less, within one line.
  * -ENOSPC, -E2BIG: more than a block; nothing changed then. */
 int ms_blocks_alloc(struct ms_blocks *blocks, size_t count, uint32_t *ret_at);
+/* Takes back all that was given out since there were `count` words. */
+void ms_blocks_rewind(struct ms_blocks *blocks, size_t count);
 
 #endif

@@ -236,8 +236,7 @@ static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
 		r = ms_pairs_build(blocks, rows, family, &head->pairs[family == 6], &choice->bound);
 	if ((r != -E2BIG && r != -ENOSPC) || engine == MS_ENGINE_PAIRS)
 		return r;
-	memset(&blocks->words[begin], 0, (blocks->count - begin) * sizeof(*blocks->words));
-	blocks->count = begin;
+	ms_blocks_rewind(blocks, begin);
 	choice->engine = MS_ENGINE_LINEAR;
 	return count <= MS_LATE_ROW(0) ? put_linear(image, rows, family, head)
 				       : refuse_rows(choice, family, err);

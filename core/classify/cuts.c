@@ -315,7 +315,7 @@ static bool choose(const struct cutter *cutter, entries_t entries, size_t count,
 	for (int kind = 0; kind < cutter->n_kinds; kind++) {
 		cut_pieces(cutter, entries, count, (enum ms_cut)kind, &cut->pieces);
 		if (cut->pieces.longest < longest && cut->pieces.total <= cutter->left &&
-		    cut->pieces.count < UINT16_MAX) {
+		    cut->pieces.count <= MS_SPAN_ROOT4) {
 			longest = cut->pieces.longest;
 			cut->kind = (enum ms_cut)kind;
 			found = true;

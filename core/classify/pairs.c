@@ -10,7 +10,9 @@
 #include "core/classify/cuts.h"
 #include "core/classify/spans.h"
 
-#define SPREAD 4 /* runs that an entry may stand in, on the average, before wide ones go apart */
+/* Runs that an entry may stand in, on the average, before wide ones go apart: fewer rows to look at
+ * where there is room for it, less memory where there is not. */
+static const size_t spreads[] = { 4, 1 };
 
 /* What one row asks of one side. */
 struct asked {
@@ -38,6 +40,7 @@ struct builder {
 	struct pair *pairs;
 	struct ms_cuts_entry *entries; /* of one source */
 	const struct ms_cuts_entry **list;
+	size_t most_spread;
 	struct ms_pairs_root root;
 	size_t *steps; /* that the rows from one on may take, by the place of its prefix */
 };
@@ -228,7 +231,8 @@ static int put_rows(struct builder *builder, const struct ms_cuts_entry **list, 
 
 	if (count > MS_CUTS_SHORT)
 		r = ms_cuts_spread(list, count, builder->root.place_shift, &spread);
-	if (r == 0 && spread > SPREAD * count)
+	/* A piece is so many places, each of which a wide entry would stand in a run of. */
+	if (r == 0 && spread << builder->root.place_shift > builder->most_spread * count)
 		r = split(list, count, &n_narrow);
 	if (r == 0 && n_narrow < count) {
 		r = put_rows(builder, list + n_narrow, count - n_narrow, next, steps);
@@ -320,14 +324,15 @@ static int build(struct builder *builder)
 	return r;
 }
 
-int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
-		   struct ms_pairs_root *ret_root, struct ms_engine_bound *ret_bound)
+static int build_once(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
+		      size_t most_spread, struct ms_pairs_root *ret_root)
 {
 	struct builder builder = {
 		.blocks = blocks,
 		.rows = rows,
 		.family = family,
 		.count = family == 4 ? rows->n_rows4 : rows->n_rows6,
+		.most_spread = most_spread,
 	};
 	int r = -ENOMEM;
 
@@ -339,13 +344,26 @@ int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigne
 		r = build(&builder);
 	if (r == 0)
 		*ret_root = builder.root;
-	else if (r == -ENOSPC || r == -E2BIG)
-		*ret_bound = blocks->bound;
 	free(builder.src.prefixes);
 	free(builder.dst.prefixes);
 	free(builder.pairs);
 	free(builder.entries);
 	free(builder.list);
 	free(builder.steps);
+	return r;
+}
+
+int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
+		   struct ms_pairs_root *ret_root, struct ms_engine_bound *ret_bound)
+{
+	size_t begin = blocks->count;
+	int r = -ENOSPC;
+
+	for (size_t i = 0; r == -ENOSPC && i < ms_array_size(spreads); i++) {
+		ms_blocks_rewind(blocks, begin);
+		r = build_once(blocks, rows, family, spreads[i], ret_root);
+	}
+	if (r == -ENOSPC || r == -E2BIG)
+		*ret_bound = blocks->bound;
 	return r;
 }

@@ -20,14 +20,14 @@ static struct ms_error err;
 
 /* ---- policies ---- */
 
-static int plan(const char *text, size_t length)
+static int plan_as(const char *name, const char *text, size_t length)
 {
 	struct ms_policy *document = ms_policy_new(), *merged = NULL;
 	struct ms_merge_inputs inputs = { .files = document };
 	int r;
 
 	err = (struct ms_error)MS_ERROR_INIT;
-	r = ms_document_parse("a.yaml", text, length, MS_SOURCE_FILE, document, &err);
+	r = ms_document_parse(name, text, length, MS_SOURCE_FILE, document, &err);
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, &err);
 	ck_assert_msg(r == 0, "%s", err.message);
@@ -59,7 +59,7 @@ static int plan_rules(unsigned int count, const char *more, bool has_ports)
 		fputs(" }\n", out);
 	}
 	ck_assert_int_eq(fclose(out), 0);
-	return plan(text, length);
+	return plan_as("a.yaml", text, length);
 }
 
 /* Rows of the built-in rules besides: 4 of IPv4, 12 of IPv6. */
@@ -201,6 +201,84 @@ START_TEST(what_is_slower_is_told_with_its_bound)
 }
 END_TEST
 
+/* Hosts of 10.0.0.0/8 with a port from anywhere, and rules of `general` for all. */
+static int plan_hosts(unsigned int hosts, const char *const *general, unsigned int n_general)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	/* JSON, which is read in a third of the time. */
+	fputs("{\"version\":1,\"rules\":[{\"id\":\"hosts\",\"proto\":\"tcp\",\"dport\":443,"
+	      "\"action\":\"allow\",\"to\":[",
+	      out);
+	for (unsigned int i = 0; i < hosts; i++)
+		fprintf(out, "%s\"10.%u.%u.%u\"", i ? "," : "", i >> 16, i >> 8 & 255, i & 255);
+	fputs("]}", out);
+	for (unsigned int i = 0; i < n_general; i++)
+		fprintf(out, ",{\"id\":\"general%u\",%s,\"action\":\"allow\"}", i, general[i]);
+	fputs("]}", out);
+	ck_assert_int_eq(fclose(out), 0);
+	return plan_as("a.json", text, length);
+}
+
+static const struct {
+	unsigned int hosts, n_general;
+} many_hosts[] = {
+	/* Around what one cut by place has keys for, and where two hosts share one. */
+	{ 65532, 0 }, { 65533, 0 }, { 65534, 0 }, { 65535, 0 }, { 65536, 0 },
+	{ 65536, 1 }, { 65536, 2 }, { 65536, 3 }, { 90000, 1 },
+};
+
+START_TEST(general_rules_do_not_cost_many_hosts_their_engine)
+{
+	static const char *const general[] = { "\"proto\":\"icmp\"",
+					       "\"proto\":\"tcp\",\"dport\":22",
+					       "\"proto\":\"udp\",\"dport\":53" };
+	int r = plan_hosts(many_hosts[_i].hosts, general, many_hosts[_i].n_general);
+
+	ck_assert_msg(r == 0, "%s", err.message);
+	ck_assert_uint_eq(choices[0].engine, MS_ENGINE_PAIRS);
+	ck_assert_uint_ge(choices[0].n_rows, many_hosts[_i].hosts);
+}
+END_TEST
+
+static void put_list(FILE *out, const char *key, unsigned int first, unsigned int count)
+{
+	fprintf(out, "\"%s\":[", key);
+	for (unsigned int i = 0; i < count; i++)
+		fprintf(out, "%s\"10.%u.%u.0/24\"", i ? "," : "", first + (i >> 8), i & 255);
+	fputs("],", out);
+}
+
+/* A list of sources with a list of destinations, and three rules from the same sources to anywhere
+ * that have to look at a set. */
+START_TEST(what_stands_in_many_runs_goes_apart_where_memory_is_short)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fputs("{\"version\":1,\"sets\":{\"s\":[\"192.0.2.1\"]},\"rules\":[{\"id\":\"r\",", out);
+	put_list(out, "from", 1, 1000);
+	put_list(out, "to", 100, 97);
+	fputs("\"proto\":\"tcp\",\"dport\":443,\"action\":\"allow\"}", out);
+	for (unsigned int i = 0; i < 3; i++) {
+		fprintf(out, ",{\"id\":\"s%u\",", i);
+		put_list(out, "from", 1, 1000);
+		fprintf(out, "\"to\":\"set:s\",\"proto\":\"udp\",\"dport\":%u,\"action\":\"deny\"}",
+			i + 1);
+	}
+	fputs("]}", out);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_int_eq(plan_as("a.json", text, length), 0);
+	ck_assert_uint_eq(choices[0].engine, MS_ENGINE_PAIRS);
+	ck_assert_uint_ge(choices[0].n_rows, 100000);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("classify_engine");
@@ -213,6 +291,9 @@ static Suite *make_suite(void)
 			    (int)ms_array_size(requests));
 	tcase_add_loop_test(tcase, what_is_slower_is_told_with_its_bound, 0,
 			    (int)ms_array_size(told));
+	tcase_add_loop_test(tcase, general_rules_do_not_cost_many_hosts_their_engine, 0,
+			    (int)ms_array_size(many_hosts));
+	tcase_add_test(tcase, what_stands_in_many_runs_goes_apart_where_memory_is_short);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

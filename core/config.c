@@ -344,8 +344,8 @@ static int read_config(struct ms_document_reader *reader, struct ms_config *conf
 
 int ms_config_read(struct ms_config *config, const char *path, struct ms_error *err)
 {
+	ms_cleanup(ms_free) char *text = NULL; /* freed behind the reader, which reads it ahead */
 	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
-	ms_cleanup(ms_free) char *text = NULL;
 	struct ms_config changed = *config; /* borrows all but `policy` and `plugins` */
 	const char *slash = strrchr(path, '/');
 	size_t length;

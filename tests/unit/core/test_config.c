@@ -163,6 +163,27 @@ START_TEST(absent_file_is_told_apart)
 }
 END_TEST
 
+/* While the thread that reads ahead has most of it still before it. */
+START_TEST(a_long_one_is_refused_at_its_first_word)
+{
+	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
+	ms_cleanup(ms_free) char *text = NULL;
+	struct ms_error err = MS_ERROR_INIT;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fputs("bogus: 1\nplugins:\n", out);
+	for (int i = 0; i < 8000; i++)
+		fprintf(out, "  p%d: { k: [ %060d, %060d ] }\n", i, i, i);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_int_eq(ms_config_init(&config), 0);
+	ck_assert_int_eq(read_config(text, &config, &err), -EINVAL);
+	ck_assert_uint_eq(err.line, 1);
+	ck_assert_uint_eq(err.column, 1);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("config");
@@ -173,6 +194,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, is_refused_at_its_word_and_nothing_changes, 0,
 			    ms_array_size(refused));
 	tcase_add_test(tcase, absent_file_is_told_apart);
+	tcase_add_loop_test(tcase, a_long_one_is_refused_at_its_first_word, 0, 20);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

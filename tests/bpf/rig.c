@@ -153,18 +153,16 @@ static uint32_t set_of(void *user, const char *name)
 	return (uint32_t)++ms_rig.n_sets;
 }
 
-static void load_rows(const char *map, uint32_t first, size_t row_size, uint32_t count,
-		      const void *rows)
+/* Each as long as a value of the map. */
+static void load_rows(const char *map, uint32_t first, uint32_t count, const void *rows)
 {
-	int fd = ms_rig_fd(map);
+	ms_cleanup(ms_free) uint32_t *keys = calloc(count + 1, sizeof(*keys));
 
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t key = first + i;
-
-		ck_assert_int_eq(
-			bpf_map_update_elem(fd, &key, (const char *)rows + i * row_size, BPF_ANY),
-			0);
-	}
+	ck_assert_ptr_nonnull(keys);
+	for (uint32_t i = 0; i < count; i++)
+		keys[i] = first + i;
+	if (count > 0)
+		ck_assert_int_eq(bpf_map_update_batch(ms_rig_fd(map), keys, rows, &count, NULL), 0);
 }
 
 static int put_entry(void *user, const struct ms_member *member)
@@ -241,14 +239,11 @@ void ms_rig_policy(const char *yaml)
 	r = ms_compile(merged, ++ms_rig.generation, &numbering, MS_ENGINE_FASTEST, NULL, &image,
 		       &err);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&err, text, sizeof(text)));
-	load_rows("ms_groups", half * MS_GROUPS_MAX, sizeof(image->groups[0]), MS_GROUPS_MAX,
-		  image->groups);
-	load_rows("ms_failsafe", half * MS_FAILSAFE_MAX, sizeof(image->failsafe[0]),
-		  MS_FAILSAFE_MAX, image->failsafe);
+	load_rows("ms_groups", half * MS_GROUPS_MAX, MS_GROUPS_MAX, image->groups);
+	load_rows("ms_failsafe", half * MS_FAILSAFE_MAX, MS_FAILSAFE_MAX, image->failsafe);
 	for (size_t i = 0; i < image->n_tables; i++)
 		load_rows(image->tables[i].map, half * image->tables[i].capacity,
-			  image->tables[i].row_size, image->tables[i].n_rows,
-			  image->tables[i].rows);
+			  image->tables[i].n_rows, image->tables[i].rows);
 	for (size_t i = 0; i < merged->n_sets; i++)
 		for (size_t j = 0; j < merged->sets[i].n_members; j++)
 			add_set_member(set_of(NULL, merged->sets[i].name),

@@ -142,12 +142,14 @@ static void clear_percpu_array(const struct bpf_map *map)
 {
 	uint32_t line = (bpf_map__value_size(map) + 7) / 8 * 8, count = bpf_map__max_entries(map);
 	ms_cleanup(ms_free) void *none = calloc(ms_rig.cpus, line);
+	int r = 0;
 
 	ck_assert_ptr_nonnull(none);
 	if (strcmp(bpf_map__name(map), "ms_slotcnt") == 0)
 		count = MS_RIG_AUTHORS_MAX;
-	for (uint32_t key = 0; key < count; key++)
-		ms_rig_put(bpf_map__name(map), &key, none);
+	for (uint32_t key = 0; r == 0 && key < count; key++)
+		r = bpf_map_update_elem(bpf_map__fd(map), &key, none, BPF_ANY);
+	ck_assert_msg(r == 0, "%s", bpf_map__name(map));
 }
 
 static void clear_hash(const struct bpf_map *map)

@@ -17,11 +17,12 @@ for table in "${tables[@]}"; do
   grep -q "^$name"$'\t' "$samples" || continue
   awk -f "$here/table.awk" -v data="$name" "$here/tables.tsv" "$here/goals.tsv" "$samples" \
     >"$scratch/data"
-  # Where one bar would hide the others, the axis is logarithmic.
+  # Where one bar would hide the others, the axis is logarithmic; else it has 0, from which costs may
+  # differ in both directions where noise is all there is.
   scale=$(awk -F'\t' 'NR > 1 { for (i = 2; i <= NF; i++) if ($i > 0) {
       if (min == "" || $i < min) min = $i
       if ($i > max) max = $i } }
-    END { print (min > 0 && max / min > 30) ? "set logscale y" : "set yrange [0:*]" }' "$scratch/data")
+    END { print (min > 0 && max / min > 30) ? "set logscale y" : "set yrange [*<0:0<*]" }' "$scratch/data")
   columns=$(head -1 "$scratch/data" | awk -F'\t' '{ print NF }')
   gnuplot <<PLOT
 set terminal svg size 900,420 font "sans,12" background "white"

@@ -228,6 +228,21 @@ START_TEST(and_the_daemon_too)
 }
 END_TEST
 
+/* What the process before this one could not have is no trouble of this one's. */
+START_TEST(a_trouble_ends_with_another_process)
+{
+	list("10.1.0.1\n");
+	stop_web();
+	start();
+	expect_trouble("http://127.0.0.1:8099/list: ");
+	start_web();
+	ms_ctl_do(microsegd, "plugin", "reload", "feed", NULL);
+	expect_transaction(1);
+	expect_trouble(NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- under traffic ---- */
 
 /* Only who is listed may. */
@@ -516,6 +531,7 @@ static Suite *feed_source_suite(void)
 	tcase_add_test(force, who_is_listed_is_denied_and_who_is_not_arrives);
 	tcase_add_test(force, what_is_in_force_outlives_the_server);
 	tcase_add_test(force, and_the_daemon_too);
+	tcase_add_test(force, a_trouble_ends_with_another_process);
 	tcase_add_test(force, who_stays_in_the_list_is_let_in_all_the_while);
 	tcase_add_loop_test(force, certificates_are_asked_for_and_shown, 0,
 			    sizeof(trusts) / sizeof(trusts[0]));

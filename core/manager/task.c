@@ -21,6 +21,7 @@ struct step {
 	struct ms_plugin_trial *trial; /* the trials'; NULL = none is needed */
 	struct ms_rule_action *before; /* of a changed one: its configuration until now */
 	size_t n_before;
+	json_t *description; /* what it said of itself until now */
 };
 
 struct ms_manager_task {
@@ -42,8 +43,10 @@ struct ms_manager_task {
 
 static struct ms_manager_task *task_free(struct ms_manager_task *task)
 {
-	for (size_t i = 0; i < task->n_steps; i++)
+	for (size_t i = 0; i < task->n_steps; i++) {
 		ms_rule_action_free(task->steps[i].before, task->steps[i].n_before);
+		json_decref(task->steps[i].description);
+	}
 	free(task->steps);
 	ms_plugin_trials_free(task->trials);
 	ms_watch_free(task->over);
@@ -236,12 +239,14 @@ static int change_one(struct ms_manager *manager, struct step *step, struct ms_e
 		return ms_plugin_registry_load(manager->plugins, step->trial, err);
 	if (step->what != MS_STEP_CHANGED)
 		return 0;
+	step->description = json_incref(ms_plugin_registry_description(entry));
 	r = ms_rule_action_copy(ms_plugin_registry_config(entry), 1, &step->before,
 				&step->n_before);
 	return r < 0 ? r
 		     : ms_plugin_registry_change(manager->plugins,
 						 ms_plugin_trial_config(step->trial),
-						 ms_plugin_trial_file(step->trial), err);
+						 ms_plugin_trial_file(step->trial),
+						 ms_plugin_trial_description(step->trial), err);
 }
 
 /* What a plugin says of itself has no place: it stands where the file names it. */
@@ -274,7 +279,7 @@ static void undo_steps(struct ms_manager_task *task, size_t count)
 			ms_manager_plugin_undo_load(manager, step->name);
 		else if (step->what == MS_STEP_CHANGED)
 			ms_plugin_registry_change(manager->plugins, step->before,
-						  manager->named.file, NULL);
+						  manager->named.file, step->description, NULL);
 	}
 	/* A new instance knows of no rule. */
 	ms_manager_follow_actions(manager);

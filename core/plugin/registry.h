@@ -68,12 +68,13 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 void ms_plugin_registry_undo_load(struct ms_plugin_registry *registry, const char *name);
 /*
  * Gives a loaded one another configuration, which is copied; `file` is where it stands: by its
- * reconfigure(), or by a new instance of it whose programs take the place of the old. On failure it
- * goes on as it was; if it cannot do even that, it is failed with the reason.
+ * reconfigure(), or by a new instance of it whose programs take the place of the old. That one may
+ * be of another file than before, of which `description` is what it says of itself (kept). On
+ * failure it goes on as it was; if it cannot do even that, it is failed with the reason.
  */
 int ms_plugin_registry_change(struct ms_plugin_registry *registry,
 			      const struct ms_rule_action *config, const char *file,
-			      struct ms_error *err);
+			      json_t *description, struct ms_error *err);
 /* Ends it and empties its slots: -ENOENT, no such entry. The caller knows that nobody uses it. */
 int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
 			      struct ms_error *err);

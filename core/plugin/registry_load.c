@@ -292,10 +292,8 @@ static int keep_config(struct ms_plugin_entry *entry, const struct ms_rule_actio
 	return 0;
 }
 
-static void describe(struct ms_plugin_entry *entry, const struct ms_plugin_trial *trial)
+static void describe(struct ms_plugin_entry *entry, json_t *description)
 {
-	json_t *description = ms_plugin_trial_description(trial);
-
 	/* A failed trial says nothing new: what is known of its actions stays. */
 	if (!description)
 		return;
@@ -401,7 +399,7 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 	entry = entry ? replace_entry(registry, entry) : add_entry(registry, config->name, err);
 	if (!entry)
 		return ms_error_set(err, -ENOSPC, "%s: out of memory", config->name);
-	describe(entry, trial);
+	describe(entry, ms_plugin_trial_description(trial));
 	r = keep_config(entry, config, ms_plugin_trial_file(trial));
 	if (r == 0)
 		r = ms_plugin_trial_result(trial, &why);
@@ -460,17 +458,20 @@ static int replace(struct ms_plugin_registry *registry, struct ms_plugin_entry *
 
 int ms_plugin_registry_change(struct ms_plugin_registry *registry,
 			      const struct ms_rule_action *config, const char *file,
-			      struct ms_error *err)
+			      json_t *description, struct ms_error *err)
 {
 	struct ms_plugin_entry *entry = ms_plugin_registry_entry(registry, config->name);
 	int r;
 
 	if (!entry || entry->state != MS_PLUGIN_LOADED)
 		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", config->name);
-	if (entry->plugin.reconfigure)
+	if (entry->plugin.reconfigure) {
 		r = reconfigure(registry, entry, config, file, err);
-	else
+	} else {
 		r = replace(registry, entry, config, file, err);
+		if (r == 0)
+			describe(entry, description);
+	}
 	return r < 0 ? r : keep_config(entry, config, file);
 }
 

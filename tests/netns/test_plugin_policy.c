@@ -400,6 +400,37 @@ START_TEST(a_plugin_tells_how_it_is_configured_but_no_secret)
 }
 END_TEST
 
+/* An upgrade may have put another file in the place of one that runs: what is shown is the new
+ * one's to say from then on. */
+START_TEST(a_plugin_of_another_file_is_shown_as_that_says)
+{
+	ms_netns_run_command("touch " MS_NETNS_DIR "/first-word " MS_NETNS_DIR "/hidden-word");
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	ms_plugin_folder_add("script");
+	start("plugins: { tally: {}, script: { file: " MS_NETNS_DIR "/first-word } }\n");
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "script", NULL);
+
+		ck_assert_str_eq(ms_ctl_text(held(lines, "file"), "values.0"),
+				 MS_NETNS_DIR "/first-word");
+	}
+	ms_plugin_folder_add("script_secret");
+	ms_netns_run_command("mv " MS_PLUGIN_FOLDER "/script_secret.so " MS_PLUGIN_FOLDER
+			     "/script.so");
+	ms_proc_write_config(microsegd, "plugins: { tally: {}, script: { file: " MS_NETNS_DIR
+					"/hidden-word } }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "script", NULL);
+
+		ck_assert(json_is_true(json_object_get(held(lines, "file"), "is_secret")));
+	}
+	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "show", "script", NULL);
+	ck_assert_ptr_null(strstr(text, "hidden-word"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static size_t count_in_log(const char *what)
 {
 	ms_netns_read_command(text, sizeof(text), "grep -c -F -e '%s' %s/daemon.log || true", what,
@@ -447,6 +478,7 @@ int main(void)
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
 	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);
+	tcase_add_test(tcase, a_plugin_of_another_file_is_shown_as_that_says);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

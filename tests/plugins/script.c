@@ -21,6 +21,15 @@
 
 #include "microseg/plugin.h"
 
+/* A later version of the same, to which the file is a secret. */
+#ifdef SECRET
+#undef PLUGIN_NAME
+#define PLUGIN_NAME "script"
+#define WITH_SECRET MS_PLUGIN_SECRET
+#else
+#define WITH_SECRET 0
+#endif
+
 #define LOOK_NS 20000000ull
 #define NS_PER_S 1000000000ull
 
@@ -262,7 +271,7 @@ static const struct ms_plugin_item items[] = {
 	{ .name = "file",
 	  .help = "what to do",
 	  .type = MS_PLUGIN_STRING,
-	  .flags = MS_PLUGIN_REQUIRED | MS_PLUGIN_FILE },
+	  .flags = MS_PLUGIN_REQUIRED | MS_PLUGIN_FILE | WITH_SECRET },
 };
 
 static const struct ms_plugin_source source = { .help = "does what a file says",

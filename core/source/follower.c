@@ -50,7 +50,7 @@ struct ms_source_follower {
 	uint64_t delivered_ns; /* since boot */
 
 	struct ms_source_complaint trouble, error;
-	unsigned int transactions, refused, restarts;
+	unsigned int transactions, refused, restarts, trouble_run; /* the last: who told trouble */
 	json_t *stats;
 	uint64_t stats_ns; /* when they came, since boot */
 };
@@ -113,6 +113,23 @@ static void on_hush(void *user)
 
 /* ---- transactions ---- */
 
+static void take_trouble(struct ms_source_follower *follower, const char *text, size_t length)
+{
+	char before[sizeof(follower->trouble.text)];
+
+	memcpy(before, follower->trouble.text, sizeof(before));
+	ms_source_complaint_set(&follower->trouble, text, length);
+	follower->trouble_run = follower->runs;
+	if (strcmp(before, follower->trouble.text) == 0)
+		return;
+	if (follower->trouble.text[0])
+		ms_source_follower_say(follower, MS_LOG_WARN, "source", "%s: %s", follower->name,
+				       follower->trouble.text);
+	else
+		ms_source_follower_say(follower, MS_LOG_NOTICE, "source", "%s: it is over: %s",
+				       follower->name, before);
+}
+
 static void take_offer(struct ms_source_follower *follower, struct ms_source_offer *offer)
 {
 	ms_source_offer_fini(&follower->offer);
@@ -123,6 +140,8 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 	follower->delivered_ns = now_ns();
 	follower->is_saved = false;
 	set_error(follower, "");
+	if (follower->trouble_run != follower->runs) /* of a process before this one */
+		take_trouble(follower, "", 0);
 	follower->transactions++;
 	ms_source_restart_worked(&follower->restart);
 }
@@ -229,22 +248,6 @@ static void take_stats(struct ms_source_follower *follower, const char *text, si
 	}
 	json_decref(follower->stats);
 	follower->stats = stats;
-}
-
-static void take_trouble(struct ms_source_follower *follower, const char *text, size_t length)
-{
-	char before[sizeof(follower->trouble.text)];
-
-	memcpy(before, follower->trouble.text, sizeof(before));
-	ms_source_complaint_set(&follower->trouble, text, length);
-	if (strcmp(before, follower->trouble.text) == 0)
-		return;
-	if (follower->trouble.text[0])
-		ms_source_follower_say(follower, MS_LOG_WARN, "source", "%s: %s", follower->name,
-				       follower->trouble.text);
-	else
-		ms_source_follower_say(follower, MS_LOG_NOTICE, "source", "%s: it is over: %s",
-				       follower->name, before);
 }
 
 static void write_log(struct ms_source_follower *follower, uint32_t severity, const char *text,

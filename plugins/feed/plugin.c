@@ -50,25 +50,13 @@ struct state {
 	struct ms_feed_config config;
 	struct ms_http *http; /* NULL = not started */
 	uint64_t came, unchanged, failures;
-	bool troubled; /* the host may show trouble, be it of the process before this one */
+	bool troubled; /* the host was told of trouble */
 	struct feed *feeds;
 };
 
 /* ---- what it came to ---- */
 
-/* Nothing of a transaction is left to guess: one without a set would end what is in force for it.
- */
-static const struct feed *find_absent(const struct state *state)
-{
-	for (size_t i = 0; i < state->config.count; i++) {
-		if (!state->feeds[i].good)
-			return &state->feeds[i];
-	}
-	return NULL;
-}
-
-/* The first list in trouble speaks for all. It is over when none is and each came: until then what
- * the process before this one told is shown. */
+/* The first list in trouble speaks for all. */
 static void tell_trouble(struct state *state)
 {
 	const struct ms_plugin_host *host = state->host;
@@ -83,7 +71,7 @@ static void tell_trouble(struct state *state)
 		if (!first && feed->trouble[0])
 			first = feed;
 	}
-	if (!first && (!state->troubled || find_absent(state)))
+	if (!first && !state->troubled)
 		return;
 	state->troubled = first != NULL;
 	if (first && more)
@@ -122,6 +110,17 @@ static void is_current(struct feed *feed)
 	tell_trouble(feed->state);
 }
 
+/* Nothing of a transaction is left to guess: one without a set would end what is in force for it.
+ */
+static const struct feed *find_absent(const struct state *state)
+{
+	for (size_t i = 0; i < state->config.count; i++) {
+		if (!state->feeds[i].good)
+			return &state->feeds[i];
+	}
+	return NULL;
+}
+
 /* `coming` is at its end. Returns whether it is a list. */
 static bool came(struct feed *feed)
 {
@@ -134,10 +133,10 @@ static bool came(struct feed *feed)
 	}
 	feed->coming = NULL;
 	feed->state->came++;
+	is_current(feed);
 	if (ms_feed_list_equal(list, feed->good)) {
 		feed->state->unchanged++;
 		ms_feed_list_free(list);
-		is_current(feed);
 		return true;
 	}
 	if (ms_feed_list_bad(list))
@@ -147,7 +146,6 @@ static bool came(struct feed *feed)
 			  ms_feed_list_bad(list));
 	ms_feed_list_free(feed->good);
 	feed->good = list;
-	is_current(feed);
 	if (!find_absent(feed->state))
 		host->source_changed(host->state);
 	return true;
@@ -410,7 +408,6 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 		return r;
 	}
 	state->host = host;
-	state->troubled = true;
 	for (size_t i = 0; i < state->config.count; i++) {
 		state->feeds[i].state = state;
 		state->feeds[i].address = &state->config.addresses[i];

@@ -229,7 +229,8 @@ struct ms_plugin_host {
 	/* from C. The source has something new: snapshot() is called soon; calls may be merged. */
 	void (*source_changed)(struct ms_plugin_host_state *state);
 	/* from C. The source cannot reach what it follows: shown with its age in `source show`; the
-	 * last good transaction stays in force. NULL = it can again. */
+	 * last good transaction stays in force. NULL = it can again. What a process before this
+	 * one said is over with the first transaction. */
 	void (*source_trouble)(struct ms_plugin_host_state *state, const char *sentence);
 
 	/*

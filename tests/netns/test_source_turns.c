@@ -115,6 +115,17 @@ static void expect_open(void)
 	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, 3000), 0);
 }
 
+/* An interface that comes, and a command that changes something. */
+static void expect_others_served(void)
+{
+	ms_netns_add("b");
+	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
+	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
+	ms_ctl_do(microsegd, "rule", "add", "--to", "10.2.0.2", "--dport", "9", "--proto", "tcp",
+		  "deny", NULL);
+	expect_denied();
+}
+
 /* ---- an offer that takes long ---- */
 
 static void make_pipe(const char *which)
@@ -148,20 +159,11 @@ static void hold_an_offer(const char *lines)
 /* Nothing here hangs on time: the preparation stands still until it is let go. */
 START_TEST(the_loop_goes_on_while_an_offer_is_prepared)
 {
-	char text[4096];
-
 	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
 			      NULL);
 	expect_at_least("source.members", 1);
 	hold_an_offer("set block\n");
-	ms_netns_add("b");
-	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
-	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
-	/* One that changes something, too. */
-	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--to",
-				       "10.2.0.2", "--dport", "9", "--proto", "tcp", "deny", NULL),
-			 0);
-	expect_denied();
+	expect_others_served();
 	ck_assert_int_eq(number("source.members"), 1);
 	open_pipe("go", O_WRONLY);
 	expect_at_least("transactions", 2);
@@ -271,7 +273,6 @@ static double now(void)
 START_TEST(one_that_never_stops_talking_has_a_share_of_the_loop)
 {
 	json_int_t before, lines;
-	char text[4096];
 	double from;
 
 	start();
@@ -280,13 +281,7 @@ START_TEST(one_that_never_stops_talking_has_a_share_of_the_loop)
 	expect_at_least("suppressed_lines", 1000);
 	from = now();
 	before = number("suppressed_lines");
-	ms_netns_add("b");
-	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
-	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
-	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--to",
-				       "10.2.0.2", "--dport", "9", "--proto", "tcp", "deny", NULL),
-			 0);
-	expect_denied();
+	expect_others_served();
 	lines = number("suppressed_lines") - before;
 	ck_assert_msg((double)lines < LINES_A_SECOND * (now() - from) + 1000,
 		      "%lld lines in %.3f s", (long long)lines, now() - from);

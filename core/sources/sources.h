@@ -129,10 +129,10 @@ int ms_sources_holders(const struct ms_sources *sources, const char *set,
 int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 				 int *ret_saved);
 
-/* What plugin sources have in force. At start, before ms_sources_initial(), its owner puts in what
- * is on disk of them. */
 /* Where members of documents stand. */
 const struct ms_sources_places *ms_sources_places(const struct ms_sources *sources);
+/* What plugin sources have in force. At start, before ms_sources_initial(), its owner puts in what
+ * is on disk of them. */
 struct ms_sources_offers *ms_sources_offers(struct ms_sources *sources);
 /* After an offer was replaced by one that differs in members of sets alone: the sets of the merged
  * policy follow. */

@@ -71,6 +71,18 @@ static void expect_line(struct ms_document_reader *reader, unsigned int i)
 	ck_assert(!reader->is_null);
 }
 
+/* And nothing is said to be wrong as long as they come. */
+static void expect_lines(struct ms_document_reader *reader, const char *text, unsigned int n_lines,
+			 struct ms_error *err)
+{
+	open_text(reader, text, err);
+	expect(reader, MS_DOCUMENT_SEQUENCE, 1, 1);
+	for (unsigned int i = 0; i < n_lines; i++) {
+		expect_line(reader, i);
+		ck_assert(!ms_error_is_set(err));
+	}
+}
+
 START_TEST(all_events_come_in_order)
 {
 	unsigned int n_lines = _i ? LONG : SHORT;
@@ -78,10 +90,7 @@ START_TEST(all_events_come_in_order)
 	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
 	struct ms_error err = MS_ERROR_INIT;
 
-	open_text(&reader, text, &err);
-	expect(&reader, MS_DOCUMENT_SEQUENCE, 1, 1);
-	for (unsigned int i = 0; i < n_lines; i++)
-		expect_line(&reader, i);
+	expect_lines(&reader, text, n_lines, &err);
 	ck_assert_int_eq(ms_document_reader_next(&reader), 0);
 	ck_assert_int_eq(reader.event, MS_DOCUMENT_SEQUENCE_END);
 	ck_assert_int_eq(ms_document_reader_next(&reader), 0);
@@ -98,12 +107,7 @@ START_TEST(what_is_wrong_is_said_in_its_turn)
 	ms_cleanup(ms_document_reader_close) struct ms_document_reader reader = { 0 };
 	struct ms_error err = MS_ERROR_INIT;
 
-	open_text(&reader, text, &err);
-	expect(&reader, MS_DOCUMENT_SEQUENCE, 1, 1);
-	for (unsigned int i = 0; i < n_lines; i++) {
-		expect_line(&reader, i);
-		ck_assert(!ms_error_is_set(&err));
-	}
+	expect_lines(&reader, text, n_lines, &err);
 	ck_assert_int_lt(ms_document_reader_next(&reader), 0);
 	ck_assert_str_eq(err.message, "anchors are not part of the language");
 	ck_assert_uint_eq(err.line, n_lines + 1);

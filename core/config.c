@@ -38,6 +38,7 @@ int ms_config_init(struct ms_config *config)
 		.set_members_max = MS_SET_MEMBERS_MAX,
 		.events_max = 10000,
 		.adopt_grace_ns = 60 * SECOND_NS,
+		.realtime = true,
 		.session_table = MS_SESSION_TABLE_SET,
 		.log_level = MS_LOG_INFO,
 		.log_events = MS_LOG_EVENTS_DENY,
@@ -214,6 +215,18 @@ static int read_adopt_grace(struct ms_document_reader *reader, void *into)
 					   &((struct ms_config *)into)->adopt_grace_ns);
 }
 
+static int read_scheduling(struct ms_document_reader *reader, void *into)
+{
+	static const char *const words[] = { "normal", "realtime" };
+	unsigned int word;
+	int r = ms_document_schema_word(reader, "realtime or normal", words, ms_array_size(words),
+					&word);
+
+	if (r == 0)
+		((struct ms_config *)into)->realtime = word == 1;
+	return r;
+}
+
 static int read_level(struct ms_document_reader *reader, void *into)
 {
 	const char *names[MS_LOG__COUNT];
@@ -325,9 +338,10 @@ static int read_plugins(struct ms_document_reader *reader, void *into)
 }
 
 static const struct ms_document_key config_keys[] = {
-	{ "policy", read_policy, false },     { "limits", read_limits, false },
-	{ "timeouts", read_timeouts, false }, { "adopt_grace", read_adopt_grace, false },
-	{ "log", read_log, false },           { "plugins", read_plugins, false },
+	{ "policy", read_policy, false },         { "limits", read_limits, false },
+	{ "timeouts", read_timeouts, false },     { "adopt_grace", read_adopt_grace, false },
+	{ "scheduling", read_scheduling, false }, { "log", read_log, false },
+	{ "plugins", read_plugins, false },
 };
 
 /* A file of nothing but comments says that all is as it is by default. */

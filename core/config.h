@@ -36,6 +36,7 @@ struct ms_config {
 	uint32_t rules_max, set_members_max, events_max;
 	uint64_t timeouts_ns[MS_TIMEOUT__COUNT];
 	uint64_t adopt_grace_ns;
+	bool realtime; /* the loop goes before what is scheduled ordinarily */
 	enum ms_log_level log_level;
 	enum ms_config_log_events log_events;
 	struct ms_config_plugins plugins;

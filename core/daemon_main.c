@@ -13,6 +13,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/base/sdnotify.h"
+#include "core/base/thread.h"
 #include "core/control/command.h"
 #include "core/loop.h"
 #include "core/manager/manager.h"
@@ -142,6 +143,20 @@ static void stop(struct daemon *daemon)
 	ms_loop_free(daemon->loop);
 }
 
+/* A new interface is open until this loop has attached: from the first start on, which takes as
+ * long as it takes, it waits for no processor that others keep busy. */
+static void go_first(const struct ms_config *config)
+{
+	int r = config->realtime ? ms_thread_go_first() : 0;
+
+	if (r < 0)
+		ms_log_notice(
+			"daemon",
+			"no realtime priority (%s): where processors are busy, new interfaces are "
+			"attached later. Allow it (LimitRTPRIO=1) or say scheduling: normal",
+			strerror(-r));
+}
+
 static int run(const struct ms_config *config, struct ms_error *err)
 {
 	struct daemon daemon = { 0 };
@@ -155,6 +170,7 @@ static int run(const struct ms_config *config, struct ms_error *err)
 		malloc_trim(0);
 		if (config->trial)
 			ms_banner_print(daemon.manager, stdout);
+		go_first(config);
 		ms_sdnotify("READY=1");
 		r = ms_loop_run(daemon.loop);
 		ms_sdnotify("STOPPING=1");

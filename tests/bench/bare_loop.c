@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/thread.h"
 #include "tests/bench/bench.h"
 
 #define LINKS_MAX 20000
@@ -170,6 +171,9 @@ void ms_bench_bare_loop_start(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		memset(&all, 0xff, sizeof(all));
 		sched_setaffinity(0, sizeof(all), &all);
+		/* As the daemon's loop. */
+		if (ms_thread_go_first() < 0)
+			_exit(1);
 		follow(links, orders, program);
 	}
 	close(links);

@@ -53,6 +53,7 @@ START_TEST(every_key_is_read)
 		"timeouts: { tcp_syn: 1s, tcp_established: 2h, tcp_fin: 3s, udp_oneway: 4s, "
 		"udp_twoway: 5m, icmp: 6s, other: 7s }\n"
 		"adopt_grace: 0s\n"
+		"scheduling: normal\n"
 		"log: { level: debug, events: all }\n"
 		"plugins: {}\n",
 		&config, &err);
@@ -72,6 +73,7 @@ START_TEST(every_key_is_read)
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_ICMP], 6 * SECOND_NS);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_OTHER], 7 * SECOND_NS);
 	ck_assert_uint_eq(config.adopt_grace_ns, 0);
+	ck_assert(!config.realtime);
 	ck_assert_int_eq(config.log_level, MS_LOG_DEBUG);
 	ck_assert_int_eq(config.log_events, MS_LOG_EVENTS_ALL);
 }
@@ -98,6 +100,7 @@ START_TEST(what_is_not_said_is_the_default)
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_TCP_ESTABLISHED], 86400 * SECOND_NS);
 	ck_assert_uint_eq(config.timeouts_ns[MS_TIMEOUT_OTHER], 60 * SECOND_NS);
 	ck_assert_uint_eq(config.adopt_grace_ns, 60 * SECOND_NS);
+	ck_assert(config.realtime);
 	ck_assert_int_eq(config.log_level, MS_LOG_INFO);
 	ck_assert_int_eq(config.log_events, MS_LOG_EVENTS_DENY);
 }
@@ -123,6 +126,7 @@ static const struct {
 	{ "timeouts: { icmp: 5 }\n", "5", 1, 19 },
 	{ "timeouts: { icmp: 0s }\n", "0s", 1, 19 },
 	{ "adopt_grace: 2h\n", "2h", 1, 14 },
+	{ "scheduling: batch\n", "batch", 1, 13 },
 	{ "log: { level: verbose }\n", "verbose", 1, 15 },
 	{ "log: { events: drop }\n", "drop", 1, 16 },
 	{ "plugins: { Rate: {} }\n", "Rate", 1, 12 },

@@ -22,6 +22,7 @@
 /* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
 #define HANDLE_STEP 0x100000
 #define PLACES 16 /* handles and priorities tried */
+#define FEW 4     /* interfaces, of which the counters are read with the attach */
 #define LOOKS 3   /* at one interface whose filters change under our hands */
 
 struct ms_tc {
@@ -298,7 +299,9 @@ static int settle_interface(struct ms_tc *tc, struct clsact *clsact, struct ms_t
 		r = settle_hook(tc, request->ifindex, hook, &hooks, guest, request->program[hook]);
 	if (r < 0)
 		return r;
-	return ms_tc_read_packets(tc, request->ifindex, &request->received, &request->sent);
+	r = ms_tc_read_packets(tc, request->ifindex, &request->received, &request->sent);
+	request->has_packets = r == 0;
+	return r;
 }
 
 /* Looks first: the kernel has no "delete if empty", so what somebody adds between this look and
@@ -338,7 +341,7 @@ static void on_batch_answer(void *user, size_t index, struct nlmsghdr *message)
 	struct batch *batch = user;
 	struct ms_tc_request *request = batch->requests[index];
 
-	ms_packets_parse(message, &request->received, &request->sent);
+	request->has_packets = ms_packets_parse(message, &request->received, &request->sent) == 0;
 }
 
 /* Sends and empties. Each request gets the first error of its messages. */
@@ -362,7 +365,7 @@ static int batch_send(struct ms_tc *tc, struct batch *batch)
  * and only then may the handle say that the qdisc is ours.
  */
 static int attach_some(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *requests,
-		       size_t count)
+		       size_t count, bool with_packets)
 {
 	const struct ms_tc_filter place = {
 		.handle = MS_TC_HANDLE,
@@ -393,7 +396,7 @@ static int attach_some(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_req
 						    request->ifindex, hook, &place,
 						    request->program[hook]));
 		}
-		if (request->result == 0)
+		if (request->result == 0 && with_packets)
 			request->result =
 				batch_add(&batch, request, ms_packets_ask(request->ifindex));
 	}
@@ -415,7 +418,7 @@ int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
 
 	for (size_t i = 0; i < count; i += IN_FLIGHT) {
 		size_t some = count - i < IN_FLIGHT ? count - i : IN_FLIGHT;
-		int r = attach_some(tc, &clsact, requests + i, some);
+		int r = attach_some(tc, &clsact, requests + i, some, count <= FEW);
 
 		if (r < 0)
 			return r;

@@ -12,6 +12,7 @@
 #ifndef MS_NETLINK_TC_H
 #define MS_NETLINK_TC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +34,10 @@ struct ms_tc_request {
 	 */
 	int result;
 	/* out, with result 0: the device's own counters, read by the kernel in the same breath as
-	 * the filters were put on: what passed before them, but for packets then on their way. */
+	 * the filters were put on: what passed before them, but for packets then on their way. Of
+	 * many interfaces in one call they are not read: that is one more message each for those
+	 * behind to wait for. */
+	bool has_packets;
 	uint64_t received, sent;
 };
 

@@ -147,6 +147,7 @@ static int run_tc_jobs(struct ms_attacher *attacher, struct ms_attach_job *jobs,
 		if (jobs[i].how != MS_ATTACHED_TC)
 			continue;
 		jobs[i].result = requests[wanted].result;
+		jobs[i].has_packets = requests[wanted].has_packets;
 		jobs[i].received = requests[wanted].received;
 		jobs[i].sent = requests[wanted].sent;
 		wanted++;
@@ -157,15 +158,18 @@ static int run_tc_jobs(struct ms_attacher *attacher, struct ms_attach_job *jobs,
 static int attach_tcx(struct ms_attacher *attacher, struct ms_attach_job *job)
 {
 	const char *pin_dir = ms_dataplane_pin_dir(attacher->dp);
+	int r;
 
 	for (int hook = 0; hook < MS_HOOK__COUNT; hook++) {
-		int r = ms_tcx_attach(pin_dir, job->ifindex, (enum ms_hook)hook,
-				      program_for(attacher, job, (enum ms_hook)hook));
+		r = ms_tcx_attach(pin_dir, job->ifindex, (enum ms_hook)hook,
+				  program_for(attacher, job, (enum ms_hook)hook));
 
 		if (r < 0)
 			return r;
 	}
-	return ms_tc_read_packets(attacher->tc, job->ifindex, &job->received, &job->sent);
+	r = ms_tc_read_packets(attacher->tc, job->ifindex, &job->received, &job->sent);
+	job->has_packets = r == 0;
+	return r;
 }
 
 static int finish(struct ms_attacher *attacher, struct ms_attach_job *job)

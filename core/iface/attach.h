@@ -35,7 +35,8 @@ struct ms_attach_job {
 	int result;                /* out: 0 or -errno */
 	/* out, with result 0 and how != NONE: the device's own counters right behind the attach. Of
 	 * a device that appeared after us, that is what passed unjudged, but for the packets of
-	 * those microseconds. */
+	 * those microseconds. Of many jobs in one run they are not read. */
+	bool has_packets;
 	uint64_t received, sent;
 };
 /* All of them, tc ones first and pipelined; what an interface had by other means goes after the new

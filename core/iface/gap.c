@@ -21,6 +21,26 @@ bool ms_gap_is_exact(const struct ms_gap *gap)
 	return !gap->open && (gap->quiet || gap->looks == 0);
 }
 
+void ms_gap_rounds_step(struct ms_gap_rounds *rounds, uint64_t now_ns)
+{
+	if (!rounds->more)
+		rounds->number++;
+	rounds->more = false;
+	rounds->until_ns = now_ns + MS_GAP_STEP_NS;
+}
+
+bool ms_gap_rounds_take(struct ms_gap_rounds *rounds, struct ms_gap *gap, uint64_t now_ns)
+{
+	if (!gap->open || gap->round == rounds->number)
+		return false;
+	if (now_ns >= rounds->until_ns) {
+		rounds->more = true;
+		return false;
+	}
+	gap->round = rounds->number;
+	return true;
+}
+
 void ms_gap_ask(struct ms_gap *gap, struct ms_attacher *attacher, const struct ms_dataplane *dp,
 		uint32_t ifindex, uint16_t zone)
 {

@@ -22,6 +22,7 @@ struct ms_gap {
 	unsigned int looks;
 	uint64_t counted, judged; /* at the last look: by the device, by the datapath */
 	uint64_t packets;         /* the answer so far */
+	unsigned int round;       /* of looking, in which it was looked at last */
 };
 
 /* A look without the kernel: what the two say now. Closes the gap when nothing has come since the
@@ -29,6 +30,24 @@ struct ms_gap {
 void ms_gap_look(struct ms_gap *gap, uint64_t counted, uint64_t judged);
 /* Else `packets` is an upper bound. True also where there never was a gap to count. */
 bool ms_gap_is_exact(const struct ms_gap *gap);
+
+/*
+ * Each look waits for the lock of the network, which whoever makes many interfaces keeps busy, and
+ * new ones wait behind it: so everybody is looked at once a round, and a round is as many steps as
+ * it takes. Zeroed = none begun.
+ */
+#define MS_GAP_STEP_NS 1000000
+
+struct ms_gap_rounds {
+	unsigned int number;
+	uint64_t until_ns; /* CLOCK_MONOTONIC: the step's end */
+	bool more;         /* the step ended before the round did */
+};
+/* The next step of the round, or of a new one. */
+void ms_gap_rounds_step(struct ms_gap_rounds *rounds, uint64_t now_ns);
+/* Whether this one is to be looked at now, which then counts as done. The first of a step always.
+ */
+bool ms_gap_rounds_take(struct ms_gap_rounds *rounds, struct ms_gap *gap, uint64_t now_ns);
 
 /* A look that asks both; an interface that cannot be asked is left as it is. */
 void ms_gap_ask(struct ms_gap *gap, struct ms_attacher *attacher, const struct ms_dataplane *dp,

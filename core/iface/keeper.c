@@ -13,7 +13,6 @@
 #define NS_PER_S 1000000000ULL
 /* An interface older than this when it is first attached may have carried flows before. */
 #define SETTLED_NS (2 * NS_PER_S)
-#define ASKED_MAX 512 /* young interfaces looked at in a second: a look costs some microseconds */
 
 struct ms_keeper {
 	struct ms_keeper_config config;
@@ -23,7 +22,7 @@ struct ms_keeper {
 	const struct ms_policy *prepared; /* that of the other half, not in force yet; or NULL */
 	uint32_t *checks;                 /* ifindexes whose hooks are to be looked at */
 	size_t n_checks;
-	size_t n_asked; /* see ASKED_MAX */
+	struct ms_gap_rounds looks;
 	struct ms_keeper_counts counts;
 };
 
@@ -297,7 +296,7 @@ void ms_keeper_on_link(struct ms_keeper *keeper, enum ms_link_change change,
 
 /* ---- attaching ---- */
 
-/* The first look: the device's counters came with the attach. */
+/* The first look, where the device's counters came with the attach. */
 static void look_at_gap(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 			const struct ms_attach_job *job)
 {
@@ -312,19 +311,20 @@ static void close_gap(void *user, struct ms_iface_entry *entry)
 {
 	struct ms_keeper *keeper = user;
 
-	if (!entry->gap.open || entry->state != MS_IFACE_PROTECTED || keeper->n_asked >= ASKED_MAX)
+	if (entry->state != MS_IFACE_PROTECTED ||
+	    !ms_gap_rounds_take(&keeper->looks, &entry->gap, now_ns()))
 		return;
-	keeper->n_asked++;
 	ms_gap_ask(&entry->gap, keeper->config.attacher, keeper->config.dp, entry->link.ifindex,
 		   entry->zone);
 	if (!entry->gap.open)
 		write_line(keeper, entry);
 }
 
-void ms_keeper_close_gaps(struct ms_keeper *keeper)
+bool ms_keeper_close_gaps(struct ms_keeper *keeper)
 {
-	keeper->n_asked = 0;
+	ms_gap_rounds_step(&keeper->looks, now_ns());
 	ms_iface_set_foreach(keeper->ifaces, close_gap, keeper);
+	return keeper->looks.more;
 }
 
 static void on_attached(struct ms_keeper *keeper, struct ms_iface_entry *entry,
@@ -348,7 +348,8 @@ static void on_attached(struct ms_keeper *keeper, struct ms_iface_entry *entry,
 			if (!entry->adopt)
 				ms_outcome_attached(&keeper->counts.outcome,
 						    entry->attached_ns - entry->link.seen_ns);
-			look_at_gap(keeper, entry, job);
+			if (job->has_packets)
+				look_at_gap(keeper, entry, job);
 		}
 	}
 	if (news)

@@ -12,6 +12,7 @@
 
 #define LOG_EVENTS_PER_S 10
 #define CLEAR_EVERY_S 10
+#define GAPS_MS 5 /* between two steps of looking at young interfaces */
 
 struct ms_event_listener {
 	struct ms_list link;
@@ -168,13 +169,22 @@ void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_if
 	}
 }
 
+void ms_manager_on_gaps(void *user)
+{
+	struct ms_manager *manager = user;
+
+	if (ms_keeper_close_gaps(manager->keeper))
+		ms_watch_arm(manager->gaps, GAPS_MS, false);
+}
+
 void ms_manager_on_second(void *user)
 {
 	struct ms_manager *manager = user;
 	struct ms_manager_churn churn = manager->churn;
 
 	manager->logged_this_second = 0;
-	ms_keeper_close_gaps(manager->keeper);
+	if (!ms_watch_is_armed(manager->gaps))
+		ms_manager_on_gaps(manager);
 	if (++manager->seconds % CLEAR_EVERY_S == 0) {
 		ms_manager_save_rest(manager);
 		ms_manager_mend_sets(manager);

@@ -57,7 +57,7 @@ struct ms_manager {
 	struct ms_monitor *monitor;
 
 	struct ms_watch *on_netlink, *on_events;
-	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *watchdog;
+	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps, *watchdog;
 	bool touch_again;    /* something changed since the last bump of the epoch */
 	bool is_away;        /* a worker has everything but interfaces */
 	bool addresses_wait; /* for its end */
@@ -215,6 +215,7 @@ enum ms_panic ms_manager_panic_of(void *user, const char *group);
 void ms_manager_on_event(void *user, const struct ms_event *event);
 void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry);
 void ms_manager_on_second(void *user);
+void ms_manager_on_gaps(void *user);
 void ms_manager_drop_listeners(struct ms_manager *manager);
 
 #endif

@@ -350,6 +350,7 @@ static int add_timers(struct ms_manager *manager)
 		{ &manager->touch, MS_LOOP_NETLINK, on_touch, 0 },
 		{ &manager->expiry, MS_LOOP_CONTROL, ms_manager_on_expiry, 0 },
 		{ &manager->second, MS_LOOP_CONTROL, ms_manager_on_second, SECOND_MS },
+		{ &manager->gaps, MS_LOOP_CONTROL, ms_manager_on_gaps, 0 },
 		{ &manager->watchdog, MS_LOOP_CONTROL, on_watchdog, ms_sdnotify_watchdog_ms() },
 	};
 
@@ -449,9 +450,9 @@ int ms_manager_start(const struct ms_config *config, struct ms_loop *loop,
 static void free_watches(struct ms_manager *manager)
 {
 	struct ms_watch **watches[] = {
-		&manager->on_netlink, &manager->on_events, &manager->resync, &manager->check,
-		&manager->verify,     &manager->sweep,     &manager->touch,  &manager->expiry,
-		&manager->second,     &manager->watchdog,
+		&manager->on_netlink, &manager->on_events, &manager->resync,   &manager->check,
+		&manager->verify,     &manager->sweep,     &manager->touch,    &manager->expiry,
+		&manager->second,     &manager->gaps,      &manager->watchdog,
 	};
 
 	for (size_t i = 0; i < ms_array_size(watches); i++)

@@ -327,6 +327,7 @@ START_TEST(what_passed_before_is_counted)
 	ms_hooks_send("a1", 11);
 	ms_hooks_send("a0", 4);
 	ck_assert_int_eq(ms_tc_attach(tc, &request, 1), 0);
+	ck_assert(request.has_packets);
 	ck_assert_uint_eq(request.received, 11);
 	ck_assert_uint_eq(request.sent, 4);
 	/* on an interface that has a qdisc already, too */
@@ -335,6 +336,28 @@ START_TEST(what_passed_before_is_counted)
 	ck_assert_int_eq(ms_tc_attach(tc, &request, 1), 0);
 	ck_assert_uint_eq(request.received, 11 + 5);
 	ck_assert_uint_eq(request.sent, 4 + 7);
+}
+END_TEST
+
+/* Of a few interfaces in one call, not of many. */
+START_TEST(those_behind_wait_for_no_counters)
+{
+	struct ms_tc_request requests[5];
+
+	for (unsigned int count = 4; count <= 5; count++) {
+		for (unsigned int i = 0; i < count; i++) {
+			char name[16];
+
+			snprintf(name, sizeof(name), "m%u-%u", count, i);
+			ms_netns_run_command("ip link add %s type veth peer name p%s", name, name);
+			requests[i] = request_for(name);
+		}
+		ck_assert_int_eq(ms_tc_attach(tc, requests, count), 0);
+		for (unsigned int i = 0; i < count; i++) {
+			ck_assert_int_eq(requests[i].result, 0);
+			ck_assert_int_eq(requests[i].has_packets, count == 4);
+		}
+	}
 }
 END_TEST
 
@@ -359,6 +382,7 @@ int main(void)
 	tcase_add_test(tcase, refused_program_leaves_no_qdisc_behind);
 	tcase_add_test(tcase, ingress_qdisc_is_not_replaced);
 	tcase_add_test(tcase, what_passed_before_is_counted);
+	tcase_add_test(tcase, those_behind_wait_for_no_counters);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

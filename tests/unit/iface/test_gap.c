@@ -63,6 +63,61 @@ START_TEST(what_is_never_quiet_is_left_after_a_while)
 }
 END_TEST
 
+/* A look takes 0.4 ms here: three a step. */
+START_TEST(everybody_is_looked_at_once_a_round)
+{
+	struct ms_gap gaps[8] = { 0 };
+	struct ms_gap_rounds rounds = { 0 };
+	uint64_t now = 1;
+
+	for (unsigned int i = 0; i < 8; i++)
+		gaps[i].open = i != 4;
+	for (unsigned int round = 1; round <= 2; round++) {
+		unsigned int looks[8] = { 0 }, steps = 0;
+
+		do {
+			unsigned int before = steps++ * 3, taken = 0;
+
+			ms_gap_rounds_step(&rounds, now);
+			for (unsigned int i = 0; i < 8; i++) {
+				if (!ms_gap_rounds_take(&rounds, &gaps[i], now))
+					continue;
+				looks[i]++;
+				taken++;
+				now += MS_GAP_STEP_NS * 4 / 10;
+			}
+			ck_assert_uint_eq(taken, before == 6 ? 1 : 3);
+			now += 5 * MS_GAP_STEP_NS;
+		} while (rounds.more);
+		ck_assert_uint_eq(steps, 3);
+		for (unsigned int i = 0; i < 8; i++)
+			ck_assert_uint_eq(looks[i], i != 4);
+	}
+}
+END_TEST
+
+/* However long each look takes, and for one that comes while a round goes on. */
+START_TEST(every_step_looks_at_one)
+{
+	struct ms_gap gaps[3] = { { .open = true }, { .open = true }, { .open = false } };
+	struct ms_gap_rounds rounds = { 0 };
+	const uint64_t ends[] = { 10 * MS_GAP_STEP_NS, 20 * MS_GAP_STEP_NS, 30 * MS_GAP_STEP_NS };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		ms_gap_rounds_step(&rounds, ends[i] - MS_GAP_STEP_NS);
+		for (unsigned int j = 0; j < 3; j++)
+			ck_assert_int_eq(ms_gap_rounds_take(&rounds, &gaps[j],
+							    j < i    ? ends[i] - 1
+							    : j == i ? ends[i] - MS_GAP_STEP_NS
+								     : ends[i]),
+					 j == i);
+		if (i == 0)
+			gaps[2].open = true;
+		ck_assert_int_eq(rounds.more, i < 2);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("iface/gap");
@@ -74,6 +129,8 @@ int main(void)
 	tcase_add_test(tcase, quiet_corrects_what_was_too_low);
 	tcase_add_test(tcase, never_below_nothing);
 	tcase_add_test(tcase, what_is_never_quiet_is_left_after_a_while);
+	tcase_add_test(tcase, everybody_is_looked_at_once_a_round);
+	tcase_add_test(tcase, every_step_looks_at_one);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -10,8 +10,8 @@
 int ms_thread_start(void *(*run)(void *user), void *user, pthread_t *ret_thread);
 
 /* The calling thread goes before all that is scheduled ordinarily (SCHED_RR, the lowest of its
- * priorities, see sched(7)); threads and processes that it starts from here on do not. -EPERM: neither
- * CAP_SYS_NICE nor RLIMIT_RTPRIO allows it, and it stays as it was. */
+ * priorities, see sched(7)); threads and processes that it starts from here on do not. -EPERM:
+ * neither CAP_SYS_NICE nor RLIMIT_RTPRIO allows it, and it stays as it was. */
 int ms_thread_go_first(void);
 
 #endif

@@ -57,7 +57,8 @@ struct ms_manager {
 	struct ms_monitor *monitor;
 
 	struct ms_watch *on_netlink, *on_events;
-	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps, *watchdog;
+	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps,
+		*watchdog;
 	bool touch_again;    /* something changed since the last bump of the epoch */
 	bool is_away;        /* a worker has everything but interfaces */
 	bool addresses_wait; /* for its end */

@@ -180,9 +180,9 @@ static __always_inline int resume(struct __sk_buff *skb, struct ms_chain *chain)
 		ms_stats_packet(ms_chain_reason(chain), MS_VERDICT_ALLOW, -(__u64)scene.packets,
 				-(__u64)scene.bytes);
 	ms_chain_answer(chain, &scene, &answer);
-	/* Only an event looks at the packet again. */
+	/* Only an event tells of the packet. */
 	if (answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG))
-		ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3);
+		ms_chain_packet(skb, chain, &scene, &pkt);
 	code = ms_verdict(&pkt, &scene, &answer, chain->rule & MS_CHAIN_COUNTED);
 	return ms_chain_is_taken(chain) ? ms_chain_code(chain) : code;
 }

@@ -15,6 +15,7 @@
 #include "bpf/lib/judge.h"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
+#include "bpf/lib/parse.h"
 #include "bpf/lib/scene.h"
 #include "bpf/lib/session.h"
 #include "bpf/lib/stats.h"
@@ -67,6 +68,28 @@ static __always_inline int ms_chain_put(struct __sk_buff *skb, const struct ms_c
 	return found->first;
 }
 
+/* By interface: an action may send a clone, which another interface judges before it is done. */
+static __always_inline struct ms_judged *ms_chain_judged(__u32 ifindex)
+{
+	__u32 index = ifindex & (MS_JUDGED - 1);
+
+	return bpf_map_lookup_elem(&ms_judged, &index);
+}
+
+/* An action may change the packet: what an event will tell of it is put by. */
+static __always_inline void ms_chain_keep(const struct ms_chain *chain, __u32 ifindex,
+					  const struct ms_pkt *pkt)
+{
+	struct ms_judged *judged = ms_chain_judged(ifindex);
+
+	if (!judged)
+		return;
+	judged->ifindex = ifindex;
+	judged->slot = chain->rule & MS_CHAIN_RULE_MASK;
+	judged->rest = chain->rest;
+	judged->pkt = *pkt;
+}
+
 static __always_inline __u32 ms_chain_counted_out(const struct ms_flow *flow)
 {
 	return ms_session_dir(flow->flags, flow->index) == MS_DIR_OUT ? MS_CHAIN_COUNTED_OUT : 0;
@@ -106,6 +129,8 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 	if ((known & MS_CHAIN_COUNTED) && answer->verdict == MS_VERDICT_ALLOW &&
 	    !(answer->flags & MS_DECISION_LOG))
 		chain.list |= MS_CHAIN_SETTLED;
+	if (answer->verdict == MS_VERDICT_DENY || (answer->flags & MS_DECISION_LOG))
+		ms_chain_keep(&chain, scene->ifindex, pkt);
 	first = ms_chain_put(skb, &chain, scene->half, scene->group);
 	if (first >= 0 && (chain.list & MS_CHAIN_SETTLED))
 		ms_stats_packet(answer->reason, MS_VERDICT_ALLOW, scene->packets, scene->bytes);
@@ -127,6 +152,24 @@ static __always_inline void ms_chain_load(struct __sk_buff *skb, struct ms_chain
 	chain->list = MS_CB_LOAD(skb, MS_CHAIN_LIST);
 	chain->offsets = MS_CB_LOAD(skb, MS_CHAIN_OFFSETS);
 	chain->rest = MS_CB_LOAD(skb, MS_CHAIN_REST);
+}
+
+/*
+ * The packet as it was judged. Nothing is kept of one that was let pass without a log: should an
+ * action deny it, it is what the actions before that one have made of it.
+ */
+static __always_inline void ms_chain_packet(struct __sk_buff *skb, const struct ms_chain *chain,
+					    const struct ms_scene *scene, struct ms_pkt *ret_pkt)
+{
+	struct ms_judged *judged = ms_chain_judged(scene->ifindex);
+
+	if (judged && judged->ifindex == scene->ifindex && judged->rest == chain->rest &&
+	    judged->slot == (chain->rule & MS_CHAIN_RULE_MASK)) {
+		*ret_pkt = judged->pkt;
+		judged->ifindex = 0;
+		return;
+	}
+	ms_parse(skb, ret_pkt, scene->iface_flags & MS_IFACE_L3);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/lib/layout.h"
+#include "bpf/lib/packet.h"
 #include "bpf/lib/rules.h"
 #include "microseg/action.bpf.h"
 
@@ -174,6 +175,13 @@ struct {
 	__type(key, struct ms_frag_key);
 	__type(value, struct ms_frag);
 } ms_frags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MS_JUDGED);
+	__type(key, __u32);
+	__type(value, struct ms_judged);
+} ms_judged SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

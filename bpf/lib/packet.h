@@ -39,6 +39,14 @@ struct ms_pkt {
 };
 _Static_assert(sizeof(struct ms_pkt) == 68, "no padding");
 
+/* A packet as it was judged, kept while its rule's actions have it in hand. */
+struct ms_judged {
+	__u32 ifindex, slot, rest; /* whose it is; the last as in cb[] */
+	struct ms_pkt pkt;
+};
+
+#define MS_JUDGED 16 /* a power of two */
+
 #define MS_TCP_FIN_FLAG 0x01
 #define MS_TCP_SYN_FLAG 0x02
 #define MS_TCP_RST_FLAG 0x04

@@ -176,6 +176,47 @@ START_TEST(another_packet_gets_an_icmp_error)
 }
 END_TEST
 
+/* Not of the answer, which the packet is by then. */
+static void expect_event(const struct ms_pkt *pkt, enum ms_dir dir, uint8_t proto,
+			 uint8_t tcp_flags)
+{
+	size_t at = pkt->l3 + (pkt->family == 4 ? 12 : 8), size = pkt->family == 4 ? 4 : 16;
+	struct ms_event event;
+
+	ck_assert(ms_rig_event(&event));
+	ck_assert_uint_eq(event.reason, MS_REASON_ACTION);
+	ck_assert_uint_eq(event.dir, dir);
+	ck_assert_uint_eq(event.family, pkt->family);
+	ck_assert_uint_eq(event.length, pkt->len);
+	ck_assert_mem_eq(event.src, pkt->frame + at, size);
+	ck_assert_mem_eq(event.dst, pkt->frame + at + size, size);
+	ck_assert_uint_eq(event.proto, proto);
+	ck_assert_uint_eq(event.tcp_flags, tcp_flags);
+	ck_assert_mem_eq(&event.sport, pkt->frame + pkt->l4, 2);
+	ck_assert_mem_eq(&event.dport, pkt->frame + pkt->l4 + 2, 2);
+	ck_assert(!ms_rig_event(&event));
+}
+
+START_TEST(an_event_tells_of_the_packet_that_was_answered)
+{
+	struct ms_pkt syn = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_SYN);
+	struct ms_pkt udp = ms_pkt_udp(ends[_i].a, 1000, ends[_i].b, 80), answer;
+	enum ms_dir dir = ends[_i].hook == MS_RIG_INGRESS ? MS_DIR_IN : MS_DIR_OUT;
+
+	reject();
+	answer_to(ends[_i].hook, &syn, &answer);
+	expect_event(&syn, dir, 6, MS_PKT_SYN);
+	answer_to(ends[_i].hook, &udp, &answer);
+	expect_event(&udp, dir, 17, 0);
+	/* The first packet of a flow, and one of its session. */
+	ms_rig_plugin_rule("[reject, allow]", ", log: true");
+	for (int i = 0; i < 2; i++) {
+		answer_to(ends[_i].hook, &udp, &answer);
+		expect_event(&udp, dir, 17, 0);
+	}
+}
+END_TEST
+
 START_TEST(what_gets_no_answer_is_denied)
 {
 	struct ms_pkt udp = ms_pkt_udp(A, 1, B, 2), group = ms_pkt_udp(A, 1, "224.0.0.5", 2);
@@ -237,6 +278,8 @@ int main(void)
 	tcase_add_loop_test(rejects, a_reset_waits_for_its_checksum_as_the_packet_did, 0,
 			    (int)ms_array_size(ends));
 	tcase_add_loop_test(rejects, another_packet_gets_an_icmp_error, 0,
+			    (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, an_event_tells_of_the_packet_that_was_answered, 0,
 			    (int)ms_array_size(ends));
 	tcase_add_test(rejects, what_gets_no_answer_is_denied);
 	tcase_add_test(rejects, no_more_answers_than_the_rate);

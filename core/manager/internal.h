@@ -21,14 +21,6 @@ struct ms_manager_churn {
 	unsigned int protected_, gone, failed;
 };
 
-/* What one plugin has put into sets. Zeroed = nothing. */
-struct ms_manager_members {
-	struct ms_manager_member *list; /* sorted */
-	size_t count, room;
-	const char *plugin; /* whose; lent by its service */
-	struct ms_manager_members *next;
-};
-
 struct ms_manager {
 	const struct ms_config *config;
 	struct ms_loop *loop;
@@ -44,7 +36,6 @@ struct ms_manager {
 	struct ms_manager_task *task;   /* of plugins, task.c; others wait behind it */
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
-	struct ms_manager_members *members; /* of each plugin that is served */
 	struct ms_manager_binder *binder;
 	struct ms_source_follower **followers; /* of plugins that are sources or sinks */
 	struct ms_source_follower **leaving;   /* of plugins that are none any more */
@@ -143,17 +134,12 @@ int ms_manager_bind(struct ms_manager *manager, const char *source,
 const char *ms_manager_bound_group(void *user, const struct ms_link *link, const char **ret_source);
 /* service.c: what plugins may ask of the daemon. Valid as long as the manager. */
 const struct ms_plugin_services *ms_manager_services(struct ms_manager *manager);
-/* member.c: set_add() and set_del() of the plugin that `members` is of, as the host table
- * says them. No commit comes of them, since a callback of a plugin may be under way. */
-int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members *members,
-			  const char *set, const struct ms_cidr *cidr, uint64_t ttl_ns);
-int ms_manager_member_del(struct ms_manager *manager, struct ms_manager_members *members,
-			  const char *set, const struct ms_cidr *cidr);
-/* From here on `members`, zeroed, is known as `plugin`'s. */
-void ms_manager_members_begin(struct ms_manager *manager, struct ms_manager_members *members,
-			      const char *plugin);
-/* Forgets whose they are; they stay in their sets. */
-void ms_manager_members_end(struct ms_manager *manager, struct ms_manager_members *members);
+/* member.c: set_add() and set_del() of the plugin of this name, as the host table says them. No
+ * commit comes of them, since a callback of a plugin may be under way. */
+int ms_manager_member_add(struct ms_manager *manager, const char *plugin, const char *set,
+			  const struct ms_cidr *cidr, uint64_t ttl_ns);
+int ms_manager_member_del(struct ms_manager *manager, const char *plugin, const char *set,
+			  const struct ms_cidr *cidr);
 /* told.c: after every commit, and with every event. Rules are looked through by any thread, and
  * plugins told on the loop's. */
 struct ms_manager_acting {
@@ -197,7 +183,10 @@ int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *
 			    struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
-/* set.c: one that the CLI or a plugin put in, as far as nobody else holds it; the set stays, even
+/* set.c: into a set that is in force, by a plugin, or, if it is the CLI's for longer, NULL. */
+int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const struct ms_cidr *member,
+			  uint64_t timeout_ns, const char *plugin);
+/* One that the CLI or a plugin put in, as far as nobody else holds it; the set stays, even
  * if it is left over. */
 int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 			    const struct ms_cidr *member);

@@ -62,8 +62,8 @@ int ms_manager_set_left(const struct ms_manager *manager, const char *set,
 
 size_t ms_manager_set_count(const struct ms_manager *manager, const char *set); /* prefixes */
 
-/* The plugin that put the member in since the daemon started, and nobody else has changed it; NULL
- * = none. Lent until the plugin is unloaded. */
+/* The plugin that put the member in, and nobody else has changed it; NULL = none. Lent until
+ * members change. */
 const char *ms_manager_set_put_by(const struct ms_manager *manager, const char *set,
 				  const struct ms_cidr *member);
 

@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Members that plugins put into sets. They go where the CLI's go, so they are on disk and outlive
- * the daemon; beside that each plugin has a list of what it put in, which is how set_del() knows.
- * An entry counts as long as the member still has the end that was given to it then: who else
- * changed it since has taken it over.
+ * Members that plugins put into sets. They go where the CLI's go, with the plugin's name, so they
+ * are on disk and outlive the daemon. Who changes a member takes it over.
  */
-#define _GNU_SOURCE
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/manager/internal.h"
 
 #define NS_PER_MS 1000000ULL
-
-struct ms_manager_member {
-	char *set;
-	struct ms_cidr cidr;
-	int64_t expires_ms; /* as in struct ms_runtime_member */
-};
 
 /* ---- what is protected ---- */
 
@@ -74,129 +64,32 @@ static bool is_allow_listed(const struct ms_manager *manager, const char *set,
 
 /* ---- whose a member is ---- */
 
-static int by_place(const struct ms_manager_member *at, const char *set, const struct ms_cidr *cidr)
-{
-	int order = strcmp(at->set, set);
-
-	return order ? order : ms_cidr_compare(&at->cidr, cidr);
-}
-
-/* Where it stands, or would. */
-static size_t find_place(const struct ms_manager_members *members, const char *set,
-			 const struct ms_cidr *cidr, bool *ret_is_there)
-{
-	size_t low = 0, high = members->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (by_place(&members->list[middle], set, cidr) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_is_there = low < members->count && by_place(&members->list[low], set, cidr) == 0;
-	return low;
-}
-
-static void drop(struct ms_manager_members *members, size_t at)
-{
-	free(members->list[at].set);
-	members->count--;
-	memmove(&members->list[at], &members->list[at + 1],
-		(members->count - at) * sizeof(*members->list));
-}
-
 static const struct ms_runtime_member *find_runtime(const struct ms_manager *manager,
 						    const char *set, const struct ms_cidr *cidr)
 {
 	return ms_runtime_find_member(ms_sources_runtime(manager->sources), set, cidr);
 }
 
-static bool is_ours(const struct ms_manager *manager, const struct ms_manager_members *members,
-		    const char *set, const struct ms_cidr *cidr)
+/* NULL = the CLI. */
+static const char *put_by(const struct ms_manager *manager, const struct ms_runtime_member *held)
 {
-	const struct ms_runtime_member *runtime = find_runtime(manager, set, cidr);
-	bool is_there;
-	size_t at = find_place(members, set, cidr, &is_there);
-
-	return is_there && runtime && runtime->expires_ms == members->list[at].expires_ms;
+	return ms_runtime_put_by(ms_sources_runtime(manager->sources), held);
 }
 
-/* Room for one more. What has ended goes first, when the list is full. */
-static int make_room(struct ms_manager_members *members)
+static bool is_of(const struct ms_manager *manager, const struct ms_runtime_member *held,
+		  const char *plugin)
 {
-	struct ms_manager_member *list;
-	int64_t now = ms_sources_wall_ms();
-	size_t kept = 0, room;
+	const char *name = put_by(manager, held);
 
-	if (members->count < members->room)
-		return 0;
-	for (size_t i = 0; i < members->count; i++) {
-		if (members->list[i].expires_ms && members->list[i].expires_ms <= now)
-			free(members->list[i].set);
-		else
-			members->list[kept++] = members->list[i];
-	}
-	members->count = kept;
-	if (kept < members->room / 2)
-		return 0;
-	room = members->room ? 2 * members->room : 16;
-	list = reallocarray(members->list, room, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	members->list = list;
-	members->room = room;
-	return 0;
-}
-
-static void note(struct ms_manager_members *members, char *set, const struct ms_cidr *cidr,
-		 int64_t expires_ms)
-{
-	bool is_there;
-	size_t at = find_place(members, set, cidr, &is_there);
-
-	if (is_there) {
-		members->list[at].expires_ms = expires_ms;
-		free(set);
-		return;
-	}
-	memmove(&members->list[at + 1], &members->list[at],
-		(members->count - at) * sizeof(*members->list));
-	members->list[at] = (struct ms_manager_member) { set, *cidr, expires_ms };
-	members->count++;
-}
-
-void ms_manager_members_begin(struct ms_manager *manager, struct ms_manager_members *members,
-			      const char *plugin)
-{
-	members->plugin = plugin;
-	members->next = manager->members;
-	manager->members = members;
-}
-
-void ms_manager_members_end(struct ms_manager *manager, struct ms_manager_members *members)
-{
-	struct ms_manager_members **at = &manager->members;
-
-	while (*at && *at != members)
-		at = &(*at)->next;
-	if (*at)
-		*at = members->next;
-	for (size_t i = 0; i < members->count; i++)
-		free(members->list[i].set);
-	free(members->list);
-	*members = (struct ms_manager_members) { 0 };
+	return name && strcmp(name, plugin) == 0;
 }
 
 const char *ms_manager_set_put_by(const struct ms_manager *manager, const char *set,
 				  const struct ms_cidr *member)
 {
-	const struct ms_manager_members *members = manager->members;
+	const struct ms_runtime_member *held = find_runtime(manager, set, member);
 
-	while (members && !is_ours(manager, members, set, member))
-		members = members->next;
-	return members ? members->plugin : NULL;
+	return held ? put_by(manager, held) : NULL;
 }
 
 /* ---- add, del ---- */
@@ -216,13 +109,11 @@ static bool is_in_for(const struct ms_runtime_member *held, uint64_t ttl_ns)
 	       (ttl_ns && held->expires_ms >= ms_sources_wall_ms() + (int64_t)(ttl_ns / NS_PER_MS));
 }
 
-int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members *members,
-			  const char *set, const struct ms_cidr *cidr, uint64_t ttl_ns)
+int ms_manager_member_add(struct ms_manager *manager, const char *plugin, const char *set,
+			  const struct ms_cidr *cidr, uint64_t ttl_ns)
 {
 	const struct ms_runtime_member *held;
 	bool is_own;
-	char *name;
-	int r;
 
 	if (!has_set(manager, set))
 		return -ENOENT;
@@ -230,39 +121,21 @@ int ms_manager_member_add(struct ms_manager *manager, struct ms_manager_members 
 	    is_allow_listed(manager, set, cidr))
 		return -EPERM;
 	held = find_runtime(manager, set, cidr);
-	is_own = !held || is_ours(manager, members, set, cidr) ||
+	is_own = !held || is_of(manager, held, plugin) ||
 		 (held->expires_ms && held->expires_ms <= ms_sources_wall_ms());
 	if (!is_own && is_in_for(held, ttl_ns))
 		return 1;
-	r = make_room(members);
-	if (r < 0)
-		return r;
-	name = strdup(set);
-	if (!name)
-		return -ENOMEM;
-	r = ms_manager_set_add(manager, set, cidr, 1, ttl_ns, false, NULL);
-	if (r < 0 || !is_own) {
-		free(name);
-		return r;
-	}
-	note(members, name, cidr, find_runtime(manager, set, cidr)->expires_ms);
-	return 0;
+	/* What is somebody else's stays his, for longer. */
+	return ms_manager_set_put_in(manager, set, cidr, ttl_ns,
+				     is_own ? plugin : put_by(manager, held));
 }
 
-int ms_manager_member_del(struct ms_manager *manager, struct ms_manager_members *members,
-			  const char *set, const struct ms_cidr *cidr)
+int ms_manager_member_del(struct ms_manager *manager, const char *plugin, const char *set,
+			  const struct ms_cidr *cidr)
 {
-	bool is_there;
-	size_t at = find_place(members, set, cidr, &is_there);
-	int r;
+	const struct ms_runtime_member *held = find_runtime(manager, set, cidr);
 
-	if (!is_there)
+	if (!has_set(manager, set) || !held || !is_of(manager, held, plugin))
 		return -ENOENT;
-	if (!has_set(manager, set) || !is_ours(manager, members, set, cidr))
-		r = -ENOENT;
-	else
-		r = ms_manager_set_take_out(manager, set, cidr);
-	if (r == 0 || r == -ENOENT)
-		drop(members, at);
-	return r;
+	return ms_manager_set_take_out(manager, set, cidr);
 }

@@ -10,7 +10,6 @@
 
 struct service {
 	struct ms_manager *manager;
-	struct ms_manager_members members;
 	char state_dir[512];
 };
 
@@ -76,23 +75,21 @@ static bool to_cidr(const struct ms_plugin_cidr *from, struct ms_cidr *ret_cidr)
 static int set_add(struct ms_plugin_host_state *state, const char *set,
 		   const struct ms_plugin_cidr *member, uint64_t ttl_ns)
 {
-	struct service *service = service_of(state);
 	struct ms_cidr cidr;
 
 	if (!to_cidr(member, &cidr))
 		return -EINVAL;
-	return ms_manager_member_add(service->manager, &service->members, set, &cidr, ttl_ns);
+	return ms_manager_member_add(service_of(state)->manager, state->name, set, &cidr, ttl_ns);
 }
 
 static int set_del(struct ms_plugin_host_state *state, const char *set,
 		   const struct ms_plugin_cidr *member)
 {
-	struct service *service = service_of(state);
 	struct ms_cidr cidr;
 
 	if (!to_cidr(member, &cidr))
 		return -EINVAL;
-	return ms_manager_member_del(service->manager, &service->members, set, &cidr);
+	return ms_manager_member_del(service_of(state)->manager, state->name, set, &cidr);
 }
 
 /* ---- rules ---- */
@@ -119,7 +116,6 @@ static int begin(void *user, struct ms_plugin_host *host)
 		free(service);
 		return r;
 	}
-	ms_manager_members_begin(service->manager, &service->members, host->state->name);
 	host->state->services = service;
 	host->iface_foreach = iface_foreach;
 	host->set_add = set_add;
@@ -141,7 +137,6 @@ static void end(struct ms_plugin_host *host)
 	struct service *service = service_of(host->state);
 
 	ms_plugin_watches_end(host->state);
-	ms_manager_members_end(service->manager, &service->members);
 	free(service);
 	host->state->services = NULL;
 }

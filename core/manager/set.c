@@ -104,7 +104,7 @@ static int settle_member(struct ms_manager *manager, const char *set, const stru
 /* The first `tried` of a change that the datapath could not take whole are there no more, unless
  * something else holds them. */
 static void take_back(struct ms_manager *manager, const struct ms_runtime_change *change,
-		      const int64_t *before, size_t tried)
+		      const struct ms_runtime_member *before, size_t tried)
 {
 	ms_sources_undo_members(manager->sources, change, before);
 	for (size_t i = 0; i < tried; i++)
@@ -115,7 +115,8 @@ static void take_back(struct ms_manager *manager, const struct ms_runtime_change
 static int add_members(struct ms_manager *manager, const struct ms_runtime_change *change,
 		       struct ms_error *err)
 {
-	ms_cleanup(ms_free) int64_t *before = calloc(change->count + 1, sizeof(*before));
+	ms_cleanup(ms_free) struct ms_runtime_member *before =
+		calloc(change->count + 1, sizeof(*before));
 	size_t tried = 0;
 	int r = -ENOMEM;
 
@@ -143,12 +144,18 @@ static int add_set(struct ms_manager *manager, const struct ms_runtime_change *c
 
 	for (size_t i = 0; r == 0 && i < change->count; i++)
 		r = ms_runtime_set_add(&runtime, change->set, &change->members[i],
-				       change->expires_ms);
+				       change->expires_ms, change->plugin);
 	if (r == 0)
 		r = commit_runtime(manager, &runtime, dry_run, err);
 	if (runtime.rules)
 		ms_runtime_fini(&runtime);
 	return r;
+}
+
+/* Milliseconds since 1970, 0 = never. */
+static int64_t end_of(uint64_t timeout_ns)
+{
+	return timeout_ns ? ms_sources_wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0;
 }
 
 int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
@@ -158,8 +165,7 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 		.set = set,
 		.members = members,
 		.count = count,
-		.expires_ms =
-			timeout_ns ? ms_sources_wall_ms() + (int64_t)(timeout_ns / NS_PER_MS) : 0,
+		.expires_ms = end_of(timeout_ns),
 	};
 	int r = refuse_set_name(set, err);
 
@@ -175,6 +181,23 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 	if (dry_run)
 		return 0;
 	r = add_members(manager, &change, err);
+	if (timeout_ns)
+		ms_manager_plan_expiry(manager);
+	return r;
+}
+
+int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const struct ms_cidr *member,
+			  uint64_t timeout_ns, const char *plugin)
+{
+	const struct ms_runtime_change change = {
+		.set = set,
+		.members = member,
+		.count = 1,
+		.expires_ms = end_of(timeout_ns),
+		.plugin = plugin,
+	};
+	int r = add_members(manager, &change, NULL);
+
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
@@ -208,7 +231,8 @@ static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_ch
 static int remove_members(struct ms_manager *manager, const struct ms_runtime_change *change,
 			  struct ms_error *err)
 {
-	ms_cleanup(ms_free) int64_t *before = calloc(change->count + 1, sizeof(*before));
+	ms_cleanup(ms_free) struct ms_runtime_member *before =
+		calloc(change->count + 1, sizeof(*before));
 	int r = before ? ms_sources_change_members(manager->sources, change, before, err) : -ENOMEM;
 
 	if (r < 0)

@@ -224,20 +224,21 @@ int ms_sources_follow_members(struct ms_sources *sources)
 
 /* The first `count` members are again what they were. */
 static void restore_members(struct ms_runtime *runtime, const struct ms_runtime_change *change,
-			    const int64_t *before, size_t count)
+			    const struct ms_runtime_member *before, size_t count)
 {
 	/* Backwards: one may be named twice. What is put back has its room still. */
 	while (count-- > 0) {
-		if (before[count] == MS_SOURCES_NO_MEMBER)
+		if (before[count].expires_ms == MS_SOURCES_NO_MEMBER)
 			ms_runtime_set_remove(runtime, change->set, &change->members[count]);
 		else
 			ms_runtime_set_add(runtime, change->set, &change->members[count],
-					   before[count]);
+					   before[count].expires_ms,
+					   ms_runtime_put_by(runtime, &before[count]));
 	}
 }
 
 static int make_change(struct ms_runtime *runtime, const struct ms_runtime_change *change,
-		       int64_t *before)
+		       struct ms_runtime_member *before)
 {
 	for (size_t i = 0; i < change->count; i++) {
 		const struct ms_cidr *cidr = &change->members[i];
@@ -245,9 +246,12 @@ static int make_change(struct ms_runtime *runtime, const struct ms_runtime_chang
 			ms_runtime_find_member(runtime, change->set, cidr);
 		int r = 0;
 
-		before[i] = held ? held->expires_ms : MS_SOURCES_NO_MEMBER;
+		before[i] =
+			held ? *held
+			     : (struct ms_runtime_member) { .expires_ms = MS_SOURCES_NO_MEMBER };
 		if (!change->is_removal)
-			r = ms_runtime_set_add(runtime, change->set, cidr, change->expires_ms);
+			r = ms_runtime_set_add(runtime, change->set, cidr, change->expires_ms,
+					       change->plugin);
 		else if (held)
 			r = ms_runtime_set_remove(runtime, change->set, cidr);
 		if (r < 0) {
@@ -273,7 +277,7 @@ static int save_change(struct ms_sources *sources, const struct ms_runtime_chang
 }
 
 int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			      int64_t *ret_before, struct ms_error *err)
+			      struct ms_runtime_member *ret_before, struct ms_error *err)
 {
 	struct ms_runtime *runtime = &sources->now.runtime;
 	int r = make_change(runtime, change, ret_before);
@@ -291,7 +295,7 @@ int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtim
 }
 
 void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			     const int64_t *before)
+			     const struct ms_runtime_member *before)
 {
 	int r;
 

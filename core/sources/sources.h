@@ -102,15 +102,15 @@ int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *ru
 /*
  * Members of a set in force come or go: saved by one line, then held; rules and other sets cost
  * nothing. What merged and runtime policy say of members follows with ms_sources_follow_members().
- * `ret_before`, as long as the change: the end that each member had, MS_SOURCES_NO_MEMBER = it was
+ * `ret_before`, as long as the change: what each member was, its end MS_SOURCES_NO_MEMBER = it was
  * none, for ms_sources_undo_members(). On failure nothing changed.
  */
 #define MS_SOURCES_NO_MEMBER (-1)
 int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			      int64_t *ret_before, struct ms_error *err);
+			      struct ms_runtime_member *ret_before, struct ms_error *err);
 /* The change made last did not happen after all. */
 void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			     const int64_t *before);
+			     const struct ms_runtime_member *before);
 /* Before members of the merged or the runtime policy are read; -ENOMEM, they are the old ones then.
  */
 int ms_sources_follow_members(struct ms_sources *sources);

@@ -25,6 +25,9 @@ void ms_runtime_fini(struct ms_runtime *runtime)
 		free(runtime->sets[i].members);
 	}
 	free(runtime->sets);
+	for (size_t i = 0; i < runtime->n_plugins; i++)
+		free(runtime->plugins[i]);
+	free(runtime->plugins);
 	for (size_t i = 0; i < runtime->n_overrides; i++)
 		free(runtime->overrides[i].group);
 	free(runtime->overrides);
@@ -53,8 +56,9 @@ static int copy_into(const struct ms_runtime *runtime, struct ms_runtime *copy)
 	copy->next_rule = runtime->next_rule;
 	copy->rules = ms_policy_copy(runtime->rules);
 	copy->sets = calloc(runtime->n_sets + 1, sizeof(*copy->sets));
+	copy->plugins = calloc(runtime->n_plugins + 1, sizeof(*copy->plugins));
 	copy->overrides = calloc(runtime->n_overrides + 1, sizeof(*copy->overrides));
-	if (!copy->rules || !copy->sets || !copy->overrides)
+	if (!copy->rules || !copy->sets || !copy->plugins || !copy->overrides)
 		return -ENOMEM;
 	for (size_t i = 0; i < runtime->n_sets; i++) {
 		int r = copy_set(&runtime->sets[i], &copy->sets[i]);
@@ -62,6 +66,12 @@ static int copy_into(const struct ms_runtime *runtime, struct ms_runtime *copy)
 		if (r < 0)
 			return r;
 		copy->n_sets++;
+	}
+	for (size_t i = 0; i < runtime->n_plugins; i++) {
+		copy->plugins[i] = strdup(runtime->plugins[i]);
+		if (!copy->plugins[i])
+			return -ENOMEM;
+		copy->n_plugins++;
 	}
 	for (size_t i = 0; i < runtime->n_overrides; i++) {
 		copy->overrides[i] = runtime->overrides[i];
@@ -134,14 +144,51 @@ static size_t position(const struct ms_runtime_set *set, const struct ms_cidr *m
 	return low;
 }
 
+/* Names are few and members many: a member has its plugin's place among the names, from 1 on. */
+static int find_plugin(struct ms_runtime *runtime, const char *plugin, uint16_t *ret_plugin)
+{
+	char **plugins, *name;
+	size_t at = 0;
+
+	while (plugin && at < runtime->n_plugins && strcmp(runtime->plugins[at], plugin) != 0)
+		at++;
+	if (!plugin || at < runtime->n_plugins) {
+		*ret_plugin = plugin ? (uint16_t)(at + 1) : 0;
+		return 0;
+	}
+	if (at == UINT16_MAX)
+		return -ENOSPC;
+	plugins = reallocarray(runtime->plugins, at + 1, sizeof(*plugins));
+	if (plugins)
+		runtime->plugins = plugins;
+	name = strdup(plugin);
+	if (!plugins || !name) {
+		free(name);
+		return -ENOMEM;
+	}
+	plugins[runtime->n_plugins++] = name;
+	*ret_plugin = (uint16_t)runtime->n_plugins;
+	return 0;
+}
+
+const char *ms_runtime_put_by(const struct ms_runtime *runtime,
+			      const struct ms_runtime_member *member)
+{
+	return member->plugin ? runtime->plugins[member->plugin - 1] : NULL;
+}
+
 int ms_runtime_set_add(struct ms_runtime *runtime, const char *name, const struct ms_cidr *member,
-		       int64_t expires_ms)
+		       int64_t expires_ms, const char *plugin)
 {
 	struct ms_runtime_set *set = ms_runtime_find_set(runtime, name);
 	struct ms_runtime_member *members;
+	uint16_t put_by;
 	bool found;
 	size_t at;
+	int r = find_plugin(runtime, plugin, &put_by);
 
+	if (r < 0)
+		return r;
 	if (!set)
 		set = make_set(runtime, name);
 	if (!set)
@@ -155,7 +202,11 @@ int ms_runtime_set_add(struct ms_runtime *runtime, const char *name, const struc
 		memmove(&members[at + 1], &members[at], (set->n_members - at) * sizeof(*members));
 		set->n_members++;
 	}
-	set->members[at] = (struct ms_runtime_member) { .cidr = *member, .expires_ms = expires_ms };
+	set->members[at] = (struct ms_runtime_member) {
+		.cidr = *member,
+		.plugin = put_by,
+		.expires_ms = expires_ms,
+	};
 	return 0;
 }
 

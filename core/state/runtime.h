@@ -15,6 +15,7 @@
 
 struct ms_runtime_member {
 	struct ms_cidr cidr;
+	uint16_t plugin;    /* that put it in: ms_runtime_put_by() */
 	int64_t expires_ms; /* CLOCK_REALTIME since 1970, 0 = stays */
 };
 
@@ -34,6 +35,8 @@ struct ms_runtime {
 	struct ms_policy *rules; /* only its rules, source runtime */
 	struct ms_runtime_set *sets;
 	size_t n_sets;
+	char **plugins; /* that ever put a member in */
+	size_t n_plugins;
 	struct ms_runtime_override *overrides;
 	size_t n_overrides;
 	uint64_t next_rule; /* the N of the next runtime/N */
@@ -46,6 +49,7 @@ struct ms_runtime_change {
 	const struct ms_cidr *members;
 	size_t count;
 	int64_t expires_ms;
+	const char *plugin; /* that puts them in, NULL = the CLI */
 };
 
 int ms_runtime_init(struct ms_runtime *runtime);
@@ -53,9 +57,13 @@ void ms_runtime_fini(struct ms_runtime *runtime);
 int ms_runtime_copy(const struct ms_runtime *runtime, struct ms_runtime *ret_copy);
 
 struct ms_runtime_set *ms_runtime_find_set(const struct ms_runtime *runtime, const char *name);
-/* Makes the set if it is new. Adding a member again replaces its expiry. */
+/* Makes the set if it is new. Adding a member again replaces its expiry, and who put it in: a
+ * plugin, or NULL. */
 int ms_runtime_set_add(struct ms_runtime *runtime, const char *set, const struct ms_cidr *member,
-		       int64_t expires_ms);
+		       int64_t expires_ms, const char *plugin);
+/* The plugin that put the member in; NULL = the CLI. Lent until the runtime ends. */
+const char *ms_runtime_put_by(const struct ms_runtime *runtime,
+			      const struct ms_runtime_member *member);
 /* -ENOENT if the set has no such member. An emptied set stays: rules may name it. */
 int ms_runtime_set_remove(struct ms_runtime *runtime, const char *set,
 			  const struct ms_cidr *member);

@@ -39,9 +39,10 @@ static int encode_sets(const struct ms_runtime *runtime, json_t *root)
 
 		for (size_t m = 0; m < set->n_members; m++) {
 			ms_cidr_format(&set->members[m].cidr, text, sizeof(text));
-			json_array_append_new(members,
-					      json_pack("{s:s, s:I}", "addr", text, "expires_ms",
-							(json_int_t)set->members[m].expires_ms));
+			json_array_append_new(
+				members, json_pack("{s:s, s:I, s:s*}", "addr", text, "expires_ms",
+						   (json_int_t)set->members[m].expires_ms, "plugin",
+						   ms_runtime_put_by(runtime, &set->members[m])));
 		}
 		json_object_set_new(sets, set->name, members);
 	}
@@ -96,20 +97,21 @@ static int decode_sets(json_t *sets, struct ms_runtime *runtime, struct ms_error
 			const char *addr = json_string_value(json_object_get(member, "addr"));
 			json_int_t expires =
 				json_integer_value(json_object_get(member, "expires_ms"));
+			const char *plugin = json_string_value(json_object_get(member, "plugin"));
 			struct ms_cidr cidr;
 			int r;
 
 			if (!addr || !ms_cidr_parse(addr, &cidr))
 				return ms_error_set(err, -EINVAL,
 						    "set %s: member %zu is no address", name, i);
-			r = ms_runtime_set_add(runtime, name, &cidr, expires);
+			r = ms_runtime_set_add(runtime, name, &cidr, expires, plugin);
 			if (r < 0)
 				return r;
 		}
 		/* Even an emptied set is named by rules. */
 		if (json_array_size(members) == 0) {
 			struct ms_cidr none = { .addr = { .family = 4 }, .len = 32 };
-			int r = ms_runtime_set_add(runtime, name, &none, 0);
+			int r = ms_runtime_set_add(runtime, name, &none, 0, NULL);
 
 			if (r == 0)
 				r = ms_runtime_set_remove(runtime, name, &none);
@@ -208,24 +210,27 @@ int ms_runtime_encode_change(const struct ms_runtime_change *change, char **ret_
 	if (change->is_removal)
 		root = json_pack("{s:s, s:O}", "set", change->set, "remove", members);
 	else
-		root = json_pack("{s:s, s:O, s:I}", "set", change->set, "add", members,
-				 "expires_ms", (json_int_t)change->expires_ms);
+		root = json_pack("{s:s, s:O, s:I, s:s*}", "set", change->set, "add", members,
+				 "expires_ms", (json_int_t)change->expires_ms, "plugin",
+				 change->plugin);
 	*ret_line = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	return *ret_line ? 0 : -ENOMEM;
 }
 
-static int replay_member(struct ms_runtime *runtime, const char *set, const char *text,
-			 bool is_removal, int64_t expires_ms, struct ms_error *err)
+/* One of a change whose `members` are not read. */
+static int replay_member(struct ms_runtime *runtime, const struct ms_runtime_change *change,
+			 const char *text, struct ms_error *err)
 {
 	struct ms_cidr member;
 	int r;
 
 	if (!text || !ms_cidr_parse(text, &member))
-		return ms_error_set(err, -EINVAL, "set %s: no address", set);
-	if (!is_removal)
-		return ms_runtime_set_add(runtime, set, &member, expires_ms);
+		return ms_error_set(err, -EINVAL, "set %s: no address", change->set);
+	if (!change->is_removal)
+		return ms_runtime_set_add(runtime, change->set, &member, change->expires_ms,
+					  change->plugin);
 	/* Its time may have been over by then. */
-	r = ms_runtime_set_remove(runtime, set, &member);
+	r = ms_runtime_set_remove(runtime, change->set, &member);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -235,19 +240,23 @@ int ms_runtime_replay(struct ms_runtime *runtime, const char *line, size_t lengt
 	json_error_t problem;
 	json_auto_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, &problem);
 	json_t *add = NULL, *remove = NULL, *members, *item;
+	struct ms_runtime_change change = { .set = NULL };
 	json_int_t expires = 0;
-	const char *set;
 	size_t i;
 
 	if (!root)
 		return ms_error_set(err, -EINVAL, "%s", problem.text);
-	if (json_unpack_ex(root, &problem, JSON_STRICT, "{s:s, s?o, s?I, s?o}", "set", &set, "add",
-			   &add, "expires_ms", &expires, "remove", &remove) < 0 ||
+	/* `plugin` is missing where the CLI did it, and in lines of before there was one. */
+	if (json_unpack_ex(root, &problem, JSON_STRICT, "{s:s, s?o, s?I, s?s, s?o}", "set",
+			   &change.set, "add", &add, "expires_ms", &expires, "plugin",
+			   &change.plugin, "remove", &remove) < 0 ||
 	    !add == !remove || !json_is_array(add ? add : remove))
 		return ms_error_set(err, -EINVAL, "not a change this version wrote");
+	change.is_removal = !add;
+	change.expires_ms = expires;
 	members = add ? add : remove;
 	json_array_foreach (members, i, item) {
-		int r = replay_member(runtime, set, json_string_value(item), !add, expires, err);
+		int r = replay_member(runtime, &change, json_string_value(item), err);
 
 		if (r < 0)
 			return r;

@@ -258,6 +258,47 @@ START_TEST(only_what_it_put_in_is_taken_out)
 }
 END_TEST
 
+static void expect_origin(const char *member, const char *origin)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
+
+	ck_assert_str_eq(ms_ctl_text(ms_ctl_find(lines, "members", "addr", member), "origin"),
+			 origin);
+}
+
+static void end_daemon(int killed)
+{
+	if (killed)
+		ms_proc_kill(microsegd);
+	else
+		ms_proc_stop(microsegd);
+}
+
+START_TEST(whose_a_member_is_outlives_the_daemon)
+{
+	policy("way: other", "");
+	start();
+	ck_assert_int_eq(does("add", "bad", "10.8.0.1/32", "0s"), 0);
+	ck_assert_int_eq(does("add", "bad", "10.8.0.2/32", "1h"), 0);
+	ck_assert_int_eq(does("add", "bad", "10.8.0.3/32", "1h"), 0);
+	ms_ctl_do(microsegd, "set", "add", "bad", "10.8.0.3", NULL);
+	policy("way: other", "");
+	/* From the journal, and then from the file: a rule has all of it saved. */
+	for (int i = 0; i < 2; i++) {
+		end_daemon(_i);
+		start();
+		expect_origin("10.8.0.1", "plugin warden");
+		expect_origin("10.8.0.2", "plugin warden");
+		expect_origin("10.8.0.3", "runtime");
+		ms_ctl_do(microsegd, "rule", "add", "--dport", "9", "--proto", "tcp", "deny", NULL);
+	}
+	ck_assert_int_eq(does("del", "bad", "10.8.0.1/32", "0s"), 0);
+	ck_assert(!has_member("bad", "10.8.0.1"));
+	ck_assert_int_eq(does("del", "bad", "10.8.0.3/32", "0s"), ENOENT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Nobody but the CLI knows the set and no rule names it: it stays when it is emptied, since putting
  * a policy in force would call the plugin within its own callback. */
 START_TEST(taking_out_the_last_one_leaves_the_set)
@@ -368,6 +409,7 @@ int main(void)
 	tcase_add_test(tcase, some_addresses_are_never_put_in);
 	tcase_add_test(tcase, peers_of_the_failsafe_are_never_put_in);
 	tcase_add_test(tcase, only_what_it_put_in_is_taken_out);
+	tcase_add_loop_test(tcase, whose_a_member_is_outlives_the_daemon, 0, 2);
 	tcase_add_test(tcase, taking_out_the_last_one_leaves_the_set);
 	tcase_add_test(tcase, rules_that_are_gone_are_told);
 	tcase_add_loop_test(tcase, rules_that_went_without_the_daemon_are_told, 0, 2);

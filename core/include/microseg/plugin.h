@@ -213,8 +213,8 @@ struct ms_plugin_host {
 	 * -ENOENT: no such set (there is none until the daemon has started); -EPERM: it covers, or
 	 * lies within, a peer of the failsafe or a member of an allow-listed set, that is another
 	 * set that a rule which allows names; -ENOSPC: the set is full; -EINVAL: no prefix. Another
-	 * -errno: it cannot be saved. set_del() takes out only what this plugin put in since the
-	 * daemon started and nobody else changed (-ENOENT).
+	 * -errno: it cannot be saved. set_del() takes out only what this plugin put in, be it
+	 * before a restart, and nobody else changed (-ENOENT).
 	 */
 	int (*set_add)(struct ms_plugin_host_state *state, const char *set,
 		       const struct ms_plugin_cidr *member, uint64_t ttl_ns);

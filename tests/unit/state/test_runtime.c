@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/policy/document.h"
 #include "tests/harness/ms_check.h"
 
@@ -32,7 +33,7 @@ static void add(const char *set, const char *member, int64_t expires_ms)
 {
 	struct ms_cidr parsed = cidr(member);
 
-	ck_assert_int_eq(ms_runtime_set_add(&runtime, set, &parsed, expires_ms), 0);
+	ck_assert_int_eq(ms_runtime_set_add(&runtime, set, &parsed, expires_ms, NULL), 0);
 }
 
 START_TEST(members_are_sorted_and_never_twice)
@@ -172,6 +173,77 @@ START_TEST(a_change_is_a_line_that_makes_it_again)
 }
 END_TEST
 
+static void expect_put_by(const struct ms_runtime *from, const char *member, const char *plugin)
+{
+	struct ms_cidr parsed = cidr(member);
+	const struct ms_runtime_member *held = ms_runtime_find_member(from, "bad", &parsed);
+
+	ck_assert_ptr_nonnull(held);
+	ck_assert_pstr_eq(ms_runtime_put_by(from, held), plugin);
+}
+
+static void put_in(const char *member, const char *plugin)
+{
+	struct ms_cidr parsed = cidr(member);
+
+	ck_assert_int_eq(ms_runtime_set_add(&runtime, "bad", &parsed, 0, plugin), 0);
+}
+
+START_TEST(who_put_a_member_in_goes_along)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_runtime other;
+	uint64_t serial = 0;
+	size_t length;
+	char *text;
+
+	add("bad", "10.0.0.1", 0);
+	put_in("10.0.0.2", "warden");
+	put_in("10.0.0.3", "quarantine");
+	put_in("10.0.0.4", "warden");
+	put_in("10.0.0.5", "warden");
+	/* Whoever changes it has taken it over. */
+	add("bad", "10.0.0.4", 0);
+	put_in("10.0.0.5", "quarantine");
+	ck_assert_int_eq(ms_runtime_copy(&runtime, &other), 0);
+	for (int i = 0; i < 2; i++) {
+		expect_put_by(&other, "10.0.0.1", NULL);
+		expect_put_by(&other, "10.0.0.2", "warden");
+		expect_put_by(&other, "10.0.0.3", "quarantine");
+		expect_put_by(&other, "10.0.0.4", NULL);
+		expect_put_by(&other, "10.0.0.5", "quarantine");
+		/* And from the file. */
+		ck_assert_int_eq(ms_runtime_encode(&other, 1, &text, &length), 0);
+		ck_assert_int_eq(ms_runtime_decode(text, length, &other, &serial, &err), 0);
+		free(text);
+	}
+	ms_runtime_fini(&other);
+}
+END_TEST
+
+START_TEST(a_line_says_who_put_it_in)
+{
+	/* As it was written before plugins had their names there. */
+	static const char *const before =
+		"{\"set\":\"bad\",\"add\":[\"10.0.0.1\"],\"expires_ms\":0}";
+	struct ms_cidr member = cidr("10.0.0.1");
+	struct ms_runtime_change change = { .set = "bad", .members = &member, .count = 1 };
+	static const char *const plugins[] = { "warden", NULL, "warden" };
+	struct ms_error err = MS_ERROR_INIT;
+	char *line;
+
+	for (size_t i = 0; i < ms_array_size(plugins); i++) {
+		change.plugin = plugins[i];
+		ck_assert_int_eq(ms_runtime_encode_change(&change, &line), 0);
+		ck_assert_int_eq(ms_runtime_replay(&runtime, line, strlen(line), &err), 0);
+		free(line);
+		expect_put_by(&runtime, "10.0.0.1", plugins[i]);
+	}
+	ck_assert_int_eq(ms_runtime_replay(&runtime, before, strlen(before), &err), 0);
+	expect_put_by(&runtime, "10.0.0.1", NULL);
+}
+END_TEST
+
 static const char *const damaged_lines[] = {
 	"",
 	"[]",
@@ -180,6 +252,7 @@ static const char *const damaged_lines[] = {
 	"{\"set\":\"a\",\"add\":[],\"remove\":[]}",
 	"{\"set\":\"a\",\"add\":[7]}",
 	"{\"set\":\"a\",\"add\":[],\"more\":1}",
+	"{\"set\":\"a\",\"add\":[\"10.0.0.1\"],\"expires_ms\":0,\"plugin\":7}",
 };
 
 START_TEST(a_line_that_is_no_change_is_refused)
@@ -226,7 +299,7 @@ START_TEST(copy_is_its_own)
 
 	add("office", "10.0.0.1", 0);
 	ck_assert_int_eq(ms_runtime_copy(&runtime, &copy), 0);
-	ck_assert_int_eq(ms_runtime_set_add(&copy, "office", &other, 0), 0);
+	ck_assert_int_eq(ms_runtime_set_add(&copy, "office", &other, 0, NULL), 0);
 	ck_assert_int_eq(ms_runtime_set_mode(&copy, "g", MS_MODE_AUDIT), 0);
 	ck_assert_uint_eq(ms_runtime_find_set(&runtime, "office")->n_members, 1);
 	ck_assert_ptr_null(ms_runtime_find_override(&runtime, "g"));
@@ -267,6 +340,8 @@ int main(void)
 	tcase_add_test(tcase, copy_is_its_own);
 	tcase_add_test(tcase, policy_form_has_rules_and_live_members_only);
 	tcase_add_test(tcase, a_change_is_a_line_that_makes_it_again);
+	tcase_add_test(tcase, who_put_a_member_in_goes_along);
+	tcase_add_test(tcase, a_line_says_who_put_it_in);
 	tcase_add_loop_test(tcase, a_line_that_is_no_change_is_refused, 0,
 			    sizeof(damaged_lines) / sizeof(damaged_lines[0]));
 	suite_add_tcase(suite, tcase);

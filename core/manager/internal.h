@@ -94,7 +94,7 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 			      enum ms_source source, struct ms_error *err);
 /* task.c: nobody is told of those that were not done. */
 void ms_manager_drop_tasks(struct ms_manager *manager);
-/* The first plugin that is not loaded, as a sentence; "" = all are. */
+/* The first plugin that is not loaded or cannot do its work, as a sentence; "" = all can. */
 void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* As if it had not been loaded: failed as it was, with what a source said last in force, or not
  * there. For the commit that comes, and the keeper is told. */

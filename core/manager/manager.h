@@ -88,7 +88,7 @@ struct ms_manager_status {
 	char pins_problem[384];   /* somebody hid or removed our pins, "" = they are where they were
 				   */
 	char host_problem[160];   /* set:host has not all addresses, "" = it has */
-	char plugin_problem[640]; /* a plugin is not loaded, "" = all are */
+	char plugin_problem[640]; /* a plugin cannot do its work, "" = all can */
 	char source_problem[640]; /* a source cannot do its work, "" = all can */
 	char fallback_problem[512]; /* a rule is on its fallback, "" = all act as written */
 	size_t rules_on_fallback;

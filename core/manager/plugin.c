@@ -102,12 +102,13 @@ void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size
 
 		/* Of a source that is kept without its plugin, ms_manager_source_problem() tells.
 		 */
-		if (ms_plugin_registry_state(entry) != MS_PLUGIN_FAILED ||
-		    ms_manager_follower(manager, name))
+		if (!reason[0] || ms_manager_follower(manager, name))
 			continue;
 		ms_format_time(ms_plugin_registry_since(entry), since, sizeof(since));
 		/* Most reasons name it, some behind the place in a file. */
-		if (strstr(reason, name))
+		if (ms_plugin_registry_state(entry) == MS_PLUGIN_LOADED)
+			snprintf(buf, size, "plugin %s: %.500s (since %s)", name, reason, since);
+		else if (strstr(reason, name))
 			snprintf(buf, size, "a plugin failed: %.500s (since %s)", reason, since);
 		else
 			snprintf(buf, size, "plugin %s failed: %.500s (since %s)", name, reason,

@@ -88,10 +88,11 @@ void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_
 		for (size_t j = 0; j < rule->n_actions; j++)
 			uses[count++] = (struct ms_plugin_registry_use) {
 				.rule = ms_manager_slot(manager, rule->id),
-				.action = rule->actions[j].name,
+				.action = &rule->actions[j],
 			};
 	}
-	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
+	if (!uses || ms_plugin_registry_use(manager->plugins, ms_sources_merged(manager->sources),
+					    uses, count) < 0)
 		ms_log_warn("plugin", "%s", untold);
 	find_on_fallback(manager, acting);
 }

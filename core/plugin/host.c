@@ -52,6 +52,24 @@ static void host_log(struct ms_plugin_host_state *state, uint32_t level, const c
 		     "%s: %s", state->name, ms_plugin_host_sentence(state->name, text));
 }
 
+static void host_trouble(struct ms_plugin_host_state *state, const char *sentence)
+{
+	char text[sizeof(state->trouble)];
+
+	snprintf(text, sizeof(text), "%s",
+		 sentence ? ms_plugin_host_sentence(state->name, sentence) : "");
+	one_line(text);
+	if (strcmp(text, state->trouble) == 0)
+		return;
+	if (text[0])
+		ms_log_warn("plugin", "%s: %s", state->name, text);
+	else
+		ms_log_notice("plugin", "%s: it is over: %s", state->name, state->trouble);
+	if (!state->trouble[0])
+		state->trouble_since = (int64_t)time(NULL);
+	memcpy(state->trouble, text, sizeof(text));
+}
+
 static void host_error_set(struct ms_plugin_error *error, const char *format, ...)
 {
 	va_list args;
@@ -137,11 +155,6 @@ static void no_source_changed(struct ms_plugin_host_state *state)
 	(void)state;
 }
 
-static void no_source_trouble(struct ms_plugin_host_state *state, const char *sentence)
-{
-	(void)state, (void)sentence;
-}
-
 static int no_add_text(struct ms_plugin_builder *builder, const char *origin, const char *text,
 		       size_t size, struct ms_plugin_error *error)
 {
@@ -199,7 +212,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.set_del = no_set_del,
 		.emit = host_emit,
 		.source_changed = no_source_changed,
-		.source_trouble = no_source_trouble,
+		.source_trouble = host_trouble,
 		.add_document = no_add_text,
 		.add_group = no_add_text,
 		.add_rule = no_add_text,

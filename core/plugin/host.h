@@ -23,6 +23,10 @@ struct ms_plugin_host_state {
 	void (*woken)(void *self);         /* NULL = never */
 	struct ms_plugin_watches *watches; /* core/plugin/watches.h; NULL = it has none */
 	void *services; /* of who fills in the rest of the table; NULL = nobody does */
+	/* Why it cannot do its work, as it says, and since when (seconds since 1970); "" = it can.
+	 */
+	char trouble[384];
+	int64_t trouble_since;
 };
 
 /* Where a plugin's statistics go: an array that the host owns. */

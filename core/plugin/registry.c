@@ -217,14 +217,19 @@ enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entr
 	return entry->state;
 }
 
+static bool is_in_trouble(const struct ms_plugin_entry *entry)
+{
+	return entry->state == MS_PLUGIN_LOADED && entry->host_state.trouble[0];
+}
+
 const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry)
 {
-	return entry->reason;
+	return is_in_trouble(entry) ? entry->host_state.trouble : entry->reason;
 }
 
 int64_t ms_plugin_registry_since(const struct ms_plugin_entry *entry)
 {
-	return entry->since;
+	return is_in_trouble(entry) ? entry->host_state.trouble_since : entry->since;
 }
 
 const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_entry *entry)

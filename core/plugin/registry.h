@@ -101,12 +101,12 @@ bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const c
 /* A rule in force, by the number that programs know, names an action. */
 struct ms_plugin_registry_use {
 	uint32_t rule;
-	const char *action;
+	const struct ms_rule_action *action;
 };
-/* All that rules in force name, after every change of them; `uses` is lent. Whom a rule named
- * before is told that it is gone. Short of memory: -ENOMEM, as it was, and told with the next
- * change. */
-int ms_plugin_registry_use(struct ms_plugin_registry *registry,
+/* All that rules in force, which are `policy`'s, name, after every change of them; `uses` is lent.
+ * Whom a rule named before is told that it is gone, and who has an in_force() what is there. Short
+ * of memory: -ENOMEM, and told with the next change. */
+int ms_plugin_registry_use(struct ms_plugin_registry *registry, const struct ms_policy *policy,
 			   const struct ms_plugin_registry_use *uses, size_t count);
 /* Does an action that this rule names want its events? */
 bool ms_plugin_registry_listens(const struct ms_plugin_registry *registry, uint32_t rule);
@@ -120,8 +120,9 @@ const struct ms_plugin_entry *ms_plugin_registry_find(const struct ms_plugin_reg
 						      const char *name);
 const char *ms_plugin_registry_name(const struct ms_plugin_entry *entry);
 enum ms_plugin_state ms_plugin_registry_state(const struct ms_plugin_entry *entry);
-const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry); /* "" = loaded */
-int64_t ms_plugin_registry_since(const struct ms_plugin_entry *entry);      /* seconds since 1970 */
+/* Why it is failed, or, of a loaded one, why it cannot do its work; "" = all is well. */
+const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry);
+int64_t ms_plugin_registry_since(const struct ms_plugin_entry *entry); /* seconds since 1970 */
 /* What it is configured by, or would be; NULL = out of memory then. */
 const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_entry *entry);
 /* The same as ms_plugin_arguments_in_force() has it; the caller owns it. */

@@ -2,7 +2,9 @@
 /* Which rules name which action, and what actions are told of them. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/base/cleanup.h"
 #include "core/plugin/note.h"
 #include "core/plugin/registry_private.h"
 
@@ -70,7 +72,54 @@ static int remember(struct ms_plugin_registry *registry,
 	return 0;
 }
 
-int ms_plugin_registry_use(struct ms_plugin_registry *registry,
+/* Arguments are the same bytes each time they are asked for. */
+static int tell_in_force(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+			 struct ms_plugin_entry *entry, const struct ms_plugin_action *action,
+			 const struct ms_plugin_registry_use *uses, size_t count)
+{
+	ms_cleanup(ms_free) struct ms_plugin_in_force *rules = calloc(count + 1, sizeof(*rules));
+	size_t n_rules = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct ms_action_args args = { { 0 } };
+		uint8_t slot;
+
+		if (strcmp(uses[i].action->name, action->name) != 0 ||
+		    ms_plugin_registry_encode(registry, policy, uses[i].action, &slot, &args,
+					      NULL) < 0)
+			continue;
+		rules[n_rules].rule = uses[i].rule;
+		memcpy(rules[n_rules++].args, args.bytes, sizeof(args.bytes));
+	}
+	ms_plugin_note_set(registry->page, entry->name, "in_force()");
+	action->in_force(entry->self, rules, n_rules);
+	ms_plugin_note_set(registry->page, NULL, NULL);
+	return 0;
+}
+
+static int tell_all_in_force(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+			     const struct ms_plugin_registry_use *uses, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < registry->n_entries; i++) {
+		struct ms_plugin_entry *entry = registry->entries[i];
+
+		if (entry->state != MS_PLUGIN_LOADED)
+			continue;
+		for (uint32_t j = 0; r == 0 && j < entry->plugin.action_count; j++) {
+			const struct ms_plugin_action *action = &entry->plugin.actions[j];
+
+			if (action->in_force)
+				r = tell_in_force(registry, policy, entry, action, uses, count);
+		}
+	}
+	return r;
+}
+
+int ms_plugin_registry_use(struct ms_plugin_registry *registry, const struct ms_policy *policy,
 			   const struct ms_plugin_registry_use *uses, size_t count)
 {
 	struct ms_plugin_registry_named *before = registry->named;
@@ -80,13 +129,14 @@ int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 	if (!now)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		struct ms_plugin_entry *entry = ms_plugin_registry_owner(registry, uses[i].action);
+		struct ms_plugin_entry *entry =
+			ms_plugin_registry_owner(registry, uses[i].action->name);
 
 		if (entry)
 			now[n_now++] = (struct ms_plugin_registry_named) {
 				.rule = uses[i].rule,
 				.entry = entry,
-				.action = ms_plugin_registry_action(entry, uses[i].action),
+				.action = ms_plugin_registry_action(entry, uses[i].action->name),
 			};
 	}
 	n_now = sort(now, n_now);
@@ -101,7 +151,7 @@ int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 			tell_gone(registry, &before[i]);
 	}
 	free(before);
-	return 0;
+	return tell_all_in_force(registry, policy, uses, count);
 }
 
 int ms_plugin_registry_expect(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry)

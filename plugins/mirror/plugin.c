@@ -5,8 +5,10 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,10 +23,11 @@
 /* Where some rule wants its copies. */
 struct tap {
 	char name[MIRROR_NAME_SIZE];
+	bool is_used;     /* by a rule in force */
 	bool cuts;        /* some rule wants them shortened */
 	bool is_cut;      /* and they are */
-	bool is_told;     /* that it cannot be used */
 	uint32_t ifindex; /* as the program knows it, 0 = it does not */
+	const char *why;  /* it takes none, NULL = it does */
 };
 
 struct mirror {
@@ -79,26 +82,30 @@ static bool is_protected(const struct mirror *self, uint32_t ifindex)
 	return self->host->iface_foreach(self->host->state, compare_iface, &asked) != 0;
 }
 
-static void tell(struct mirror *self, struct tap *tap, const char *why)
+/* NULL = what is sent there arrives somewhere. */
+static const char *find_fault(const struct mirror *self, const struct tap *tap)
 {
-	if (!tap->is_told)
-		self->host->log(self->host->state, MS_PLUGIN_LOG_WARNING,
-				"nothing is copied to %s: %s", tap->name, why);
-	tap->is_told = true;
+	struct ifreq asked = { 0 };
+
+	memcpy(asked.ifr_name, tap->name, sizeof(asked.ifr_name));
+	if (ioctl(self->links_fd, SIOCGIFFLAGS, &asked) < 0)
+		return "there is no such interface";
+	if (!(asked.ifr_flags & IFF_UP))
+		return "it is down";
+	return asked.ifr_flags & IFF_RUNNING ? NULL : "it has no carrier";
 }
 
-/* The interface to copy to now, 0 = none. */
+/* The interface to copy to now, 0 = none. One that is down stays what it is. */
 static uint32_t find_usable(struct mirror *self, struct tap *tap)
 {
 	uint32_t ifindex = if_nametoindex(tap->name);
 	int r = 0;
 
-	if (!ifindex) {
-		tell(self, tap, "there is no such interface");
+	tap->why = find_fault(self, tap);
+	if (!ifindex)
 		return 0;
-	}
 	if (is_protected(self, ifindex)) {
-		tell(self, tap, "it is protected itself; a tap must be in no group");
+		tap->why = "it is protected itself; a tap must be in no group";
 		return 0;
 	}
 	if (tap->cuts && (ifindex != tap->ifindex || !tap->is_cut)) {
@@ -107,10 +114,9 @@ static uint32_t find_usable(struct mirror *self, struct tap *tap)
 		tap->is_cut = r == 0;
 	}
 	if (r < 0) {
-		tell(self, tap, "its copies cannot be shortened, which needs kernel 6.6");
+		tap->why = "its copies cannot be shortened, which needs kernel 6.6";
 		return 0;
 	}
-	tap->is_told = false;
 	return ifindex;
 }
 
@@ -126,6 +132,24 @@ static void resolve_tap(struct mirror *self, struct tap *tap)
 	tap->ifindex = ifindex;
 }
 
+static void tell(const struct mirror *self)
+{
+	const struct tap *first = NULL;
+	char sentence[160], more[64] = "";
+	size_t count = 0;
+
+	for (size_t i = 0; i < self->n_taps; i++) {
+		if (self->taps[i].is_used && self->taps[i].why && count++ == 0)
+			first = &self->taps[i];
+	}
+	if (count > 1)
+		snprintf(more, sizeof(more), " (interfaces without copies: %zu)", count);
+	if (first)
+		snprintf(sentence, sizeof(sentence), "nothing is copied to %s: %s%s", first->name,
+			 first->why, more);
+	self->host->source_trouble(self->host->state, first ? sentence : NULL);
+}
+
 static void resolve(struct mirror *self)
 {
 	uint32_t keep[MIRROR_TAPS];
@@ -139,6 +163,7 @@ static void resolve(struct mirror *self)
 			keep[count++] = self->taps[i].ifindex;
 	}
 	ms_mirror_cut_sweep(self->pin_dir_fd, keep, count);
+	tell(self);
 }
 
 static struct tap *add_tap(struct mirror *self, const char *name)
@@ -240,7 +265,9 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	struct mirror *self = user;
 	const struct ms_plugin_host *host = self->host;
 	struct mirror_args args = { 0 };
+	size_t before = self->n_taps;
 	struct tap *tap = add_tap(self, host->value_string(values, "to", 0));
+	bool cut_before = tap && tap->cuts;
 
 	if (!tap) {
 		host->error_set(error, "mirror copies to %d interfaces at most", MIRROR_TAPS);
@@ -251,10 +278,28 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
 	if (args.snap)
 		tap->cuts = true;
-	if (self->links_fd >= 0)
+	/* There when the rule is; what is known is followed. */
+	if (self->links_fd >= 0 && (self->n_taps != before || tap->cuts != cut_before))
 		resolve(self);
 	memcpy(ret_args, &args, sizeof(args));
 	return 0;
+}
+
+/* Only then is it a problem that there is no such interface. */
+static void in_force(void *user, const struct ms_plugin_in_force *rules, size_t count)
+{
+	struct mirror *self = user;
+
+	for (size_t i = 0; i < self->n_taps; i++)
+		self->taps[i].is_used = false;
+	for (size_t i = 0; i < count; i++) {
+		const struct mirror_args *args = (const struct mirror_args *)rules[i].args;
+		struct tap *tap = add_tap(self, args->to);
+
+		if (tap)
+			tap->is_used = true;
+	}
+	resolve(self);
 }
 
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
@@ -299,7 +344,8 @@ static const struct ms_plugin_action actions[] = {
 	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
 	  .short_arg = "to",
 	  .encode_args = encode_args,
-	  .load = load },
+	  .load = load,
+	  .in_force = in_force },
 };
 
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "mirror", .version = "1.0",

@@ -331,6 +331,70 @@ START_TEST(copies_follow_the_name_of_their_interface)
 }
 END_TEST
 
+struct wanted {
+	int code;         /* of status --check */
+	const char *says; /* in its problems */
+};
+
+static bool status_is(void *user)
+{
+	const struct wanted *wanted = user;
+	char text[4096];
+
+	return ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL) ==
+		       wanted->code &&
+	       strstr(text, wanted->says);
+}
+
+static void expect_problem(const char *says)
+{
+	struct wanted wanted = { .code = 4, .says = says };
+
+	ck_assert_msg(ms_netns_wait(status_is, &wanted, 10), "status does not say: %s", says);
+}
+
+static void expect_no_problem(void)
+{
+	struct wanted wanted = { .says = "" };
+
+	ck_assert_msg(ms_netns_wait(status_is, &wanted, 10), "status has a problem");
+}
+
+START_TEST(a_tap_that_takes_nothing_is_a_problem)
+{
+	make_tap();
+	start("mirror");
+	rule("[{ mirror: { to: tap0 } }, allow]");
+	expect_no_problem();
+	ms_netns_run_command("ip link set tap0 down");
+	expect_problem("plugin mirror: nothing is copied to tap0: it is down (since ");
+	{
+		json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "mirror", NULL);
+		json_t *entry = json_object_get(json_array_get(lines, 0), "entry");
+
+		ck_assert_str_eq(ms_ctl_text(entry, "state"), "loaded");
+		ck_assert_str_eq(ms_ctl_text(entry, "reason"),
+				 "nothing is copied to tap0: it is down");
+	}
+	ms_netns_run_command("ip link set tap0 up");
+	expect_no_problem();
+	ms_netns_run_command("ip link set tap1 down");
+	expect_problem("nothing is copied to tap0: it has no carrier");
+	ms_netns_run_command("ip link del tap0");
+	expect_problem("nothing is copied to tap0: there is no such interface");
+	/* Two of them; then neither is wanted any more. */
+	ms_proc_write_policy(microsegd, "06-more.yaml",
+			     "version: 1\nrules:\n  - { id: more, dir: in, proto: tcp, dport: 81, "
+			     "fallback: deny, action: [{ mirror: tap7 }, allow] }\n");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_problem("there is no such interface (interfaces without copies: 2)");
+	ms_proc_write_policy(microsegd, "06-more.yaml", "version: 1\n");
+	rule("allow");
+	expect_no_problem();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/actions");
@@ -350,6 +414,7 @@ int main(void)
 	tcase_add_test(tcase, one_in_so_many_is_copied);
 	tcase_add_test(tcase, a_protected_interface_is_no_tap);
 	tcase_add_test(tcase, copies_follow_the_name_of_their_interface);
+	tcase_add_test(tcase, a_tap_that_takes_nothing_is_a_problem);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

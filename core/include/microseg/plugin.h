@@ -228,9 +228,13 @@ struct ms_plugin_host {
 
 	/* from C. The source has something new: snapshot() is called soon; calls may be merged. */
 	void (*source_changed)(struct ms_plugin_host_state *state);
-	/* from C. The source cannot reach what it follows: shown with its age in `source show`; the
-	 * last good transaction stays in force. NULL = it can again. What a process before this
-	 * one said is over with the first transaction. */
+	/*
+	 * from D, C. It cannot do its work, and why; NULL = it can again. A problem of `status`
+	 * while that lasts, and in the log when it changes. Of a source: it cannot reach what it
+	 * follows, which `source show` has with its age; the last good transaction stays in force,
+	 * and what a process before this one said is over with the first transaction. Of an action:
+	 * `plugin show` has it.
+	 */
 	void (*source_trouble)(struct ms_plugin_host_state *state, const char *sentence);
 
 	/*
@@ -341,6 +345,12 @@ struct ms_plugin_env {
 	uint32_t pad;
 };
 
+/* One place of a rule in force that names an action. */
+struct ms_plugin_in_force {
+	uint32_t rule;                     /* ctx.rule */
+	uint8_t args[MS_PLUGIN_ARGS_SIZE]; /* as encode_args() made them */
+};
+
 /* ms_plugin_action.flags */
 #define MS_PLUGIN_ACTION_ENDS (1u << 0)   /* may end with a verdict of its own (ms_action_end) */
 #define MS_PLUGIN_ACTION_TAKES (1u << 1)  /* may take the packet (ms_action_taken) */
@@ -377,6 +387,9 @@ struct ms_plugin_action {
 	 * After a load also of rules that had actions when the daemon started, some of them others.
 	 * NULL = there is none. */
 	void (*rule_gone)(void *self, uint32_t rule);
+	/* All that names this action, after each change of the rules in force; `rules` are lent.
+	 * What encode_args() was asked for may never come in force. NULL = not told. */
+	void (*in_force)(void *self, const struct ms_plugin_in_force *rules, size_t count);
 };
 
 /* ---- sources and sinks: in a child without capabilities ---- */

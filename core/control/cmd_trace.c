@@ -47,10 +47,31 @@ static int find_protected(struct ms_manager *manager, const char *name,
 	return 0;
 }
 
-/* Of the rule that matched, in their order. NULL = out of memory. */
-static json_t *shape_actions(const struct ms_manager *manager, const char *rule_id)
+/*
+ * The classifier knows no actions: where one of the rule's is not there, what it said becomes what
+ * the datapath says behind it. A deny in audit mode never gets to its list.
+ */
+static void fall_back(const struct ms_manager *manager, const struct ms_iface_entry *entry,
+		      const struct ms_rule *rule, struct ms_trace_result *result)
 {
-	const struct ms_rule *rule = ms_policy_find_rule(ms_manager_policy(manager), rule_id);
+	const struct ms_group_def *group =
+		ms_policy_find_group(ms_manager_policy(manager), entry->group);
+	enum ms_mode mode = rule->mode;
+
+	if (mode == MS_MODE_INHERIT && group)
+		mode = group->mode;
+	if (result->verdict == MS_VERDICT_AUDIT || !ms_manager_missing_action(manager, rule))
+		return;
+	result->reason = MS_REASON_MISSING_ACTION;
+	result->verdict = (uint8_t)rule->fallback;
+	if (rule->fallback == MS_VERDICT_DENY && mode != MS_MODE_ENFORCE)
+		result->verdict = MS_VERDICT_AUDIT;
+	result->would_log = result->verdict != MS_VERDICT_ALLOW || rule->log;
+}
+
+/* Of the rule that matched, in their order. NULL = out of memory. */
+static json_t *shape_actions(const struct ms_rule *rule)
+{
 	json_t *actions = json_array();
 
 	for (size_t i = 0; actions && rule && i < rule->n_actions; i++) {
@@ -63,10 +84,14 @@ static json_t *shape_actions(const struct ms_manager *manager, const char *rule_
 }
 
 static json_t *shape_result(struct ms_manager *manager, const struct ms_iface_entry *entry,
-			    const char *words, const struct ms_trace_result *result)
+			    const char *words, struct ms_trace_result *result)
 {
 	const struct ms_slot_name *name = ms_manager_slot_name(manager, result->slot);
+	const struct ms_rule *rule =
+		name ? ms_policy_find_rule(ms_manager_policy(manager), name->rule) : NULL;
 
+	if (rule)
+		fall_back(manager, entry, rule, result);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:b, s:b}",
 			 "packet", words, "iface", entry->link.name, "group", entry->group, "dir",
 			 ms_dir_name((enum ms_dir)result->dir), "verdict",
@@ -74,8 +99,7 @@ static json_t *shape_result(struct ms_manager *manager, const struct ms_iface_en
 			 ms_reason_name((enum ms_reason)result->reason), "about",
 			 ms_reason_doc((enum ms_reason)result->reason), "rule",
 			 name ? name->rule : "", "origin", name ? name->origin : "", "source",
-			 name ? name->source : "", "actions",
-			 shape_actions(manager, name ? name->rule : ""), "generation",
+			 name ? name->source : "", "actions", shape_actions(rule), "generation",
 			 (json_int_t)result->generation, "session", result->session != 0,
 			 "would_log", result->would_log != 0);
 }

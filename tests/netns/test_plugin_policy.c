@@ -314,6 +314,41 @@ START_TEST(a_rule_on_its_fallback_is_a_problem_until_it_acts)
 }
 END_TEST
 
+static void expect_traced(const char *verdict, const char *reason)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "trace", "tcp 10.1.0.1:4000 > 10.1.0.2:80 syn",
+				    "--iface", "veth-a", "--dir", "in", NULL);
+	json_t *told = json_array_get(lines, 0);
+
+	ck_assert_str_eq(ms_ctl_text(told, "verdict"), verdict);
+	ck_assert_str_eq(ms_ctl_text(told, "reason"), reason);
+	ck_assert_str_eq(ms_ctl_text(told, "rule"), "r");
+	ck_assert_int_eq(json_is_true(json_object_get(told, "would_log")),
+			 strcmp(verdict, "allow") != 0);
+}
+
+/* What a packet would get, before and after: trace says what the datapath does. */
+START_TEST(a_trace_follows_the_fallback)
+{
+	write_rule("", "{ tally: 3 }");
+	start("plugins: { warden: {} }\n");
+	expect_traced("deny", "missing_action");
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
+	ms_ctl_do(microsegd, "group", "mode", "work", "audit", NULL);
+	expect_traced("audit", "missing_action");
+	ms_ctl_do(microsegd, "group", "mode", "work", "policy", NULL);
+	write_rule(", fallback: allow", "{ tally: 3 }");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_traced("allow", "missing_action");
+	write_rule(", mode: audit", "{ tally: 3 }");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	expect_traced("audit", "missing_action");
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	expect_traced("allow", "rule");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* A start never refuses what was in force: its file gone, the rule is on its fallback. */
 START_TEST(a_start_takes_a_rule_whose_plugin_has_gone)
 {
@@ -475,6 +510,7 @@ int main(void)
 	tcase_add_test(tcase, an_unknown_action_is_accepted_with_a_fallback);
 	tcase_add_test(tcase, without_a_fallback_a_known_action_that_is_absent_denies);
 	tcase_add_test(tcase, a_rule_on_its_fallback_is_a_problem_until_it_acts);
+	tcase_add_test(tcase, a_trace_follows_the_fallback);
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
 	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct ms_capture_file {
 	uint64_t limit;
 	uint32_t files;
 	int folder_fd, fd; /* -1 = none */
+	bool is_trimmed;
 	uint64_t written;  /* of the current file */
 	size_t n_buffered; /* behind that */
 	uint8_t buffer[BUFFER_SIZE];
@@ -102,6 +104,19 @@ static int shift(const struct ms_capture_file *file)
 	return 0;
 }
 
+/* There may be gaps: somebody may have taken one away. */
+static int trim(struct ms_capture_file *file)
+{
+	char name[64];
+
+	for (uint32_t age = file->files; age < MS_CAPTURE_FILE_COUNT_MAX; age++) {
+		if (unlinkat(file->folder_fd, name_of(age, name), 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	file->is_trimmed = true;
+	return 0;
+}
+
 int ms_capture_file_next(struct ms_capture_file *file)
 {
 	struct stat there;
@@ -115,6 +130,9 @@ int ms_capture_file_next(struct ms_capture_file *file)
 		if (r < 0)
 			return r;
 	}
+	r = file->is_trimmed ? 0 : trim(file);
+	if (r < 0)
+		return r;
 	/* One that has nothing is not kept. */
 	if (fstatat(file->folder_fd, name_of(0, name), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    there.st_size > 0) {

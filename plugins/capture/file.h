@@ -12,6 +12,7 @@
 
 #define MS_CAPTURE_FILE_NAME "microseg"
 #define MS_CAPTURE_FILE_FOLDER_MAX 255
+#define MS_CAPTURE_FILE_COUNT_MAX 1000
 
 struct ms_capture_file;
 
@@ -21,8 +22,9 @@ int ms_capture_file_new(const char *folder, uint64_t limit, uint32_t files,
 			struct ms_capture_file **ret_file);
 struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file); /* returns NULL */
 
-/* The current file, if it has anything, becomes the first of the others; the last of those goes.
- * On failure there is no current file, and the next call tries again. */
+/* The current file, if it has anything, becomes the first of the others; the last of those goes,
+ * and the first time whatever an earlier configuration left beyond. On failure there is no current
+ * file, and the next call tries again. */
 int ms_capture_file_next(struct ms_capture_file *file);
 /* Whether there is a current file and `size` bytes more stay within the limit. */
 int ms_capture_file_has_room(const struct ms_capture_file *file, size_t size);

@@ -39,7 +39,7 @@ static const struct ms_plugin_item config_items[] = {
 	  .type = MS_PLUGIN_UINT,
 	  .help = "how many files there may be; the oldest goes",
 	  .min = 1,
-	  .max = 1000,
+	  .max = MS_CAPTURE_FILE_COUNT_MAX,
 	  .def = "4" },
 };
 

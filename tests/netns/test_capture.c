@@ -162,6 +162,36 @@ START_TEST(a_tag_is_where_it_was)
 }
 END_TEST
 
+static void expect_files(const char *names)
+{
+	ms_netns_read_command(text, sizeof(text), "cd " FILES " && echo -n *");
+	ck_assert_str_eq(text, names);
+}
+
+/* What is beyond is the oldest; a file of somebody else's stays. */
+START_TEST(fewer_files_than_before_are_kept)
+{
+	policy("[{ capture: 1M }, allow]");
+	start(", file_size: 64KiB, files: 6");
+	for (int i = 0; i < 6; i++) {
+		send_some(60);
+		wait_for(60 * (i + 1));
+	}
+	ms_netns_run_command("cd " FILES
+			     " && rm microseg.3.pcapng && touch microseg.5.pcapng.kept");
+	expect_files("microseg.1.pcapng microseg.2.pcapng microseg.4.pcapng microseg.5.pcapng "
+		     "microseg.5.pcapng.kept microseg.pcapng");
+	snprintf(text, sizeof(text),
+		 "plugins: { capture: { folder: " FILES ", file_size: 64KiB, files: 2 } }\n");
+	ms_proc_write_config(microsegd, text);
+	ms_ctl_do(microsegd, "reload", NULL);
+	send_some(10);
+	wait_for(10);
+	expect_files("microseg.1.pcapng microseg.5.pcapng.kept microseg.pcapng");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(files_rotate_and_stay_bounded)
 {
 	static const char *const names[] = { CURRENT, FILES "/microseg.1.pcapng",
@@ -307,6 +337,7 @@ int main(void)
 	tcase_add_loop_test(tcase, packets_are_written_as_they_were, 0, 2);
 	tcase_add_test(tcase, a_tag_is_where_it_was);
 	tcase_add_test(tcase, files_rotate_and_stay_bounded);
+	tcase_add_test(tcase, fewer_files_than_before_are_kept);
 	tcase_add_test(tcase, what_is_over_the_rate_is_counted);
 	tcase_add_test(tcase, packets_of_a_time_without_a_daemon_are_written_by_the_next);
 	tcase_add_test(tcase, a_full_disk_leaves_whole_blocks_and_is_counted);

@@ -16,7 +16,7 @@ struct mark {
 
 _Static_assert(sizeof(struct mark_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fit");
 
-/* Names of RFC 2474, 2597, 3246, 5865 and 8622. */
+/* Names of RFC 2474, 2597, 3246, 5865 and 8622, and those that rules have of nft. */
 static const struct {
 	const char *name;
 	uint8_t dscp;
@@ -25,7 +25,8 @@ static const struct {
 	{ "cs5", 40 },  { "cs6", 48 },  { "cs7", 56 },  { "le", 1 },    { "af11", 10 },
 	{ "af12", 12 }, { "af13", 14 }, { "af21", 18 }, { "af22", 20 }, { "af23", 22 },
 	{ "af31", 26 }, { "af32", 28 }, { "af33", 30 }, { "af41", 34 }, { "af42", 36 },
-	{ "af43", 38 }, { "va", 44 },   { "ef", 46 },
+	{ "af43", 38 }, { "va", 44 },   { "ef", 46 },   { "df", 0 },    { "be", 0 },
+	{ "lephb", 1 },
 };
 
 static const struct ms_plugin_item arguments[] = {
@@ -46,7 +47,7 @@ static const struct ms_plugin_item arguments[] = {
 	  .type = MS_PLUGIN_STRING,
 	  .help = "0 to 63, or a name: ef, af11, cs6, le, ...",
 	  .min = 1,
-	  .max = 4 },
+	  .max = 5 },
 };
 
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,

@@ -172,6 +172,13 @@ START_TEST(a_mark_arrives)
 	ck_assert_int_eq(send_datagrams(1, 100), 0);
 	rule("[{ mark: { dscp: ef } }, allow]");
 	ck_assert_int_eq(send_datagrams(1, 100), 46 << 2);
+	/* By each name that a rule may ask for. */
+	rule("[{ mark: { dscp: lephb } }, allow]");
+	ck_assert_int_eq(send_datagrams(1, 100), 1 << 2);
+	rule("[{ mark: { dscp: cs7 } }, { mark: { dscp: be } }, allow]");
+	ck_assert_int_eq(send_datagrams(1, 100), 0);
+	rule("[{ mark: { dscp: cs7 } }, { mark: { dscp: df } }, allow]");
+	ck_assert_int_eq(send_datagrams(1, 100), 0);
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -210,6 +210,7 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 {
 	const json_t *entry = json_object_get(reply, "entry");
 	const json_t *plugin = json_object_get(reply, "plugin");
+	const json_t *stats = json_object_get(reply, "stats");
 	char text[256];
 
 	if (!json_is_object(plugin))
@@ -220,7 +221,9 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 	line(style, "used by", say_users(entry, text, sizeof(text)));
 	if (json_is_object(plugin))
 		render_description(style, plugin, json_object_get(reply, "config"));
-	ms_cli_render_plugin_stats(style, json_object_get(reply, "stats"));
+	if (json_array_size(stats) > 0)
+		fputs("\nstatistics\n", style->out);
+	ms_cli_render_plugin_stats(style, stats);
 }
 
 void ms_cli_render_plugin_unload(const struct ms_cli_style *style, const json_t *reply)

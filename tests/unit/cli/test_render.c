@@ -302,6 +302,21 @@ START_TEST(values_in_force_stand_beside_what_may_be_written)
 }
 END_TEST
 
+/* Not taken for another argument of the action that stands above them. */
+START_TEST(statistics_of_a_plugin_stand_apart)
+{
+	static const char shown[] =
+		"{'entry': {'name': 'p', 'state': 'loaded'}, 'plugin': {'name': 'p', 'version': "
+		"'1', 'actions': [{'name': 'act', 'help': 'acts', 'args': [{'name': 'every', "
+		"'type': 'duration', 'help': 'h'}]}]}, 'stats': [{'name': 'seen', 'help': "
+		"'packets', 'rule': null, 'value': 7}]}";
+
+	render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_plugin_show, shown);
+	ck_assert_ptr_nonnull(strstr(text, "  every  duration           h\n\nstatistics\n"));
+	ck_assert_ptr_nonnull(strstr(text, "7  packets\n"));
+}
+END_TEST
+
 START_TEST(colours_are_only_for_verdicts_and_titles)
 {
 	const struct ms_cli_style style = { .width = 80, .color = true };
@@ -472,6 +487,7 @@ int main(void)
 	tcase_add_test(tcase, a_rule_that_lacks_an_action_says_what_holds);
 	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
 	tcase_add_test(tcase, values_in_force_stand_beside_what_may_be_written);
+	tcase_add_test(tcase, statistics_of_a_plugin_stand_apart);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);
 	tcase_add_test(tcase, ifaces_say_why);
 	tcase_add_test(tcase, events_keep_their_line_and_losses_are_said_once);

@@ -92,7 +92,7 @@ static void stats(void *user, struct ms_plugin_emit *to)
 static const struct ms_plugin_action actions[] = {
 	{ .name = "reject",
 	  .help = "answers a denied packet: TCP RST, or ICMP administratively prohibited",
-	  .flags = MS_PLUGIN_ACTION_TAKES | MS_PLUGIN_ACTION_MODIFY,
+	  .flags = MS_PLUGIN_ACTION_ENDS | MS_PLUGIN_ACTION_TAKES | MS_PLUGIN_ACTION_MODIFY,
 	  .args = arguments,
 	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
 	  .short_arg = "rate",

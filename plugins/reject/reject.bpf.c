@@ -25,6 +25,7 @@
 #include "reject.h"
 
 #define RULES 4096
+#define ANSWERS 4096
 #define SECOND_NS 1000000000ull
 #define BURST_NS (SECOND_NS / 10)
 #define TTL 64
@@ -83,6 +84,22 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } buckets SEC(".maps");
+
+/* What tells one reset from all others. */
+struct sent {
+	__u8 src[16], dst[16];
+	__be16 sport, dport;
+	__be32 seq;
+};
+
+/* Resets on their way back: they are packets of the session that was denied, and come here again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ANSWERS);
+	__type(key, struct sent);
+	__type(value, __u8);
+} answers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -292,11 +309,38 @@ static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action
 	return put(skb, ctx, &answer, sizeof(answer));
 }
 
+/* 0, or -1: it is no reset. The packet may be one that has just been made. */
+static __always_inline int read_reset(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
+				      struct sent *ret_sent)
+{
+	__u32 at = ctx->l3_off + (ctx->ip_version == 4 ? offsetof(struct iphdr, saddr)
+						       : offsetof(struct ipv6hdr, saddr));
+	struct tcphdr tcp;
+
+	if (ctx->l4_proto != IPPROTO_TCP || ctx->flags & MS_ACTION_FRAGMENT ||
+	    bpf_skb_load_bytes(skb, ctx->l4_off, &tcp, sizeof(tcp)) || !tcp.rst)
+		return -1;
+	if (ctx->ip_version == 4) {
+		if (bpf_skb_load_bytes(skb, at, ret_sent->src, 4) ||
+		    bpf_skb_load_bytes(skb, at + 4, ret_sent->dst, 4))
+			return -1;
+	} else if (bpf_skb_load_bytes(skb, at, ret_sent->src, 16) ||
+		   bpf_skb_load_bytes(skb, at + 16, ret_sent->dst, 16)) {
+		return -1;
+	}
+	ret_sent->sport = tcp.source;
+	ret_sent->dport = tcp.dest;
+	ret_sent->seq = tcp.seq;
+	return 0;
+}
+
 SEC("tc")
 int reject(struct __sk_buff *skb)
 {
 	const struct reject_args *args;
 	struct ms_action_ctx ctx;
+	struct sent sent = {};
+	__u8 one = 1;
 	int r;
 
 	if (ms_action_begin(skb, &ctx) < 0 || ctx.flags & MS_ACTION_AUDIT)
@@ -304,6 +348,8 @@ int reject(struct __sk_buff *skb)
 	args = ctx.args;
 	if (!args->rate)
 		return ms_action_next(skb);
+	if (read_reset(skb, &ctx, &sent) == 0 && bpf_map_delete_elem(&answers, &sent) == 0)
+		return ms_action_end(skb, MS_VERDICT_ALLOW);
 	/* SCTP waits for a checksum of another kind, in a place where the answer has none. */
 	if (ctx.flags & MS_ACTION_FRAGMENT || skb->pkt_type == PACKET_BROADCAST ||
 	    skb->pkt_type == PACKET_MULTICAST || ctx.l4_proto == IPPROTO_SCTP) {
@@ -320,6 +366,8 @@ int reject(struct __sk_buff *skb)
 		return ms_action_next(skb);
 	}
 	ms_action_tally(&counts, REJECT_ANSWERED);
+	if (read_reset(skb, &ctx, &sent) == 0)
+		bpf_map_update_elem(&answers, &sent, &one, BPF_ANY);
 	bpf_redirect(ctx.ifindex, ctx.flags & MS_ACTION_EGRESS ? BPF_F_INGRESS : 0);
 	return ms_action_taken(skb, TC_ACT_REDIRECT);
 }

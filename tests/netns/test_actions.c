@@ -105,6 +105,39 @@ START_TEST(a_rejected_client_is_refused_at_once)
 }
 END_TEST
 
+/* What a live connection hears, `ms` after it said something: -errno. */
+static int hear(int fd, int ms)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	char byte = 1;
+
+	ck_assert_int_eq(send(fd, &byte, 1, MSG_NOSIGNAL), 1);
+	if (poll(&ready, 1, ms) == 0)
+		return -ETIMEDOUT;
+	return recv(fd, &byte, 1, 0) < 0 ? -errno : 0;
+}
+
+/* The answer comes back through the session that has just been denied. */
+START_TEST(a_live_connection_is_reset)
+{
+	ms_cleanup(ms_close_fd) int fd = -1;
+	ms_cleanup(ms_close_fd) int other = -1;
+
+	start("reject");
+	fd = ms_traffic_connect(NULL, "10.1.0.2", 80, MS_SITE_SOON);
+	other = ms_traffic_connect(NULL, "10.1.0.2", 80, MS_SITE_SOON);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_ge(other, 0);
+	/* The twin: denied without an answer. */
+	rule("deny");
+	ck_assert_int_eq(hear(fd, MS_SITE_GONE), -ETIMEDOUT);
+	rule("[reject, deny]");
+	ck_assert_int_eq(hear(other, MS_SITE_SOON), -ECONNRESET);
+	ck_assert_int_eq(stat_of("reject", "unanswered"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static void rule_out(const char *action)
 {
 	char text[512];
@@ -410,6 +443,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_rejected_client_is_refused_at_once);
+	tcase_add_test(tcase, a_live_connection_is_reset);
 	tcase_add_test(tcase, a_workload_is_refused_at_once);
 	tcase_add_test(tcase, what_is_over_the_rate_does_not_arrive);
 	tcase_add_test(tcase, what_was_taken_from_a_rate_stays_taken_over_the_daemons_end);

@@ -21,6 +21,7 @@ struct docker {
 	char *socket_path;
 	uint64_t resync_ns;
 	struct ms_docker_engine *engine; /* NULL = not started */
+	uint64_t began_ns;               /* CLOCK_REALTIME */
 	/* From a container's start to the transaction that has it. */
 	uint64_t gaps, gap_last_ns, gap_most_ns;
 	uint64_t containers, refused; /* of the last transaction */
@@ -116,11 +117,20 @@ static void stop(void *self)
 	docker->engine = NULL;
 }
 
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 static int start(void *self, struct ms_plugin_error *error)
 {
 	struct docker *docker = self;
 	int r;
 
+	docker->began_ns = realtime_ns();
 	docker->engine = ms_docker_engine_new(docker->host, docker->socket_path, docker->resync_ns);
 	r = docker->engine ? ms_docker_engine_start(docker->engine) : -ENOMEM;
 	if (r < 0) {
@@ -152,13 +162,13 @@ static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
 								   : "");
 }
 
-/* How long it ran before the host was told of it; once per start. */
+/* How long it ran before the host was told of it; once per start. Not of a start before this
+ * process began: another one may have told it in time. */
 static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entry)
 {
 	const struct ms_plugin_host *host = docker->host;
 	const struct ms_docker_container *container = entry->container;
-	uint64_t now_ns;
-	struct timespec now;
+	uint64_t now_ns = realtime_ns();
 
 	if (container->is_new)
 		entry->told_early = container->pid != 0 || container->mac != 0;
@@ -166,8 +176,8 @@ static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entr
 	    container->started_ns == entry->seen_start_ns)
 		return;
 	entry->seen_start_ns = container->started_ns;
-	clock_gettime(CLOCK_REALTIME, &now);
-	now_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	if (container->started_ns < docker->began_ns)
+		return;
 	docker->gaps++;
 	docker->gap_last_ns = entry->told_early || now_ns < container->started_ns
 				      ? 0

@@ -267,6 +267,17 @@ int ms_etcd_codec_parse_notice(const char *line, size_t size, struct ms_etcd_not
 	return r;
 }
 
+/* How long the first line is, if a person can read it: etcd's own server says some things so, a
+ * page of somebody between begins with a tag. */
+static int plain_line(const char *body, size_t size)
+{
+	int length = 0;
+
+	while ((size_t)length < size && length < 200 && body[length] >= ' ' && body[length] <= '~')
+		length++;
+	return length && body[0] != '<' && body[0] != '{' ? length : 0;
+}
+
 void ms_etcd_codec_parse_error(const char *body, size_t size, unsigned status,
 			       char ret_sentence[256])
 {
@@ -274,9 +285,12 @@ void ms_etcd_codec_parse_error(const char *body, size_t size, unsigned status,
 	const json_t *error = json_object_get(answer, "error");
 	const char *message =
 		json_is_object(error) ? text_of(error, "message", NULL) : json_string_value(error);
+	int length = plain_line(body, size);
 
 	if (message)
 		say(ret_sentence, message);
+	else if (length)
+		snprintf(ret_sentence, 256, "the answer is %u: %.*s", status, length, body);
 	else
 		snprintf(ret_sentence, 256, "the answer is %u and not etcd's", status);
 	json_decref(answer);

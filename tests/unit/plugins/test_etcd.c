@@ -171,8 +171,13 @@ START_TEST(errors_have_a_sentence)
 {
 	const char *plain = "{\"error\":\"etcdserver: invalid auth token\",\"message\":\"x\","
 			    "\"code\":16}";
+	const char *text = "CommonName of client will be ignored\nmore";
 	char sentence[256];
 
+	ms_etcd_codec_parse_error(text, strlen(text), 400, sentence);
+	ck_assert_str_eq(sentence, "the answer is 400: CommonName of client will be ignored");
+	ms_etcd_codec_parse_error("\x1b[2J", 4, 400, sentence);
+	ck_assert_str_eq(sentence, "the answer is 400 and not etcd's");
 	ms_etcd_codec_parse_error(plain, strlen(plain), 401, sentence);
 	ck_assert_str_eq(sentence, "etcdserver: invalid auth token");
 	ck_assert(ms_etcd_codec_wants_token(sentence));

@@ -168,7 +168,19 @@ static json_t *find_overrides(struct ms_manager *manager, json_t *problems)
 	return overrides;
 }
 
-static void find_problems(const struct ms_manager_status *status, json_t *problems)
+static void find_plugin_problems(const struct ms_manager *manager, json_t *problems)
+{
+	size_t plugin = 0, source = 0;
+	char sentence[640];
+
+	while (ms_manager_next_plugin_problem(manager, &plugin, sentence, sizeof(sentence)))
+		add_problem(problems, "%s", sentence);
+	while (ms_manager_next_source_problem(manager, &source, sentence, sizeof(sentence)))
+		add_problem(problems, "%s", sentence);
+}
+
+static void find_problems(const struct ms_manager *manager, const struct ms_manager_status *status,
+			  json_t *problems)
 {
 	if (status->last_error[0])
 		add_problem(problems, "the policy on disk is not in force: %s", status->last_error);
@@ -181,10 +193,7 @@ static void find_problems(const struct ms_manager_status *status, json_t *proble
 		add_problem(problems, "%s", status->sweep_problem);
 	if (status->unsaved[0])
 		add_problem(problems, "%s", status->unsaved);
-	if (status->plugin_problem[0])
-		add_problem(problems, "%s", status->plugin_problem);
-	if (status->source_problem[0])
-		add_problem(problems, "%s", status->source_problem);
+	find_plugin_problems(manager, problems);
 	if (status->fallback_problem[0])
 		add_problem(problems, "%s", status->fallback_problem);
 	if (status->host_problem[0])
@@ -215,7 +224,7 @@ int ms_control_cmd_status(struct ms_manager *manager, struct ms_control_call *ca
 		overrides = find_overrides(manager, counts.problems);
 		find_panics(manager, counts.problems);
 		ms_iface_set_foreach(ms_manager_ifaces(manager), count_iface, &counts);
-		find_problems(&status, counts.problems);
+		find_problems(manager, &status, counts.problems);
 		reply = json_pack(
 			"{s:s, s:i, s:o, s:o, s:I, s:I, s:s, s:b, s:s, s:s, s:s, s:o, s:s, s:b, s:o, "
 			"s:i, s:i, s:I, s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:b}",

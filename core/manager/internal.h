@@ -94,8 +94,6 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 			      enum ms_source source, struct ms_error *err);
 /* task.c: nobody is told of those that were not done. */
 void ms_manager_drop_tasks(struct ms_manager *manager);
-/* The first plugin that is not loaded or cannot do its work, as a sentence; "" = all can. */
-void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* As if it had not been loaded: failed as it was, with what a source said last in force, or not
  * there. For the commit that comes, and the keeper is told. */
 void ms_manager_plugin_undo_load(struct ms_manager *manager, const char *name);
@@ -122,8 +120,6 @@ int ms_manager_change_source_sets(struct ms_manager *manager, struct ms_source_f
 				  const struct ms_source_offer *before, struct ms_error *err);
 /* Every few seconds: members that could not be put back after a change that failed. */
 void ms_manager_mend_sets(struct ms_manager *manager);
-/* The first source that is in trouble, as a sentence; "" = none is. */
-void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size);
 /* bind.c: workloads in groups. ms_manager_bind() takes what all sources have in force, but
  * for `source` what `offer` (NULL = nothing) says; the keeper is to be told. -errno: some are
  * missing. */

@@ -83,18 +83,22 @@ struct ms_manager_status {
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	char session_table[16]; /* "set" or "lru_hash", the one in use */
 	uint32_t repairs;
-	char unsaved[384];        /* in force but not on disk, and why; "" = all is */
-	char sweep_problem[192];  /* why sessions are not swept, "" = they are */
-	char pins_problem[384];   /* somebody hid or removed our pins, "" = they are where they were
-				   */
-	char host_problem[160];   /* set:host has not all addresses, "" = it has */
-	char plugin_problem[640]; /* a plugin cannot do its work, "" = all can */
-	char source_problem[640]; /* a source cannot do its work, "" = all can */
+	char unsaved[384];       /* in force but not on disk, and why; "" = all is */
+	char sweep_problem[192]; /* why sessions are not swept, "" = they are */
+	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
+				  */
+	char host_problem[160];  /* set:host has not all addresses, "" = it has */
 	char fallback_problem[512]; /* a rule is on its fallback, "" = all act as written */
 	size_t rules_on_fallback;
 	bool degraded; /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
+/* Each plugin that is not loaded, and each source or sink that cannot do its work, as a sentence:
+ * `at` begins at 0, false = there is none any more. */
+bool ms_manager_next_plugin_problem(const struct ms_manager *manager, size_t *at, char *buf,
+				    size_t size);
+bool ms_manager_next_source_problem(const struct ms_manager *manager, size_t *at, char *buf,
+				    size_t size);
 
 /* New events as they come, for `observe -f`; -ENOMEM. */
 struct ms_event_listener;

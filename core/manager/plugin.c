@@ -90,18 +90,18 @@ void ms_manager_close_plugins(struct ms_manager *manager)
 
 /* ---- what is ---- */
 
-void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size_t size)
+bool ms_manager_next_plugin_problem(const struct ms_manager *manager, size_t *at, char *buf,
+				    size_t size)
 {
 	const struct ms_plugin_entry *entry;
 
-	buf[0] = '\0';
-	for (size_t i = 0; !buf[0] && (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
+	while ((entry = ms_plugin_registry_at(manager->plugins, (*at)++))) {
 		const char *name = ms_plugin_registry_name(entry);
 		const char *reason = ms_plugin_registry_reason(entry);
 		char since[32];
 
-		/* Of a source that is kept without its plugin, ms_manager_source_problem() tells.
-		 */
+		/* Of a source that is kept without its plugin, ms_manager_next_source_problem()
+		 * tells. */
 		if (!reason[0] || ms_manager_follower(manager, name))
 			continue;
 		ms_format_time(ms_plugin_registry_since(entry), since, sizeof(since));
@@ -113,7 +113,9 @@ void ms_manager_plugin_problem(const struct ms_manager *manager, char *buf, size
 		else
 			snprintf(buf, size, "plugin %s failed: %.500s (since %s)", name, reason,
 				 since);
+		return true;
 	}
+	return false;
 }
 
 const struct ms_plugin_registry *ms_manager_plugins(const struct ms_manager *manager)

@@ -420,22 +420,25 @@ const struct ms_policy *ms_manager_offered(const struct ms_manager *manager, con
 	return ms_sources_offers_find(ms_sources_offers(manager->sources), name);
 }
 
-void ms_manager_source_problem(const struct ms_manager *manager, char *buf, size_t size)
+bool ms_manager_next_source_problem(const struct ms_manager *manager, size_t *at, char *buf,
+				    size_t size)
 {
-	buf[0] = '\0';
-	for (size_t i = 0; i < manager->n_followers && !buf[0]; i++) {
+	while (*at < manager->n_followers) {
+		const struct ms_source_follower *follower = manager->followers[(*at)++];
 		struct ms_source_status status;
 		const char *sentence;
 		char since[32];
 
-		ms_source_follower_status(manager->followers[i], &status);
+		ms_source_follower_status(follower, &status);
 		sentence = status.last_error[0] ? status.last_error : status.trouble;
 		if (!sentence[0])
 			continue;
 		ms_format_time(status.last_error[0] ? status.error_since : status.trouble_since,
 			       since, sizeof(since));
 		snprintf(buf, size, "%s %s: %.500s (since %s)",
-			 status.is_source ? "source" : "sink",
-			 ms_source_follower_name(manager->followers[i]), sentence, since);
+			 status.is_source ? "source" : "sink", ms_source_follower_name(follower),
+			 sentence, since);
+		return true;
 	}
+	return false;
 }

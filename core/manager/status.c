@@ -5,6 +5,15 @@
 
 #include "core/manager/internal.h"
 
+static bool has_plugin_problem(const struct ms_manager *manager)
+{
+	size_t plugin = 0, source = 0;
+	char sentence[640];
+
+	return ms_manager_next_plugin_problem(manager, &plugin, sentence, sizeof(sentence)) ||
+	       ms_manager_next_source_problem(manager, &source, sentence, sizeof(sentence));
+}
+
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status)
 {
 	struct ms_control control = ms_dataplane_control(manager->dp);
@@ -32,12 +41,10 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
 	memcpy(status.host_problem, manager->host_problem, sizeof(status.host_problem));
 	memcpy(status.fallback_problem, manager->on_fallback, sizeof(status.fallback_problem));
-	ms_manager_plugin_problem(manager, status.plugin_problem, sizeof(status.plugin_problem));
-	ms_manager_source_problem(manager, status.source_problem, sizeof(status.source_problem));
-	status.degraded = manager->last_error[0] || status.source_problem[0] ||
-			  status.plugin_problem[0] || status.pins_problem[0] || status.unsaved[0] ||
-			  status.sweep_problem[0] || status.host_problem[0] ||
-			  status.fallback_problem[0] || status.panic != MS_PANIC_OFF ||
-			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
+	status.degraded = manager->last_error[0] || has_plugin_problem(manager) ||
+			  status.pins_problem[0] || status.unsaved[0] || status.sweep_problem[0] ||
+			  status.host_problem[0] || status.fallback_problem[0] ||
+			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
+			  counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

@@ -7,6 +7,7 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
 
 static const char policy[] =
 	"version: 1\n"
@@ -102,6 +103,30 @@ START_TEST(a_mode_given_by_hand_is_seen)
 }
 END_TEST
 
+static bool tells_of_all(void *user)
+{
+	(void)user;
+	return has_problem("source feed: file:///nowhere/list: ") &&
+	       has_problem("source docker: /nowhere.sock: ") && has_problem("none_such") &&
+	       has_problem("none_either");
+}
+
+START_TEST(one_plugin_in_trouble_hides_no_other)
+{
+	ms_plugin_folder_make();
+	ms_plugin_folder_add("feed");
+	ms_plugin_folder_add("docker");
+	ms_plugin_folder_start(microsegd, "plugins:\n"
+					  "  feed: { lists: \"a=file:///nowhere/list\" }\n"
+					  "  docker: { socket: /nowhere.sock }\n"
+					  "  none_such: {}\n"
+					  "  none_either: {}\n");
+	ck_assert_msg(ms_netns_wait(tells_of_all, NULL, 10), "status does not tell of all");
+	ck_assert_int_eq(check_status(), 4);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static void expect_panic(const char *work, const char *tried)
 {
 	json_auto_t *groups = ms_ctl(microsegd, "group", "list", NULL);
@@ -156,6 +181,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_sweep_that_fails_is_seen);
 	tcase_add_test(tcase, lists_show_a_panic);
+	tcase_add_test(tcase, one_plugin_in_trouble_hides_no_other);
 	tcase_add_loop_test(tcase, a_mode_given_by_hand_is_seen, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

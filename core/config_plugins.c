@@ -110,6 +110,13 @@ const struct ms_rule_action *ms_config_plugins_find(const struct ms_config_plugi
 	return at < 0 ? NULL : &plugins->list[at];
 }
 
+size_t ms_config_plugins_rank(const struct ms_config_plugins *plugins, const char *name)
+{
+	int at = find(plugins, name);
+
+	return at < 0 ? plugins->count : (size_t)at;
+}
+
 bool ms_config_plugins_is_before(const struct ms_config_plugins *plugins, const char *name)
 {
 	int at = find(plugins, name);

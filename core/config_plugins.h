@@ -40,6 +40,8 @@ int ms_config_plugins_put(struct ms_config_plugins *into, const struct ms_config
 /* NULL = it is not named. */
 const struct ms_rule_action *ms_config_plugins_find(const struct ms_config_plugins *plugins,
 						    const char *name);
+/* Its place among those that are named; behind them all if it is not. */
+size_t ms_config_plugins_rank(const struct ms_config_plugins *plugins, const char *name);
 bool ms_config_plugins_is_before(const struct ms_config_plugins *plugins, const char *name);
 
 #endif

@@ -324,12 +324,22 @@ struct merging {
 	struct ms_error *err;
 };
 
+static size_t rank(void *user, const char *source)
+{
+	const struct ms_manager *manager = user;
+
+	return ms_config_plugins_rank(&manager->named, source);
+}
+
 static int merge(void *arg)
 {
 	struct merging *merging = arg;
 	const struct ms_sources *sources = merging->manager->sources;
-	int r = ms_sources_merge(sources, merging->next, merging->err);
+	int r;
 
+	/* One that was configured otherwise, or loaded again, has come in behind the others. */
+	ms_sources_offers_order(&merging->next->offers, rank, merging->manager);
+	r = ms_sources_merge(sources, merging->next, merging->err);
 	/* What is in force already may name what is not known any more: a start takes it, too. */
 	if (r == 0 && merging->is_change && merging->next->documents_changed)
 		r = ms_manager_refuse_unknown(merging->manager, merging->next->merged,

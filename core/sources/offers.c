@@ -170,6 +170,20 @@ void ms_sources_offers_remove(struct ms_sources_offers *offers, const char *name
 		(size_t)(offers->items + offers->count - at) * sizeof(struct ms_sources_offer *));
 }
 
+void ms_sources_offers_order(struct ms_sources_offers *offers,
+			     size_t (*rank)(void *user, const char *name), void *user)
+{
+	for (size_t i = 1; i < offers->count; i++) {
+		struct ms_sources_offer *offer = offers->items[i];
+		size_t to = i;
+
+		for (; to > 0 && rank(user, offers->items[to - 1]->name) > rank(user, offer->name);
+		     to--)
+			offers->items[to] = offers->items[to - 1];
+		offers->items[to] = offer;
+	}
+}
+
 int ms_sources_offers_inputs(const struct ms_sources_offers *offers,
 			     struct ms_merge_plugin **ret_plugins)
 {

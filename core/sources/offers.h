@@ -39,6 +39,9 @@ int ms_sources_offers_foreach(const struct ms_sources_offers *offers, const char
 					  const struct ms_set_member *member),
 			      void *user);
 void ms_sources_offers_remove(struct ms_sources_offers *offers, const char *name);
+/* By rank, lower first, those of one rank as they stand. */
+void ms_sources_offers_order(struct ms_sources_offers *offers,
+			     size_t (*rank)(void *user, const char *name), void *user);
 /* As a merge wants them, borrowed; the array is the caller's. -ENOMEM */
 int ms_sources_offers_inputs(const struct ms_sources_offers *offers,
 			     struct ms_merge_plugin **ret_plugins);

@@ -488,6 +488,71 @@ START_TEST(a_trouble_has_its_time)
 }
 END_TEST
 
+/* ---- several of them ---- */
+
+#define OTHER MS_NETNS_DIR "/other"
+#define RULE(id) "rule { id: " id ", group: work, dir: in, proto: tcp, dport: 81, action: deny }\n"
+
+/* From 1; 0 = there is no such rule. */
+static size_t place_of(json_t *lines, const char *id)
+{
+	const json_t *rules = ms_ctl_at(lines, "0.rules");
+
+	for (size_t i = 0; i < json_array_size(rules); i++) {
+		if (strcmp(ms_ctl_text(json_array_get(rules, i), "id"), id) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* A rule of each, in the order of judgement. */
+static void expect_order(const char *one, const char *two)
+{
+	json_auto_t *lines = NULL;
+	size_t first, second;
+	uint64_t deadline_ns = ms_netns_now_ns() + 20000000000ull;
+
+	do {
+		json_decref(lines);
+		lines = ms_ctl(microsegd, "rule", "list", NULL);
+		first = place_of(lines, one);
+		second = place_of(lines, two);
+		ck_assert_uint_lt(ms_netns_now_ns(), deadline_ns);
+	} while (!first || !second);
+	ck_assert_msg(first < second, "%s is judged before %s", two, one);
+}
+
+static void configure(const char *plugins)
+{
+	char config[512];
+
+	snprintf(config, sizeof(config), "plugins: { %s }\n", plugins);
+	ms_proc_write_config(microsegd, config);
+}
+
+START_TEST(sources_are_judged_as_the_file_names_them)
+{
+	ms_plugin_folder_add("script_other");
+	ms_netns_put_file(OTHER, RULE("other"));
+	say(RULE("mine"));
+	configure("script: { file: " SCRIPT " }, script_other: { file: " OTHER " }");
+	start();
+	expect_order("mine", "other");
+	/* Configured otherwise, which is a new process; loaded again; and named otherwise. */
+	ms_netns_put_file(SCRIPT "-2", RULE("mine"));
+	configure("script: { file: " SCRIPT "-2 }, script_other: { file: " OTHER " }");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_order("mine", "other");
+	ms_ctl_do(microsegd, "plugin", "unload", "script", NULL);
+	ms_ctl_do(microsegd, "plugin", "load", "script", NULL);
+	expect_order("mine", "other");
+	configure("script_other: { file: " OTHER " }, script: { file: " SCRIPT "-2 }");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_order("other", "mine");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("source turns");
@@ -508,6 +573,7 @@ int main(void)
 	tcase_add_test(tcase, two_of_one_plugin_do_not_run_at_a_time);
 	tcase_add_test(tcase, a_file_that_cannot_be_read_is_set_aside);
 	tcase_add_test(tcase, a_trouble_has_its_time);
+	tcase_add_test(tcase, sources_are_judged_as_the_file_names_them);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

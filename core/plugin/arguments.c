@@ -28,11 +28,14 @@ int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file
 					       "value } }",
 					       from->name, from->name);
 		for (size_t j = 0; j < arg->n_values; j++) {
+			bool is_told = !ms_plugin_values_is_secret(into, name);
+
 			r = ms_plugin_values_add(into, name, arg->values[j].text, &why);
 			if (r < 0)
 				return ms_plugin_arguments_refuse(
 					file, r == -ENOENT ? arg->place : arg->values[j].place,
-					r == -ENOENT ? name : arg->values[j].text, &why, r, err);
+					r != -ENOENT && is_told ? arg->values[j].text : name, &why,
+					r, err);
 		}
 	}
 	r = ms_plugin_values_finish(into, &why);

@@ -342,6 +342,13 @@ int ms_plugin_values_add(struct ms_plugin_values *values, const char *name, cons
 	return append(&values->entries[at], item, text, err);
 }
 
+bool ms_plugin_values_is_secret(const struct ms_plugin_values *values, const char *name)
+{
+	int at = find(values, name);
+
+	return at >= 0 && values->items[at].flags & MS_PLUGIN_SECRET;
+}
+
 int ms_plugin_values_finish(struct ms_plugin_values *values, struct ms_error *err)
 {
 	for (uint32_t i = 0; i < values->n_items; i++) {

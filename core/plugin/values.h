@@ -25,6 +25,8 @@ struct ms_plugin_values *ms_plugin_values_free(struct ms_plugin_values *values);
  * it never has the text of a SECRET. */
 int ms_plugin_values_add(struct ms_plugin_values *values, const char *name, const char *text,
 			 struct ms_error *err);
+/* Whether the values of this item are never shown; of one that there is not they may be. */
+bool ms_plugin_values_is_secret(const struct ms_plugin_values *values, const char *name);
 /* -EINVAL: a required item has no value. */
 int ms_plugin_values_finish(struct ms_plugin_values *values, struct ms_error *err);
 

@@ -80,13 +80,23 @@ static int read_value(struct ms_document_reader *reader, void *into)
 				reader, reader->place,
 				"a value is one line, without control characters");
 	if (arg->n_values == VALUES_MAX)
-		return ms_document_reader_refuse(reader, reader->place, reader->value,
+		return ms_document_reader_refuse(reader, reader->place,
+						 ms_document_reader_word(reader),
 						 "more than %d values", VALUES_MAX);
 	value.text = strdup(reader->value);
 	r = value.text ? ms_array_append(&arg->values, &arg->n_values, value) : -ENOMEM;
 	if (r < 0)
 		free(value.text);
 	return r;
+}
+
+/* A line that slipped out of the value above it looks like a name. */
+static int refuse_arg(struct ms_document_reader *reader, const char *name, struct ms_place place)
+{
+	if (reader->secrets)
+		return ms_document_reader_refuse(reader, place, "", "this is no name of an option");
+	return ms_document_reader_refuse(reader, place, name, "'%s' is no name of an argument",
+					 name);
 }
 
 /* The value, or list of values, that the reader is at. */
@@ -98,8 +108,7 @@ static int read_arg(struct ms_document_reader *reader, const char *name, struct 
 	int r;
 
 	if (name && !ms_document_schema_is_name(name, "_", NAME_MAX_LENGTH))
-		return ms_document_reader_refuse(reader, place, name,
-						 "'%s' is no name of an argument", name);
+		return refuse_arg(reader, name, place);
 	for (size_t i = 0; name && i < action->n_args; i++)
 		if (strcmp(action->args[i].name, name) == 0)
 			return ms_document_reader_refuse(reader, place, name, "'%s' is there twice",

@@ -71,6 +71,11 @@ static size_t measure_quoted(const char *at, size_t rest)
 	return 0;
 }
 
+static bool may_be_secret(const struct ms_document_reader *reader, size_t offset)
+{
+	return reader->secrets && reader->text + offset >= reader->secrets;
+}
+
 /* What a person would call the word there: what is in the quotes, or all up to a blank or a mark
  * of the syntax, or that mark. A tab is named, for it cannot be seen. */
 static void copy_word(const struct ms_document_reader *reader, size_t offset, char *buf,
@@ -79,6 +84,10 @@ static void copy_word(const struct ms_document_reader *reader, size_t offset, ch
 	const char *at = reader->text + offset;
 	size_t rest = reader->length - offset, length = 0;
 
+	if (may_be_secret(reader, offset)) {
+		snprintf(buf, size, "%.*s", rest > 0 && memchr("[]{}", *at, 4) ? 1 : 0, at);
+		return;
+	}
 	if (rest > 0 && *at == '\t') {
 		snprintf(buf, size, "\\t");
 		return;
@@ -111,6 +120,11 @@ static size_t find_offset(const struct ms_document_reader *reader, struct ms_pla
 	}
 	return place.column - 1 < (size_t)(end - p) ? (size_t)(p - reader->text) + place.column - 1
 						    : reader->length;
+}
+
+const char *ms_document_reader_word(const struct ms_document_reader *reader)
+{
+	return may_be_secret(reader, find_offset(reader, reader->place)) ? "" : reader->value;
 }
 
 int ms_document_reader_refuse_written(struct ms_document_reader *reader, struct ms_place place,
@@ -303,6 +317,7 @@ int ms_document_reader_open(struct ms_document_reader *reader, const char *name,
 		.text = text,
 		.length = length,
 		.err = err,
+		.secrets = reader->secrets,
 		.known_line = 1,
 		.buffer = malloc(MS_DOCUMENT_VALUE_MAX + 1),
 	};

@@ -42,6 +42,9 @@ struct ms_document_reader {
 	size_t length;
 	struct ms_error *err;  /* borrowed, may be NULL */
 	enum ms_source source; /* of origins; set by whoever opened it */
+	/* Borrowed, set before it is opened: from here in `text` on values may be secrets, and no
+	 * refusal repeats one. NULL = nowhere. */
+	const char *secrets;
 
 	/* The current event. */
 	enum ms_document_event event;
@@ -75,15 +78,18 @@ int ms_document_reader_refuse(struct ms_document_reader *reader, struct ms_place
 	__attribute__((format(printf, 4, 5)));
 
 /* The same with the word that is written at `place`: for a list or mapping its first mark, for a
- * value the letters that stand there, not what they were read as. */
+ * value the letters that stand there, not what they were read as. None where secrets may be. */
 int ms_document_reader_refuse_written(struct ms_document_reader *reader, struct ms_place place,
 				      const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The value that the reader is at for a refusal to repeat, "" where secrets may be. */
+const char *ms_document_reader_word(const struct ms_document_reader *reader);
+
 /* ---- for document_yaml.c and document_json.c ---- */
 
 struct ms_place ms_document_reader_place(struct ms_document_reader *reader, size_t offset);
-/* Refuses the word that stands at `offset`. */
+/* Refuses the word that stands at `offset`; it is not told where secrets may be. */
 int ms_document_reader_refuse_at(struct ms_document_reader *reader, size_t offset,
 				 const char *format, ...) __attribute__((format(printf, 3, 4)));
 int ms_document_reader_set_value(struct ms_document_reader *reader, size_t offset,

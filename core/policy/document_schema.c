@@ -24,6 +24,8 @@ static int refuse_null(struct ms_document_reader *reader, const char *key, struc
 
 static int refuse_type(struct ms_document_reader *reader, const char *wants)
 {
+	const char *word;
+
 	switch (reader->event) {
 	case MS_DOCUMENT_MAPPING:
 		return ms_document_reader_refuse_written(reader, reader->place,
@@ -32,8 +34,12 @@ static int refuse_type(struct ms_document_reader *reader, const char *wants)
 		return ms_document_reader_refuse_written(reader, reader->place,
 							 "%s expected, not a list", wants);
 	default:
-		return ms_document_reader_refuse(reader, reader->place, reader->value,
-						 "%s expected, not '%s'", wants, reader->value);
+		word = ms_document_reader_word(reader);
+		if (!word[0])
+			return ms_document_reader_refuse(reader, reader->place, word,
+							 "%s expected, not a single value", wants);
+		return ms_document_reader_refuse(reader, reader->place, word,
+						 "%s expected, not '%s'", wants, word);
 	}
 }
 

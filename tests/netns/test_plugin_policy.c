@@ -435,6 +435,50 @@ START_TEST(a_plugin_tells_how_it_is_configured_but_no_secret)
 }
 END_TEST
 
+/* Refused by the parser, which knows no plugin, and by what the plugin says of itself. */
+static const char *const unrepeated[] = {
+	"plugins: { tally: {}, feed: hush }\n",
+	"plugins: { tally: {}, feed: { lists: \"hush }\n",
+	"plugins: { tally: {}, feed: { lists: [a, [hush]] } }\n",
+	"plugins: { tally: {}, feed: { lists: hush } }\n",
+	"plugins: { tally: {}, script_secret: { file: [/a, hush] } }\n",
+};
+
+static void expect_unrepeated(int status)
+{
+	ck_assert_msg(status == 1, "%d: %s", status, text);
+	ck_assert_msg(text[0] && !strstr(text, "hush"), "%s", text);
+}
+
+START_TEST(nobody_repeats_a_secret)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	ms_plugin_folder_add("feed");
+	ms_plugin_folder_add("script_secret");
+	start("plugins: { tally: {} }\n");
+	ms_proc_write_config(microsegd, unrepeated[_i]);
+	ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL);
+	ck_assert_msg(text[0] && !strstr(text, "hush"), "%s", text);
+	ms_ctl_status(microsegd, text, sizeof(text), "status", NULL);
+	ck_assert_msg(text[0] && !strstr(text, "hush"), "%s", text);
+	expect_unrepeated(ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load",
+					strstr(unrepeated[_i], "script") ? "script_secret" : "feed",
+					NULL));
+	expect_unrepeated(ms_ctl_status(microsegd, text, sizeof(text), "plugin", "probe",
+					strstr(unrepeated[_i], "script") ? "script_secret" : "feed",
+					"--plugin-dir", MS_PLUGIN_FOLDER, "--config",
+					MS_NETNS_DIR "/one/microseg.yaml", NULL));
+	ms_netns_read_command(text, sizeof(text),
+			      MS_TEST_BIN_DIR "/microsegd --check-config --plugin-dir "
+					      "" MS_PLUGIN_FOLDER " --config " MS_NETNS_DIR
+					      "/one/microseg.yaml 2>&1; echo exit $?");
+	ck_assert_msg(!strstr(text, "hush"), "%s", text);
+	ms_netns_read_command(text, sizeof(text), "cat %s/daemon.log", microsegd->dir);
+	ck_assert_msg(text[0] && !strstr(text, "hush"), "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* An upgrade may have put another file in the place of one that runs: what is shown is the new
  * one's to say from then on. */
 START_TEST(a_plugin_of_another_file_is_shown_as_that_says)
@@ -514,6 +558,7 @@ int main(void)
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
 	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);
+	tcase_add_loop_test(tcase, nobody_repeats_a_secret, 0, ms_array_size(unrepeated));
 	tcase_add_test(tcase, a_plugin_of_another_file_is_shown_as_that_says);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);
 	suite_add_tcase(suite, tcase);

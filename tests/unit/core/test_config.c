@@ -158,6 +158,78 @@ START_TEST(is_refused_at_its_word_and_nothing_changes)
 }
 END_TEST
 
+/* Which option of a plugin is a secret is not known while the file is read, so none is repeated;
+ * `%s` is what must not be. */
+static const struct {
+	const char *text;
+	unsigned int line, column;
+} unrepeated[] = {
+	{ "plugins: { feed: %s }\n", 1, 18 },
+	{ "plugins: { feed: \"%s\" }\n", 1, 18 },
+	{ "plugins: { feed: { lists: [a, [%s]] } }\n", 1, 31 },
+	{ "plugins:\n  feed:\n    lists:\n      - - %s\n", 4, 9 },
+	{ "plugins:\n  feed:\n    lists:\n      %s: b\n", 4, 7 },
+	{ "plugins:\n  feed:\n    lists: a\n    u:%s: b\n", 4, 5 },
+	{ "plugins: { feed: { lists: &%s } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: *%s } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: !%s } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: @%s } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: `%s } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: \"%s } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: \"\\q%s\" } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: \"\\n%s\" } }\n", 1, 27 },
+	{ "plugins: { feed: { lists: [a: %s] } }\n", 1, 28 },
+	{ "plugins: { feed: { lists: [%s: a] } }\n", 1, 28 },
+	{ "plugins:\n  feed:\n    lists: a: %s\n", 3, 13 },
+	{ "plugins:\n  feed:\n    lists: \"a\" %s\n", 3, 16 },
+	{ "plugins:\n  feed: { lists: a }\n---\n%s\n", 3, 1 },
+};
+
+static void expect_unrepeated(const char *text, unsigned int line, unsigned int column)
+{
+	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+
+	ck_assert_int_eq(ms_config_init(&config), 0);
+	ck_assert_int_eq(read_config(text, &config, &err), -EINVAL);
+	ck_assert_msg(!strstr(err.message, "hush"), "%s", err.message);
+	ck_assert_msg(!strstr(err.word, "hush"), "%s", err.word);
+	ck_assert_msg(err.line == line && err.column == column, "%u:%u: %s", err.line, err.column,
+		      err.message);
+}
+
+START_TEST(no_value_of_a_plugin_is_repeated)
+{
+	char text[256];
+
+	/* The place is that of the table; what is said is not looked at. */
+	strcpy(text, unrepeated[_i].text);
+	*strchr(text, '%') = '\0';
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "hush%s",
+		 strchr(unrepeated[_i].text, '%') + 2);
+	expect_unrepeated(text, unrepeated[_i].line, unrepeated[_i].column);
+}
+END_TEST
+
+/* One value too long, and one too many; both also where a thread reads the file ahead. */
+START_TEST(no_value_beyond_a_limit_is_repeated)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	for (int i = 0; i < (_i & 1 ? 2000 : 0); i++)
+		fprintf(out, "# %060d\n", i);
+	fputs("plugins: { feed: { lists: [", out);
+	for (int i = 0; _i & 2 && i < 64; i++)
+		fputs("1,", out);
+	fprintf(out, "hush%0*d] } }\n", _i & 2 ? 1 : 1021, 0);
+	ck_assert_int_eq(fclose(out), 0);
+	expect_unrepeated(text, _i & 1 ? 2001 : 1, _i & 2 ? 156 : 28);
+}
+END_TEST
+
 START_TEST(absent_file_is_told_apart)
 {
 	ms_cleanup(ms_config_fini) struct ms_config config = { 0 };
@@ -197,6 +269,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, what_is_not_said_is_the_default, 0, 4);
 	tcase_add_loop_test(tcase, is_refused_at_its_word_and_nothing_changes, 0,
 			    ms_array_size(refused));
+	tcase_add_loop_test(tcase, no_value_of_a_plugin_is_repeated, 0, ms_array_size(unrepeated));
+	tcase_add_loop_test(tcase, no_value_beyond_a_limit_is_repeated, 0, 4);
 	tcase_add_test(tcase, absent_file_is_told_apart);
 	tcase_add_loop_test(tcase, a_long_one_is_refused_at_its_first_word, 0, 20);
 	suite_add_tcase(suite, tcase);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/plugin/trust.h"
 #include "core/plugin/values.h"
+#include "core/policy/document_parts.h"
 
 #define ALL_NEEDS                                                                                  \
 	(MS_PLUGIN_NEEDS_UNIX | MS_PLUGIN_NEEDS_INET | MS_PLUGIN_NEEDS_LISTEN |                    \
@@ -114,8 +114,10 @@ static int check_name(const struct looking *looking, const char *what, const cha
 {
 	int r = check_text(looking, what, "name", name);
 
-	if (r == 0 && !ms_plugin_trust_is_name(name))
-		r = REFUSE(looking, "%s: '%s' is no name for %s: 1 to %d of a-z, 0-9 and _",
+	if (r == 0 && !ms_document_schema_is_name(name, "_", MS_PLUGIN_NAME_MAX))
+		r = REFUSE(looking,
+			   "%s: '%s' is no name for %s: 1 to %d of a-z, 0-9 and, behind the first, "
+			   "_",
 			   looking->name, name, what, MS_PLUGIN_NAME_MAX);
 	return r;
 }
@@ -213,9 +215,11 @@ static int check_action(const struct looking *looking, const struct ms_plugin_ac
 
 	if (r == 0)
 		r = check_text(looking, action->name, "help", action->help);
-	if (r == 0 && (strcmp(action->name, "allow") == 0 || strcmp(action->name, "deny") == 0 ||
-		       strcmp(action->name, "log") == 0))
-		r = REFUSE(looking, "%s: no action may be called %s", looking->name, action->name);
+	if (r == 0 && !ms_document_action_is_name(action->name))
+		r = REFUSE(looking,
+			   "%s: no action may be called %s: in a rule the word would be read as "
+			   "something else",
+			   looking->name, action->name);
 	if (r == 0 && (action->flags & ~ALL_ACTION_FLAGS))
 		r = REFUSE(looking, "%s: action %s has flags that there are not: %#x",
 			   looking->name, action->name, action->flags);
@@ -271,6 +275,9 @@ static int check(const struct looking *looking, const struct ms_plugin *copy)
 {
 	int r = check_name(looking, "the plugin", copy->name);
 
+	if (r == 0 && ms_document_schema_is_typed(copy->name))
+		r = REFUSE(looking, "%s: no plugin may be called %s: to YAML the word is no text",
+			   looking->name, copy->name);
 	if (r == 0 && strcmp(copy->name, looking->name) != 0)
 		r = REFUSE(looking, "%s.so calls itself %s: file and plugin must have one name",
 			   looking->name, copy->name);

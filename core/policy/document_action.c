@@ -19,6 +19,27 @@
 static const char *const words[] = { "allow", "deny", "log" };
 enum { ACTION_ALLOW, ACTION_DENY, ACTION_LOG, ACTION_PLUGIN };
 
+/* What YAML takes for a boolean or a number is none. */
+static bool is_word(const char *text)
+{
+	return !ms_document_schema_is_typed(text) &&
+	       ms_document_schema_is_name(text, "_", NAME_MAX_LENGTH);
+}
+
+/* The verdict that was meant by another tool's word or a slip; NULL = it may be a plugin's action.
+ */
+static const char *find_meant(const char *name)
+{
+	return strcmp(name, "reject") == 0
+		       ? NULL
+		       : ms_document_hint_find(name, words, ms_array_size(words));
+}
+
+bool ms_document_action_is_name(const char *name)
+{
+	return is_word(name) && !find_meant(name);
+}
+
 /* The scalar the reader is at: one of ours, or a plugin's. */
 static int read_name(struct ms_document_reader *reader, unsigned int *ret_action)
 {
@@ -32,8 +53,7 @@ static int read_name(struct ms_document_reader *reader, unsigned int *ret_action
 			return 0;
 		}
 	}
-	if (ms_document_schema_is_typed(reader->value) ||
-	    !ms_document_schema_is_name(reader->value, "_", NAME_MAX_LENGTH))
+	if (!is_word(reader->value))
 		return ms_document_schema_refuse_word(reader, "an action", words,
 						      ms_array_size(words));
 	*ret_action = ACTION_PLUGIN;
@@ -272,11 +292,10 @@ int ms_document_action_check(struct ms_document_reader *reader, const struct ms_
 {
 	for (size_t i = 0; i < rule->n_actions; i++) {
 		const struct ms_rule_action *action = &rule->actions[i];
-		const char *meant =
-			ms_document_hint_find(action->name, words, ms_array_size(words));
+		const char *meant = find_meant(action->name);
 
 		/* Another tool's word for a verdict is no plugin, whatever the fallback. */
-		if (meant && strcmp(action->name, "reject") != 0)
+		if (meant)
 			return ms_document_reader_refuse(reader, action->place, action->name,
 							 "'%s' is not an action, did you mean %s?",
 							 action->name, meant);

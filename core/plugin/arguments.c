@@ -4,6 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/policy/document_reader.h"
+
+_Static_assert(MS_PLUGIN_VALUE_MAX == MS_DOCUMENT_VALUE_MAX, "what the SDK says can be written");
+
 int ms_plugin_arguments_refuse(const char *file, struct ms_place place, const char *word,
 			       const struct ms_error *why, int r, struct ms_error *err)
 {

@@ -25,7 +25,7 @@ const struct ms_plugin_item ms_etcd_config_items[MS_ETCD_CONFIG_ITEMS] = {
 	  .help = "its password is this file's first line",
 	  .type = MS_PLUGIN_STRING,
 	  .flags = MS_PLUGIN_FILE,
-	  .max = 4095 },
+	  .max = MS_PLUGIN_VALUE_MAX },
 	MS_TLS_ITEMS,
 	{ .name = "check",
 	  .help = "how often a quiet etcd is asked whether all is as it was",

@@ -17,7 +17,7 @@ const struct ms_plugin_item ms_feed_config_items[MS_FEED_CONFIG_ITEMS] = {
 	  .help = "SET=URL, or several: http://, https:// or file:/// with a full path",
 	  .type = MS_PLUGIN_STRING,
 	  .flags = MS_PLUGIN_REQUIRED | MS_PLUGIN_LIST | MS_PLUGIN_SECRET | MS_PLUGIN_FILE,
-	  .max = 2047 },
+	  .max = MS_PLUGIN_VALUE_MAX },
 	{ .name = "interval",
 	  .help = "how often a server is asked, a tenth more or less",
 	  .type = MS_PLUGIN_DURATION,

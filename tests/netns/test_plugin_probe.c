@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/include/microseg/plugin.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/plugin_folder.h"
 #include "tests/plugins/faulty.h"
@@ -74,6 +75,25 @@ START_TEST(one_is_tried_as_it_is_configured)
 	ck_assert_ptr_nonnull(strstr(text, "\"config_file\":\"settings.yaml\""));
 	ck_assert_int_eq(probe_as("script", "plugins: { script: { nosuch: 1 } }\n"), 1);
 	ck_assert_msg(strstr(text, "there is no item 'nosuch'") != NULL, "%s", text);
+}
+END_TEST
+
+/* What a plugin says is the most that it takes can be written. */
+START_TEST(a_value_may_be_as_long_as_it_says)
+{
+	char settings[MS_PLUGIN_VALUE_MAX + 64], url[MS_PLUGIN_VALUE_MAX + 2];
+
+	memset(url, 'x', sizeof(url));
+	memcpy(url, "known=http://", 13);
+	ms_plugin_folder_add("feed");
+	for (int i = 0; i < 2; i++) {
+		snprintf(settings, sizeof(settings), "plugins: { feed: { lists: \"%.*s\" } }\n",
+			 MS_PLUGIN_VALUE_MAX + i, url);
+		ck_assert_msg(probe_as("feed", settings) == i, "%s", text);
+		ck_assert_ptr_nonnull(strstr(text, i ? "a value of more than 1024 bytes"
+						     : "\"file\":true,\"min\":0,\"max\":1024"));
+		ck_assert_ptr_null(strstr(text, "known="));
+	}
 }
 END_TEST
 
@@ -180,6 +200,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_good_one_is_described_and_tried);
 	tcase_add_test(tcase, one_is_tried_as_it_is_configured);
+	tcase_add_test(tcase, a_value_may_be_as_long_as_it_says);
 	tcase_add_loop_test(tcase, a_faulty_one_is_refused_in_words, 0, ms_array_size(faults));
 	tcase_add_loop_test(tcase, an_endless_one_is_ended, 0, ms_array_size(endless));
 	tcase_add_loop_test(tcase, a_file_or_folder_that_is_not_roots_alone_is_not_loaded, 0,

@@ -46,6 +46,7 @@ extern "C" {
 
 /* Longest name of plugin, action, source, sink or item, without its NUL: [a-z0-9_]{1,31}. */
 #define MS_PLUGIN_NAME_MAX 31
+#define MS_PLUGIN_VALUE_MAX 1024 /* bytes of one value that an operator writes */
 /* Bytes of arguments one action has for one place of one rule. */
 #define MS_PLUGIN_ARGS_SIZE 32
 

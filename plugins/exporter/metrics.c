@@ -44,7 +44,8 @@ struct single {
 	const char *help;
 };
 
-static void write_singles(FILE *to, const json_t *answer, const struct single *list, size_t count)
+static void write_singles(struct ms_exporter_text *to, const json_t *answer,
+			  const struct single *list, size_t count)
 {
 	char total[96];
 
@@ -58,7 +59,8 @@ static void write_singles(FILE *to, const json_t *answer, const struct single *l
 
 /* ---- status ---- */
 
-static void write_labelled(FILE *to, const json_t *object, const char *name, const char *label)
+static void write_labelled(struct ms_exporter_text *to, const json_t *object, const char *name,
+			   const char *label)
 {
 	const char *key;
 	json_t *value;
@@ -69,7 +71,7 @@ static void write_labelled(FILE *to, const json_t *object, const char *name, con
 	}
 }
 
-static void write_sessions(FILE *to, const json_t *sessions)
+static void write_sessions(struct ms_exporter_text *to, const json_t *sessions)
 {
 	static const struct {
 		const char *table, *max;
@@ -90,7 +92,7 @@ static void write_sessions(FILE *to, const json_t *sessions)
 		       tables[i].table, NULL);
 }
 
-static void write_attach(FILE *to, const json_t *attach)
+static void write_attach(struct ms_exporter_text *to, const json_t *attach)
 {
 	static const struct single singles[] = {
 		{ "unfiltered_packets", "microseg_unfiltered_packets", "gauge",
@@ -122,7 +124,7 @@ static void write_attach(FILE *to, const json_t *attach)
 	write_singles(to, attach, singles, sizeof(singles) / sizeof(singles[0]));
 }
 
-static void write_start(FILE *to, const json_t *status)
+static void write_start(struct ms_exporter_text *to, const json_t *status)
 {
 	struct tm tm = { 0 };
 
@@ -133,7 +135,7 @@ static void write_start(FILE *to, const json_t *status)
 	sample(to, "microseg_start_time_seconds", (double)timegm(&tm), NULL);
 }
 
-static void write_panic(FILE *to, const json_t *status)
+static void write_panic(struct ms_exporter_text *to, const json_t *status)
 {
 	static const char *const states[] = { "off", "open", "closed" };
 
@@ -143,7 +145,7 @@ static void write_panic(FILE *to, const json_t *status)
 		       states[i], NULL);
 }
 
-static void write_status(FILE *to, const json_t *status)
+static void write_status(struct ms_exporter_text *to, const json_t *status)
 {
 	static const struct single singles[] = {
 		{ "groups", "microseg_groups", "gauge", "Groups of the policy in force." },
@@ -187,7 +189,8 @@ static void write_status(FILE *to, const json_t *status)
 
 /* ---- stats ---- */
 
-static void write_cells(FILE *to, const json_t *reasons, const char *name, const char *what)
+static void write_cells(struct ms_exporter_text *to, const json_t *reasons, const char *name,
+			const char *what)
 {
 	static const char *const verdicts[][2] = { { "allow", "allowed" },
 						   { "deny", "denied" },
@@ -205,7 +208,7 @@ static void write_cells(FILE *to, const json_t *reasons, const char *name, const
 	}
 }
 
-static void write_stats(FILE *to, const json_t *stats)
+static void write_stats(struct ms_exporter_text *to, const json_t *stats)
 {
 	static const struct single singles[] = {
 		{ "new_session", "microseg_sessions_begun", "counter",
@@ -228,7 +231,7 @@ static void write_stats(FILE *to, const json_t *stats)
 
 /* ---- lists ---- */
 
-static void write_groups(FILE *to, const json_t *groups)
+static void write_groups(struct ms_exporter_text *to, const json_t *groups)
 {
 	json_t *group;
 	size_t i;
@@ -243,7 +246,8 @@ static void write_groups(FILE *to, const json_t *groups)
 		       text(group, "mode"), NULL);
 }
 
-static void write_rule_counter(FILE *to, const json_t *rules, const char *name, const char *key)
+static void write_rule_counter(struct ms_exporter_text *to, const json_t *rules, const char *name,
+			       const char *key)
 {
 	json_t *rule;
 	size_t i;
@@ -252,7 +256,7 @@ static void write_rule_counter(FILE *to, const json_t *rules, const char *name, 
 		sample(to, name, number(rule, key), "rule", text(rule, "id"), NULL);
 }
 
-static void write_rules(FILE *to, const json_t *rules, int64_t now_ms)
+static void write_rules(struct ms_exporter_text *to, const json_t *rules, int64_t now_ms)
 {
 	json_t *rule;
 	size_t i;
@@ -278,7 +282,7 @@ static void write_rules(FILE *to, const json_t *rules, int64_t now_ms)
 	}
 }
 
-static void write_left_out(FILE *to, const struct ms_exporter_answers *answers)
+static void write_left_out(struct ms_exporter_text *to, const struct ms_exporter_answers *answers)
 {
 	double all = number(answers->status, "rules"), told = (double)answers->rules_told;
 
@@ -287,7 +291,7 @@ static void write_left_out(FILE *to, const struct ms_exporter_answers *answers)
 	sample(to, "microseg_exporter_rules_left_out", all > told ? all - told : 0, NULL);
 }
 
-static void write_sources(FILE *to, const json_t *sources)
+static void write_sources(struct ms_exporter_text *to, const json_t *sources)
 {
 	static const char *const kinds[] = { "groups", "rules", "sets", "members" };
 	json_t *source;
@@ -314,8 +318,8 @@ static void write_sources(FILE *to, const json_t *sources)
 
 /* A plugin's own numbers keep their names as labels, so that no plugin can take another's family.
  */
-static void write_numbers(FILE *to, const json_t *shown, const char *kind, const char *name,
-			  uint64_t most)
+static void write_numbers(struct ms_exporter_text *to, const json_t *shown, const char *kind,
+			  const char *name, uint64_t most)
 {
 	json_t *answer, *stat;
 	size_t i, j;
@@ -333,7 +337,7 @@ static void write_numbers(FILE *to, const json_t *shown, const char *kind, const
 	}
 }
 
-static void write_plugins(FILE *to, const struct ms_exporter_answers *answers)
+static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_answers *answers)
 {
 	const json_t *plugins = json_object_get(answers->plugins, "plugins");
 	json_t *plugin;
@@ -355,7 +359,7 @@ static void write_plugins(FILE *to, const struct ms_exporter_answers *answers)
 
 /* ---- all ---- */
 
-static void write_own(FILE *to, const struct ms_exporter_answers *answers,
+static void write_own(struct ms_exporter_text *to, const struct ms_exporter_answers *answers,
 		      const struct ms_exporter_own *own)
 {
 	family(to, "microseg_up", "gauge", NULL, "1 if the daemon answered this scrape.");
@@ -379,7 +383,7 @@ static void write_own(FILE *to, const struct ms_exporter_answers *answers,
 }
 
 void ms_exporter_metrics_write(const struct ms_exporter_answers *answers,
-			       const struct ms_exporter_own *own, FILE *to)
+			       const struct ms_exporter_own *own, struct ms_exporter_text *to)
 {
 	if (answers->version) {
 		family(to, "microseg_build", "info", NULL, "The daemon and its kernel.");

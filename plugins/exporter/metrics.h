@@ -8,7 +8,8 @@
 
 #include <jansson.h>
 #include <stdint.h>
-#include <stdio.h>
+
+#include "openmetrics.h"
 
 /* The `parameters` of each answer; NULL = there was none, and its metrics are left out. */
 struct ms_exporter_answers {
@@ -29,6 +30,6 @@ struct ms_exporter_own {
 void ms_exporter_metrics_forget(struct ms_exporter_answers *answers);
 /* The whole text, with its end. */
 void ms_exporter_metrics_write(const struct ms_exporter_answers *answers,
-			       const struct ms_exporter_own *own, FILE *to);
+			       const struct ms_exporter_own *own, struct ms_exporter_text *to);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* exporter: the daemon's numbers as OpenMetrics, by HTTP on loopback or a unix socket. */
+/* exporter: the daemon's numbers as text for Prometheus, by HTTP on loopback or a unix socket. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -40,7 +40,7 @@ struct ms_exporter_server {
 
 /* ---- answers ---- */
 
-static char *make_text(struct ms_exporter_server *server, int error,
+static char *make_text(struct ms_exporter_server *server, enum ms_exporter_form form, int error,
 		       const struct ms_exporter_answers *answers, size_t *ret_length)
 {
 	struct ms_exporter_own own = {
@@ -50,28 +50,36 @@ static char *make_text(struct ms_exporter_server *server, int error,
 		.events_lost = atomic_load(&server->counts->events_lost),
 	};
 	struct timespec now;
+	struct ms_exporter_text to = { .form = form };
 	char *text = NULL;
-	FILE *to;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	own.now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	to = open_memstream(&text, ret_length);
-	if (!to)
+	to.file = open_memstream(&text, ret_length);
+	if (!to.file)
 		return NULL;
-	ms_exporter_metrics_write(answers, &own, to);
-	if (fclose(to) != 0) {
+	ms_exporter_metrics_write(answers, &own, &to);
+	if (fclose(to.file) != 0) {
 		free(text);
 		return NULL;
 	}
 	return text;
 }
 
-static void reply(struct evhttp_request *request, const char *text, size_t length)
+static enum ms_exporter_form form_of(struct evhttp_request *request)
+{
+	return ms_exporter_openmetrics_negotiate(
+		evhttp_find_header(evhttp_request_get_input_headers(request), "Accept"));
+}
+
+static void reply(struct evhttp_request *request, enum ms_exporter_form form, const char *text,
+		  size_t length)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 
 	if (!text || evbuffer_add(evhttp_request_get_output_buffer(request), text, length) < 0 ||
-	    evhttp_add_header(headers, "Content-Type", MS_EXPORTER_OPENMETRICS_TYPE) < 0)
+	    evhttp_add_header(headers, "Content-Type", ms_exporter_openmetrics_type(form)) < 0 ||
+	    evhttp_add_header(headers, "Vary", "Accept") < 0)
 		evhttp_send_error(request, HTTP_INTERNAL, "out of memory");
 	else
 		evhttp_send_reply(request, HTTP_OK, "OK", NULL);
@@ -80,16 +88,22 @@ static void reply(struct evhttp_request *request, const char *text, size_t lengt
 static void on_answers(void *user, int error, const struct ms_exporter_answers *answers)
 {
 	struct ms_exporter_server *server = user;
-	size_t length = 0;
-	char *text;
+	size_t lengths[MS_EXPORTER_FORM__COUNT] = { 0 };
+	char *texts[MS_EXPORTER_FORM__COUNT] = { NULL };
 
 	atomic_fetch_add(&server->counts->scrapes, server->n_waiting);
 	if (error)
 		atomic_fetch_add(&server->counts->failed, server->n_waiting);
-	text = make_text(server, error, answers, &length);
-	while (server->n_waiting > 0)
-		reply(server->waiting[--server->n_waiting], text, length);
-	free(text);
+	while (server->n_waiting > 0) {
+		struct evhttp_request *request = server->waiting[--server->n_waiting];
+		enum ms_exporter_form form = form_of(request);
+
+		if (!texts[form])
+			texts[form] = make_text(server, form, error, answers, &lengths[form]);
+		reply(request, form, texts[form], lengths[form]);
+	}
+	for (size_t i = 0; i < MS_EXPORTER_FORM__COUNT; i++)
+		free(texts[i]);
 }
 
 /* ---- requests ---- */

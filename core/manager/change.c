@@ -133,8 +133,9 @@ int ms_manager_apply(struct ms_manager *manager, const struct ms_document *docum
 	return r;
 }
 
-int ms_manager_preview(struct ms_manager *manager, const struct ms_document *documents,
-		       size_t count, struct ms_policy **ret_policy, struct ms_error *err)
+int ms_manager_preview_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
+			       const struct ms_document *documents, size_t count,
+			       struct ms_policy **ret_policy, struct ms_error *err)
 {
 	struct ms_sources_next next;
 	struct reading reading = { manager, &next, err };
@@ -142,6 +143,8 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < n_gone; i++)
+		ms_sources_offers_remove(&next.offers, gone[i]);
 	if (count)
 		r = ms_sources_use_documents(&next, documents, count);
 	else
@@ -152,6 +155,12 @@ int ms_manager_preview(struct ms_manager *manager, const struct ms_document *doc
 		*ret_policy = ms_take_ptr(next.merged);
 	ms_manager_give_up(manager, &next);
 	return r;
+}
+
+int ms_manager_preview(struct ms_manager *manager, const struct ms_document *documents,
+		       size_t count, struct ms_policy **ret_policy, struct ms_error *err)
+{
+	return ms_manager_preview_without(manager, NULL, 0, documents, count, ret_policy, err);
 }
 
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,

@@ -154,6 +154,10 @@ int ms_manager_dispatch_netlink(struct ms_manager *manager);
 int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
 			      bool reads, bool dry_run, struct ms_commit *ret_commit,
 			      struct ms_error *err);
+/* The same of ms_manager_preview(). */
+int ms_manager_preview_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
+			       const struct ms_document *documents, size_t count,
+			       struct ms_policy **ret_policy, struct ms_error *err);
 /* Of the last reload: what `status` says of what is on disk. */
 void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct ms_error *err);
 /* commit.c: a copy of what is in force, to be changed; then ms_manager_commit() or

@@ -194,7 +194,38 @@ static void free_policy(struct ms_policy **policy)
 	ms_policy_free(*policy);
 }
 
-/* By the rules that hold afterwards. */
+/* The sources that go and offer something: the names are the steps', the list the caller's. */
+static int find_gone(const struct ms_manager_task *task, const char ***ret_gone, size_t *ret_count)
+{
+	const char **gone = calloc(task->n_steps + 1, sizeof(*gone));
+	size_t count = 0;
+
+	if (!gone)
+		return -ENOMEM;
+	for (size_t i = 0; i < task->n_steps; i++) {
+		const struct step *step = &task->steps[i];
+
+		if (step->what == MS_STEP_UNLOADED && ms_manager_offered(task->manager, step->name))
+			gone[count++] = step->name;
+	}
+	*ret_gone = gone;
+	*ret_count = count;
+	return 0;
+}
+
+/* By the rules that hold afterwards, without those of sources that go too. */
+static int preview(struct ms_manager_task *task, struct ms_policy **ret_policy,
+		   struct ms_error *err)
+{
+	ms_cleanup(ms_free) const char **gone = NULL;
+	size_t n_gone = 0;
+	int r = find_gone(task, &gone, &n_gone);
+
+	return r < 0 ? r
+		     : ms_manager_preview_without(task->manager, gone, n_gone, NULL, 0, ret_policy,
+						  err);
+}
+
 static int refuse_used(struct ms_manager_task *task, struct ms_error *err)
 {
 	struct ms_manager *manager = task->manager;
@@ -210,7 +241,7 @@ static int refuse_used(struct ms_manager_task *task, struct ms_error *err)
 		if (step->what != MS_STEP_UNLOADED)
 			continue;
 		if (!next && !ms_sources_are_applied(manager->sources)) {
-			r = ms_manager_preview(manager, NULL, 0, &next, err);
+			r = preview(task, &next, err);
 			if (r < 0)
 				return r;
 			policy = next;
@@ -313,25 +344,18 @@ static void swap_named(struct ms_manager_task *task)
 static int commit_all(struct ms_manager_task *task, struct ms_error *err)
 {
 	struct ms_manager *manager = task->manager;
-	ms_cleanup(ms_free) const char **gone = calloc(task->n_steps + 1, sizeof(*gone));
+	ms_cleanup(ms_free) const char **gone = NULL;
 	bool reads = !ms_sources_are_applied(manager->sources);
 	size_t n_gone = 0;
-	int r;
+	int r = find_gone(task, &gone, &n_gone);
 
-	if (!gone)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	task->commit.generation = manager->generation;
 	if (!reads && task->n_steps == 0)
 		return 0;
-	for (size_t i = 0; i < task->n_steps; i++) {
-		const struct step *step = &task->steps[i];
-
-		if (step->what != MS_STEP_UNLOADED || !ms_manager_offered(manager, step->name))
-			continue;
-		gone[n_gone++] = step->name;
-		if (!task->dry_run)
-			ms_manager_bind(manager, step->name, NULL);
-	}
+	for (size_t i = 0; i < n_gone && !task->dry_run; i++)
+		ms_manager_bind(manager, gone[i], NULL);
 	r = ms_manager_reload_without(manager, gone, n_gone, reads, task->dry_run, &task->commit,
 				      err);
 	if (r < 0 && n_gone && !task->dry_run) {

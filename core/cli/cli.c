@@ -8,6 +8,8 @@
 
 #include "core/base/cleanup.h"
 
+#define LIST_TRIES 5
+
 int ms_cli_fail(const struct ms_cli *cli, int exit_code, const char *code,
 		const struct ms_error *err)
 {
@@ -90,8 +92,10 @@ static void defuse(json_t *value)
 	}
 }
 
+/* `*ret_is_busy`, if given, is set instead of saying that the daemon is. */
 static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, const char *method,
-		    json_t *parameters, int (*on_reply)(void *user, json_t *reply), void *user)
+		    json_t *parameters, int (*on_reply)(void *user, json_t *reply), void *user,
+		    bool *ret_is_busy)
 {
 	struct ms_message_error failure;
 	bool continues = true;
@@ -104,6 +108,10 @@ static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, cons
 		json_auto_t *reply = NULL;
 
 		r = ms_cli_client_receive(client, &reply, &continues, &failure);
+		if (r == -EREMOTEIO && ret_is_busy && strcmp(failure.code, "busy") == 0) {
+			*ret_is_busy = true;
+			return MS_CLI_FAILED;
+		}
 		if (r < 0)
 			return ms_cli_broken(cli, r, &failure);
 		if (cli->options->output == MS_CLI_TABLE)
@@ -113,8 +121,8 @@ static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, cons
 	return code;
 }
 
-int ms_cli_ask_stream(const struct ms_cli *cli, const char *method, json_t *parameters,
-		      int (*on_reply)(void *user, json_t *reply), void *user)
+static int ask_stream(const struct ms_cli *cli, const char *method, json_t *parameters,
+		      int (*on_reply)(void *user, json_t *reply), void *user, bool *ret_is_busy)
 {
 	struct ms_cli_client *client = NULL;
 	int code = ms_cli_connect(cli, &client);
@@ -123,9 +131,15 @@ int ms_cli_ask_stream(const struct ms_cli *cli, const char *method, json_t *para
 		json_decref(parameters);
 		return code;
 	}
-	code = exchange(cli, client, method, parameters, on_reply, user);
+	code = exchange(cli, client, method, parameters, on_reply, user, ret_is_busy);
 	ms_cli_client_close(client);
 	return code;
+}
+
+int ms_cli_ask_stream(const struct ms_cli *cli, const char *method, json_t *parameters,
+		      int (*on_reply)(void *user, json_t *reply), void *user)
+{
+	return ask_stream(cli, method, parameters, on_reply, user, NULL);
 }
 
 static int keep_reply(void *user, json_t *reply)
@@ -167,14 +181,22 @@ static int merge_reply(void *user, json_t *reply)
 int ms_cli_ask_list(const struct ms_cli *cli, const char *method, json_t *parameters,
 		    const char *plural, json_t **ret_reply)
 {
-	struct merging merging = { plural, json_object(), json_array() };
-	int code = ms_cli_ask_stream(cli, method, parameters, merge_reply, &merging);
+	bool is_busy = true;
+	int code = MS_CLI_FAILED;
 
-	json_decref(merging.list);
-	if (code == MS_CLI_OK)
-		*ret_reply = merging.merged;
-	else
-		json_decref(merging.merged);
+	for (int left = LIST_TRIES; is_busy; left--) {
+		struct merging merging = { plural, json_object(), json_array() };
+
+		is_busy = false;
+		code = ask_stream(cli, method, json_incref(parameters), merge_reply, &merging,
+				  left > 1 ? &is_busy : NULL);
+		json_decref(merging.list);
+		if (code == MS_CLI_OK)
+			*ret_reply = merging.merged;
+		else
+			json_decref(merging.merged);
+	}
+	json_decref(parameters);
 	return code;
 }
 

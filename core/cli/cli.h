@@ -40,7 +40,8 @@ int ms_cli_ask(const struct ms_cli *cli, const char *method, json_t *parameters,
  * MS_CLI_OK ends it. */
 int ms_cli_ask_stream(const struct ms_cli *cli, const char *method, json_t *parameters,
 		      int (*on_reply)(void *user, json_t *reply), void *user);
-/* One request, every reply, put together: the lists under `plural` become one. */
+/* One request, every reply, put together: the lists under `plural` become one. What changes while
+ * it is listed is asked for again, some times. */
 int ms_cli_ask_list(const struct ms_cli *cli, const char *method, json_t *parameters,
 		    const char *plural, json_t **ret_reply);
 

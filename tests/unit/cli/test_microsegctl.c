@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -32,6 +33,41 @@ static json_t *answer_session_list(json_t *parameters)
 			 "10.0.0.9", "rule", sort ? sort : "unsorted");
 }
 
+struct listing {
+	struct ms_control_stream stream;
+	bool goes_on, changes;
+};
+
+static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
+{
+	struct listing *listing = (struct listing *)stream;
+
+	if (listing->goes_on && listing->changes)
+		return ms_error_set(err, -EBUSY, "the policy changed while it was listed");
+	*ret_reply = json_pack("{s:[s]}", "rules", listing->goes_on ? "second" : "first");
+	listing->goes_on = !listing->goes_on;
+	return listing->goes_on;
+}
+
+static void list_end(struct ms_control_stream *stream)
+{
+	free(stream);
+}
+
+/* The policy changes within each of the first four lists of runtime rules, and within every other.
+ */
+static struct ms_control_stream *list_rules(json_t *parameters)
+{
+	static unsigned int asked;
+	struct listing *listing = calloc(1, sizeof(*listing));
+	const char *source = json_string_value(json_object_get(parameters, "source"));
+
+	listing->stream.on_step = list_step;
+	listing->stream.on_end = list_end;
+	listing->changes = strcmp(source, "runtime") != 0 || ++asked <= 4;
+	return &listing->stream;
+}
+
 static int dispatch(void *user, struct ms_control_call *call, json_t **ret_reply,
 		    struct ms_error *err)
 {
@@ -50,6 +86,9 @@ static int dispatch(void *user, struct ms_control_call *call, json_t **ret_reply
 			"{s:i, s:i, s:[]}", "generation", 3, "changes_total",
 			(int)json_array_size(json_object_get(call->parameters, "documents")),
 			"changes");
+		return 0;
+	case MS_METHOD_RULE_LIST:
+		call->stream = list_rules(call->parameters);
 		return 0;
 	case MS_METHOD_SESSION_LIST:
 		*ret_reply = answer_session_list(call->parameters);
@@ -240,6 +279,17 @@ START_TEST(no_permission_says_what_to_do)
 }
 END_TEST
 
+START_TEST(a_list_that_changes_is_asked_for_again)
+{
+	ck_assert_int_eq(run("-o json rule list --source runtime"), 0);
+	ck_assert_str_eq(output, "{\"rules\":[\"first\",\"second\"]}\n");
+	ck_assert_str_eq(errors, "");
+	ck_assert_int_eq(run("rule list --source file"), 1);
+	ck_assert_str_eq(output, "");
+	ck_assert_str_eq(errors, "microsegctl: the policy changed while it was listed\n");
+}
+END_TEST
+
 /* ---- the live view ---- */
 
 static char screen[1 << 20];
@@ -348,6 +398,7 @@ int main(void)
 	tcase_add_test(tcase, cleanup_leaves_a_living_daemon_alone);
 	tcase_add_test(tcase, answers_cannot_steer_the_terminal);
 	tcase_add_test(tcase, no_permission_says_what_to_do);
+	tcase_add_test(tcase, a_list_that_changes_is_asked_for_again);
 	tcase_add_test(tcase, watch_refreshes_resizes_and_restores_the_terminal);
 	tcase_add_test(tcase, watch_says_when_the_daemon_goes);
 	suite_add_tcase(suite, tcase);

@@ -277,6 +277,7 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 {
 	struct ms_dataplane_config other = config;
 	struct ms_iface line = { .ifindex = 9, .zone = 3 }, far = { .ifindex = 100000, .zone = 4 };
+	struct ms_iface last = { .ifindex = MS_IFACES_MAX - 1, .zone = 5 };
 	struct ms_slot_name name = { .rule = "web/http", .origin = "a.yaml:3", .source = "file" };
 	struct ms_dataplane_config first = config;
 	struct ms_dataplane *old, *dp;
@@ -294,6 +295,7 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 	put_session(old, "ms_half4", 81, 1);
 	ck_assert_int_eq(ms_dataplane_put_iface(old, &line), 0);
 	ck_assert_int_eq(ms_dataplane_put_iface(old, &far), 0);
+	ck_assert_int_eq(ms_dataplane_put_iface(old, &last), 0);
 	ck_assert_int_eq(ms_dataplane_put_slot(old, 7, &name), 0);
 	/* Layouts before 7 had no tags. */
 	if (moves[_i].from == SET && moves[_i].layout != 1)
@@ -310,6 +312,8 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 	ck_assert_uint_eq(line.zone, 3);
 	ck_assert_int_eq(ms_dataplane_get_iface(dp, 100000, &far), 0);
 	ck_assert_uint_eq(far.zone, 4);
+	ck_assert_int_eq(ms_dataplane_get_iface(dp, MS_IFACES_MAX - 1, &last), 0);
+	ck_assert_uint_eq(last.zone, 5);
 	ck_assert_int_eq(ms_dataplane_get_slot(dp, 7, &name), 0);
 	ck_assert_uint_eq(ms_dataplane_control(dp).epoch, epoch + 1);
 	ck_assert_uint_eq(ms_dataplane_control(dp).generation, 41);
@@ -327,6 +331,30 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 	dp = open_as(&other, moves[_i].layout, true);
 	ck_assert_str_eq(ms_dataplane_note(dp), "");
 	ck_assert_uint_eq(session_packets(dp, "ms_sess4", 80), 1000);
+	ms_dataplane_close(dp);
+}
+END_TEST
+
+/* Behind a whole number of any handful that tables may be copied by, and on each processor its own.
+ */
+START_TEST(counts_of_the_last_slot_are_taken_along)
+{
+	const unsigned int cpus = (unsigned int)libbpf_num_possible_cpus();
+	ms_cleanup(ms_free) struct ms_slot_count *counts = calloc(cpus, sizeof(*counts));
+	struct ms_dataplane *dp = open_as(&config, 1, false);
+	uint32_t slot = MS_SLOTS_MAX - 1;
+
+	for (unsigned int cpu = 0; cpu < cpus; cpu++)
+		counts[cpu].packets = 10 + cpu;
+	ck_assert_int_eq(
+		bpf_map_update_elem(ms_dataplane_map(dp, "ms_slotcnt"), &slot, counts, BPF_ANY), 0);
+	ms_dataplane_close(dp);
+	memset(counts, 0, cpus * sizeof(*counts));
+
+	dp = open_as(&config, 2, true);
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_slotcnt"), &slot, counts), 0);
+	for (unsigned int cpu = 0; cpu < cpus; cpu++)
+		ck_assert_uint_eq(counts[cpu].packets, 10 + cpu);
 	ms_dataplane_close(dp);
 }
 END_TEST
@@ -503,6 +531,7 @@ int main(void)
 	/* Each loads the programs twice: of `set` an emulated guest does the first. */
 	tcase_add_loop_test(tcase, another_layout_or_size_takes_the_sessions_along, 0,
 			    getenv("MS_TEST_EMULATED") ? 4 : ms_array_size(moves));
+	tcase_add_test(tcase, counts_of_the_last_slot_are_taken_along);
 	tcase_add_test(tcase, what_is_read_of_the_lines_is_mapped_no_longer_than_that);
 	tcase_add_test(tcase, a_move_that_crashed_begins_anew);
 	tcase_add_test(tcase, counters_of_fewer_reasons_are_taken_along);

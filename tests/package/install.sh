@@ -4,7 +4,7 @@
 # usage: install.sh ROOT BUILD
 #
 # ./setup.sh build, install and uninstall for real, in a mount namespace where what they may write
-# is a layer over this machine's.
+# is a layer over this machine's, without what is installed on it.
 set -euo pipefail
 
 root=$(readlink -f "$1")
@@ -27,6 +27,12 @@ for dir in /etc /usr/local /var/lib; do
 done
 mount -t bpf bpf /sys/fs/bpf
 cd "$root"
+
+# What this machine has installed is gone from the layer only; what runs there is out of reach of
+# scripts that would restart or stop it.
+mount -t tmpfs tmpfs /run
+find /etc /usr/local /var/lib -xdev -name '*microseg*' -prune -exec rm -rf {} +
+groupdel microseg 2>/dev/null || :
 
 listing() {
   find /etc /usr/local /var/lib -xdev | sort

@@ -58,7 +58,7 @@ ROOMS = {
     "documents": ("core/state/documents", "base policy file"),
     "state": ("core/state/", "base policy file documents"),
     "loader": ("core/plugin/", "base abi sdk"),
-    "descriptor": ("core/plugin/descriptor", "base abi sdk loader policy"),
+    "descriptor": ("core/plugin/descriptor.c", "base abi sdk loader policy"),
     "arguments": ("core/plugin/arguments", "base abi sdk loader policy"),
     "catalogue": ("core/plugin/catalogue", "base abi sdk loader policy arguments"),
     "trial": ("core/plugin/trial", "base abi sdk loader loop policy arguments"),

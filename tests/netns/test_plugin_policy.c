@@ -441,7 +441,7 @@ static const char *const unrepeated[] = {
 	"plugins: { tally: {}, feed: { lists: \"hush }\n",
 	"plugins: { tally: {}, feed: { lists: [a, [hush]] } }\n",
 	"plugins: { tally: {}, feed: { lists: hush } }\n",
-	"plugins: { tally: {}, script_secret: { file: [/a, hush] } }\n",
+	"plugins: { tally: {}, script: { file: [/a, hush] } }\n",
 };
 
 static void expect_unrepeated(int status)
@@ -452,20 +452,22 @@ static void expect_unrepeated(int status)
 
 START_TEST(nobody_repeats_a_secret)
 {
+	const char *name = strstr(unrepeated[_i], "script") ? "script" : "feed";
+
 	ms_proc_write_policy(microsegd, "10-test.yaml", head);
 	ms_plugin_folder_add("feed");
 	ms_plugin_folder_add("script_secret");
+	ms_netns_run_command("mv " MS_PLUGIN_FOLDER "/script_secret.so " MS_PLUGIN_FOLDER
+			     "/script.so");
 	start("plugins: { tally: {} }\n");
 	ms_proc_write_config(microsegd, unrepeated[_i]);
 	ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL);
 	ck_assert_msg(text[0] && !strstr(text, "hush"), "%s", text);
 	ms_ctl_status(microsegd, text, sizeof(text), "status", NULL);
 	ck_assert_msg(text[0] && !strstr(text, "hush"), "%s", text);
-	expect_unrepeated(ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load",
-					strstr(unrepeated[_i], "script") ? "script_secret" : "feed",
-					NULL));
-	expect_unrepeated(ms_ctl_status(microsegd, text, sizeof(text), "plugin", "probe",
-					strstr(unrepeated[_i], "script") ? "script_secret" : "feed",
+	expect_unrepeated(
+		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", name, NULL));
+	expect_unrepeated(ms_ctl_status(microsegd, text, sizeof(text), "plugin", "probe", name,
 					"--plugin-dir", MS_PLUGIN_FOLDER, "--config",
 					MS_NETNS_DIR "/one/microseg.yaml", NULL));
 	ms_netns_read_command(text, sizeof(text),

@@ -269,6 +269,24 @@ START_TEST(a_sink_may_ask_and_not_change)
 }
 END_TEST
 
+/* To whoever does not name OpenMetrics, as wget, the older form, which is what promtool reads. */
+START_TEST(promtool_finds_nothing_wrong)
+{
+	send_denied(1024, PACKETS);
+	ms_netns_read_command(text, sizeof(text),
+			      "wget -q -S -O " MS_NETNS_DIR
+			      "/metrics http://127.0.0.1:9477/metrics 2>&1");
+	ck_assert_msg(strstr(text, "Content-Type: text/plain; version=0.0.4; charset=utf-8"), "%s",
+		      text);
+	ms_netns_read_command(text, sizeof(text), "cat " MS_NETNS_DIR "/metrics");
+	ck_assert_ptr_nonnull(strstr(text, "\nmicroseg_up 1\n"));
+	ms_netns_read_command(text, sizeof(text),
+			      "promtool check metrics < " MS_NETNS_DIR "/metrics 2>&1; echo $?");
+	ck_assert_str_eq(text, "0");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sinks");
@@ -278,6 +296,7 @@ int main(void)
 	tcase_set_timeout(cases, 90);
 	tcase_add_test(cases, journal_has_what_the_daemon_judged);
 	tcase_add_test(cases, exporter_counts_every_packet);
+	tcase_add_test(cases, promtool_finds_nothing_wrong);
 	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
 	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
 	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);

@@ -555,34 +555,6 @@ START_TEST(trouble_is_shown_and_ends)
 }
 END_TEST
 
-/* What the source offers needs the group up to this reload, and is not asked for it any more. */
-START_TEST(a_source_and_the_group_of_its_rules_go_at_once)
-{
-	static const char without[] =
-		"version: 1\ngroups:\n"
-		"  - { name: other, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n";
-
-	say(BLOCK SHUT);
-	start("");
-	expect_number("source.rules", 1);
-	expect_denied(81, "shut");
-	ms_proc_write_policy(microsegd, "10-test.yaml", without);
-	ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL);
-	ck_assert_msg(strstr(text, "there is no group 'work'") != NULL, "%s", text);
-	ms_proc_write_config(microsegd, "plugins: {}\n");
-	ck_assert_msg(ms_ctl_status(microsegd, text, sizeof(text), "reload", "--dry-run", NULL) ==
-			      0,
-		      "%s", text);
-	expect_denied(81, "shut");
-	ck_assert_msg(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL) == 0, "%s",
-		      text);
-	expect_open(81);
-	ms_ctl_status(microsegd, text, sizeof(text), "group", "list", NULL);
-	ck_assert_msg(strstr(text, "\"other\"") && !strstr(text, "\"work\""), "%s", text);
-	ms_proc_stop(microsegd);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("sources");
@@ -608,7 +580,6 @@ int main(void)
 	tcase_add_test(tcase, one_that_crashes_too_often_is_left_alone);
 	tcase_add_test(tcase, its_process_does_not_outlive_the_daemon);
 	tcase_add_test(tcase, trouble_is_shown_and_ends);
-	tcase_add_test(tcase, a_source_and_the_group_of_its_rules_go_at_once);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

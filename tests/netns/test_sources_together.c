@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What one reload takes away together. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
+#include "tests/harness/traffic.h"
+
+#define SCRIPT MS_NETNS_DIR "/script"
+#define GUARDED "10.1.0.2"
+#define SOON 3000
+#define GONE 400
+#define SHUT "rule { id: shut, group: work, dir: in, proto: tcp, dport: 81, action: deny }\n"
+
+static const char policy[] =
+	"version: 1\ngroups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static char text[8192];
+
+static void setup(void)
+{
+	ms_plugin_folder_setup(microsegd, policy);
+	ms_plugin_folder_add("script");
+}
+
+static bool is_shut(void *user)
+{
+	(void)user;
+	return ms_traffic_reach(NULL, GUARDED, 81, GONE) != 0;
+}
+
+/* What the source offers needs the group up to this reload, and is not asked for it any more. */
+START_TEST(a_source_and_the_group_of_its_rules_go_at_once)
+{
+	static const char without[] =
+		"version: 1\ngroups:\n"
+		"  - { name: other, match: { name: \"veth-*\" }, default: { in: allow, out: allow } }\n";
+
+	ms_netns_put_file(SCRIPT, SHUT);
+	ms_plugin_folder_start(microsegd, "plugins:\n  script: { file: " SCRIPT " }\n");
+	ck_assert(ms_netns_wait(is_shut, NULL, 8));
+	ms_proc_write_policy(microsegd, "10-test.yaml", without);
+	ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL);
+	ck_assert_msg(strstr(text, "there is no group 'work'") != NULL, "%s", text);
+	ms_proc_write_config(microsegd, "plugins: {}\n");
+	ck_assert_msg(ms_ctl_status(microsegd, text, sizeof(text), "reload", "--dry-run", NULL) ==
+			      0,
+		      "%s", text);
+	ck_assert(is_shut(NULL));
+	ck_assert_msg(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL) == 0, "%s",
+		      text);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 81, SOON), 0);
+	ms_ctl_status(microsegd, text, sizeof(text), "group", "list", NULL);
+	ck_assert_msg(strstr(text, "\"other\"") && !strstr(text, "\"work\""), "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sources_together");
+	TCase *tcase = tcase_create("sources_together");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, a_source_and_the_group_of_its_rules_go_at_once);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

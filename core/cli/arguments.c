@@ -193,3 +193,29 @@ int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_plugin_cata
 	*ret_unjudged = ms_take_ptr(judging.unjudged);
 	return 0;
 }
+
+static void fini_settings(struct ms_config_plugins *settings)
+{
+	ms_config_plugins_fini(settings);
+}
+
+int ms_cli_arguments_check_groups(const struct ms_cli *cli, const struct ms_policy *policy,
+				  struct ms_error *err)
+{
+	ms_cleanup(fini_settings) struct ms_config_plugins settings = { 0 };
+	int r = ms_cli_settings_read(cli, &settings, err);
+
+	for (size_t i = 0; r == 0 && i < settings.count; i++) {
+		const struct ms_rule_action *config = &settings.list[i];
+		json_auto_t *answer = NULL;
+
+		/* One that cannot be described is the daemon's to complain of. */
+		if (config->n_args == 0 || ms_plugin_probe(cli->options->plugin_dir, config->name,
+							   NULL, false, &answer, NULL) < 0)
+			continue;
+		r = ms_plugin_arguments_check_groups(
+			config, settings.file,
+			json_object_get(json_object_get(answer, "plugin"), "config"), policy, err);
+	}
+	return r;
+}

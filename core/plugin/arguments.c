@@ -94,6 +94,31 @@ int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json
 	return 0;
 }
 
+int ms_plugin_arguments_check_groups(const struct ms_rule_action *config, const char *file,
+				     const json_t *items, const struct ms_policy *policy,
+				     struct ms_error *err)
+{
+	for (size_t i = 0; i < config->n_args; i++) {
+		const struct ms_rule_action_arg *arg = &config->args[i];
+		const json_t *item = find_named(items, arg->name);
+		const char *type = json_string_value(json_object_get(item, "type"));
+
+		if (!type || strcmp(type, "group") != 0)
+			continue;
+		for (size_t j = 0; j < arg->n_values; j++) {
+			const struct ms_rule_action_value *value = &arg->values[j];
+
+			if (!ms_policy_find_group(policy, value->text))
+				return ms_error_set_at(err, -EINVAL, file, value->place.line,
+						       value->place.column, value->text,
+						       "there is no group '%s', which %s of plugin "
+						       "%s names",
+						       value->text, arg->name, config->name);
+		}
+	}
+	return 0;
+}
+
 json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config, const char *alone)
 {
 	json_t *object = json_object();

@@ -30,6 +30,11 @@ bool ms_plugin_arguments_is_set(const json_t *action, const char *arg);
  * not have: what an action puts there would go nowhere. */
 int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json_t *action,
 				   const struct ms_policy *policy, struct ms_error *err);
+/* -EINVAL, with its place, for the first value of an item of type GROUP in the configuration of a
+ * plugin, with these items as it describes them, that no group of `policy` is called. */
+int ms_plugin_arguments_check_groups(const struct ms_rule_action *config, const char *file,
+				     const json_t *items, const struct ms_policy *policy,
+				     struct ms_error *err);
 /* As the probe hands it on; `alone` as above. NULL = out of memory. */
 json_t *ms_plugin_arguments_shape(const struct ms_rule_action *config, const char *alone);
 /* What holds for each of these items, as a plugin describes them, where `config` (NULL = nothing)

@@ -9,7 +9,7 @@ static const char *const type_names[] = {
 	[MS_PLUGIN_BOOL] = "bool", [MS_PLUGIN_UINT] = "uint",   [MS_PLUGIN_DURATION] = "duration",
 	[MS_PLUGIN_RATE] = "rate", [MS_PLUGIN_BYTES] = "bytes", [MS_PLUGIN_STRING] = "string",
 	[MS_PLUGIN_ENUM] = "enum", [MS_PLUGIN_CIDR] = "cidr",   [MS_PLUGIN_IFNAME] = "ifname",
-	[MS_PLUGIN_SET] = "set",
+	[MS_PLUGIN_SET] = "set",   [MS_PLUGIN_GROUP] = "group",
 };
 
 bool ms_plugin_describe_type(const char *name, uint32_t *ret_type)

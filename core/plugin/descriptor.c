@@ -164,7 +164,7 @@ static int check_item(const struct looking *looking, const struct ms_plugin_item
 		r = check_text(looking, item->name, "help", item->help);
 	if (r < 0)
 		return r;
-	if (item->type < MS_PLUGIN_BOOL || item->type > MS_PLUGIN_SET)
+	if (item->type < MS_PLUGIN_BOOL || item->type > MS_PLUGIN_GROUP)
 		return REFUSE(looking, "%s: item %s is of type %u, which there is not",
 			      looking->name, item->name, item->type);
 	if (item->flags & ~ALL_ITEM_FLAGS)

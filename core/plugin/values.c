@@ -12,6 +12,7 @@
 #include "core/base/parse.h"
 
 #define SET_NAME_MAX 63
+#define GROUP_NAME_MAX 48
 #define NS_PER_MS 1000000
 
 struct value {
@@ -138,12 +139,13 @@ static bool is_ifname(const char *text)
 	       strcmp(text, "..") != 0;
 }
 
-static bool is_set_name(const char *text)
+/* Of a set or a group. */
+static bool is_policy_name(const char *text, size_t max)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 	size_t length = strlen(text);
 
-	return length >= 1 && length <= SET_NAME_MAX && strchr(letters, text[0]) &&
+	return length >= 1 && length <= max && strchr(letters, text[0]) &&
 	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._/-") == length;
 }
 
@@ -160,6 +162,7 @@ const char *ms_plugin_values_wants(uint32_t type)
 		[MS_PLUGIN_CIDR] = "an address or prefix",
 		[MS_PLUGIN_IFNAME] = "the name of an interface",
 		[MS_PLUGIN_SET] = "the name of a set",
+		[MS_PLUGIN_GROUP] = "the name of a group",
 	};
 
 	return type < ms_array_size(wants) && wants[type] ? wants[type] : "a value";
@@ -193,7 +196,9 @@ static bool parse(const struct ms_plugin_item *item, const char *text, struct va
 	case MS_PLUGIN_IFNAME:
 		return is_ifname(text);
 	case MS_PLUGIN_SET:
-		return is_set_name(text);
+		return is_policy_name(text, SET_NAME_MAX);
+	case MS_PLUGIN_GROUP:
+		return is_policy_name(text, GROUP_NAME_MAX);
 	default:
 		return parse_number(item, text, &into->number);
 	}

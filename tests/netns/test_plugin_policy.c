@@ -481,6 +481,23 @@ START_TEST(nobody_repeats_a_secret)
 }
 END_TEST
 
+START_TEST(a_configuration_names_groups_that_there_are)
+{
+	static const char *const names[] = { "work", "back" };
+	char config[128];
+
+	ms_plugin_folder_add("docker");
+	for (int i = 0; i < 2; i++) {
+		snprintf(config, sizeof(config),
+			 "plugins:\n  docker: { sets: [back], groups: [work, %s] }\n", names[i]);
+		ms_proc_write_config(microsegd, config);
+		ck_assert_msg(check_unprivileged() == i, "%s", text);
+	}
+	expect_said("there is no group 'back', which groups of plugin docker names");
+	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":42,\"word\":\"back\"");
+}
+END_TEST
+
 /* An upgrade may have put another file in the place of one that runs: what is shown is the new
  * one's to say from then on. */
 START_TEST(a_plugin_of_another_file_is_shown_as_that_says)
@@ -560,6 +577,7 @@ int main(void)
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
 	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);
+	tcase_add_test(tcase, a_configuration_names_groups_that_there_are);
 	tcase_add_loop_test(tcase, nobody_repeats_a_secret, 0, ms_array_size(unrepeated));
 	tcase_add_test(tcase, a_plugin_of_another_file_is_shown_as_that_says);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);

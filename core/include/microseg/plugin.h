@@ -82,6 +82,7 @@ struct ms_plugin_emit;       /* where statistics go */
  *	CIDR      an address or prefix, host bits zero value_cidr
  *	IFNAME    an interface's name, 1 to 15 bytes   value_string
  *	SET       the name of a set of the policy      value_string
+ *	GROUP     the name of a group of the policy    value_string
  */
 enum ms_plugin_type {
 	MS_PLUGIN_BOOL = 1,
@@ -93,7 +94,8 @@ enum ms_plugin_type {
 	MS_PLUGIN_ENUM,
 	MS_PLUGIN_CIDR,
 	MS_PLUGIN_IFNAME,
-	MS_PLUGIN_SET
+	MS_PLUGIN_SET,
+	MS_PLUGIN_GROUP
 };
 
 /* ms_plugin_item.flags */

@@ -266,6 +266,7 @@ json_int_t ms_ctl_stat(const struct ms_proc *daemon, const char *name)
 struct awaited {
 	const struct ms_proc *daemon;
 	const char *name, *value;
+	const char *reason; /* of an event */
 	json_t *found;
 };
 
@@ -273,19 +274,27 @@ static bool event_is_there(void *user)
 {
 	struct awaited *awaited = user;
 	json_auto_t *lines = ms_ctl(awaited->daemon, "observe", "--last", "1", "--rule",
-				    awaited->name, "--verdict", awaited->value, NULL);
+				    awaited->name, "--verdict", awaited->value,
+				    awaited->reason ? "--reason" : NULL, awaited->reason, NULL);
 
 	awaited->found = json_incref(ms_ctl_find(lines, "events", "rule", awaited->name));
 	return awaited->found != NULL;
 }
 
-json_t *ms_ctl_event(const struct ms_proc *daemon, const char *rule, const char *verdict)
+json_t *ms_ctl_event_for(const struct ms_proc *daemon, const char *rule, const char *verdict,
+			 const char *reason)
 {
-	struct awaited awaited = { daemon, rule, verdict, NULL };
+	struct awaited awaited = { daemon, rule, verdict, reason, NULL };
 
 	ck_assert_msg(ms_netns_wait(event_is_there, &awaited, PATIENCE_SECONDS),
-		      "no %s event of %s", verdict, rule);
+		      "no %s event of %s%s%s", verdict, rule, reason ? " for reason " : "",
+		      reason ? reason : "");
 	return awaited.found;
+}
+
+json_t *ms_ctl_event(const struct ms_proc *daemon, const char *rule, const char *verdict)
+{
+	return ms_ctl_event_for(daemon, rule, verdict, NULL);
 }
 
 json_t *ms_ctl_iface(const struct ms_proc *daemon, const char *name)
@@ -306,7 +315,7 @@ static bool iface_is_so(void *user)
 
 void ms_ctl_wait_iface(const struct ms_proc *daemon, const char *name, const char *state)
 {
-	struct awaited awaited = { daemon, name, state, NULL };
+	struct awaited awaited = { daemon, name, state, NULL, NULL };
 
 	ck_assert_msg(ms_netns_wait(iface_is_so, &awaited, PATIENCE_SECONDS), "%s is not %s", name,
 		      state);

@@ -39,6 +39,9 @@ json_int_t ms_ctl_rule_packets(const struct ms_proc *daemon, const char *id);
 json_int_t ms_ctl_stat(const struct ms_proc *daemon, const char *name);
 /* The newest event of this rule and verdict; waits for it, fails if none comes. New reference. */
 json_t *ms_ctl_event(const struct ms_proc *daemon, const char *rule, const char *verdict);
+/* The same, the newest for this reason. */
+json_t *ms_ctl_event_for(const struct ms_proc *daemon, const char *rule, const char *verdict,
+			 const char *reason);
 /* Waits until the interface is in this state, e.g. "protected"; fails if it does not get there. */
 void ms_ctl_wait_iface(const struct ms_proc *daemon, const char *name, const char *state);
 /* `iface show NAME`. New reference. */

@@ -91,18 +91,25 @@ if ! build test; then
 fi
 # Tests of a lane run side by side: each has namespaces and a bpffs of its own; those that hold a rate
 # against a clock are marked RUN_SERIAL.
-for lane in unit check bpf netns fuzz; do
+for lane in unit check bpf; do
   if wants $lane; then
     run_lane $lane build/test "$jobs"
   fi
 done
+# These mostly wait.
+if wants netns; then
+  run_lane netns build/test $((2 * jobs))
+fi
+if wants fuzz; then
+  run_lane fuzz build/test "$jobs"
+fi
 if wants sanitize; then
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
   if build asan; then
     run_lane unit build/asan "$jobs"
     run_lane bpf build/asan "$jobs"
-    run_lane netns build/asan "$jobs"
+    run_lane netns build/asan $((jobs + 1))
   else
     lane_failed sanitize "the sanitized tests cannot be built"
   fi

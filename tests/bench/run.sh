@@ -79,9 +79,15 @@ results=$build/bench/$how
 mkdir -p "$results"
 samples=$results/samples.tsv
 printf '#run\t%s\n' "$(facts)" >"$samples"
+# What an earlier run has measured is not this one's.
+rm -f "$results/measured.tsv"
 # A section that could not be measured does not take the others' tables away, but fails the run.
 status=0
 "$build/tests/microseg-bench" --out "$results/measured.tsv" "${options[@]}" || status=$?
+[ -s "$results/measured.tsv" ] || {
+  echo "bench: nothing was measured, so nothing was written" >&2
+  exit 1
+}
 cat "$results/measured.tsv" >>"$samples"
 
 plots=${document%.md}

@@ -163,8 +163,14 @@ static int plan(struct ms_manager_task *task, struct ms_error *err)
 static int load_one(struct ms_manager_task *task, struct ms_error *err)
 {
 	struct ms_manager *manager = task->manager;
-	int r = ms_config_plugins_put(&manager->named, &task->wanted, task->load);
+	int r = ms_plugin_trial_result(task->steps[0].trial, err);
 
+	/* No file is called so, and nobody else has called it so: a slip, of which nothing is kept.
+	 */
+	if (r < 0 && !ms_config_plugins_find(&task->wanted, task->load) &&
+	    !ms_plugin_registry_knows(manager->plugins, task->load))
+		return r;
+	r = ms_config_plugins_put(&manager->named, &task->wanted, task->load);
 	if (r == 0)
 		r = ms_plugin_registry_load(manager->plugins, task->steps[0].trial, err);
 	if (r < 0)

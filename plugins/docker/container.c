@@ -30,6 +30,7 @@ void ms_docker_container_free(struct ms_docker_container *container)
 	free(container->rules);
 	free(container->project);
 	free(container->service);
+	free(container->unknown);
 	free(container);
 }
 
@@ -122,7 +123,28 @@ static int take_label(const json_t *labels, const char *key, const char *other, 
 	return text && !*to ? -ENOMEM : 0;
 }
 
-static int take_labels(struct ms_docker_container *container, const json_t *labels)
+/* A slip of the pen must not leave open what its label was to close. */
+static int find_unknown(json_t *labels, char **ret_name)
+{
+	static const char *const known[] = { "microseg.group", "microseg.set", "microseg.rules" };
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (labels, name, value) {
+		bool is_known = strncmp(name, "microseg.", strlen("microseg.")) != 0;
+
+		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+			is_known |= strcmp(name, known[i]) == 0;
+		if (!is_known && !*ret_name) {
+			*ret_name = strdup(name);
+			if (!*ret_name)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int take_labels(struct ms_docker_container *container, json_t *labels)
 {
 	int r = take_label(labels, "microseg.group", NULL, &container->group);
 
@@ -136,7 +158,7 @@ static int take_labels(struct ms_docker_container *container, const json_t *labe
 	if (r == 0)
 		r = take_label(labels, "com.docker.compose.service", "io.podman.compose.service",
 			       &container->service);
-	return r;
+	return r == 0 ? find_unknown(labels, &container->unknown) : r;
 }
 
 /* "2026-11-28T19:46:08.685524688Z", with a zone in place of Z in some versions; the year 1 is how

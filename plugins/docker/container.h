@@ -32,6 +32,7 @@ struct ms_docker_container {
 	size_t address_count;
 	/* Labels; NULL = there is none. */
 	char *group, *sets, *rules, *project, *service;
+	char *unknown; /* the first that is called microseg.SOMETHING and none of these */
 };
 
 /* The answer to GET /containers/ID/json. -EINVAL: it is not one; -ENOMEM. */

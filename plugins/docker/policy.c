@@ -269,13 +269,24 @@ static int bind_refused(struct work *work, struct ms_plugin_error *error)
 	return bind_links(work, MS_DOCKER_POLICY_REFUSED, error);
 }
 
+static int check_unknown(struct work *work)
+{
+	if (!work->container->unknown)
+		return 0;
+	return refuse(work, work->container->unknown,
+		      "there is none of this name, only microseg.group, microseg.set and "
+		      "microseg.rules");
+}
+
 /* Everything its labels ask for; a refusal adds nothing that another container would notice. */
 static int take_labels(struct work *work)
 {
 	const struct ms_docker_container *container = work->container;
 	const char *group = container->group ? container->group : work->policy->limits->group;
-	int r = check_group(work);
+	int r = check_unknown(work);
 
+	if (r == 0)
+		r = check_group(work);
 	if (r == 0)
 		r = add_labelled_sets(work);
 	return r < 0 ? r : take_rules(work, group);
@@ -304,8 +315,10 @@ static int add_own(struct work *work, enum ms_docker_policy_result *result,
 static int add_foreign(struct work *work, enum ms_docker_policy_result *result)
 {
 	const struct ms_docker_container *container = work->container;
-	int r = add_labelled_sets(work);
+	int r = check_unknown(work);
 
+	if (r == 0)
+		r = add_labelled_sets(work);
 	if (r == -EINVAL)
 		*result = MS_DOCKER_POLICY_REFUSED_LABEL;
 	else if (container->group || container->rules) {

@@ -419,6 +419,34 @@ START_TEST(a_wrong_label_denies_its_own_container_all)
 }
 END_TEST
 
+/* The container that it would have cut off is open without it: whoever slips is told. */
+START_TEST(a_label_that_does_not_exist_denies_its_own_container_all)
+{
+	static const char answer[] =
+		"{\"Id\":\"5f73c4b1c0dd\",\"Name\":\"/web\",\"State\":{\"Status\":\"running\",\"Pid\":155},"
+		"\"Config\":{\"Labels\":{\"microseg.group\":\"front\",\"maintainer\":\"x\",%s:\"[]\"}},"
+		"\"HostConfig\":{\"NetworkMode\":\"bridge\"},\"NetworkSettings\":{\"Networks\":{}}}";
+	static const struct {
+		const char *label;
+		bool is_known;
+	} labels[] = { { "\"microseg.rule\"", false },
+		       { "\"microseg.\"", false },
+		       { "\"microsegment\"", true },
+		       { "\"org.microseg.rule\"", true } };
+	struct ms_docker_container *container = NULL;
+	char text[sizeof(answer) + 32];
+	const char *policy;
+	int n = snprintf(text, sizeof(text), answer, labels[_i].label);
+
+	ck_assert_int_eq(ms_docker_container_parse(text, (size_t)n, &container), 0);
+	policy = added(container, labels[_i].is_known ? MS_DOCKER_POLICY_TAKEN
+						      : MS_DOCKER_POLICY_REFUSED_LABEL);
+	ck_assert_str_eq(policy, labels[_i].is_known ? "bind front 1 155\n" : DENIED);
+	ck_assert_int_eq(strstr(said, "there is none of this name") != NULL, !labels[_i].is_known);
+	ms_docker_container_free(container);
+}
+END_TEST
+
 START_TEST(rules_may_be_switched_off)
 {
 	struct ms_docker_container container = web();
@@ -471,6 +499,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_name_that_is_none_of_the_language_gives_way_to_the_id, 0, 3);
 	tcase_add_loop_test(tcase, a_wrong_label_denies_its_own_container_all, 0,
 			    sizeof(bad_labels) / sizeof(bad_labels[0]));
+	tcase_add_loop_test(tcase, a_label_that_does_not_exist_denies_its_own_container_all, 0, 4);
 	tcase_add_test(tcase, rules_may_be_switched_off);
 	tcase_add_loop_test(tcase, links_of_others_are_left_alone, 0, 2);
 	suite_add_tcase(suite, tcase);

@@ -25,7 +25,9 @@
 #include "reject.h"
 
 #define RULES 4096
-#define ANSWERS 4096
+#define ANSWERS 4096 /* on their way at a time; more push the oldest out, which is denied then */
+#define ANSWER_NS 100000000ull /* longer than any answer is on its way through this machine */
+#define LOOPBACK 1 /* lo in every namespace: what leaves by it is met when it comes in */
 #define SECOND_NS 1000000000ull
 #define BURST_NS (SECOND_NS / 10)
 #define TTL 64
@@ -85,20 +87,23 @@ struct {
 	__type(value, __u64);
 } buckets SEC(".maps");
 
-/* What tells one reset from all others. */
+/* A reset of ours, and where it will be met: its checksum is 0 here. */
 struct sent {
+	__u32 ifindex, egress;
 	__u8 src[16], dst[16];
-	__be16 sport, dport;
-	__be32 seq;
+	struct tcphdr tcp;
 };
 
-/* Resets on their way back: they are packets of the session that was denied, and come here again.
+/*
+ * Resets on their way back, and when they were made: they are packets of the session that was
+ * denied, and come here again. Nothing else may pass for one, least of all what the denied endpoint
+ * sends: it is another hook, or another interface, by which that would come.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, ANSWERS);
 	__type(key, struct sent);
-	__type(value, __u8);
+	__type(value, __u64);
 } answers SEC(".maps");
 
 struct {
@@ -309,16 +314,17 @@ static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action
 	return put(skb, ctx, &answer, sizeof(answer));
 }
 
-/* 0, or -1: it is no reset. The packet may be one that has just been made. */
+/* 0, or -1: it is no reset like ours, a header and no more. The packet may be one just made. */
 static __always_inline int read_reset(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
 				      struct sent *ret_sent)
 {
 	__u32 at = ctx->l3_off + (ctx->ip_version == 4 ? offsetof(struct iphdr, saddr)
 						       : offsetof(struct ipv6hdr, saddr));
-	struct tcphdr tcp;
 
 	if (ctx->l4_proto != IPPROTO_TCP || ctx->flags & MS_ACTION_FRAGMENT ||
-	    bpf_skb_load_bytes(skb, ctx->l4_off, &tcp, sizeof(tcp)) || !tcp.rst)
+	    skb->len != ctx->l4_off + sizeof(ret_sent->tcp) ||
+	    bpf_skb_load_bytes(skb, ctx->l4_off, &ret_sent->tcp, sizeof(ret_sent->tcp)) ||
+	    !ret_sent->tcp.rst)
 		return -1;
 	if (ctx->ip_version == 4) {
 		if (bpf_skb_load_bytes(skb, at, ret_sent->src, 4) ||
@@ -328,10 +334,36 @@ static __always_inline int read_reset(struct __sk_buff *skb, const struct ms_act
 		   bpf_skb_load_bytes(skb, at + 16, ret_sent->dst, 16)) {
 		return -1;
 	}
-	ret_sent->sport = tcp.source;
-	ret_sent->dport = tcp.dest;
-	ret_sent->seq = tcp.seq;
+	ret_sent->tcp.check = 0;
+	ret_sent->ifindex = ctx->ifindex;
 	return 0;
+}
+
+static __always_inline void remember(struct __sk_buff *skb, const struct ms_action_ctx *ctx)
+{
+	struct sent sent = {};
+	__u64 now = bpf_ktime_get_ns();
+
+	if (read_reset(skb, ctx, &sent) < 0)
+		return;
+	sent.egress = !(ctx->flags & MS_ACTION_EGRESS) && ctx->ifindex != LOOPBACK;
+	bpf_map_update_elem(&answers, &sent, &now, BPF_ANY);
+}
+
+/* Once. */
+static __always_inline int is_answer(struct __sk_buff *skb, const struct ms_action_ctx *ctx)
+{
+	struct sent sent = {};
+	__u64 *made, since;
+
+	if (read_reset(skb, ctx, &sent) < 0)
+		return 0;
+	sent.egress = !!(ctx->flags & MS_ACTION_EGRESS);
+	made = bpf_map_lookup_elem(&answers, &sent);
+	if (!made)
+		return 0;
+	since = bpf_ktime_get_ns() - *made;
+	return bpf_map_delete_elem(&answers, &sent) == 0 && since < ANSWER_NS;
 }
 
 SEC("tc")
@@ -339,8 +371,6 @@ int reject(struct __sk_buff *skb)
 {
 	const struct reject_args *args;
 	struct ms_action_ctx ctx;
-	struct sent sent = {};
-	__u8 one = 1;
 	int r;
 
 	if (ms_action_begin(skb, &ctx) < 0 || ctx.flags & MS_ACTION_AUDIT)
@@ -348,7 +378,7 @@ int reject(struct __sk_buff *skb)
 	args = ctx.args;
 	if (!args->rate)
 		return ms_action_next(skb);
-	if (read_reset(skb, &ctx, &sent) == 0 && bpf_map_delete_elem(&answers, &sent) == 0)
+	if (is_answer(skb, &ctx))
 		return ms_action_end(skb, MS_VERDICT_ALLOW);
 	/* SCTP waits for a checksum of another kind, in a place where the answer has none. */
 	if (ctx.flags & MS_ACTION_FRAGMENT || skb->pkt_type == PACKET_BROADCAST ||
@@ -366,8 +396,7 @@ int reject(struct __sk_buff *skb)
 		return ms_action_next(skb);
 	}
 	ms_action_tally(&counts, REJECT_ANSWERED);
-	if (read_reset(skb, &ctx, &sent) == 0)
-		bpf_map_update_elem(&answers, &sent, &one, BPF_ANY);
+	remember(skb, &ctx);
 	bpf_redirect(ctx.ifindex, ctx.flags & MS_ACTION_EGRESS ? BPF_F_INGRESS : 0);
 	return ms_action_taken(skb, TC_ACT_REDIRECT);
 }

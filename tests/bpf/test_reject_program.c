@@ -95,10 +95,12 @@ static const struct {
 	{ A6, B6, MS_RIG_EGRESS },
 };
 
-static void reject(void)
+static struct bpf_object *reject(void)
 {
-	ms_rig_add_plugin("reject", &many, sizeof(many));
+	struct bpf_object *object = ms_rig_add_plugin("reject", &many, sizeof(many));
+
 	ms_rig_plugin_rule("[reject, deny]", "");
+	return object;
 }
 
 /* RFC 9293, 3.10.7.1: what a closed port says. */
@@ -217,6 +219,56 @@ START_TEST(an_event_tells_of_the_packet_that_was_answered)
 }
 END_TEST
 
+/* The only one that there is was made at the start of the machine. */
+static void make_answers_old(struct bpf_object *object)
+{
+	int fd = bpf_object__find_map_fd_by_name(object, "answers");
+	const uint64_t made = 0;
+	uint8_t key[128], none[128];
+
+	ck_assert_int_eq(bpf_map_get_next_key(fd, NULL, key), 0);
+	ck_assert_int_lt(bpf_map_get_next_key(fd, key, none), 0);
+	ck_assert_int_eq(bpf_map_update_elem(fd, key, &made, BPF_EXIST), 0);
+}
+
+/*
+ * Judged both ways by the rule, as the packets of a session that was denied are. What is made at
+ * egress comes in; what is made at ingress of interface 1, which is lo everywhere, comes in, too.
+ */
+START_TEST(its_own_reset_passes_once)
+{
+	struct ms_pkt data = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_ACK), answer;
+	struct bpf_object *object = reject();
+	struct ms_pkt changed;
+
+	put16(data.frame + data.l4 + 8, 0x4321);
+	answer_to(ends[_i].hook, &data, &answer);
+	/* By the hook that it does not come by: the endpoint that was denied may send the same. */
+	ms_rig_plugin_expect(MS_RIG_EGRESS, &answer, "deny rule r");
+	/* With another flag, another number, or with data. */
+	changed = answer;
+	changed.frame[changed.l4 + 13] |= MS_PKT_FIN;
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &changed, "deny rule r");
+	changed = answer;
+	changed.frame[changed.l4 + 7] ^= 1;
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &changed, "deny rule r");
+	changed = answer;
+	changed.len += 4;
+	if (changed.family == 4)
+		changed.frame[changed.l3 + 3] += 4;
+	else
+		changed.frame[changed.l3 + 5] += 4;
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &changed, "deny rule r");
+	/* The twin, and once. */
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &answer, "allow action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &answer, "deny rule r");
+	/* Too late. */
+	answer_to(ends[_i].hook, &data, &answer);
+	make_answers_old(object);
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &answer, "deny rule r");
+}
+END_TEST
+
 START_TEST(what_gets_no_answer_is_denied)
 {
 	struct ms_pkt udp = ms_pkt_udp(A, 1, B, 2), group = ms_pkt_udp(A, 1, "224.0.0.5", 2);
@@ -281,6 +333,7 @@ int main(void)
 			    (int)ms_array_size(ends));
 	tcase_add_loop_test(rejects, an_event_tells_of_the_packet_that_was_answered, 0,
 			    (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, its_own_reset_passes_once, 0, (int)ms_array_size(ends));
 	tcase_add_test(rejects, what_gets_no_answer_is_denied);
 	tcase_add_test(rejects, no_more_answers_than_the_rate);
 	tcase_set_timeout(rejects, 60);

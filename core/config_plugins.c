@@ -73,6 +73,21 @@ static void set_before(struct ms_config_plugins *plugins, int at, bool is_before
 		plugins->before &= ~(1ull << at);
 }
 
+/* The last one, to its place among those of `order`; the others are behind all that it has. */
+static int move_up(struct ms_config_plugins *plugins, const struct ms_config_plugins *order)
+{
+	size_t at = plugins->count - 1;
+	struct ms_rule_action moved = plugins->list[at];
+	size_t rank = ms_config_plugins_rank(order, moved.name);
+
+	for (; at > 0 && ms_config_plugins_rank(order, plugins->list[at - 1].name) > rank; at--) {
+		plugins->list[at] = plugins->list[at - 1];
+		set_before(plugins, (int)at, plugins->before >> (at - 1) & 1);
+	}
+	plugins->list[at] = moved;
+	return (int)at;
+}
+
 int ms_config_plugins_put(struct ms_config_plugins *into, const struct ms_config_plugins *from,
 			  const char *name)
 {
@@ -90,8 +105,9 @@ int ms_config_plugins_put(struct ms_config_plugins *into, const struct ms_config
 		ms_rule_action_fini(&into->list[at]);
 		into->list[at] = *copy;
 	} else if (r == 0) {
-		at = (int)into->count;
 		r = ms_array_append(&into->list, &into->count, *copy);
+		if (r == 0)
+			at = move_up(into, from);
 	}
 	if (r < 0) {
 		ms_rule_action_free(copy, count);
@@ -122,4 +138,14 @@ bool ms_config_plugins_is_before(const struct ms_config_plugins *plugins, const 
 	int at = find(plugins, name);
 
 	return at >= 0 && plugins->before >> at & 1;
+}
+
+bool ms_config_plugins_same_order(const struct ms_config_plugins *a,
+				  const struct ms_config_plugins *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		if (strcmp(a->list[i].name, b->list[i].name) != 0)
+			return false;
+	}
+	return a->count == b->count;
 }

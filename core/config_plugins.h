@@ -33,7 +33,8 @@ int ms_config_plugins_copy(const struct ms_config_plugins *from,
 			   struct ms_config_plugins *ret_plugins); /* -ENOMEM */
 void ms_config_plugins_fini(struct ms_config_plugins *plugins);
 
-/* What `from` says of this one, in the place of what `into` said. -ENOMEM: nothing changed. */
+/* What `from` says of this one, in the place of what `into` said, or where `from` has it among
+ * those that both have. -ENOMEM: nothing changed. */
 int ms_config_plugins_put(struct ms_config_plugins *into, const struct ms_config_plugins *from,
 			  const char *name);
 
@@ -42,6 +43,8 @@ const struct ms_rule_action *ms_config_plugins_find(const struct ms_config_plugi
 						    const char *name);
 /* Its place among those that are named; behind them all if it is not. */
 size_t ms_config_plugins_rank(const struct ms_config_plugins *plugins, const char *name);
+bool ms_config_plugins_same_order(const struct ms_config_plugins *a,
+				  const struct ms_config_plugins *b);
 bool ms_config_plugins_is_before(const struct ms_config_plugins *plugins, const char *name);
 
 #endif

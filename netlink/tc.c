@@ -22,8 +22,9 @@
 /* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
 #define HANDLE_STEP 0x100000
 #define PLACES 16 /* handles and priorities tried */
-#define FEW 4     /* interfaces, of which the counters are read with the attach */
-#define LOOKS 3   /* at one interface whose filters change under our hands */
+#define FEW 4   /* interfaces, of which the counters are read with the attach: a container's links \
+		 */
+#define LOOKS 3 /* at one interface whose filters change under our hands */
 
 struct ms_tc {
 	struct ms_request *request;
@@ -377,6 +378,7 @@ static int attach_some(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_req
 	int r;
 
 	for (size_t i = 0; i < count; i++) {
+		requests[i].has_packets = false;
 		requests[i].result =
 			batch_add(&batch, &requests[i],
 				  make_qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,

@@ -35,8 +35,8 @@ struct ms_tc_request {
 	int result;
 	/* out, with result 0: the device's own counters, read by the kernel in the same breath as
 	 * the filters were put on: what passed before them, but for packets then on their way. Of
-	 * many interfaces in one call they are not read: that is one more message each for those
-	 * behind to wait for. */
+	 * many interfaces in one call they are read only where filters were there already: that is
+	 * one more message each for those behind to wait for. */
 	bool has_packets;
 	uint64_t received, sent;
 };

@@ -123,6 +123,8 @@ static int add_bind(struct ms_manager_binder *binder, const struct ms_source_bin
 	return r == -ESRCH ? 0 : r; /* gone: no error */
 }
 
+/* Of two that bind one workload the first counts: in the order of microseg.yaml, whichever came in
+ * later. */
 int ms_manager_bind(struct ms_manager *manager, const char *source,
 		    const struct ms_source_offer *offer)
 {
@@ -131,13 +133,18 @@ int ms_manager_bind(struct ms_manager *manager, const char *source,
 	int r = 0;
 
 	clear(binder);
-	for (size_t i = 0; r == 0 && (follower = ms_manager_follower_at(manager, i)); i++) {
-		const char *name = ms_source_follower_name(follower);
-		const struct ms_source_offer *of =
-			strcmp(name, source) == 0 ? offer : ms_source_follower_offer(follower);
+	for (size_t rank = 0; r == 0 && rank <= manager->named.count; rank++) {
+		for (size_t i = 0; r == 0 && (follower = ms_manager_follower_at(manager, i)); i++) {
+			const char *name = ms_source_follower_name(follower);
+			const struct ms_source_offer *of = ms_source_follower_offer(follower);
 
-		for (size_t b = 0; r == 0 && of && b < of->n_binds; b++)
-			r = add_bind(binder, &of->binds[b], name);
+			if (ms_config_plugins_rank(&manager->named, name) != rank)
+				continue;
+			if (strcmp(name, source) == 0)
+				of = offer;
+			for (size_t b = 0; r == 0 && of && b < of->n_binds; b++)
+				r = add_bind(binder, &of->binds[b], name);
+		}
 	}
 	return r;
 }

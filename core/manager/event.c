@@ -125,6 +125,9 @@ static void say_protected(const struct ms_iface_entry *entry)
 	if (entry->link.from_walk)
 		ms_log_debug("iface", "+ %s  %s  %s", entry->link.name, entry->group,
 			     ms_attach_how_name(entry->have));
+	else if (entry->gap.looks == 0) /* one of many at once: nobody has asked yet */
+		ms_log_info("iface", "+ %s  %s  %s  %.1f ms after it appeared", entry->link.name,
+			    entry->group, ms_attach_how_name(entry->have), ms);
 	else
 		ms_log_info("iface", "+ %s  %s  %s  %.1f ms after it appeared, %llu packets before",
 			    entry->link.name, entry->group, ms_attach_how_name(entry->have), ms,

@@ -93,8 +93,8 @@ struct ms_manager_status {
 	bool degraded; /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
-/* Each plugin that is not loaded, and each source or sink that cannot do its work, as a sentence:
- * `at` begins at 0, false = there is none any more. */
+/* Each plugin that is not loaded or cannot do its work, and each such source or sink, as a
+ * sentence: `at` begins at 0, false = there is none any more. */
 bool ms_manager_next_plugin_problem(const struct ms_manager *manager, size_t *at, char *buf,
 				    size_t size);
 bool ms_manager_next_source_problem(const struct ms_manager *manager, size_t *at, char *buf,

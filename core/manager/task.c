@@ -358,7 +358,8 @@ static int commit_all(struct ms_manager_task *task, struct ms_error *err)
 	if (r < 0)
 		return r;
 	task->commit.generation = manager->generation;
-	if (!reads && task->n_steps == 0)
+	if (!reads && task->n_steps == 0 &&
+	    ms_config_plugins_same_order(&manager->named, &task->wanted))
 		return 0;
 	for (size_t i = 0; i < n_gone && !task->dry_run; i++)
 		ms_manager_bind(manager, gone[i], NULL);
@@ -383,14 +384,21 @@ static void unload_gone(struct ms_manager_task *task)
 
 static int configure(struct ms_manager_task *task, struct ms_error *err)
 {
+	struct ms_manager *manager = task->manager;
 	size_t n_done = 0;
 	int r = check_trials(task, err);
 
 	if (r == 0)
 		r = refuse_used(task, err);
-	if (r < 0 || task->dry_run)
-		return r < 0 ? r : commit_all(task, err);
+	if (r < 0)
+		return r;
+	/* The order of sources is that of `named`. */
 	swap_named(task);
+	if (task->dry_run) {
+		r = commit_all(task, err);
+		swap_named(task);
+		return r;
+	}
 	r = do_steps(task, &n_done, err);
 	if (r == 0)
 		r = commit_all(task, err);
@@ -400,6 +408,10 @@ static int configure(struct ms_manager_task *task, struct ms_error *err)
 		return r;
 	}
 	unload_gone(task);
+	/* Who bound a workload first may be another one now. */
+	if (!ms_config_plugins_same_order(&manager->named, &task->wanted) &&
+	    ms_manager_bind(manager, "", NULL) == 0)
+		ms_keeper_rebind(manager->keeper);
 	return 0;
 }
 

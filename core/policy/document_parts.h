@@ -55,9 +55,9 @@ int ms_document_match_dscps(struct ms_document_reader *reader, void *into);
 int ms_document_action_read(struct ms_document_reader *reader, void *into);
 /* The configuration of a plugin, which is written as arguments of an action are; may be `{}`. */
 int ms_document_action_read_config(struct ms_document_reader *reader, struct ms_rule_action *into);
-/* What is refused of the whole list: words that are no action's name. */
 /* Whether a rule that says `name` asks for a plugin's action, and nothing else can be meant. */
 bool ms_document_action_is_name(const char *name);
+/* What is refused of the whole list: words that are no action's name. */
 int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule);
 
 /* Where the keys stand that only the whole rule can judge; line 0 = absent. */

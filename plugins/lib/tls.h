@@ -11,15 +11,15 @@
 	  .help = "certificates to trust instead of the system's, PEM",                            \
 	  .type = MS_PLUGIN_STRING,                                                                \
 	  .flags = MS_PLUGIN_FILE,                                                                 \
-	  .max = 4095 },                                                                           \
+	  .max = MS_PLUGIN_VALUE_MAX },                                                            \
 		{ .name = "cert_file",                                                             \
 		  .help = "this client's certificate, PEM",                                        \
 		  .type = MS_PLUGIN_STRING,                                                        \
 		  .flags = MS_PLUGIN_FILE,                                                         \
-		  .max = 4095 },                                                                   \
+		  .max = MS_PLUGIN_VALUE_MAX },                                                    \
 	{                                                                                          \
 		.name = "key_file", .help = "and its key, PEM", .type = MS_PLUGIN_STRING,          \
-		.flags = MS_PLUGIN_FILE, .max = 4095                                               \
+		.flags = MS_PLUGIN_FILE, .max = MS_PLUGIN_VALUE_MAX                                \
 	}
 
 struct ms_tls {

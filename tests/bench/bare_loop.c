@@ -173,7 +173,7 @@ void ms_bench_bare_loop_start(void)
 		sched_setaffinity(0, sizeof(all), &all);
 		/* As the daemon's loop. */
 		if (ms_thread_go_first() < 0)
-			_exit(1);
+			ms_bench_fail("the bare loop: no realtime priority");
 		follow(links, orders, program);
 	}
 	close(links);

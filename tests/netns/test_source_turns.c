@@ -527,6 +527,14 @@ static void configure(const char *plugins)
 	ms_proc_write_config(microsegd, config);
 }
 
+static const char *policy_file(void)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/policy.d/10-test.yaml", microsegd->dir);
+	return path;
+}
+
 START_TEST(sources_are_judged_as_the_file_names_them)
 {
 	ms_plugin_folder_add("script_other");
@@ -546,6 +554,13 @@ START_TEST(sources_are_judged_as_the_file_names_them)
 	configure("script_other: { file: " OTHER " }, script: { file: " SCRIPT "-2 }");
 	ms_ctl_do(microsegd, "reload", NULL);
 	expect_order("of/other", "of/mine");
+	/* Where documents that were applied stand in for the folder, too. */
+	ms_ctl_do(microsegd, "policy", "apply", policy_file(), NULL);
+	configure("script: { file: " SCRIPT "-2 }, script_other: { file: " OTHER " }");
+	ms_ctl_do(microsegd, "reload", "--dry-run", NULL);
+	expect_order("of/other", "of/mine");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_order("of/mine", "of/other");
 	ms_proc_stop(microsegd);
 }
 END_TEST

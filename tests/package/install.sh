@@ -31,7 +31,8 @@ cd "$root"
 # What this machine has installed is gone from the layer only; what runs there is out of reach of
 # scripts that would restart or stop it.
 mount -t tmpfs tmpfs /run
-find /etc /usr/local /var/lib -xdev -name '*microseg*' -prune -exec rm -rf {} +
+find /etc /usr/local /var/lib -xdev -path "$root" -prune -o \
+  -name '*microseg*' -prune -exec rm -rf {} +
 groupdel microseg 2>/dev/null || :
 
 listing() {

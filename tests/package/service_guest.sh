@@ -29,7 +29,7 @@ is() {
 }
 
 pid() {
-  systemctl show -P MainPID microsegd.service
+  systemctl show --value -p MainPID microsegd.service
 }
 
 attached_in() {
@@ -74,9 +74,19 @@ denies() {
   microsegctl -o json rule show "$1" | grep -qE '"packets": *[1-9]'
 }
 
+source_pid() {
+  microsegctl -o json source show "$1" | grep -oE '"pid": *[0-9]+' | grep -oE '[0-9]+$'
+}
+
+# is_scheduled PID POLICY: as sched_getscheduler(2) says, by its number on x86-64; SCHED_RR is 2, with
+# SCHED_RESET_ON_FORK 0x40000000
+is_scheduled() {
+  [ "$(perl -e 'print syscall(145, $ARGV[0] + 0)' "$1")" = "$2" ]
+}
+
 has_no_capability() {
   local source
-  source=$(microsegctl -o json source show "$1" | grep -oE '"pid": *[0-9]+' | grep -oE '[0-9]+$')
+  source=$(source_pid "$1")
   [ -n "$source" ] && grep -qE '^CapBnd:\s0+$' "/proc/$source/status" &&
     grep -qE '^Seccomp:\s2$' "/proc/$source/status"
 }
@@ -126,6 +136,8 @@ expect 'nobody is barred yet' reaches 127.0.0.2
 expect 'reloads, with sources' microsegctl reload
 expect 'a list in a file arrives' eventually has barred 127.0.0.2
 expect 'and the set of a container' eventually has crew 192.0.2.9
+expect 'its loop goes first' is_scheduled "$(systemctl show -P MainPID microsegd.service)" 1073741826
+expect 'and its sources do not' is_scheduled "$(source_pid feed)" 0
 expect 'who is on the list is denied' never reaches 127.0.0.2
 expect 'by the rule that names it' eventually denies test/barred
 expect 'who is not is not' reaches 127.0.0.3

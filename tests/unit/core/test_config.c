@@ -79,6 +79,33 @@ START_TEST(every_key_is_read)
 }
 END_TEST
 
+/* One that is loaded by itself stands where the file has it. */
+START_TEST(a_plugin_is_put_in_its_place)
+{
+	ms_cleanup(ms_config_fini) struct ms_config into = { 0 };
+	ms_cleanup(ms_config_fini) struct ms_config from = { 0 };
+	static const char *const names[] = { "a", "c", "e", "d" };
+	struct ms_config_plugins *plugins = &into.plugins;
+
+	ck_assert_int_eq(ms_config_init(&into), 0);
+	ck_assert_int_eq(ms_config_init(&from), 0);
+	ck_assert_int_eq(read_config("plugins: { c: { before: true }, d: {} }\n", &into, NULL), 0);
+	ck_assert_int_eq(
+		read_config("plugins: { a: {}, b: {}, c: {}, e: { before: true } }\n", &from, NULL),
+		0);
+	ck_assert_int_eq(ms_config_plugins_put(plugins, &from.plugins, "e"), 0);
+	ck_assert_int_eq(ms_config_plugins_put(plugins, &from.plugins, "a"), 0);
+	ck_assert_uint_eq(plugins->count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_str_eq(plugins->list[i].name, names[i]);
+		ck_assert_uint_eq(ms_config_plugins_rank(plugins, names[i]), i);
+		ck_assert_int_eq(ms_config_plugins_is_before(plugins, names[i]), i == 1 || i == 2);
+	}
+	ck_assert(!ms_config_plugins_same_order(plugins, &from.plugins));
+	ck_assert(ms_config_plugins_same_order(plugins, plugins));
+}
+END_TEST
+
 /* Nothing, comments only, and the file that is installed say the same: the defaults. */
 START_TEST(what_is_not_said_is_the_default)
 {
@@ -266,6 +293,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("config");
 
 	tcase_add_test(tcase, every_key_is_read);
+	tcase_add_test(tcase, a_plugin_is_put_in_its_place);
 	tcase_add_loop_test(tcase, what_is_not_said_is_the_default, 0, 4);
 	tcase_add_loop_test(tcase, is_refused_at_its_word_and_nothing_changes, 0,
 			    ms_array_size(refused));

@@ -22,9 +22,8 @@
 /* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
 #define HANDLE_STEP 0x100000
 #define PLACES 16 /* handles and priorities tried */
-#define FEW 4   /* interfaces, of which the counters are read with the attach: a container's links \
-		 */
-#define LOOKS 3 /* at one interface whose filters change under our hands */
+#define FEW 4     /* interfaces, of which the counters are read with the attach */
+#define LOOKS 3   /* at one interface whose filters change under our hands */
 
 struct ms_tc {
 	struct ms_request *request;

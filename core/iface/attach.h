@@ -35,7 +35,8 @@ struct ms_attach_job {
 	int result;                /* out: 0 or -errno */
 	/* out, with result 0 and how != NONE: the device's own counters right behind the attach. Of
 	 * a device that appeared after us, that is what passed unjudged, but for the packets of
-	 * those microseconds. Of many jobs in one run they are not read. */
+	 * those microseconds. Of many jobs in one run they are read only where filters, or tcx,
+	 * were there already. */
 	bool has_packets;
 	uint64_t received, sent;
 };

@@ -13,7 +13,8 @@
 
 #include "core/iface/attach.h"
 
-/* Looks, a second apart, after which an interface that is never quiet keeps its upper bound. */
+/* Looks, one a round (a second or more), after which an interface that is never quiet keeps its
+ * upper bound. */
 #define MS_GAP_LOOKS 60
 
 struct ms_gap {

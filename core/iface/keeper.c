@@ -311,7 +311,7 @@ static void close_gap(void *user, struct ms_iface_entry *entry)
 {
 	struct ms_keeper *keeper = user;
 
-	if (entry->state != MS_IFACE_PROTECTED ||
+	if (!entry->gap.open || entry->state != MS_IFACE_PROTECTED ||
 	    !ms_gap_rounds_take(&keeper->looks, &entry->gap, now_ns()))
 		return;
 	ms_gap_ask(&entry->gap, keeper->config.attacher, keeper->config.dp, entry->link.ifindex,

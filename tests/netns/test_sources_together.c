@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What one reload takes away together. */
+/* Several sources in one reload: what it takes away together, and in which order they count. */
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "microseg/plugin.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -61,6 +63,65 @@ START_TEST(a_source_and_the_group_of_its_rules_go_at_once)
 }
 END_TEST
 
+static bool is_in_group(void *user)
+{
+	json_auto_t *iface = ms_ctl_iface(microsegd, "veth-a");
+	const char *group = json_string_value(ms_ctl_at(iface, "group"));
+
+	return group && strcmp(group, user) == 0;
+}
+
+static void bind_to(const char *script, const char *group)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "bind %s %d %u\n", group, MS_PLUGIN_WORKLOAD_IFINDEX,
+		 if_nametoindex("veth-a"));
+	ms_netns_put_file(script, line);
+}
+
+static void reload_with(const char *first, const char *second)
+{
+	char config[256];
+
+	snprintf(config, sizeof(config), "plugins: { %s, %s }\n", first, second);
+	ms_proc_write_config(microsegd, config);
+	ms_ctl_do(microsegd, "reload", NULL);
+}
+
+/* Also when the first one was configured otherwise, and so came in behind the second. */
+START_TEST(of_two_that_bind_a_workload_the_first_counts)
+{
+	static char mine[] = "mine", other[] = "other";
+	static const char script[] = "script: { file: " SCRIPT " }",
+			  script_2[] = "script: { file: " SCRIPT "-2 }",
+			  script_other[] = "script_other: { file: " SCRIPT "-other }";
+
+	ms_proc_write_policy(
+		microsegd, "20-groups.yaml",
+		"version: 1\ngroups:\n"
+		"  - { name: mine, match: { name: none1 }, default: { in: allow, out: allow } }\n"
+		"  - { name: other, match: { name: none2 }, default: { in: allow, out: allow } }\n");
+	ms_plugin_folder_add("script_other");
+	bind_to(SCRIPT, mine);
+	bind_to(SCRIPT "-2", mine);
+	bind_to(SCRIPT "-other", other);
+	ms_plugin_folder_start(microsegd, "plugins: {}\n");
+	reload_with(script, script_other);
+	ck_assert(ms_netns_wait(is_in_group, mine, 8));
+	reload_with(script_2, script_other);
+	ms_ctl_do(microsegd, "plugin", "reload", "script", NULL);
+	ck_assert(ms_netns_wait(is_in_group, mine, 8));
+	reload_with(script_other, script_2);
+	ck_assert(ms_netns_wait(is_in_group, other, 8));
+	/* Whatever comes next. */
+	bind_to(SCRIPT "-2", mine);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert(is_in_group(other));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sources_together");
@@ -69,6 +130,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_source_and_the_group_of_its_rules_go_at_once);
+	tcase_add_test(tcase, of_two_that_bind_a_workload_the_first_counts);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -92,6 +92,9 @@ void ms_carry_open(const struct ms_dataplane *dp)
 	ms_netns_run_command("ip link set veth0 up && ip link set peer0 up && "
 			     "ip link set upper0 up && ip link set upper1 up && "
 			     "ip link set tun0 up");
+	ms_netns_wait_carrier("veth0");
+	ms_netns_wait_carrier("peer0");
+	ms_netns_wait_carrier("upper0");
 }
 
 uint32_t ms_carry_ifindex(unsigned int iface)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -178,37 +179,42 @@ void ms_netns_go(const char *name)
 	ck_assert_int_eq(setns(fd, CLONE_NEWNET), 0);
 }
 
-/* An end of a device, in the namespace `ns`. */
+/* An end of a device, and a socket of its namespace. */
 struct end {
-	const char *ns, *name;
+	struct nl_sock *sock;
+	const char *name;
 };
 
+/*
+ * Running is told before the kernel has made the queue one that sends, but both are done under the
+ * lock of the network's configuration (linkwatch_do_dev()), which this request waits for too.
+ */
 static bool carries(void *user)
 {
 	const struct end *end = user;
-	struct ifreq request = {};
-	ms_cleanup(ms_close_fd) int fd = -1;
+	struct rtnl_link *link;
+	bool is_running;
 
-	ms_netns_go(end->ns);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ms_netns_go(NULL);
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", end->name);
-	ck_assert_int_eq(ioctl(fd, SIOCGIFFLAGS, &request), 0);
-	return request.ifr_flags & IFF_RUNNING;
+	ck_assert_int_eq(rtnl_link_get_kernel(end->sock, 0, end->name, &link), 0);
+	is_running = rtnl_link_get_flags(link) & IFF_RUNNING;
+	rtnl_link_put(link);
+	return is_running;
 }
 
-static void wait_carrier(const char *ns, const char *name)
+void ms_netns_wait_carrier(const char *name)
 {
-	struct end end = { ns, name };
+	struct end end = { nl_socket_alloc(), name };
 
+	ck_assert_ptr_nonnull(end.sock);
+	ck_assert_int_eq(nl_connect(end.sock, NETLINK_ROUTE), 0);
 	ck_assert_msg(ms_netns_wait(carries, &end, 10), "%s has no carrier", name);
+	nl_socket_free(end.sock);
 }
 
 /*
- * Until the kernel has noted both carriers, in a work of its own, an end sends nothing or has no
- * IPv6, and what a test sent would be lost. It puts that off for up to a second if it takes the two
- * for one device, which it does if their indexes are the same number (linkwatch_urgent_event() of
- * net/core/link_watch.c).
+ * The kernel notes the carriers in a work of its own, and puts that off for up to a second if it
+ * takes the two ends for one device, which it does if their indexes are the same number
+ * (linkwatch_urgent_event() of net/core/link_watch.c).
  */
 void ms_netns_veth(const char *name, const char *ns, const char *prefix, const char *prefix6)
 {
@@ -223,8 +229,10 @@ void ms_netns_veth(const char *name, const char *ns, const char *prefix, const c
 				     "ip -n %s addr add %s2/64 dev eth0 nodad",
 				     prefix6, name, ns, prefix6);
 	ms_netns_run_command("ip link set %s up && ip -n %s link set eth0 up", name, ns);
-	wait_carrier(NULL, name);
-	wait_carrier(ns, "eth0");
+	ms_netns_wait_carrier(name);
+	ms_netns_go(ns);
+	ms_netns_wait_carrier("eth0");
+	ms_netns_go(NULL);
 	ms_netns_run_command("ip -n %s route add default via %s1", ns, prefix);
 	if (prefix6)
 		ms_netns_run_command("ip -n %s -6 route add default via %s1", ns, prefix6);

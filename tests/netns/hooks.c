@@ -85,6 +85,13 @@ uint32_t ms_hooks_ifindex(const char *ifname)
 	return ifindex;
 }
 
+void ms_hooks_up(const char *ifname, const char *peer)
+{
+	ms_netns_run_command("ip link set %s up && ip link set %s up", ifname, peer);
+	ms_netns_wait_carrier(ifname);
+	ms_netns_wait_carrier(peer);
+}
+
 void ms_hooks_send(const char *ifname, unsigned int count)
 {
 	const struct sockaddr_ll to = {

@@ -30,6 +30,8 @@ uint64_t ms_hooks_runs(enum ms_hooks_program program);
 void ms_hooks_forget_runs(void);
 
 uint32_t ms_hooks_ifindex(const char *ifname);
+/* Both ends of a veth pair up, with carriers: frames over it arrive. */
+void ms_hooks_up(const char *ifname, const char *peer);
 /* `count` broadcast frames of no known protocol out of `ifname`: they pass its egress hook and,
  * from a veth, its peer's ingress hook. */
 void ms_hooks_send(const char *ifname, unsigned int count);

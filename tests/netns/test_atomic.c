@@ -167,6 +167,7 @@ static void setup(void)
 	ms_netns_run_command("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 && "
 			     "ip link add guarded0 type veth peer name peer0 && "
 			     "ip link set guarded0 up && ip link set peer0 up");
+	ms_netns_wait_carrier("guarded0");
 	ms_proc_init(microsegd, "one");
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy_a);
 	file = fopen(MS_NETNS_DIR "/a.yaml", "we");

@@ -41,7 +41,7 @@ static void set_up(void)
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
 	ms_netns_run_command("echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6");
 	ms_netns_run_command("ip link add a0 type veth peer name a1");
-	ms_netns_run_command("ip link set a0 up && ip link set a1 up");
+	ms_hooks_up("a0", "a1");
 	ms_hooks_load();
 	best = ms_hooks_kernel_has_tcx() ? MS_ATTACHED_TCX : MS_ATTACHED_TC;
 	ck_assert_int_eq(ms_attacher_new(NULL, &attacher, NULL), 0);

@@ -108,6 +108,8 @@ static void expect_denied_both_ways(const char *guarded, const char *peer)
 	json_int_t out = dropped(guarded, "out_dropped_packets");
 	int towards = ms_traffic_raw(NULL, guarded), from = ms_traffic_raw(NULL, peer);
 
+	ms_netns_wait_carrier(guarded);
+	ms_netns_wait_carrier(peer);
 	ms_traffic_raw_udp(towards, "10.9.0.1", 1, "10.9.0.2", 2, 0);
 	ms_traffic_raw_udp(from, "10.9.0.2", 3, "10.9.0.1", 4, 0);
 	ck_assert_int_eq(dropped(guarded, "in_dropped_packets"), in + 1);

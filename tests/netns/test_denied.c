@@ -48,6 +48,8 @@ static void start(const char *table)
 	ms_proc_start(microsegd, NULL);
 	ms_netns_run_command("ip link add guarded0 type veth peer name peer0 && "
 			     "ip link set guarded0 up && ip link set peer0 up");
+	ms_netns_wait_carrier("peer0");
+	ms_netns_wait_carrier("guarded0");
 	workload = ms_traffic_raw(NULL, "peer0");
 	host = ms_traffic_raw(NULL, "guarded0");
 	ms_ctl_wait_iface(microsegd, "guarded0", "protected");

@@ -36,6 +36,8 @@ static void make_link(const char *index)
 	ms_netns_run_command("ip link add guarded0 %s type veth peer name peer0 && "
 			     "ip link set guarded0 up && ip link set peer0 up",
 			     index);
+	ms_netns_wait_carrier("peer0");
+	ms_netns_wait_carrier("guarded0");
 	workload = ms_traffic_raw(NULL, "peer0");
 	host = ms_traffic_raw(NULL, "guarded0");
 }

@@ -56,6 +56,9 @@ static void make_bridge(void)
 				     "ip -n %s addr add 10.5.0.%d/24 dev eth0 && "
 				     "ip -n %s link set eth0 up",
 				     i, ns, i, ns, i, ns);
+		ms_netns_go(ns);
+		ms_netns_wait_carrier("eth0");
+		ms_netns_go(NULL);
 	}
 }
 

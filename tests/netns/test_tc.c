@@ -18,7 +18,7 @@ static void set_up(void)
 	ms_netns_run_command("ip link add a0 type veth peer name a1");
 	/* Only frames of the test's own: no address, no neighbour discovery. */
 	ms_netns_run_command("echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6");
-	ms_netns_run_command("ip link set a0 up && ip link set a1 up");
+	ms_hooks_up("a0", "a1");
 	ms_hooks_load();
 	ck_assert_int_eq(ms_tc_open(&tc), 0);
 }

@@ -20,7 +20,7 @@ static void set_up(void)
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
 	ms_netns_run_command("ip link add a0 index 77 type veth peer name a1");
 	ms_netns_run_command("echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6");
-	ms_netns_run_command("ip link set a0 up && ip link set a1 up");
+	ms_hooks_up("a0", "a1");
 	ms_hooks_load();
 	ck_assert_int_eq(ms_tcx_is_supported(), ms_hooks_kernel_has_tcx());
 }
@@ -127,7 +127,7 @@ START_TEST(pin_of_a_dead_device_is_made_anew)
 	ms_netns_run_command("ip link del a0");
 	ck_assert_uint_eq(count_pins(), 2);
 	ms_netns_run_command("ip link add a0 index 77 type veth peer name a1");
-	ms_netns_run_command("ip link set a0 up && ip link set a1 up");
+	ms_hooks_up("a0", "a1");
 	ck_assert_uint_eq(query("a0", MS_HOOK_INGRESS).ours, 0);
 	attach("a0");
 	must_be_attached_once("a0");
@@ -158,6 +158,9 @@ static void move_away(void)
 			     "/proc/sys/net/ipv6/conf/default/disable_ipv6");
 	attach("a0");
 	ms_netns_run_command("ip link set a0 netns other && ip -n other link set a0 up");
+	ms_netns_go("other");
+	ms_netns_wait_carrier("a0");
+	ms_netns_go(NULL);
 	ms_hooks_forget_runs();
 	ms_hooks_send("a1", 3);
 	ms_netns_go("other");
@@ -204,7 +207,7 @@ START_TEST(link_that_moved_away_is_not_taken_for_the_new_device)
 {
 	move_away();
 	ms_netns_run_command("ip link add c0 index 77 type veth peer name c1");
-	ms_netns_run_command("ip link set c0 up && ip link set c1 up");
+	ms_hooks_up("c0", "c1");
 	ck_assert_uint_eq(query("c0", MS_HOOK_INGRESS).ours, 0);
 	attach("c0");
 	must_be_attached_once("c0");

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Adds up a ctest log and prints "PASSED FAILED". A libcheck program counts by its own sum (by
+# Adds up ctest logs and prints "PASSED FAILED". A libcheck program counts by its own sum (by
 # several, if it ran more than once or in a guest), anything else as one. A program that fails
-# although its sum is clean (a leak found at exit, a crash) is one failure more.
+# although its sum is clean (a leak found at exit, a crash) is one failure more. Of a program that
+# ran more than once, the last time counts.
 # ctest goes on to say that such a test passed.
 /^Unable to find executable: / {
   missing = 1
@@ -19,15 +20,20 @@
   bad += part[4] + part[6]
 }
 /^Test Passed\.$/ && !missing {
-  passed += sums ? ok : 1
-  failed += bad
+  passed[name] = sums ? ok : 1
+  failed[name] = bad
 }
 /^Test Failed\.$/ || (/^Test Passed\.$/ && missing) {
   missing = 0
-  passed += ok
-  failed += bad ? bad : 1
-  print "FAILED " name > "/dev/stderr"
+  passed[name] = ok
+  failed[name] = bad ? bad : 1
 }
 END {
-  print passed + 0, failed + 0
+  for (name in failed) {
+    all_passed += passed[name]
+    all_failed += failed[name]
+    if (failed[name])
+      print "FAILED " name > "/dev/stderr"
+  }
+  print all_passed + 0, all_failed + 0
 }

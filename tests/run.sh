@@ -10,6 +10,7 @@ set -uo pipefail
 
 top=$(dirname "$(dirname "$(readlink -f "$0")")")
 cd "$top" || exit 1
+. tests/lane.sh
 jobs=$(nproc)
 passed=0
 failed=0
@@ -40,26 +41,22 @@ for lane in "${lanes[@]}"; do
   esac
 done
 
-lane_failed() {
+say_failed() {
   echo "lane $1: $2"
   failed=$((failed + 1))
 }
 
 # run_lane LANE BUILD_DIR JOBS
 run_lane() {
-  local lane=$1 dir=$2 start=$SECONDS log ok bad status=0
-  ctest --test-dir "$dir" -L "^$lane\$" -j "$3" --output-on-failure --no-tests=error \
-    --timeout 1500 </dev/null || status=$?
-  log=$dir/Testing/Temporary/LastTest.log
-  read -r ok bad < <(awk -f tests/count.awk "$log")
-  cp "$log" "$dir/Testing/$lane.log"
-  passed=$((passed + ok))
-  failed=$((failed + bad))
+  local lane=$1 dir=$2 start=$SECONDS
+  ctest_lane "$@"
+  passed=$((passed + lane_passed))
+  failed=$((failed + lane_failed))
   # ctest knows failures that leave no mark in the log.
-  if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
-    lane_failed "$lane" "ctest ended with $status"
+  if [ "$lane_status" -ne 0 ] && [ "$lane_failed" -eq 0 ]; then
+    say_failed "$lane" "ctest ended with $lane_status"
   fi
-  echo "lane $lane ($(basename "$dir")): $ok passed, $bad failed, $((SECONDS - start)) s"
+  echo "lane $lane ($(basename "$dir")): $lane_passed passed, $lane_failed failed, $((SECONDS - start)) s"
 }
 
 build() {
@@ -85,7 +82,7 @@ mkdir -p build
 before=$(tests/residue.sh)
 
 if ! build test; then
-  lane_failed build "the tests cannot be built"
+  say_failed build "the tests cannot be built"
   echo "$passed passed, $failed failed"
   exit 1
 fi
@@ -111,7 +108,7 @@ if wants sanitize; then
     run_lane bpf build/asan "$jobs"
     run_lane netns build/asan $((jobs + 1))
   else
-    lane_failed sanitize "the sanitized tests cannot be built"
+    say_failed sanitize "the sanitized tests cannot be built"
   fi
   unset ASAN_OPTIONS UBSAN_OPTIONS
 fi
@@ -127,7 +124,7 @@ after=$(tests/residue.sh)
 if ! diff <(echo "$before") <(echo "$after") >build/residue.diff; then
   echo "The run left something behind (or took something away):"
   cat build/residue.diff
-  lane_failed residue "the machine is not as it was"
+  say_failed residue "the machine is not as it was"
 fi
 
 echo "$passed passed, $failed failed"

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016
 #
-# The runner's own arithmetic, and its eye for what a run leaves behind: a small project whose tests pass, fail, crash, hang, are missing,
-# leak after a clean sum, or sum up several times, and what the runner must make of it.
+# The runner's own arithmetic, and its eye for what a run leaves behind: a small project whose tests
+# pass, fail, crash, hang, are missing, leak after a clean sum, sum up several times, or pass alone
+# only, and what the runner must make of it.
 set -euo pipefail
 
 top=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
+. "$top/tests/lane.sh"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 checks=0
@@ -28,12 +30,12 @@ sums() {
       /*) echo "add_test(NAME t$number COMMAND $test)" ;;
       *) echo "add_test(NAME t$number COMMAND sh -c [[$test]])" ;;
       esac
-      echo "set_tests_properties(t$number PROPERTIES TIMEOUT 1)"
+      echo "set_tests_properties(t$number PROPERTIES TIMEOUT 1 LABELS sums)"
     done
   } >"$scratch/CMakeLists.txt"
   cmake -S "$scratch" -B "$scratch/build" >/dev/null
-  ctest --test-dir "$scratch/build" -j 2 >/dev/null 2>&1 || :
-  got=$(awk -f "$top/tests/count.awk" "$scratch/build/Testing/Temporary/LastTest.log" 2>/dev/null)
+  ctest_lane sums "$scratch/build" 2 >"$scratch/said" 2>/dev/null
+  got="$lane_passed $lane_failed"
   if [ "$got" != "$want" ]; then
     failures=$((failures + 1))
     printf 'counted %s, not %s, of:\n' "$got" "$want"
@@ -53,6 +55,19 @@ sums '7 0' "$clean; echo '100%: Checks: 4, Failures: 0, Errors: 0'"
 sums '1 2' 'echo "33%: Checks: 3, Failures: 1, Errors: 1"; exit 1'
 sums '3 1' "$clean; exit 1"
 sums '1 1' 'echo "50%: Checks: 2, Failures: 1, Errors: 0"'
+# once NAME: fails the first time.
+once() {
+  echo "[ -e '$scratch/$1' ] || { touch '$scratch/$1'; echo '50%: Checks: 2, Failures: 1, Errors: 0'; exit 1; }; $clean"
+}
+sums '4 0' "$(once a)" 'true'
+checks=$((checks + 1))
+if ! grep -q '^UNSTEADY, passed alone only: t1 $' "$scratch/said"; then
+  failures=$((failures + 1))
+  cat "$scratch/said"
+fi
+sums '3 1' "$(once b)" 'false'
+sums '9 0' "$(once c)" "$(once d)" "$(once e)"
+sums '4 4' "$(once f)" "$(once g)" "$(once h)" "$(once i)"
 
 # A lane that does not exist, and what is left behind.
 checks=$((checks + 1))

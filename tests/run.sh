@@ -55,6 +55,8 @@ run_lane() {
   # ctest knows failures that leave no mark in the log.
   if [ "$lane_status" -ne 0 ] && [ "$lane_failed" -eq 0 ]; then
     say_failed "$lane" "ctest ended with $lane_status"
+  elif [ $((lane_passed + lane_failed)) -eq 0 ]; then
+    say_failed "$lane" "no test was counted"
   fi
   echo "lane $lane ($(basename "$dir")): $lane_passed passed, $lane_failed failed, $((SECONDS - start)) s"
 }

@@ -19,6 +19,13 @@ kernel=$build/kernels/$version
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# ctest in a folder of its own: asked in the build's, it would begin anew the log of who called us.
+list_tests() {
+  mkdir -p "$work/list"
+  echo "subdirs(\"$build\")" >"$work/list/CTestTestfile.cmake"
+  ctest --test-dir "$work/list" -LE '^host_only$' -R "$only" --show-only=json-v1 "$@"
+}
+
 # What the datapath and the tests may ask for; the kernel loads it by itself when they do.
 modules=(veth sch_ingress cls_bpf cls_matchall act_gact 8021q dummy tun bridge)
 
@@ -46,7 +53,7 @@ pack() {
   ln -s /bin/busybox "$work/root/sbin/modprobe"
   # Label guest first: it wants to see the kernel before anything of ours ran.
   mapfile -t tests < <(for label in guest bpf also_guest; do
-    ctest --test-dir "$build" -L "^$label\$" -LE '^host_only$' -R "$only" --show-only=json-v1 |
+    list_tests -L "^$label\$" |
       jq -r '.tests[] | .command[0] + " " +
         ([.properties[] | select(.name == "ENVIRONMENT") | .value[]] | join(" "))'
   done)
@@ -60,7 +67,7 @@ pack() {
       >"$work/root/tests/$number-$(basename "$file")${environment:+-$environment}"
     chmod 755 "$work/root/tests/$number-"*
   done
-  ctest --test-dir "$build" -L '^(guest|bpf|also_guest)$' -LE '^host_only$' -R "$only" --show-only=json-v1 |
+  list_tests -L '^(guest|bpf|also_guest)$' |
     jq -r '.tests[].properties[] | select(.name == "REQUIRED_FILES") | .value[]' | sort -u |
     while read -r file; do
       put "$file"

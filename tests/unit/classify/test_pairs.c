@@ -1,62 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The pairs engine, compile side and look-up side together: rows are compiled, and the datapath's
- * own headers, built for this machine, are asked what a plain scan of the rows is asked. Sets are
- * here what set_has() says.
+ * The engines, compile side and look-up side together: rows are compiled, and the datapath's own
+ * headers, built for this machine, are asked what a plain scan of the rows is asked.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/bpf.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind linux/bpf.h, which it needs. */
-#include <bpf/bpf_helpers.h>
+#include "tests/unit/classify/host.h"
 
-static void *look_up(const void *map, const void *key);
-#define bpf_map_lookup_elem(map, key) look_up(map, key)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"
-#include "bpf/lib/classify.h"
-#pragma GCC diagnostic pop
-#undef bpf_map_lookup_elem
-
-#include "core/classify/pairs.h"
-#include "tests/harness/ms_check.h"
-
-static struct ms_rows rows;
-static struct ms_blocks blocks;
-static struct ms_policy_head head;
-static struct ms_set_entry member; /* of every set that has the address */
 static uint64_t state;
-
-/* ---- the machine the headers run on ---- */
 
 /* Set n has the addresses whose last byte is n or a multiple of it. */
 static bool set_has(uint32_t set, const uint8_t *last)
 {
 	return *last % set == 0;
-}
-
-static void *look_up(const void *map, const void *key)
-{
-	const struct ms_set_key6 *key6 = key;
-	const struct ms_set_key4 *key4 = key;
-	uint32_t index = *(const uint32_t *)key;
-
-	if (map == &ms_policy)
-		return &head;
-	if (map == &ms_blocks)
-		return index < MS_BLOCKS ? blocks.words + (size_t)index * MS_BLOCK_WORDS : NULL;
-	if (map == &ms_set4)
-		return set_has(key4->set, (const uint8_t *)&key4->addr + 3) ? &member : NULL;
-	if (map == &ms_set6)
-		return set_has(key6->set, (const uint8_t *)key6->addr + 15) ? &member : NULL;
-	ck_abort_msg("an unexpected map");
-	return NULL;
 }
 
 /* ---- the plain scan ---- */
@@ -98,8 +58,8 @@ static bool masked_same(const void *a, const void *b, const void *mask, unsigned
 static int scan(const struct ms_query *q)
 {
 	if (q->family == 4) {
-		for (size_t i = 0; i < rows.n_rows4; i++) {
-			const struct ms_row4 *row = &rows.rows4[i];
+		for (size_t i = 0; i < ms_host_rows.n_rows4; i++) {
+			const struct ms_row4 *row = &ms_host_rows.rows4[i];
 
 			if (masked_same(q->src, &row->src, &row->src_mask, 4) &&
 			    masked_same(q->dst, &row->dst, &row->dst_mask, 4) &&
@@ -108,8 +68,8 @@ static int scan(const struct ms_query *q)
 		}
 		return -1;
 	}
-	for (size_t i = 0; i < rows.n_rows6; i++) {
-		const struct ms_row6 *row = &rows.rows6[i];
+	for (size_t i = 0; i < ms_host_rows.n_rows6; i++) {
+		const struct ms_row6 *row = &ms_host_rows.rows6[i];
 
 		if (masked_same(q->src, row->src, row->src_mask, 16) &&
 		    masked_same(q->dst, row->dst, row->dst_mask, 16) &&
@@ -235,7 +195,7 @@ static void add_random_rule(const struct shape *shape, uint32_t number)
 		rule.n_protos = 1;
 		rule.n_icmps = 1;
 	}
-	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, number, &err), 0);
+	ck_assert_int_eq(ms_rows_add_rule(&ms_host_rows, &rule, number, &err), 0);
 }
 
 static struct ms_query random_query(const struct shape *shape)
@@ -267,32 +227,17 @@ static struct ms_query random_query(const struct shape *shape)
 static void setup(void)
 {
 	state = 20261128;
-	ms_rows_init(&rows, &numbering);
-	ck_assert_int_eq(ms_blocks_init(&blocks), 0);
-	memset(&head, 0, sizeof(head));
-}
-
-static void teardown(void)
-{
-	ms_rows_fini(&rows);
-	ms_blocks_fini(&blocks);
-}
-
-static void build(unsigned int family)
-{
-	struct ms_engine_bound bound;
-
-	ck_assert_int_eq(ms_pairs_build(&blocks, &rows, family, &head.pairs[family == 6], &bound),
-			 0);
+	ms_host_setup(&numbering);
 }
 
 /* Returns whether any rule decided. */
 static bool compare(const struct ms_query *question)
 {
-	struct ms_query query = *question;
-	int expected = scan(question), got = ms_classify(&query);
+	int expected = scan(question), got = ms_host_pairs(*question);
 
-	ck_assert_msg(expected == got, "rule %d matches first, the engine said %d", expected, got);
+	ck_assert_msg(expected == got, "rule %d matches first, pairs said %d", expected, got);
+	got = ms_host_linear(*question);
+	ck_assert_msg(expected == got, "rule %d matches first, linear said %d", expected, got);
 	return expected >= 0;
 }
 
@@ -302,7 +247,7 @@ static void compare_shape(const struct shape *shape, unsigned int questions)
 
 	for (uint32_t i = 0; i < shape->count; i++)
 		add_random_rule(shape, i);
-	build(shape->family);
+	ms_host_build(shape->family);
 	for (unsigned int i = 0; i < questions; i++) {
 		struct ms_query query = random_query(shape);
 
@@ -351,7 +296,7 @@ static void add_pair(const char *from_text, const char *to_text, uint16_t first,
 
 	ck_assert(ms_cidr_parse(from_text, &from.cidr));
 	ck_assert(ms_cidr_parse(to_text, &to.cidr));
-	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, number, &err), 0);
+	ck_assert_int_eq(ms_rows_add_rule(&ms_host_rows, &rule, number, &err), 0);
 }
 
 static struct ms_query question(unsigned int family, const char *src, const char *dst,
@@ -389,7 +334,7 @@ START_TEST(prefixes_may_nest_as_deep_as_they_can)
 			 ms_addr_format(&cidr.addr, addr, sizeof(addr)), len);
 		add_pair(text, text, (uint16_t)len, (uint16_t)len, len);
 	}
-	build(family);
+	ms_host_build(family);
 	for (unsigned int port = 0; port <= bits + 1; port++) {
 		query = question(family, all_ones, all_ones, (uint16_t)port);
 		ck_assert_int_eq(scan(&query), port <= bits ? (int)port : -1);
@@ -417,7 +362,7 @@ START_TEST(edges_belong_to_the_right_prefix)
 
 	for (uint32_t i = 0; i < n; i++)
 		add_pair(prefixes[n - 1 - i], prefixes[i], (uint16_t)(i % 3), 65535, i);
-	build(4);
+	ms_host_build(4);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
 		for (size_t j = 0; j < sizeof(addresses) / sizeof(addresses[0]); j++)
 			for (uint16_t port = 0; port < 4; port++) {
@@ -438,7 +383,7 @@ START_TEST(long_lists_of_overlapping_ranges_keep_their_order)
 		add_pair("10.0.0.0/8", "10.0.0.0/8", first,
 			 first + width > 65535 ? 65535 : (uint16_t)(first + width), i);
 	}
-	build(4);
+	ms_host_build(4);
 	for (uint32_t port = 0; port < 65536; port += 7) {
 		struct ms_query query = question(4, "10.1.1.1", "10.2.2.2", (uint16_t)port);
 
@@ -455,13 +400,15 @@ START_TEST(what_cannot_be_bounded_is_refused)
 	for (uint32_t i = 0; i < MS_PAIRS_WALKED * MS_PAIRS_STEPS + 64; i++) {
 		add_pair("10.0.0.0/8", "10.0.0.0/8", 0, 65535, i);
 	}
-	ck_assert_int_eq(ms_pairs_build(&blocks, &rows, 4, &head.pairs[0], &bound), -E2BIG);
+	ck_assert_int_eq(
+		ms_pairs_build(&ms_host_blocks, &ms_host_rows, 4, &ms_host_head.pairs[0], &bound),
+		-E2BIG);
 	ck_assert_uint_eq(bound.limit, MS_ENGINE_STEPS);
 	ck_assert_uint_eq(bound.most, MS_PAIRS_STEPS);
 	/* The entries, eight a step, the end of their list, and what finding the list takes. */
 	ck_assert_uint_ge(bound.needed, MS_PAIRS_STEPS + 8);
 	ck_assert_uint_le(bound.needed, MS_PAIRS_STEPS + 16);
-	ck_assert_uint_eq(head.pairs[0].src, 0);
+	ck_assert_uint_eq(ms_host_head.pairs[0].src, 0);
 }
 END_TEST
 
@@ -471,7 +418,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("pairs");
 
 	tcase_set_timeout(tcase, 120);
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, setup, ms_host_teardown);
 	tcase_add_loop_test(tcase, random_rules_are_answered_as_a_scan_does, 0,
 			    (int)(sizeof(shapes) / sizeof(shapes[0])));
 	tcase_add_loop_test(tcase, prefixes_may_nest_as_deep_as_they_can, 0, 2);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The datapath's classifier on this machine: its own headers, with arrays of this process for maps.
+ * Rows go to ms_host_rows, ms_host_build() makes the look-up of them, and ms_classify() of the
+ * headers answers; sets are what set_has() of the test says. For one file of a program: the headers
+ * define what is global.
+ */
+#ifndef MS_TESTS_UNIT_CLASSIFY_HOST_H
+#define MS_TESTS_UNIT_CLASSIFY_HOST_H
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Behind linux/bpf.h, which it needs. */
+#include <bpf/bpf_helpers.h>
+
+static void *ms_host_look_up(const void *map, const void *key);
+#define bpf_map_lookup_elem(map, key) ms_host_look_up(map, key)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#include "bpf/lib/classify.h"
+#pragma GCC diagnostic pop
+#undef bpf_map_lookup_elem
+
+#include "core/classify/pairs.h"
+#include "tests/harness/ms_check.h"
+
+static struct ms_rows ms_host_rows;
+static struct ms_blocks ms_host_blocks;
+static struct ms_policy_head ms_host_head;
+static struct ms_set_entry ms_host_member; /* of every set that has the address */
+
+/* Whether the address that ends in the byte `last` is in the set. */
+static bool set_has(uint32_t set, const uint8_t *last);
+
+static void *ms_host_look_up(const void *map, const void *key)
+{
+	const struct ms_set_key6 *key6 = key;
+	const struct ms_set_key4 *key4 = key;
+	uint32_t index = *(const uint32_t *)key;
+
+	if (map == &ms_policy)
+		return &ms_host_head;
+	if (map == &ms_blocks)
+		return index < MS_BLOCKS ? ms_host_blocks.words + (size_t)index * MS_BLOCK_WORDS
+					 : NULL;
+	if (map == &ms_rules4)
+		return index < ms_host_rows.n_rows4 ? &ms_host_rows.rows4[index] : NULL;
+	if (map == &ms_rules6)
+		return index < ms_host_rows.n_rows6 ? &ms_host_rows.rows6[index] : NULL;
+	if (map == &ms_set4)
+		return set_has(key4->set, (const uint8_t *)&key4->addr + 3) ? &ms_host_member
+									    : NULL;
+	if (map == &ms_set6)
+		return set_has(key6->set, (const uint8_t *)key6->addr + 15) ? &ms_host_member
+									    : NULL;
+	ck_abort_msg("an unexpected map");
+	return NULL;
+}
+
+static void ms_host_setup(const struct ms_numbering *numbering)
+{
+	ms_rows_init(&ms_host_rows, numbering);
+	ck_assert_int_eq(ms_blocks_init(&ms_host_blocks), 0);
+	memset(&ms_host_head, 0, sizeof(ms_host_head));
+}
+
+static void ms_host_teardown(void)
+{
+	ms_rows_fini(&ms_host_rows);
+	ms_blocks_fini(&ms_host_blocks);
+}
+
+static void ms_host_build(unsigned int family)
+{
+	struct ms_engine_bound bound;
+
+	ck_assert_int_eq(ms_pairs_build(&ms_host_blocks, &ms_host_rows, family,
+					&ms_host_head.pairs[family == 6], &bound),
+			 0);
+}
+
+/* What each engine answers, -1 = no rule matches. */
+static int ms_host_pairs(struct ms_query query)
+{
+	return ms_classify(&query);
+}
+
+static int ms_host_linear(struct ms_query query)
+{
+	int found;
+
+	query.rows_end =
+		(uint32_t)(query.family == 4 ? ms_host_rows.n_rows4 : ms_host_rows.n_rows6);
+	found = ms_linear_find(&query);
+	return found < 0 ? -1 : found;
+}
+
+#endif

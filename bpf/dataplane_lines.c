@@ -129,6 +129,42 @@ int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uin
 	return map(&lines->tables[wide ? WIDE : NARROW], number / MS_SET_WAYS * size, last * size);
 }
 
+static uint64_t *tags_of(const struct ms_dataplane_lines *lines, bool wide, uint32_t set)
+{
+	const struct ms_dataplane_lines_table *table = &lines->tables[TAGS];
+	size_t first = ms_lines_tags_index(set, lines->sets, wide) * sizeof(uint64_t);
+
+	assert(table->at && first >= table->first &&
+	       first + sizeof(uint64_t) <= table->first + table->length);
+	return (uint64_t *)((char *)table->at + (first - table->first));
+}
+
+int ms_dataplane_lines_seek(struct ms_dataplane_lines *lines, bool wide, uint32_t *number,
+			    uint32_t end)
+{
+	uint32_t set = *number / MS_SET_WAYS, last = (end + MS_SET_WAYS - 1) / MS_SET_WAYS;
+	uint64_t held = 0;
+	int r;
+
+	if (end <= *number)
+		return 0;
+	for (uint32_t way = 0; way < MS_SET_WAYS; way++)
+		held |= ms_lines_tag_at(MS_TAG_MASK, way);
+	r = map(&lines->tables[TAGS],
+		ms_lines_tags_index(set, lines->sets, wide) * sizeof(uint64_t),
+		ms_lines_tags_index(last, lines->sets, wide) * sizeof(uint64_t));
+	if (r < 0)
+		return r;
+	while (set < last &&
+	       !(__atomic_load_n(tags_of(lines, wide, set), __ATOMIC_ACQUIRE) & held)) {
+		set++;
+		*number = set * MS_SET_WAYS;
+	}
+	if (*number > end)
+		*number = end;
+	return 0;
+}
+
 void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines)
 {
 	for (size_t i = 0; i < ms_array_size(lines->tables); i++)
@@ -208,11 +244,6 @@ static bool is_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_
 			return true;
 	}
 	return false;
-}
-
-static uint64_t *tags_of(const struct ms_dataplane_lines *lines, bool wide, uint32_t set)
-{
-	return (uint64_t *)lines->tables[TAGS].at + ms_lines_tags_index(set, lines->sets, wide);
 }
 
 /* As a program claims and fills it (lines.h). */

@@ -91,6 +91,10 @@ int ms_dataplane_lines_map(struct ms_dataplane_lines *lines);
 /* At least lines `number` to below `end` of one table, in the place of what was mapped of it. */
 int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uint32_t number,
 				uint32_t end);
+/* The first line from `*number` on, and below `end`, whose set holds anything by its tags; `end` =
+ * none does. Maps the tags of these sets alone, and knows an empty one from eight bytes. */
+int ms_dataplane_lines_seek(struct ms_dataplane_lines *lines, bool wide, uint32_t *number,
+			    uint32_t end);
 void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines);
 /* Line `number`, below sets * MS_SET_WAYS and mapped; false = there is no session in it. Dead ones
  * are told. */

@@ -14,8 +14,10 @@
 #include "core/base/cleanup.h"
 
 #define BATCH 1024
-/* Lines looked at in one go, for each session that may be found. */
+/* Lines mapped in one go, for each session that may be found, and those passed by because their
+ * sets hold nothing. */
 #define LINES_PER_SLOT 4
+#define EMPTY_PER_SLOT 64
 
 /* One-way tables first: a flow that is answered during a walk moves ahead of it, so it is met twice
  * rather than never. */
@@ -102,15 +104,23 @@ static int read_lines(struct ms_dataplane *dp, const struct table *table,
 	if (cursor->started)
 		memcpy(&number, cursor->batch, sizeof(number));
 	/* Looking at what is empty takes time, too. */
+	if (end - number > EMPTY_PER_SLOT * max)
+		end = number + EMPTY_PER_SLOT * max;
+	r = ms_dataplane_lines_seek(&dp->lines, wide, &number, end);
 	if (end - number > LINES_PER_SLOT * max)
 		end = number + LINES_PER_SLOT * max;
-	r = ms_dataplane_lines_map_some(&dp->lines, wide, number, end);
-	if (r < 0)
-		return r;
-	for (; number < end && count < max; number++)
+	if (r == 0)
+		r = ms_dataplane_lines_map_some(&dp->lines, wide, number, end);
+	while (r == 0 && number < end && count < max) {
 		if (ms_dataplane_lines_read(&dp->lines, wide, number, &sessions[count]))
 			count++;
+		number++;
+		if (number % MS_SET_WAYS == 0)
+			r = ms_dataplane_lines_seek(&dp->lines, wide, &number, end);
+	}
 	ms_dataplane_lines_unmap(&dp->lines);
+	if (r < 0)
+		return r;
 	memcpy(cursor->batch, &number, sizeof(number));
 	*ret_count = count;
 	*ret_last = number == dp->lines.sets * MS_SET_WAYS;

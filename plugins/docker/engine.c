@@ -17,8 +17,9 @@
 #define ASKED_AT_ONCE 8
 /* All are asked for again, when one of them had no proper answer. */
 #define AGAIN_NS (5 * NS_PER_S)
-#define RETRY_FIRST_NS NS_PER_S
-#define RETRY_LAST_NS (30 * NS_PER_S)
+/* Until an engine that is back has been asked, labels of containers that start count for nothing. A
+ * try costs a connect to a socket of this machine. */
+#define RETRY_NS NS_PER_S
 /* The type of an event is container or network. */
 #define FILTERS "%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D"
 
@@ -35,7 +36,7 @@ struct ms_docker_engine {
 	const struct ms_plugin_host *host;
 	struct ms_http *http;
 	char *socket_path;
-	uint64_t resync_ns, retry_ns;
+	uint64_t resync_ns;
 	struct ms_plugin_watch *timer; /* of the next try, or of the next look at all */
 	struct ms_http_call *list, *stream;
 	struct ms_docker_events events;
@@ -43,6 +44,7 @@ struct ms_docker_engine {
 	struct ms_docker_engine_entry *entries;
 	size_t count;
 	bool listed, known;
+	bool lost;   /* not all was answered since the last trouble */
 	bool missed; /* a container of this look did not answer as it should */
 	struct ms_docker_engine_stats stats;
 };
@@ -148,11 +150,10 @@ static void lose(struct ms_docker_engine *engine, const char *what, const char *
 	snprintf(sentence, sizeof(sentence), "%s: %s: %s", engine->socket_path, what, why);
 	host->source_trouble(host->state, sentence);
 	drop_calls(engine);
-	engine->stats.losses++;
-	set_timer(engine, engine->retry_ns, connect_again);
-	engine->retry_ns *= 2;
-	if (engine->retry_ns > RETRY_LAST_NS)
-		engine->retry_ns = RETRY_LAST_NS;
+	if (!engine->lost)
+		engine->stats.losses++;
+	engine->lost = true;
+	set_timer(engine, RETRY_NS, connect_again);
 }
 
 /* NULL, or why this is not the answer that was asked for. */
@@ -187,7 +188,7 @@ static void see_whether_known(struct ms_docker_engine *engine)
 		return;
 	engine->listed = false;
 	engine->stats.syncs++;
-	engine->retry_ns = RETRY_FIRST_NS;
+	engine->lost = false;
 	host->source_trouble(host->state, NULL);
 	set_timer(engine,
 		  engine->missed && engine->resync_ns > AGAIN_NS ? AGAIN_NS : engine->resync_ns,
@@ -422,7 +423,6 @@ struct ms_docker_engine *ms_docker_engine_new(const struct ms_plugin_host *host,
 		return NULL;
 	engine->host = host;
 	engine->resync_ns = resync_ns;
-	engine->retry_ns = RETRY_FIRST_NS;
 	engine->events.on_container = on_container;
 	engine->events.user = engine;
 	engine->socket_path = strdup(socket_path);

@@ -334,6 +334,28 @@ START_TEST(no_engine_is_trouble_until_there_is_one)
 }
 END_TEST
 
+/* Until its containers are known again their labels count for nothing. */
+START_TEST(an_engine_that_was_away_for_long_is_found_soon)
+{
+	turn_until(is_known);
+	end_stream();
+	turn_until(is_in_trouble);
+	list_status = 500;
+	for (int i = 0; i < 8; i++) {
+		host.trouble[0] = '\0';
+		ms_trial_pass(&host, 60 * NS_PER_S);
+		turn_until(is_in_trouble);
+	}
+	list = "[{\"Id\":\"" B "\"}]";
+	list_status = 200;
+	a_status = 404;
+	ms_trial_pass(&host, NS_PER_S);
+	turn_until(has_no_a);
+	ck_assert_ptr_nonnull(find(B));
+	ck_assert_uint_eq(ms_docker_engine_stats(engine)->losses, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("unit/plugins/docker_engine");
@@ -347,6 +369,7 @@ int main(void)
 	tcase_add_test(tcase, who_is_gone_after_a_loss_is_taken_out);
 	tcase_add_loop_test(tcase, without_a_list_nothing_is_known, 0, 5);
 	tcase_add_test(tcase, no_engine_is_trouble_until_there_is_one);
+	tcase_add_test(tcase, an_engine_that_was_away_for_long_is_found_soon);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -215,7 +215,8 @@ static void on_done(void *user, const struct ms_http_reply *reply)
 {
 	struct feed *feed = user;
 	unsigned status = ms_http_reply_status(reply);
-	char sentence[64];
+	const char *why = ms_http_reply_sentence(reply);
+	char sentence[192];
 
 	feed->call = NULL;
 	if (status == 304 && feed->good) {
@@ -223,7 +224,9 @@ static void on_done(void *user, const struct ms_http_reply *reply)
 		feed->state->unchanged++;
 		is_current(feed);
 	} else if (status && status != 200) {
-		snprintf(sentence, sizeof(sentence), "the server answered %u", status);
+		/* With a redirect that is not followed, why. */
+		snprintf(sentence, sizeof(sentence), "the server answered %u%s%s", status,
+			 status / 100 == 3 && why[0] ? ": " : "", status / 100 == 3 ? why : "");
 		failed(feed, sentence);
 	} else if (feed->coming && ms_feed_list_sentence(feed->coming)[0]) {
 		failed(feed, ms_feed_list_sentence(feed->coming));

@@ -145,11 +145,32 @@ static const char *explain_unix(const struct ms_http_call *call, CURLcode code)
 	}
 }
 
+/* What libcurl says of a redirect names its own options. Calls begin with http(s): any other
+ * protocol is where a server sent. */
+static const char *explain_redirect(CURLcode code)
+{
+	switch (code) {
+	case CURLE_TOO_MANY_REDIRECTS:
+		return "it sends elsewhere too many times";
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return "it sends to what is not followed: only http to http or https, and https to https is";
+	default:
+		return NULL;
+	}
+}
+
+static const char *explain(const struct ms_http_call *call, CURLcode code)
+{
+	const char *why = explain_unix(call, code);
+
+	return why ? why : explain_redirect(code);
+}
+
 /* Out of libcurl and of the list, told to its owner, and freed. */
 static void finish(struct ms_http_call *call, CURLcode code)
 {
 	struct ms_http_reply *reply = &call->reply;
-	const char *why = explain_unix(call, code);
+	const char *why = explain(call, code);
 
 	if (call->state == RUNNING)
 		curl_multi_remove_handle(call->http->multi, call->easy);

@@ -50,6 +50,7 @@ static void serve(struct evhttp_request *request, void *user)
 		ms_web_answer(request, 304, "", 0);
 		return;
 	}
+	ms_web_set_header(request, "Location", "/a"); /* counts with a 302 alone */
 	if (page->breaks_off) {
 		ms_web_set_header(request, "Content-Length", "1000");
 		ms_web_set_header(request, "Connection", "close");
@@ -226,7 +227,7 @@ static const struct {
 	const char *trouble;
 } failures[] = {
 	{ { .status = 503, .body = "10.0.0.5\n" }, "/a: the server answered 503" },
-	{ { .status = 404, .body = "" }, "/a: the server answered 404" },
+	{ { .status = 302, .body = "" }, "/a: the server answered 302: it sends elsewhere too" },
 	{ { .status = 304, .body = "" }, NULL }, /* what a server says unasked */
 	{ { .status = 200, .body = "" }, "/a: it is empty" },
 	{ { .status = 200, .body = "# none today\n" }, "/a: it is empty" },

@@ -96,8 +96,16 @@ static void serve_redirect(struct evhttp_request *request, void *user)
 	evhttp_send_reply(request, 302, "Found", NULL);
 }
 
+/* On and on, or by a protocol that is not followed. */
+static void serve_astray(struct evhttp_request *request, void *to)
+{
+	ms_web_set_header(request, "Location", to);
+	evhttp_send_reply(request, 302, "Found", NULL);
+}
+
 static void setup(void)
 {
+	static char circle[] = "/circle", away[] = "file:///etc/passwd";
 	struct sockaddr_un path = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -115,6 +123,8 @@ static void setup(void)
 	evhttp_set_cb(web.server, "/stream", serve_stream, NULL);
 	evhttp_set_cb(web.server, "/nothing", serve_nothing, NULL);
 	evhttp_set_cb(web.server, "/redirect", serve_redirect, NULL);
+	evhttp_set_cb(web.server, "/circle", serve_astray, circle);
+	evhttp_set_cb(web.server, "/away", serve_astray, away);
 	http = ms_http_new(&host.table);
 	ck_assert_ptr_nonnull(http);
 }
@@ -316,6 +326,25 @@ START_TEST(redirects_are_followed_if_wanted)
 }
 END_TEST
 
+static const struct {
+	const char *at, *sentence;
+} astray[] = {
+	{ "/circle", "it sends elsewhere too many times" },
+	{ "/away",
+	  "it sends to what is not followed: only http to http or https, and https to https is" },
+};
+
+START_TEST(a_redirect_that_is_not_followed_says_why)
+{
+	struct ms_http_request request = { .url = url(astray[_i].at), .max_redirects = 3 };
+	struct heard heard = ask(&request);
+
+	ck_assert_int_eq(heard.error, -EIO);
+	ck_assert_str_eq(heard.sentence, astray[_i].sentence);
+	ck_assert_uint_eq(heard.status, 302);
+}
+END_TEST
+
 START_TEST(a_stream_comes_in_pieces)
 {
 	struct heard heard = { 0 };
@@ -477,6 +506,8 @@ static Suite *http_suite(void)
 	tcase_add_test(calls, packed_is_unpacked);
 	tcase_add_loop_test(calls, too_long_is_refused, 0, 2);
 	tcase_add_test(calls, redirects_are_followed_if_wanted);
+	tcase_add_loop_test(calls, a_redirect_that_is_not_followed_says_why, 0,
+			    sizeof(astray) / sizeof(astray[0]));
 	tcase_add_test(calls, a_stream_comes_in_pieces);
 	tcase_add_test(calls, silence_ends_a_call);
 	tcase_add_test(calls, a_call_takes_no_longer_than_it_may);

@@ -137,10 +137,28 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 	return first;
 }
 
+/* A jump to a slot that the program names is patched to be a direct one, where one that it has in
+ * a register is indirect, and dear where the kernel guards those (docs/adr/0161). */
+#define MS_CHAIN_JUMP(n)                                                                           \
+	case n:                                                                                    \
+		bpf_tail_call_static(skb, &ms_actions, n);                                         \
+		break
+
 /* Hands over to the first action, or, if that is not there, to what follows the list. */
 static __always_inline int ms_chain_call(struct __sk_buff *skb, __u32 first)
 {
-	bpf_tail_call(skb, &ms_actions, first);
+	switch (first) {
+		MS_CHAIN_JUMP(0);
+		MS_CHAIN_JUMP(1);
+		MS_CHAIN_JUMP(2);
+		MS_CHAIN_JUMP(3);
+		MS_CHAIN_JUMP(4);
+		MS_CHAIN_JUMP(5);
+		MS_CHAIN_JUMP(6);
+		MS_CHAIN_JUMP(7);
+	default:
+		bpf_tail_call(skb, &ms_actions, first);
+	}
 	return ms_action_finish(skb, MS_CHAIN_MISSING, 0);
 }
 

@@ -173,23 +173,33 @@ static __always_inline int ms_denied_is(const struct ms_denied *line,
  * one CPU are not atomic: only packets come here, one after the other, and those who count from
  * process context do so in one instruction.
  */
-static __always_inline int ms_denied_count(struct __sk_buff *skb, const struct ms_iface *iface,
-					   struct ms_denied *line, __u32 what, __u32 now)
+static __always_inline int ms_denied_count(struct __sk_buff *skb, const struct ms_control *control,
+					   const struct ms_iface *iface, struct ms_denied *line,
+					   __u32 what, __u32 now)
 {
-	const struct ms_control *control = ms_scene_control();
-	__u32 zero = 0, slot = line->slot, zone = iface->zone;
-	struct ms_zone_count *of_zone = bpf_map_lookup_elem(&ms_zonecnt, &zone);
-	struct ms_slot_count *of_slot = bpf_map_lookup_elem(&ms_slotcnt, &slot);
-	struct ms_slot_meta *meta = bpf_map_lookup_elem(&ms_slotmeta, &slot);
+	__u32 zero = 0, slot = line->slot, zone = iface->zone, reason;
 	struct ms_slot_log *log = bpf_map_lookup_elem(&ms_slotlog, &slot);
-	struct ms_stats *stats = bpf_map_lookup_elem(&ms_stats, &zero);
-	__u64 packets = ms_scene_packets(skb), bytes = ms_scene_bytes(skb);
 	__u64 dir = what >> MS_DENIED_DIR_SHIFT, side = what >> MS_DENIED_SIDE_SHIFT;
+	struct ms_zone_count *of_zone;
+	struct ms_slot_count *of_slot;
+	struct ms_slot_meta *meta;
+	struct ms_stats *stats;
+	__u64 packets, bytes;
 
-	if (!control || zone == 0 || !of_zone || !of_slot || !meta || !log || !stats ||
-	    !ms_event_is_mute(log, now, control->tick_us))
+	if (zone == 0 || !log || !ms_event_is_mute(log, now, control->tick_us))
 		return 0;
-	ms_stats_packet(line->reason, MS_VERDICT_DENY, packets, bytes);
+	of_zone = bpf_map_lookup_elem(&ms_zonecnt, &zone);
+	of_slot = bpf_map_lookup_elem(&ms_slotcnt, &slot);
+	meta = bpf_map_lookup_elem(&ms_slotmeta, &slot);
+	stats = bpf_map_lookup_elem(&ms_stats, &zero);
+	/* Read where it is used: kernel 6.1 forgets the bounds of what is put by. */
+	reason = MS_READ_ONCE(line->reason);
+	if (!of_zone || !of_slot || !meta || !stats || reason >= MS_REASON__COUNT)
+		return 0;
+	packets = ms_scene_packets(skb);
+	bytes = ms_scene_bytes(skb);
+	stats->packets[reason][MS_VERDICT_DENY] += packets;
+	stats->bytes[reason][MS_VERDICT_DENY] += bytes;
 	stats->other[MS_STAT_SUPPRESSED] += 1;
 	of_slot->packets += packets;
 	of_slot->bytes += bytes;
@@ -209,28 +219,33 @@ static __always_inline int ms_denied_count(struct __sk_buff *skb, const struct m
 }
 
 /* 1 = the packet is denied, as it was a moment ago, and counted. */
-__noinline int ms_denied_again(struct __sk_buff *skb, struct ms_iface *iface,
-			       struct ms_denied_ask *ask)
+static __always_inline int ms_denied_again(struct __sk_buff *skb, const struct ms_control *control,
+					   const struct ms_iface *iface,
+					   const struct ms_denied_ask *ask)
 {
-	struct ms_lines_place place;
-	struct ms_denied *line;
+	__u32 now = ms_clock_tick();
+	struct ms_lines_place place = ms_denied_place(ask->key, ask->what & MS_DENIED_MARK_MASK);
+	struct ms_denied *line = ms_denied_line(&place, ask->what);
 	const __u32 *cell;
-	__u32 now;
 
-	if (!iface || !ask)
-		return 0;
-	now = ms_clock_tick();
-	place = ms_denied_place(ask->key, ask->what & MS_DENIED_MARK_MASK);
-	line = ms_denied_line(&place, ask->what);
 	if (!line || !ms_denied_is(line, ask) || line->grace_until != iface->grace_until ||
 	    (__s32)(line->until - now) <= 0)
 		return 0;
 	cell = ms_denied_cell(&place);
 	if (!cell || MS_READ_ONCE(*cell) != line->begun ||
-	    !ms_denied_count(skb, iface, line, ask->what, now))
+	    !ms_denied_count(skb, control, iface, line, ask->what, now))
 		return 0;
 	line->hits++;
 	return 1;
+}
+
+/* The same, not in its caller: with another frame of theirs. */
+__noinline int ms_denied_asked(struct __sk_buff *skb, struct ms_iface *iface,
+			       struct ms_denied_ask *ask)
+{
+	const struct ms_control *control = ms_scene_control();
+
+	return control && iface && ask ? ms_denied_again(skb, control, iface, ask) : 0;
 }
 
 /* The same where the packet has been parsed and placed already. */
@@ -246,7 +261,7 @@ static __always_inline int ms_denied_is_known(struct __sk_buff *skb, const struc
 		ask.key[i] = flow->key.words[i];
 	ask.what = ms_denied_what(flow, scene, pkt);
 	ask.epoch = scene->epoch;
-	return ms_denied_again(skb, iface, &ask);
+	return ms_denied_asked(skb, iface, &ask);
 }
 
 #endif

@@ -40,6 +40,7 @@ enum ms_lean_result {
 	MS_LEAN_NOT, /* not for us to say */
 	MS_LEAN_ALLOWED,
 	MS_LEAN_DENIED,
+	MS_LEAN_ABSENT, /* there is no session; what is asked of the denied is complete */
 	MS_LEAN_ACTS, /* and more: the slot of the first action of a list, which cb[] is set for */
 };
 
@@ -117,10 +118,11 @@ static __always_inline struct ms_session *ms_lean_find4(const struct ms_lean *le
 #endif
 }
 
-static __always_inline struct ms_session *ms_lean_find6(const __u64 *key)
+static __always_inline struct ms_session *ms_lean_find6(const struct ms_lean *lean,
+							const __u64 *key)
 {
 #ifdef MS_SET_TABLE
-	return ms_lines_find_wide(key);
+	return ms_lines_find(lean->control, key, 1);
 #else
 	return bpf_map_lookup_elem(&ms_sess6, key);
 #endif
@@ -195,12 +197,6 @@ static __always_inline int ms_lean_is_syn(int flags)
 	return (flags & (MS_TCP_SYN_FLAG | MS_TCP_ACK_FLAG | MS_TCP_RST_FLAG)) == MS_TCP_SYN_FLAG;
 }
 
-/* No session. `ask` has the key, and what else decides. */
-static __always_inline int ms_lean_denied(struct ms_denied_ask *ask, const struct ms_lean *lean)
-{
-	return ms_denied_again(lean->skb, lean->iface, ask) ? MS_LEAN_DENIED : MS_LEAN_NOT;
-}
-
 static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __u32 present,
 				       struct ms_lean *lean, struct ms_denied_ask *ask)
 {
@@ -252,7 +248,7 @@ static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __
 	}
 	for (int i = MS_LINE4_WORDS; i < MS_LINE6_WORDS && !lean->vlan_outer; i++)
 		ask->key[i] = 0;
-	return ms_lean_denied(ask, lean);
+	return MS_LEAN_ABSENT;
 }
 
 static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __u32 present,
@@ -307,13 +303,13 @@ static __always_inline int ms_lean_ip6(struct __sk_buff *skb, const void *at, __
 	lean->is_ip6 = 1;
 	ask->what |= MS_DENIED_FROM_HI(index);
 	if (ms_lean_is_plain(tcp_flags)) {
-		session = ms_lean_find6(ask->key);
+		session = ms_lean_find6(lean, ask->key);
 		if (session)
 			return ms_lean_take(session, lean, proto, index, flags);
 	} else if (ms_lean_is_syn(tcp_flags)) {
 		ask->what |= MS_DENIED_SYN;
 	}
-	return ms_lean_denied(ask, lean);
+	return MS_LEAN_ABSENT;
 }
 
 /* enum ms_lean_result; a packet that we answer for is counted. */
@@ -333,6 +329,7 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 		.egress = egress,
 	};
 	__u32 half = word.half & MS_HALF_MASK, side = iface->side >> half & 1, present = skb->len;
+	int result = MS_LEAN_NOT;
 	__u16 ethertype;
 
 	if (iface->group[half] == 0)
@@ -360,10 +357,12 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 			lean.vlan_outer = skb->vlan_tci & MS_VID_MASK;
 	}
 	if (ethertype == bpf_htons(ETH_P_IP))
-		return ms_lean_ip4(skb, at, present, &lean, &ask);
-	if (ethertype == bpf_htons(ETH_P_IPV6))
-		return ms_lean_ip6(skb, at, present, &lean, &ask);
-	return MS_LEAN_NOT;
+		result = ms_lean_ip4(skb, at, present, &lean, &ask);
+	else if (ethertype == bpf_htons(ETH_P_IPV6))
+		result = ms_lean_ip6(skb, at, present, &lean, &ask);
+	if (result != MS_LEAN_ABSENT)
+		return result;
+	return ms_denied_again(skb, control, iface, &ask) ? MS_LEAN_DENIED : MS_LEAN_NOT;
 }
 
 #endif

@@ -62,6 +62,8 @@ void ms_rig_remove_resume(void); /* and the one's behind a list of actions */
  */
 void ms_rig_add_actions(void);
 void ms_rig_remove_action(const char *name);
+/* Takes all of them out but this one, which is in this slot then. */
+void ms_rig_only_action(const char *name, uint32_t slot);
 struct test_action_seen ms_rig_seen(void); /* by `tell`; forgotten when it has been asked */
 
 /* The program of a plugin of ours, by the action's name, with these arguments wherever a rule names

@@ -17,6 +17,8 @@ static const char *const names[] = { "pass_on", "end_deny", "end_allow",
 /* By slot, from 3 on: nothing may depend on the first. */
 static int slot_of(const char *name)
 {
+	if (ms_rig.only_action && strcmp(name, ms_rig.only_action) == 0)
+		return (int)ms_rig.only_slot;
 	for (size_t i = 0; i < ms_array_size(names); i++)
 		if (strcmp(names[i], name) == 0)
 			return (int)i + 3;
@@ -95,6 +97,19 @@ void ms_rig_add_actions(void)
 		ms_rig_put("ms_actions", &slot, &program);
 	}
 	ms_rig.actions = actions;
+}
+
+void ms_rig_only_action(const char *name, uint32_t slot)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(ms_rig.actions->obj, name);
+	int fd = bpf_program__fd(program);
+
+	for (uint32_t other = 0; other < MS_ACTION_SLOTS; other++)
+		bpf_map_delete_elem(ms_rig_fd("ms_actions"), &other);
+	ms_rig_put("ms_actions", &slot, &fd);
+	ms_rig.only_action = name;
+	ms_rig.only_slot = slot;
 }
 
 int ms_rig_littered(enum ms_rig_hook hook)

@@ -36,6 +36,8 @@ struct ms_rig {
 	char group[64];
 	uint32_t generation;
 	struct actions_bpf *actions;
+	const char *only_action; /* not in its own slot, but in only_slot; or NULL */
+	uint32_t only_slot;
 	struct ms_rig_plugin {
 		char name[32];
 		struct ms_action_args args;

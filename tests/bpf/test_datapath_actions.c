@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "microseg/abi.h"
+#include "microseg/chain.h"
 #include "tests/bpf/rig.h"
 #include "tests/harness/ms_check.h"
 
@@ -84,6 +85,19 @@ START_TEST(a_list_runs_to_its_verdict_for_every_packet)
 	for (int i = 0; i < 2 * MS_EVENTS_PER_SECOND; i++) {
 		expect(MS_RIG_INGRESS, &udp, 2, "deny rule r");
 		ck_assert_uint_eq(ms_rig_seen().sum, 3);
+	}
+}
+END_TEST
+
+/* Some slots are jumped to directly, the others through the table: nothing is in any but its own.
+ */
+START_TEST(an_action_is_found_in_each_slot)
+{
+	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
+		ms_rig_only_action("tell", slot);
+		rule("[{ tell: 1 }, allow]", "");
+		flow(A, B, -1, "allow rule r", "allow session r");
+		ck_assert_uint_eq(ms_rig_seen().sum, 11111);
 	}
 }
 END_TEST
@@ -481,6 +495,7 @@ static Suite *make_suite(void)
 	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_list_runs_to_its_verdict_for_every_packet);
+	tcase_add_test(tcase, an_action_is_found_in_each_slot);
 	tcase_add_test(tcase, eight_actions_run_and_no_ninth_is_written);
 	tcase_add_test(tcase, an_action_may_end_the_list);
 	tcase_add_test(tcase, a_packet_that_an_action_took_counts_as_the_list_says);

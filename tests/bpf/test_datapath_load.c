@@ -29,7 +29,7 @@ struct budget {
 };
 
 static const struct budget budgets[] = {
-	{ "ms_ingress", 32000 }, { "ms_egress", 32000 }, { "ms_slow", 66000 },
+	{ "ms_ingress", 48000 }, { "ms_egress", 48000 }, { "ms_slow", 66000 },
 	{ "ms_trace", 50000 },   { "ms_reap", 3000 },    { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };

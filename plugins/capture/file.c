@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUFFER_SIZE (256u << 10)
@@ -19,6 +20,8 @@ struct ms_capture_file {
 	uint32_t files;
 	int folder_fd, fd; /* -1 = none */
 	bool is_trimmed;
+	int stuck; /* -errno, 0 = nothing is */
+	char stuck_name[MS_CAPTURE_FILE_NAME_SIZE];
 	uint64_t written;  /* of the current file */
 	size_t n_buffered; /* behind that */
 	uint8_t buffer[BUFFER_SIZE];
@@ -77,18 +80,33 @@ struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file)
 }
 
 /* 0 = the current one. */
-static char *name_of(uint32_t age, char buf[64])
+static char *name_of(uint32_t age, char buf[MS_CAPTURE_FILE_NAME_SIZE])
 {
 	if (age == 0)
-		snprintf(buf, 64, MS_CAPTURE_FILE_NAME ".pcapng");
+		snprintf(buf, MS_CAPTURE_FILE_NAME_SIZE, MS_CAPTURE_FILE_NAME ".pcapng");
 	else
-		snprintf(buf, 64, MS_CAPTURE_FILE_NAME ".%u.pcapng", age);
+		snprintf(buf, MS_CAPTURE_FILE_NAME_SIZE, MS_CAPTURE_FILE_NAME ".%u.pcapng", age);
 	return buf;
 }
 
-static int shift(const struct ms_capture_file *file)
+static void note_stuck(struct ms_capture_file *file, const char *name, int error)
 {
-	char from[64], to[64];
+	file->stuck = -error;
+	snprintf(file->stuck_name, sizeof(file->stuck_name), "%s", name);
+}
+
+int ms_capture_file_stuck(const struct ms_capture_file *file,
+			  char ret_name[MS_CAPTURE_FILE_NAME_SIZE])
+{
+	memcpy(ret_name, file->stuck_name, sizeof(file->stuck_name));
+	return file->stuck;
+}
+
+/* Only what the current one becomes is waited for: one further back that cannot be replaced stays,
+ * and the one that was to be there goes. */
+static int shift(struct ms_capture_file *file)
+{
+	char from[MS_CAPTURE_FILE_NAME_SIZE], to[MS_CAPTURE_FILE_NAME_SIZE];
 
 	if (file->files == 1) {
 		if (unlinkat(file->folder_fd, name_of(0, from), 0) < 0 && errno != ENOENT)
@@ -97,42 +115,57 @@ static int shift(const struct ms_capture_file *file)
 	}
 	for (uint32_t age = file->files - 1; age > 0; age--) {
 		if (renameat(file->folder_fd, name_of(age - 1, from), file->folder_fd,
-			     name_of(age, to)) < 0 &&
-		    errno != ENOENT)
+			     name_of(age, to)) == 0 ||
+		    errno == ENOENT)
+			continue;
+		if (age == 1)
 			return -errno;
+		note_stuck(file, to, errno);
 	}
 	return 0;
 }
 
 /* There may be gaps: somebody may have taken one away. */
-static int trim(struct ms_capture_file *file)
+static void trim(struct ms_capture_file *file)
 {
-	char name[64];
+	char name[MS_CAPTURE_FILE_NAME_SIZE];
 
-	for (uint32_t age = file->files; age < MS_CAPTURE_FILE_COUNT_MAX; age++) {
-		if (unlinkat(file->folder_fd, name_of(age, name), 0) < 0 && errno != ENOENT)
-			return -errno;
-	}
 	file->is_trimmed = true;
-	return 0;
+	for (uint32_t age = file->files; age < MS_CAPTURE_FILE_COUNT_MAX; age++) {
+		if (unlinkat(file->folder_fd, name_of(age, name), 0) < 0 && errno != ENOENT) {
+			note_stuck(file, name, errno);
+			file->is_trimmed = false;
+		}
+	}
+}
+
+/* A file that is begun on the last bytes is in trouble again with the first packets. One that does
+ * not say how much there is (some network file systems) is believed to have some. */
+static bool is_full(const struct ms_capture_file *file)
+{
+	uint64_t wanted = file->limit < BUFFER_SIZE ? file->limit : BUFFER_SIZE;
+	struct statvfs disk;
+
+	return fstatvfs(file->folder_fd, &disk) == 0 && disk.f_blocks &&
+	       disk.f_bavail * disk.f_frsize < wanted;
 }
 
 int ms_capture_file_next(struct ms_capture_file *file)
 {
+	char name[MS_CAPTURE_FILE_NAME_SIZE];
 	struct stat there;
-	char name[64];
 	int r;
 
 	close_current(file);
+	file->stuck = 0;
 	/* Somebody may have removed the folder. */
 	if (fstat(file->folder_fd, &there) < 0 || there.st_nlink == 0) {
 		r = open_folder(file);
 		if (r < 0)
 			return r;
 	}
-	r = file->is_trimmed ? 0 : trim(file);
-	if (r < 0)
-		return r;
+	if (!file->is_trimmed)
+		trim(file);
 	/* One that has nothing is not kept. */
 	if (fstatat(file->folder_fd, name_of(0, name), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    there.st_size > 0) {
@@ -142,6 +175,8 @@ int ms_capture_file_next(struct ms_capture_file *file)
 	} else if (unlinkat(file->folder_fd, name, 0) < 0 && errno != ENOENT) {
 		return -errno;
 	}
+	if (is_full(file))
+		return -ENOSPC;
 	file->fd = openat(file->folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	return file->fd < 0 ? -errno : 0;
 }
@@ -164,8 +199,8 @@ void ms_capture_file_commit(struct ms_capture_file *file, size_t size)
 
 int ms_capture_file_flush(struct ms_capture_file *file)
 {
+	char name[MS_CAPTURE_FILE_NAME_SIZE];
 	size_t done = 0;
-	char name[64];
 	int r = file->fd < 0 && file->n_buffered ? -EBADF : 0;
 
 	while (r == 0 && done < file->n_buffered) {

@@ -13,6 +13,7 @@
 #define MS_CAPTURE_FILE_NAME "microseg"
 #define MS_CAPTURE_FILE_FOLDER_MAX 255
 #define MS_CAPTURE_FILE_COUNT_MAX 1000
+#define MS_CAPTURE_FILE_NAME_SIZE 64
 
 struct ms_capture_file;
 
@@ -23,9 +24,13 @@ int ms_capture_file_new(const char *folder, uint64_t limit, uint32_t files,
 struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file); /* returns NULL */
 
 /* The current file, if it has anything, becomes the first of the others; the last of those goes,
- * and the first time whatever an earlier configuration left beyond. On failure there is no current
- * file, and the next call tries again. */
+ * and whatever an earlier configuration left beyond. On failure there is no current file, and the
+ * next call tries again. -ENOSPC: fewer bytes are free than are written at a time. */
 int ms_capture_file_next(struct ms_capture_file *file);
+/* What the last next() could not remove or replace, for which no file waits: -errno and a name, or
+ * 0. */
+int ms_capture_file_stuck(const struct ms_capture_file *file,
+			  char ret_name[MS_CAPTURE_FILE_NAME_SIZE]);
 /* Whether there is a current file and `size` bytes more stay within the limit. */
 int ms_capture_file_has_room(const struct ms_capture_file *file, size_t size);
 /* Room for `size` bytes; commit() adds as many. NULL = flush first. */

@@ -74,15 +74,32 @@ static const char *rule_id(void *user, uint32_t rule)
 	return self->host->rule_id(self->host->state, rule);
 }
 
+static void tell_trouble(const struct capture *self)
+{
+	struct ms_capture_writer_trouble trouble = ms_capture_writer_trouble(self->writer);
+	const struct ms_plugin_host *host = self->host;
+	char sentence[MS_CAPTURE_FILE_FOLDER_MAX + MS_CAPTURE_FILE_NAME_SIZE + 160];
+
+	if (trouble.write < 0)
+		snprintf(sentence, sizeof(sentence),
+			 "cannot write packets to %s: %s; tried again every second", self->folder,
+			 strerror(-trouble.write));
+	else if (trouble.stuck < 0)
+		snprintf(sentence, sizeof(sentence),
+			 "cannot remove or replace %s/%s, which is one too many: %s; packets are "
+			 "written all the same",
+			 self->folder, trouble.stuck_name, strerror(-trouble.stuck));
+	host->source_trouble(host->state, trouble.write < 0 || trouble.stuck < 0 ? sentence : NULL);
+}
+
 static void woken(void *user)
 {
 	struct capture *self = user;
-	int trouble = self->writer ? ms_capture_writer_answer(self->writer, rule_id, self) : 0;
 
-	if (trouble < 0)
-		self->host->log(self->host->state, MS_PLUGIN_LOG_ERROR,
-				"cannot write packets to %s: %s; tried again every second",
-				self->folder, strerror(-trouble));
+	if (!self->writer)
+		return;
+	ms_capture_writer_answer(self->writer, rule_id, self);
+	tell_trouble(self);
 }
 
 /* ---- lifecycle ---- */

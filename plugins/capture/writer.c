@@ -23,9 +23,10 @@
 #include "pcapng.h"
 
 #define NS_PER_S 1000000000ull
-#define RETRY_NS NS_PER_S /* after a file could not be written */
-#define AT_ONCE 1024      /* packets between two looks at whether to end */
-#define RULES 256         /* whose ids are remembered */
+#define RETRY_MS 1000 /* after a file could not be written */
+#define RETRY_NS (RETRY_MS * 1000000ull)
+#define AT_ONCE 1024 /* packets between two looks at whether to end */
+#define RULES 256    /* whose ids are remembered */
 #define RULE_ID_SIZE 64
 #define INTERFACES 256 /* of one file */
 #define TAG_SIZE 4
@@ -63,7 +64,7 @@ struct ms_capture_writer {
 	struct rule_name rules[RULES]; /* by the remainder of their number */
 	uint32_t asked;                /* 0 = nothing */
 	bool is_ending;
-	int trouble, told; /* -errno; what was told of it */
+	struct ms_capture_writer_trouble trouble; /* only the thread writes it */
 	struct ms_capture_writer_numbers numbers;
 };
 
@@ -100,12 +101,11 @@ static void copy_rule_id(struct ms_capture_writer *writer, uint32_t rule, char i
 	pthread_mutex_unlock(&writer->lock);
 }
 
-int ms_capture_writer_answer(struct ms_capture_writer *writer,
-			     const char *(*rule_id)(void *user, uint32_t rule), void *user)
+void ms_capture_writer_answer(struct ms_capture_writer *writer,
+			      const char *(*rule_id)(void *user, uint32_t rule), void *user)
 {
 	struct rule_name *place;
 	const char *id;
-	int trouble;
 
 	pthread_mutex_lock(&writer->lock);
 	if (writer->asked) {
@@ -116,8 +116,15 @@ int ms_capture_writer_answer(struct ms_capture_writer *writer,
 		writer->asked = 0;
 		pthread_cond_signal(&writer->answered);
 	}
-	trouble = writer->trouble != writer->told ? writer->trouble : 0;
-	writer->told = writer->trouble;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+struct ms_capture_writer_trouble ms_capture_writer_trouble(struct ms_capture_writer *writer)
+{
+	struct ms_capture_writer_trouble trouble;
+
+	pthread_mutex_lock(&writer->lock);
+	trouble = writer->trouble;
 	pthread_mutex_unlock(&writer->lock);
 	return trouble;
 }
@@ -151,9 +158,8 @@ static void count(struct ms_capture_writer *writer, uint64_t packets, int r)
 		writer->numbers.failed += packets;
 	else
 		writer->numbers.written += packets;
-	is_new = r != writer->trouble && (r < 0 || packets);
-	if (is_new)
-		writer->trouble = r;
+	is_new = r != writer->trouble.write;
+	writer->trouble.write = r;
 	pthread_mutex_unlock(&writer->lock);
 	if (is_new)
 		writer->ask(writer->user);
@@ -171,6 +177,23 @@ static int flush(struct ms_capture_writer *writer)
 	return r;
 }
 
+/* Whether it went or not: what is in the way. */
+static void note_stuck(struct ms_capture_writer *writer)
+{
+	struct ms_capture_writer_trouble *trouble = &writer->trouble;
+	char before[sizeof(trouble->stuck_name)];
+	int was = trouble->stuck;
+	bool is_new;
+
+	pthread_mutex_lock(&writer->lock);
+	memcpy(before, trouble->stuck_name, sizeof(before));
+	trouble->stuck = ms_capture_file_stuck(writer->file, trouble->stuck_name);
+	is_new = trouble->stuck != was || strcmp(trouble->stuck_name, before) != 0;
+	pthread_mutex_unlock(&writer->lock);
+	if (is_new)
+		writer->ask(writer->user);
+}
+
 static int begin_file(struct ms_capture_writer *writer)
 {
 	int r;
@@ -180,6 +203,7 @@ static int begin_file(struct ms_capture_writer *writer)
 	flush(writer);
 	writer->n_interfaces = 0;
 	r = ms_capture_file_next(writer->file);
+	note_stuck(writer);
 	if (r < 0) {
 		writer->retry_ns = clock_ns(CLOCK_BOOTTIME) + RETRY_NS;
 		return r;
@@ -290,11 +314,22 @@ static int take(void *user, void *record, size_t size)
 	if (r == 0)
 		put_packet(writer, head);
 	else
-		count(writer, 1, r == -EAGAIN ? writer->trouble : r);
+		count(writer, 1, r == -EAGAIN ? writer->trouble.write : r);
 	return ++writer->taken < AT_ONCE ? 0 : -EAGAIN;
 }
 
 /* ---- the thread ---- */
+
+/* Packets may not come for hours: whether it works again is found out without them. */
+static void try_again(struct ms_capture_writer *writer)
+{
+	int r = begin_file(writer);
+
+	if (r == 0)
+		r = flush(writer);
+	if (r != -EAGAIN)
+		count(writer, 0, r);
+}
 
 static void *run(void *arg)
 {
@@ -305,7 +340,11 @@ static void *run(void *arg)
 	};
 
 	while (!fds[1].revents) {
-		if (poll(fds, 2, -1) < 0 || !fds[0].revents)
+		int n = poll(fds, 2, writer->trouble.write < 0 ? RETRY_MS : -1);
+
+		if (n == 0)
+			try_again(writer);
+		if (n <= 0 || !fds[0].revents)
 			continue;
 		writer->taken = 0;
 		for (uint32_t i = 0; i < writer->n_interfaces; i++)

@@ -19,6 +19,12 @@ struct ms_capture_writer_numbers {
 	uint64_t files;   /* begun */
 };
 
+struct ms_capture_writer_trouble {
+	int write; /* packets: -errno, 0 = they are written */
+	int stuck; /* as ms_capture_file_stuck() has it */
+	char stuck_name[MS_CAPTURE_FILE_NAME_SIZE];
+};
+
 /* `file` is the writer's from now on, also on failure. `ask` is called on its thread. */
 int ms_capture_writer_new(struct ms_capture_file *file, void (*ask)(void *user), void *user,
 			  struct ms_capture_writer **ret_writer);
@@ -30,10 +36,11 @@ int ms_capture_writer_run(struct ms_capture_writer *writer, int map_fd);
 /* Ends the thread; what it has not taken stays in the ring. */
 void ms_capture_writer_pause(struct ms_capture_writer *writer);
 
-/* After `ask`: answers with what `rule_id` says, and gives -errno of a trouble to be told, which is
- * given once; 0 = none. */
-int ms_capture_writer_answer(struct ms_capture_writer *writer,
-			     const char *(*rule_id)(void *user, uint32_t rule), void *user);
+/* After `ask`: answers with what `rule_id` says. */
+void ms_capture_writer_answer(struct ms_capture_writer *writer,
+			      const char *(*rule_id)(void *user, uint32_t rule), void *user);
+/* What cannot be done now; `ask` is called when it changes. */
+struct ms_capture_writer_trouble ms_capture_writer_trouble(struct ms_capture_writer *writer);
 /* The number may be another rule's from now on. */
 void ms_capture_writer_forget(struct ms_capture_writer *writer, uint32_t rule);
 struct ms_capture_writer_numbers ms_capture_writer_numbers(struct ms_capture_writer *writer);

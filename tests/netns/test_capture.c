@@ -26,6 +26,8 @@ static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 static struct ms_pcapng_packet packets[512];
 static char text[65536];
+/* Beyond the last of three, and that last one. */
+static const char *const stuck[] = { "microseg.7.pcapng", "microseg.2.pcapng" };
 
 static void setup(void)
 {
@@ -265,33 +267,99 @@ START_TEST(packets_of_a_time_without_a_daemon_are_written_by_the_next)
 }
 END_TEST
 
-START_TEST(a_full_disk_leaves_whole_blocks_and_is_counted)
+/* What `status` calls a problem of the plugin's. */
+static bool has_problem(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "status", NULL);
+	char *all = json_dumps(json_object_get(json_array_get(lines, 0), "problems"), 0);
+	bool has = strstr(all, (const char *)user) != NULL;
+
+	free(all);
+	return has;
+}
+
+static bool is_well(void *user)
+{
+	(void)user;
+	return !has_problem((void *)"capture");
+}
+
+static char not_written[] = "capture: cannot write packets to " FILES ": ";
+
+START_TEST(a_full_disk_leaves_whole_blocks_and_is_a_problem)
 {
 	json_int_t written;
 
 	ck_assert_int_eq(mkdir(FILES, 0700), 0);
-	ck_assert_int_eq(mount("none", FILES, "tmpfs", 0, "size=64k"), 0);
+	ck_assert_int_eq(mount("none", FILES, "tmpfs", 0, "size=512k"), 0);
 	policy("[{ capture: 1M }, allow]");
 	start("");
-	for (int i = 0; i < 10; i++) {
+	send_some(20);
+	wait_for(20);
+	ms_netns_run_command("head -c 448K /dev/zero > " FILES "/filler");
+	for (int i = 1; i < 10; i++) {
 		send_some(20);
 		wait_for(20 * (i + 1));
 	}
+	ck_assert(ms_netns_wait(has_problem, not_written, 10));
 	written = stat_of("written");
 	ck_assert_int_gt(written, 0);
 	ck_assert_int_gt(stat_of("failed"), 0);
 	ck_assert_int_eq(written + stat_of("failed"), 200);
-	ms_netns_run_command("for file in " FILES "/*; do tcpdump -nn -r $file > /dev/null; done");
-	/* Room again: it goes on by itself. */
+	ms_netns_run_command("for file in " FILES
+			     "/*.pcapng; do tcpdump -nn -r $file > /dev/null; done");
+	ck_assert(has_problem((void *)": No space left on device"));
+	/* Room again: it goes on by itself, and it is over before the next packet comes. */
 	ck_assert_int_eq(mount("none", FILES, "tmpfs", MS_REMOUNT, "size=4m"), 0);
-	for (json_int_t sent = 220; stat_of("written") == written; sent += 20) {
-		ck_assert_int_lt(sent, 200 + 20 * 500);
-		send_some(20);
-		wait_for(sent);
-	}
-	ms_pcapng_read(CURRENT, packets, 512);
+	ck_assert(ms_netns_wait(is_well, NULL, 10));
+	send_some(20);
+	wait_for(220);
+	ck_assert_int_eq(stat_of("written"), written + 20);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 20);
 	ms_proc_stop(microsegd);
 	ck_assert_int_eq(umount(FILES), 0);
+}
+END_TEST
+
+/* A folder with something in it is what nobody can unlink. */
+START_TEST(a_file_that_cannot_be_removed_holds_nothing_up)
+{
+	policy("[{ capture: 1M }, allow]");
+	ms_netns_run_command("mkdir -p " FILES "/%s/kept", stuck[_i]);
+	start(", file_size: 64KiB, files: 3");
+	for (int i = 0; i < 5; i++) {
+		send_some(60);
+		wait_for(60 * (i + 1));
+	}
+	ck_assert_int_eq(stat_of("failed"), 0);
+	snprintf(text, sizeof(text), "capture: cannot remove or replace " FILES "/%s", stuck[_i]);
+	ck_assert_msg(ms_netns_wait(has_problem, text, 10), "not told: %s", text);
+	ck_assert_uint_gt(ms_pcapng_read(CURRENT, packets, 512), 0);
+	ms_netns_run_command("rmdir " FILES "/%s/kept " FILES "/%s", stuck[_i], stuck[_i]);
+	send_some(60);
+	wait_for(360);
+	ck_assert(ms_netns_wait(is_well, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* While it runs: the folder is gone, and what would be its place cannot have one. */
+START_TEST(a_folder_that_goes_is_a_problem_until_it_is_back)
+{
+	policy("[{ capture: 1M }, allow]");
+	start(", file_size: 64KiB");
+	send_some(60);
+	wait_for(60);
+	ms_netns_run_command("rm -r " FILES " && touch " FILES);
+	send_some(60);
+	wait_for(120);
+	ck_assert(ms_netns_wait(has_problem, not_written, 10));
+	ms_netns_run_command("rm " FILES);
+	ck_assert(ms_netns_wait(is_well, NULL, 10));
+	send_some(3);
+	wait_for(123);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 3);
+	ms_proc_stop(microsegd);
 }
 END_TEST
 
@@ -340,7 +408,10 @@ int main(void)
 	tcase_add_test(tcase, fewer_files_than_before_are_kept);
 	tcase_add_test(tcase, what_is_over_the_rate_is_counted);
 	tcase_add_test(tcase, packets_of_a_time_without_a_daemon_are_written_by_the_next);
-	tcase_add_test(tcase, a_full_disk_leaves_whole_blocks_and_is_counted);
+	tcase_add_test(tcase, a_full_disk_leaves_whole_blocks_and_is_a_problem);
+	tcase_add_loop_test(tcase, a_file_that_cannot_be_removed_holds_nothing_up, 0,
+			    (int)ms_array_size(stuck));
+	tcase_add_test(tcase, a_folder_that_goes_is_a_problem_until_it_is_back);
 	tcase_add_test(tcase, without_a_folder_it_is_the_daemons_state_directory);
 	tcase_add_test(tcase, a_folder_that_cannot_be_is_said);
 	suite_add_tcase(suite, tcase);

@@ -306,6 +306,12 @@ static void write_sources(struct ms_exporter_text *to, const json_t *sources)
 			sample(to, "microseg_source_age_seconds", json_number_value(age) / 1000,
 			       "source", text(source, "name"), NULL);
 	}
+	family(to, "microseg_source_trouble", "gauge", NULL,
+	       "1 if the source cannot reach what it follows, or what it said is refused.");
+	json_array_foreach (sources, i, source)
+		sample(to, "microseg_source_trouble",
+		       *text(source, "trouble") || *text(source, "error"), "source",
+		       text(source, "name"), NULL);
 	family(to, "microseg_source_entries", "gauge", NULL, "What is in force of the source.");
 	json_array_foreach (sources, i, source) {
 		for (size_t j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++)
@@ -337,6 +343,19 @@ static void write_numbers(struct ms_exporter_text *to, const json_t *shown, cons
 	}
 }
 
+/* A source's process tells of itself in the list of sources. */
+static int is_in_trouble(const struct ms_exporter_answers *answers, const char *plugin)
+{
+	json_t *source;
+	size_t i;
+
+	json_array_foreach (json_object_get(answers->sources, "sources"), i, source) {
+		if (strcmp(text(source, "name"), plugin) == 0)
+			return *text(source, "trouble") || *text(source, "error");
+	}
+	return 0;
+}
+
 static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_answers *answers)
 {
 	const json_t *plugins = json_object_get(answers->plugins, "plugins");
@@ -347,6 +366,12 @@ static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_
 	       "1 if the plugin is loaded, 0 if it failed.");
 	json_array_foreach (plugins, i, plugin)
 		sample(to, "microseg_plugin_loaded", strcmp(text(plugin, "state"), "loaded") == 0,
+		       "plugin", text(plugin, "name"), NULL);
+	family(to, "microseg_plugin_trouble", "gauge", NULL,
+	       "1 if the plugin failed or cannot do its work: microsegctl plugin list says why.");
+	json_array_foreach (plugins, i, plugin)
+		sample(to, "microseg_plugin_trouble",
+		       *text(plugin, "reason") || is_in_trouble(answers, text(plugin, "name")),
 		       "plugin", text(plugin, "name"), NULL);
 	family(to, "microseg_plugin_number", "counter", NULL,
 	       "What the plugin itself counts: microsegctl plugin show.");

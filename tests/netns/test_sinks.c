@@ -230,6 +230,8 @@ START_TEST(one_that_crashes_too_often_is_a_problem_since_then)
 	ck_assert(ms_netns_wait(is_left_alone, NULL, SOON));
 	ck_assert(has_problem((void *)"sink journal: "));
 	ck_assert(has_problem((void *)"(since 20"));
+	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"journal\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"exporter\"}"), 0);
 	lines = ms_ctl(microsegd, "plugin", "list", NULL);
 	entry = ms_ctl_find(lines, "plugins", "name", "journal");
 	ck_assert_str_gt(ms_ctl_text(entry, "since"),
@@ -237,6 +239,45 @@ START_TEST(one_that_crashes_too_often_is_a_problem_since_then)
 	/* That it crashed is over when it is there again. */
 	ms_ctl_do(microsegd, "plugin", "reload", "journal", NULL);
 	ck_assert(ms_netns_wait(has_none, (void *)"sink journal", SOON));
+	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"journal\"}"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Nobody answers where it asks. */
+START_TEST(a_source_in_trouble_is_a_metric)
+{
+	ms_proc_stop(microsegd);
+	ms_plugin_folder_add("docker");
+	ms_plugin_folder_start(microsegd,
+			       "plugins: { exporter: {}, docker: { socket: /run/nobody.sock } }\n");
+	ck_assert(ms_netns_wait(has_problem, (void *)"source docker: ", SOON));
+	ck_assert_uint_eq(exported("microseg_source_trouble{source=\"docker\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"docker\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_degraded"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Somebody else has its port, from the start or since: while that lasts it is a problem. */
+START_TEST(a_port_that_is_taken_is_a_problem)
+{
+	static char taken[] =
+		"sink exporter: start(): cannot listen on 127.0.0.1:9477: Address already";
+	const struct sockaddr_in at = { .sin_family = AF_INET,
+					.sin_port = htons(9477),
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const int yes = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ms_proc_stop(microsegd);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ms_plugin_folder_start(microsegd, NULL);
+	ck_assert(ms_netns_wait(has_problem, taken, SOON));
+	close(fd);
+	ck_assert(ms_netns_wait(has_none, (void *)"sink exporter", SOON));
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -300,6 +341,8 @@ int main(void)
 	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
 	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
 	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);
+	tcase_add_test(cases, a_source_in_trouble_is_a_metric);
+	tcase_add_test(cases, a_port_that_is_taken_is_a_problem);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);
 	suite_add_tcase(suite, cases);
 	return ms_netns_run(suite);

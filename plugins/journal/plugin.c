@@ -2,6 +2,7 @@
 /* journal: events as structured lines in systemd's journal, syslog, or a file that rotates. */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -209,15 +210,21 @@ static const char *place(const struct journal *self)
 static void tell(struct journal *self, int r)
 {
 	const char *where = place(self);
+	char sentence[sizeof(self->file.path) + 128];
 
-	if (r < 0 && !self->is_failing)
-		self->host->log(self->host->state, MS_PLUGIN_LOG_WARNING,
-				"cannot write to %s: %s; events are missing there until it can be",
-				where, strerror(-r));
-	if (r == 0 && self->is_failing)
+	if (r < 0 && !self->is_failing) {
+		snprintf(sentence, sizeof(sentence),
+			 "cannot write to %s: %s; events are missing there until it can be", where,
+			 strerror(-r));
+		self->host->log(self->host->state, MS_PLUGIN_LOG_WARNING, "%s", sentence);
+		self->host->source_trouble(self->host->state, sentence);
+	}
+	if (r == 0 && self->is_failing) {
 		self->host->log(self->host->state, MS_PLUGIN_LOG_NOTICE,
 				"%s can be written to again; %llu events are missing there so far",
 				where, (unsigned long long)self->failed);
+		self->host->source_trouble(self->host->state, NULL);
+	}
 	self->is_failing = r < 0;
 }
 

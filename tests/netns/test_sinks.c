@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -244,6 +245,28 @@ START_TEST(one_that_crashes_too_often_is_a_problem_since_then)
 }
 END_TEST
 
+/* No syslog, then one: from the first event that is missing to the first that is not. */
+START_TEST(a_journal_that_cannot_write_is_a_problem)
+{
+	struct sockaddr_un at = { AF_UNIX, MS_NETNS_DIR "/syslog" };
+	ms_cleanup(ms_close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ms_proc_stop(microsegd);
+	snprintf(text, sizeof(text), "plugins: { journal: { to: syslog, socket: %s } }\n",
+		 at.sun_path);
+	ms_plugin_folder_start(microsegd, text);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+	ck_assert(has_none((void *)"sink journal"));
+	send_denied(4007, 1);
+	ck_assert(ms_netns_wait(has_problem,
+				(void *)"sink journal: cannot write to syslog: No such", SOON));
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	send_denied(4008, 1);
+	ck_assert(ms_netns_wait(has_none, (void *)"sink journal", SOON));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Nobody answers where it asks. */
 START_TEST(a_source_in_trouble_is_a_metric)
 {
@@ -341,6 +364,7 @@ int main(void)
 	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
 	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
 	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);
+	tcase_add_test(cases, a_journal_that_cannot_write_is_a_problem);
 	tcase_add_test(cases, a_source_in_trouble_is_a_metric);
 	tcase_add_test(cases, a_port_that_is_taken_is_a_problem);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);

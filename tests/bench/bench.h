@@ -23,6 +23,7 @@ struct ms_bench {
 void ms_bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* The sections. Each is called in a process of its own, in namespaces of its own. */
+void ms_bench_costs(const struct ms_bench *bench);
 void ms_bench_program(const struct ms_bench *bench);
 void ms_bench_classify(const struct ms_bench *bench);
 void ms_bench_control(const struct ms_bench *bench);

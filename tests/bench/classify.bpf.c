@@ -43,9 +43,9 @@ static __always_inline int ask(struct __sk_buff *skb, struct ms_query *query, __
 	plan = bpf_map_lookup_elem(&ms_b_plan, &zero);
 	if (!plan || !control)
 		return 0;
-	plan->state = plan->state * 6364136223846793005ull + 1442695040888963407ull;
-	index = (__u32)(plan->state >> 32) & plan->mask;
-	*ret_turn = plan->next++ & (MS_BENCH_SAMPLES - 1);
+	index = plan->next++;
+	*ret_turn = index & (MS_BENCH_SAMPLES - 1);
+	index = plan->first + (index & plan->mask);
 	header = bpf_map_lookup_elem(&ms_b_headers, &index);
 	if (!header)
 		return 0;

@@ -19,7 +19,9 @@ struct ms_bench_plan {
 	__u32 reverse; /* the frame is an answer: its destination varies */
 	__u32 ifindex; /* where live frames go */
 	__u32 stored;  /* sessions (store.bpf.c) */
-	__u32 pad[7];
+	__u32 first; /* header that is asked about (classify.bpf.c), the others up to `mask` behind
+			it */
+	__u32 pad[6];
 };
 _Static_assert(sizeof(struct ms_bench_plan) == 64, "one line");
 
@@ -38,5 +40,17 @@ _Static_assert(sizeof(struct ms_bench_header) == 16, "four a line");
 
 #define MS_BENCH_HEADERS 65536
 #define MS_BENCH_SAMPLES 65536
+
+/* What the parts cost (costs.bpf.c). */
+#define MS_BENCH_TIMES 64 /* in one run */
+#define MS_BENCH_LINES (1u << 20)
+
+enum { MS_BENCH_DIRECT, MS_BENCH_INDIRECT }; /* places of programs that call themselves */
+
+struct ms_bench_line {
+	__u32 next;
+	__u32 pad[15];
+};
+_Static_assert(sizeof(struct ms_bench_line) == 64, "one line");
 
 #endif

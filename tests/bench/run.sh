@@ -13,6 +13,7 @@ top=$(dirname "$(dirname "$here")")
 document=$top/docs/performance.md
 build=$top/build/test
 how=full
+only=()
 options=()
 
 while [ $# -gt 0 ]; do
@@ -28,6 +29,7 @@ while [ $# -gt 0 ]; do
       exit 2
     }
     options+=("$1" "$2")
+    if [ "$1" = --only ]; then only+=("$2"); fi
     shift 2
     ;;
   --doc | --build)
@@ -51,15 +53,16 @@ done
 
 # What a reader must know to judge the figures.
 facts() {
-  local cpu effective caps=''
+  local cpu effective caps='' which="$how run"
   cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)
   effective=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)))
   if ((effective >> 39 & 1)); then caps+=' BPF'; fi
   if ((effective >> 38 & 1)); then caps+=' PERFMON'; fi
   if ((effective >> 12 & 1)); then caps+=' NET_ADMIN'; fi
   if ((effective >> 21 & 1)); then caps+=' SYS_ADMIN'; fi
-  printf '%s, %s run, Linux %s, %s x %s, loaded with%s, jit_harden %s' \
-    "$(date -u '+%Y-%m-%d %H:%M UTC')" "$how" "$(uname -r)" "$(nproc)" "$cpu" "$caps" \
+  if [ ${#only[@]} -gt 0 ]; then which+=" of ${only[*]} alone"; fi
+  printf '%s, %s, Linux %s, %s x %s, loaded with%s, jit_harden %s' \
+    "$(date -u '+%Y-%m-%d %H:%M UTC')" "$which" "$(uname -r)" "$(nproc)" "$cpu" "$caps" \
     "$(cat /proc/sys/net/core/bpf_jit_harden 2>/dev/null || echo unknown)"
 }
 

@@ -29,6 +29,7 @@ has() {
     echo "$rows rows instead of $2 in $1"
   fi
 }
+has costs 11
 has warm 3
 has hit 3
 has action 1
@@ -61,6 +62,15 @@ for table in "${tables[@]}"; do
   fi
 done
 [ $failures -eq 0 ] || cat "$scratch/document.md"
+
+# A run of some sections says so below their tables, and nowhere else.
+"$here/run.sh" --smoke --only costs --doc "$scratch/document.md" --build "$build"
+checks=$((checks + 1))
+if [ "$(grep -c ', smoke run of costs alone, Linux' "$scratch/document.md")" -ne 1 ] ||
+  [ "$(grep -c ', smoke run, Linux' "$scratch/document.md")" -ne $((${#tables[@]} - 1)) ]; then
+  failures=$((failures + 1))
+  echo "tables do not say which run they are of"
+fi
 
 # Where nothing was measured, what stands there keeps its date, which has only minutes.
 sed -i 's/20[0-9-]* [0-9:]* UTC/long ago/' "$scratch/document.md"

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -163,12 +164,22 @@ static void go_first(void)
 		ms_bench_fail("a real-time priority: %s", strerror(errno));
 }
 
-static void wait_until(const struct wire *wire, bool pass)
+/* Returns when the daemon was first seen to write to `state` (inotify, -1 = nobody looks), 0 =
+ * never. */
+static uint64_t wait_until(const struct wire *wire, bool pass, int state)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint64_t began = ms_bench_wall_ns();
+	uint64_t began = ms_bench_wall_ns(), written = 0;
+	bool is_done;
+	char text[4096];
 
-	while (passes(wire) != pass) {
+	for (;;) {
+		is_done = passes(wire) == pass;
+		/* Behind the packet: both may have come since the last look. */
+		if (state >= 0 && !written && read(state, text, sizeof(text)) > 0)
+			written = ms_bench_wall_ns();
+		if (is_done)
+			return written;
 		if (ms_bench_wall_ns() - began > DEADLINE_NS)
 			ms_bench_fail("the probe's packets never %s", pass ? "passed" : "stopped");
 		ppoll(NULL, 0, &pause, NULL);
@@ -185,7 +196,7 @@ static void change(const struct ms_bench *bench, const struct wire *wire, const 
 	if (passes(wire) == pass)
 		ms_bench_fail("%s: nothing is left to change", words);
 	pid = ms_bench_daemon_ctl("%s", words);
-	wait_until(wire, pass);
+	wait_until(wire, pass, -1);
 	ms_bench_sample(bench, "change", row, "first packet under it", round, since_ms(began));
 	ms_bench_daemon_ctl_end(pid);
 	ms_bench_sample(bench, "change", row, "command has ended", round, since_ms(began));
@@ -241,7 +252,7 @@ static void changes(const struct ms_bench *bench, size_t count, size_t members)
 	open_wire(&wire);
 	ms_bench_daemon_start(text, length);
 	go_first();
-	wait_until(&wire, true);
+	wait_until(&wire, true, -1);
 	for (unsigned int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < ms_array_size(commands); i++) {
 			snprintf(row, sizeof(row), "%s, %zu rules, %zu members", commands[i].name,
@@ -250,6 +261,78 @@ static void changes(const struct ms_bench *bench, size_t count, size_t members)
 			change(bench, &wire, row, round, commands[i].pass, commands[i].words);
 		}
 	}
+	ms_bench_daemon_stop();
+}
+
+/* ---- documents ---- */
+
+#define PROBE MS_BENCH_DAEMON_DIR "/policy/00-probe.yaml"
+
+static bool put_probe(void)
+{
+	ms_cleanup(ms_close_file) FILE *file = fopen(PROBE, "we");
+
+	return file && fputs("version: 1\nrules:\n"
+			     "  - { id: probe, from: 10.0.0.0, priority: 1, action: deny }\n",
+			     file) >= 0;
+}
+
+static int watch_state(void)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd < 0 ||
+	    inotify_add_watch(fd, MS_BENCH_DAEMON_DIR "/state", IN_CREATE | IN_MODIFY) < 0)
+		ms_bench_fail("the daemon's state cannot be watched: %s", strerror(errno));
+	return fd;
+}
+
+/* All documents anew, with one more that stops the probe's packets, or without it. What comes in
+ * force has its number written first, when all is read, compiled and in the tables. */
+static void apply(const struct ms_bench *bench, const struct wire *wire, const char *row,
+		  unsigned int round, bool pass)
+{
+	ms_cleanup(ms_close_fd) int state = watch_state();
+	uint64_t began, written;
+	int pid;
+
+	if (pass ? unlink(PROBE) < 0 : !put_probe())
+		ms_bench_fail(PROBE ": %s", strerror(errno));
+	if (passes(wire) == pass)
+		ms_bench_fail("a document: nothing is left to change");
+	began = ms_bench_wall_ns();
+	pid = ms_bench_daemon_ctl("policy apply");
+	written = wait_until(wire, pass, state);
+	if (!written)
+		ms_bench_fail("a generation came in force whose number was not written before");
+	ms_bench_sample(bench, "commit", row, "read, compiled, in the tables", round,
+			(double)(written - began) / 1e6);
+	ms_bench_sample(bench, "commit", row, "from then to the first packet under it", round,
+			since_ms(written));
+	ms_bench_sample(bench, "commit", row, "first packet under it", round, since_ms(began));
+	ms_bench_daemon_ctl_end(pid);
+	ms_bench_sample(bench, "commit", row, "command has ended", round, since_ms(began));
+}
+
+static void applies(const struct ms_bench *bench, size_t count, size_t unused)
+{
+	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
+	unsigned int rounds = bench->smoke ? 1 : bench->quick ? 5 : 10;
+	char *text, row[32];
+	size_t length;
+	struct wire wire;
+
+	(void)unused;
+	text = ms_bench_rules_document(
+		&rules, "  - { id: flows, from: 10.0.0.0/8, action: allow }\n", &length);
+	snprintf(row, sizeof(row), "%zu", count);
+	ms_bench_world_enter();
+	open_wire(&wire);
+	ms_bench_daemon_start(text, length);
+	go_first();
+	wait_until(&wire, true, -1);
+	for (unsigned int round = 0; round < 2 * rounds; round++)
+		apply(bench, &wire, row, round, round % 2);
 	ms_bench_daemon_stop();
 }
 
@@ -263,12 +346,17 @@ void ms_bench_control(const struct ms_bench *bench)
 			if (sizes[i] < 100000 || !bench->quick)
 				in_child(compile, bench, sizes[i], round);
 	in_child(changes, bench, 10, 1000);
+	in_child(applies, bench, 10, 0);
 	if (bench->smoke)
 		return;
+	in_child(applies, bench, 1000, 0);
+	in_child(applies, bench, 10000, 0);
 	in_child(changes, bench, 1000, 1000);
 	in_child(changes, bench, 10000, 1000);
 	in_child(changes, bench, 10, 100000);
 	/* limits.rules counts the built-in ones and the probes' as well */
-	if (!bench->quick)
+	if (!bench->quick) {
 		in_child(changes, bench, 99000, 1000);
+		in_child(applies, bench, 99000, 0);
+	}
 }

@@ -116,6 +116,19 @@ void ms_bench_daemon_stop(void)
 	daemon_pid = 0;
 }
 
+void ms_bench_daemon_pause(void)
+{
+	siginfo_t info;
+
+	if (kill(daemon_pid, SIGSTOP) < 0 || waitid(P_PID, (id_t)daemon_pid, &info, WSTOPPED) < 0)
+		ms_bench_fail("the daemon cannot be stopped: %s", strerror(errno));
+}
+
+void ms_bench_daemon_go_on(void)
+{
+	kill(daemon_pid, SIGCONT);
+}
+
 uint64_t ms_bench_daemon_rss_bytes(void)
 {
 	ms_cleanup(ms_close_file) FILE *file = NULL;

@@ -11,6 +11,9 @@
 void ms_bench_daemon_start(const char *document, size_t length);
 /* Ends it; its hooks and pins go with the namespaces. */
 void ms_bench_daemon_stop(void);
+/* It does nothing meanwhile, and misses nothing that it will be told. */
+void ms_bench_daemon_pause(void);
+void ms_bench_daemon_go_on(void);
 uint64_t ms_bench_daemon_rss_bytes(void);
 
 /* Starts `microsegctl WORDS`; ms_bench_daemon_ctl_end() waits for its end, which must be a good

@@ -32,6 +32,7 @@
 #define ENDS_MAX 20000
 #define LATE_NS 10000000ull
 #define PATIENCE_NS (120 * 1000000000ull)
+#define PAUSE_NS 20000000ull
 #define RECEIVE_BYTES (64 << 20)
 
 static const char policy[] = "version: 1\n"
@@ -40,13 +41,19 @@ static const char policy[] = "version: 1\n"
 			     "      default: { in: deny, out: deny } }\n"
 			     "failsafe: { in: [], out: [] }\n";
 
+enum way {
+	AT_ONCE, /* brought up by the burst itself */
+	LATE,    /* brought up here LATE_NS after they were heard of */
+	PAUSED,  /* as AT_ONCE, and the daemon does nothing until PAUSE_NS after the last */
+	WAYS,
+};
+
 static struct {
 	int ifindexes[ENDS_MAX]; /* in the order in which they were heard of */
 	uint64_t heard_ns[ENDS_MAX];
 	atomic_uint count;
 	atomic_bool is_over;
-	bool is_late; /* brought up here LATE_NS after they were heard of, else by the burst itself
-		       */
+	enum way way;
 	int events, sender;
 } ends;
 
@@ -121,7 +128,7 @@ static void *follow(void *user)
 	while (!atomic_load(&ends.is_over)) {
 		if (ppoll(&wait, 1, &moment, NULL) > 0)
 			read_events();
-		while (ends.is_late && up < atomic_load(&ends.count) &&
+		while (ends.way == LATE && up < atomic_load(&ends.count) &&
 		       ms_bench_wall_ns() - ends.heard_ns[up] >= LATE_NS)
 			bring_up(fd, ends.ifindexes[up++]);
 	}
@@ -221,9 +228,10 @@ static struct tally wait_for(unsigned int pairs, bool is_exact)
 	return tally;
 }
 
-static void write_batch(unsigned int pairs, bool is_late)
+static void write_batch(unsigned int pairs, enum way way)
 {
 	ms_cleanup(ms_close_file) FILE *file = fopen(BATCH, "we");
+	bool is_late = way == LATE;
 
 	for (unsigned int i = 0; file && i < pairs; i++) {
 		fprintf(file, "link add w%u %stype veth peer name p%u\n", i, is_late ? "" : "up ",
@@ -236,8 +244,27 @@ static void write_batch(unsigned int pairs, bool is_late)
 		ms_bench_fail("%s: %s", BATCH, strerror(errno));
 }
 
-static void measure(const struct ms_bench *bench, unsigned int pairs, bool is_late)
+static void make_pairs(enum way way)
 {
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	if (way == PAUSED)
+		ms_bench_daemon_pause();
+	ms_bench_command("ip -batch " BATCH);
+	if (way == PAUSED) {
+		ppoll(NULL, 0, &pause, NULL);
+		ms_bench_daemon_go_on();
+	}
+}
+
+static void measure(const struct ms_bench *bench, unsigned int pairs, enum way way,
+		    unsigned int round)
+{
+	static const char *const names[] = {
+		[AT_ONCE] = "up at once",
+		[LATE] = "up 10 ms after they are heard of",
+		[PAUSED] = "up while the daemon is stopped",
+	};
 	pthread_t follower, sender;
 	struct tally tally;
 	uint64_t before, came;
@@ -245,8 +272,8 @@ static void measure(const struct ms_bench *bench, unsigned int pairs, bool is_la
 
 	ms_bench_world_enter();
 	ms_bench_command("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6");
-	write_batch(pairs, is_late);
-	ends.is_late = is_late;
+	write_batch(pairs, way);
+	ends.way = way;
 	ends.events = open_netlink(RTMGRP_LINK);
 	ends.sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	ms_bench_daemon_start(policy, sizeof(policy) - 1);
@@ -254,20 +281,19 @@ static void measure(const struct ms_bench *bench, unsigned int pairs, bool is_la
 	if (ends.sender < 0 || pthread_create(&follower, NULL, follow, NULL) != 0 ||
 	    pthread_create(&sender, NULL, send_all, NULL) != 0)
 		ms_bench_fail("nobody can send: %s", strerror(errno));
-	ms_bench_command("ip -batch " BATCH);
+	make_pairs(way);
 	tally = wait_for(pairs, false);
 	atomic_store(&ends.is_over, true);
 	pthread_join(follower, NULL);
 	pthread_join(sender, NULL);
 	tally = wait_for(pairs, true);
 	came = received() - before;
-	snprintf(row, sizeof(row), "%u, %s", pairs,
-		 is_late ? "up 10 ms after they are heard of" : "up at once");
-	ms_bench_sample(bench, "gap", row, "interfaces lost", 0, pairs - tally.protected_);
-	ms_bench_sample(bench, "gap", row, "received before", 0, (double)came);
-	ms_bench_sample(bench, "gap", row, "unfiltered_packets", 0, (double)tally.unfiltered);
-	ms_bench_sample(bench, "gap", row, "denied then", 0, (double)tally.denied);
-	ms_bench_sample(bench, "gap", row, "apart", 0,
+	snprintf(row, sizeof(row), "%u, %s", pairs, names[way]);
+	ms_bench_sample(bench, "gap", row, "interfaces lost", round, pairs - tally.protected_);
+	ms_bench_sample(bench, "gap", row, "received before", round, (double)came);
+	ms_bench_sample(bench, "gap", row, "unfiltered_packets", round, (double)tally.unfiltered);
+	ms_bench_sample(bench, "gap", row, "denied then", round, (double)tally.denied);
+	ms_bench_sample(bench, "gap", row, "apart", round,
 			came > tally.unfiltered ? (double)(came - tally.unfiltered)
 						: (double)(tally.unfiltered - came));
 	ms_bench_daemon_stop();
@@ -281,6 +307,8 @@ static void measure(const struct ms_bench *bench, unsigned int pairs, bool is_la
 			      "by, and %llu counted",
 			      pairs, tally.protected_, tally.exact, (unsigned long long)came,
 			      (unsigned long long)tally.unfiltered);
+	if (way == PAUSED && came == 0)
+		ms_bench_fail("a stopped daemon let nothing by");
 }
 
 void ms_bench_gap(const struct ms_bench *bench)
@@ -289,14 +317,16 @@ void ms_bench_gap(const struct ms_bench *bench)
 	bool has_failed = false;
 
 	for (size_t i = 0; i < ms_array_size(sizes); i++) {
+		unsigned int rounds = bench->quick || sizes[i] > 1000 ? 1 : 3;
+
 		if ((bench->smoke && sizes[i] > 100) || (bench->quick && sizes[i] > 1000))
 			continue;
-		for (int is_late = 0; is_late < 2; is_late++) {
+		for (unsigned int turn = 0; turn < WAYS * rounds; turn++) {
 			int status;
 			pid_t pid = fork();
 
 			if (pid == 0) {
-				measure(bench, sizes[i], is_late);
+				measure(bench, sizes[i], turn % WAYS, turn / WAYS);
 				exit(0);
 			}
 			if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)

@@ -10,6 +10,7 @@
 
 #include "bpf/dataplane_private.h"
 #include "core/base/cleanup.h"
+#include "core/classify/image.h"
 #include "tests/bench/daemon.h"
 #include "tests/bench/drive.h"
 #include "tests/bench/flood.h"
@@ -75,6 +76,46 @@ static void sessions(const struct ms_bench *bench, enum ms_session_table table)
 	ms_bench_world_close(world);
 }
 
+/* ---- rules ---- */
+
+/* Up to the last word that is not zero: blocks are taken whole, and the last one is not full. */
+static size_t used_bytes(const struct ms_image_table *table)
+{
+	const uint32_t *words = table->rows;
+	size_t count = table->n_rows * table->row_size / sizeof(*words);
+
+	while (count > 0 && words[count - 1] == 0)
+		count--;
+	return count * sizeof(*words);
+}
+
+static void rule_tables(const struct ms_bench *bench, enum ms_bench_shape shape, size_t count)
+{
+	struct ms_bench_rules rules = ms_bench_rules_make(shape, count, 1);
+	ms_cleanup(ms_free) char *text = NULL;
+	struct ms_image *image = NULL;
+	size_t length, all = 0;
+	char row[64];
+
+	snprintf(row, sizeof(row), "%s, %zu rules", rules.name, count);
+	text = ms_bench_rules_document(&rules, "", &length);
+	if (ms_bench_world_compile(text, length, 1, MS_ENGINE_FASTEST, &image) < 0)
+		ms_bench_fail("%s do not fit", row);
+	for (size_t i = 0; i < image->n_tables; i++) {
+		const struct ms_image_table *table = &image->tables[i];
+		bool is_blocks = strcmp(table->map, "ms_blocks") == 0;
+		size_t bytes = is_blocks ? used_bytes(table) : table->n_rows * table->row_size;
+
+		all += bytes;
+		if (is_blocks)
+			ms_bench_sample(bench, "rule_memory", row, "pairs and lists", 0,
+					(double)bytes / 1024);
+	}
+	ms_bench_sample(bench, "rule_memory", row, "all that is written", 0, (double)all / 1024);
+	ms_image_free(image);
+	ms_bench_rules_fini(&rules);
+}
+
 /* ---- the daemon ---- */
 
 static void make_pairs(unsigned int pairs)
@@ -130,6 +171,11 @@ void ms_bench_memory(const struct ms_bench *bench)
 		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
 			ms_bench_fail("the daemon's memory under %zu rules is not known",
 				      sizes[i].rules);
+	}
+	for (int shape = 0; shape < MS_BENCH_SHAPE__COUNT; shape++) {
+		rule_tables(bench, shape, bench->smoke ? 1000 : 10000);
+		if (!bench->quick)
+			rule_tables(bench, shape, 100000);
 	}
 	ms_bench_world_enter();
 	sessions(bench, MS_SESSION_TABLE_SET);

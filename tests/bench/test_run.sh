@@ -41,14 +41,16 @@ has classify 2
 has classify_spread 2
 has compile 2
 has change 4
+has commit 1
 has daemon 1
+has rule_memory 4
 has session_memory 2
 has flood 2
 has attach 2
 has attach_bare 2
 has burst 2
 has attach_reload 2
-has gap 2
+has gap 3
 has hook 1
 has hook_rules 1
 has tcp 3

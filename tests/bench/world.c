@@ -149,14 +149,13 @@ static void free_image(struct ms_image **image)
 	ms_image_free(*image);
 }
 
-int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length)
+int ms_bench_world_compile(const char *document, size_t length, uint32_t generation,
+			   enum ms_engine engine, struct ms_image **ret_image)
 {
 	ms_cleanup(free_policy) struct ms_policy *files = ms_policy_new();
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
-	ms_cleanup(free_image) struct ms_image *image = NULL;
 	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
 	struct ms_error error = MS_ERROR_INIT;
-	unsigned int half;
 	char text[1024];
 	int r;
 
@@ -166,12 +165,26 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, &error);
 	if (r == 0)
-		r = ms_compile(merged, ++world->generation, ms_bench_world_numbering(),
-			       MS_ENGINE_FASTEST, NULL, &image, &error);
-	if (r == -ENOSPC)
+		r = ms_compile(merged, generation, ms_bench_world_numbering(), engine, NULL,
+			       ret_image, &error);
+	if (r < 0 && r != -ENOSPC)
+		ms_bench_fail("the policy: %s (%s)", ms_error_format(&error, text, sizeof(text)),
+			      strerror(-r));
+	return r;
+}
+
+int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length)
+{
+	ms_cleanup(free_image) struct ms_image *image = NULL;
+	struct ms_error error = MS_ERROR_INIT;
+	unsigned int half;
+	char text[1024];
+	int r = ms_bench_world_compile(document, length, ++world->generation, MS_ENGINE_FASTEST,
+				       &image);
+
+	if (r < 0)
 		return r;
-	if (r == 0)
-		r = ms_dataplane_idle_half(world->dp, &half);
+	r = ms_dataplane_idle_half(world->dp, &half);
 	if (r == 0)
 		r = ms_dataplane_load_image(world->dp, half, image, &error);
 	if (r < 0)

@@ -30,6 +30,11 @@ struct ms_bench_world *ms_bench_world_open_on(enum ms_session_table table, uint3
 					      uint32_t half_open);
 struct ms_bench_world *ms_bench_world_close(struct ms_bench_world *world);
 
+struct ms_image;
+/* A document read, merged and compiled. As ms_compile(); a document that cannot be read ends the
+ * bench. */
+int ms_bench_world_compile(const char *document, size_t length, uint32_t generation,
+			   enum ms_engine engine, struct ms_image **ret_image);
 /* Puts a document in force. -ENOSPC = the engine cannot hold it, the policy before stays. */
 int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_t length);
 struct ms_numbering; /* core/classify/compile.h */

@@ -29,7 +29,7 @@ static struct ms_source_status source_of(struct ms_manager *manager,
 {
 	const struct ms_source_follower *follower =
 		ms_manager_follower(manager, ms_plugin_registry_name(entry));
-	struct ms_source_status status = { .last_error = "" };
+	struct ms_source_status status = { .trouble = "", .last_error = "" };
 
 	if (follower)
 		ms_source_follower_status(follower, &status);
@@ -53,7 +53,7 @@ static json_t *shape_users(struct ms_manager *manager, const char *name, json_in
 	return list;
 }
 
-/* What a list says of it; `reason` is null for a loaded one. */
+/* What a list says of it; `reason` is null for one that does its work. */
 static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_entry *entry)
 {
 	const char *name = ms_plugin_registry_name(entry),
@@ -64,9 +64,12 @@ static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_en
 	json_int_t n_users = 0;
 	json_t *users = shape_users(manager, name, &n_users);
 
-	if (source.state == MS_SOURCE_DISABLED) {
+	if (*source.last_error) {
 		reason = source.last_error;
 		since = source.error_since;
+	} else if (*source.trouble) {
+		reason = source.trouble;
+		since = source.trouble_since;
 	}
 	return json_pack("{s:s, s:s, s:s?, s:o, s:O?, s:O?, s:o, s:I}", "name", name, "state",
 			 state_name(&source, entry), "reason", *reason ? reason : NULL, "since",

@@ -343,19 +343,6 @@ static void write_numbers(struct ms_exporter_text *to, const json_t *shown, cons
 	}
 }
 
-/* A source's process tells of itself in the list of sources. */
-static int is_in_trouble(const struct ms_exporter_answers *answers, const char *plugin)
-{
-	json_t *source;
-	size_t i;
-
-	json_array_foreach (json_object_get(answers->sources, "sources"), i, source) {
-		if (strcmp(text(source, "name"), plugin) == 0)
-			return *text(source, "trouble") || *text(source, "error");
-	}
-	return 0;
-}
-
 static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_answers *answers)
 {
 	const json_t *plugins = json_object_get(answers->plugins, "plugins");
@@ -370,9 +357,8 @@ static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_
 	family(to, "microseg_plugin_trouble", "gauge", NULL,
 	       "1 if the plugin failed or cannot do its work: microsegctl plugin list says why.");
 	json_array_foreach (plugins, i, plugin)
-		sample(to, "microseg_plugin_trouble",
-		       *text(plugin, "reason") || is_in_trouble(answers, text(plugin, "name")),
-		       "plugin", text(plugin, "name"), NULL);
+		sample(to, "microseg_plugin_trouble", *text(plugin, "reason") != '\0', "plugin",
+		       text(plugin, "name"), NULL);
 	family(to, "microseg_plugin_number", "counter", NULL,
 	       "What the plugin itself counts: microsegctl plugin show.");
 	write_numbers(to, answers->shown, "counter", "microseg_plugin_number_total",

@@ -252,14 +252,15 @@ START_TEST(a_journal_that_cannot_write_is_a_problem)
 	ms_cleanup(ms_close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	ms_proc_stop(microsegd);
-	snprintf(text, sizeof(text), "plugins: { journal: { to: syslog, socket: %s } }\n",
-		 at.sun_path);
+	snprintf(text, sizeof(text),
+		 "plugins: { exporter: {}, journal: { to: syslog, socket: %s } }\n", at.sun_path);
 	ms_plugin_folder_start(microsegd, text);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 	ck_assert(has_none((void *)"sink journal"));
 	send_denied(4007, 1);
 	ck_assert(ms_netns_wait(has_problem,
 				(void *)"sink journal: cannot write to syslog: No such", SOON));
+	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"journal\"}"), 1);
 	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
 	send_denied(4008, 1);
 	ck_assert(ms_netns_wait(has_none, (void *)"sink journal", SOON));

@@ -148,6 +148,8 @@ int ms_dataplane_lines_seek(struct ms_dataplane_lines *lines, bool wide, uint32_
 
 	if (end <= *number)
 		return 0;
+	if (!lines->tables[TAGS].size)
+		return -EINVAL; /* opened without tags */
 	for (uint32_t way = 0; way < MS_SET_WAYS; way++)
 		held |= ms_lines_tag_at(MS_TAG_MASK, way);
 	r = map(&lines->tables[TAGS],

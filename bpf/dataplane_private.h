@@ -92,7 +92,8 @@ int ms_dataplane_lines_map(struct ms_dataplane_lines *lines);
 int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uint32_t number,
 				uint32_t end);
 /* The first line from `*number` on, and below `end`, whose set holds anything by its tags; `end` =
- * none does. Maps the tags of these sets alone, and knows an empty one from eight bytes. */
+ * none does. Maps the tags of these sets alone, and knows an empty one from eight bytes.
+ * -EINVAL = these were opened without tags, or -errno of the mapping. */
 int ms_dataplane_lines_seek(struct ms_dataplane_lines *lines, bool wide, uint32_t *number,
 			    uint32_t end);
 void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines);

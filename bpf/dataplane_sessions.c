@@ -14,10 +14,8 @@
 #include "core/base/cleanup.h"
 
 #define BATCH 1024
-/* Lines mapped in one go, for each session that may be found, and those passed by because their
- * sets hold nothing. */
+/* Lines looked at in one go, for each session that may be found. */
 #define LINES_PER_SLOT 4
-#define EMPTY_PER_SLOT 64
 
 /* One-way tables first: a flow that is answered during a walk moves ahead of it, so it is met twice
  * rather than never. */
@@ -103,12 +101,11 @@ static int read_lines(struct ms_dataplane *dp, const struct table *table,
 
 	if (cursor->started)
 		memcpy(&number, cursor->batch, sizeof(number));
-	/* Looking at what is empty takes time, too. */
-	if (end - number > EMPTY_PER_SLOT * max)
-		end = number + EMPTY_PER_SLOT * max;
-	r = ms_dataplane_lines_seek(&dp->lines, wide, &number, end);
+	/* Looking at what is empty takes time, too, if little; and a round of the sweep ends with a
+	 * grace period, so it is not to be over at once. */
 	if (end - number > LINES_PER_SLOT * max)
 		end = number + LINES_PER_SLOT * max;
+	r = ms_dataplane_lines_seek(&dp->lines, wide, &number, end);
 	if (r == 0)
 		r = ms_dataplane_lines_map_some(&dp->lines, wide, number, end);
 	while (r == 0 && number < end && count < max) {

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Adds up ctest logs and prints "PASSED FAILED". A libcheck program counts by its own sum (by
-# several, if it ran more than once or in a guest), anything else as one. A program that fails
-# although its sum is clean (a leak found at exit, a crash) is one failure more. Of a program that
-# ran more than once, the last time counts.
-# ctest goes on to say that such a test passed.
+# several, if one test runs it in a guest), anything else as one. A program that fails although its
+# sum is clean (a leak found at exit, a crash) is one failure more. Of a test that the logs have more
+# than once, the last time counts.
+#
+# Of an executable that is missing ctest goes on to say that it passed.
 /^Unable to find executable: / {
   missing = 1
 }

@@ -3,28 +3,34 @@
 #
 # One lane's tests, side by side. For tests/run.sh.
 
+# run_tests LANE BUILD_DIR JOBS [MORE]...
+run_tests() {
+  ctest --test-dir "$2" -L "^$1\$" -j "$3" --output-on-failure --no-tests=error \
+    --timeout "${MS_TEST_TIMEOUT:-1500}" "${@:4}" </dev/null
+}
+
 # ctest_lane LANE BUILD_DIR JOBS: runs the tests with that label. Up to three that fail beside the
-# others are run once more, alone, and that counts: a busy machine is no fault of theirs. Each one is
-# named, and more are not tried again. Sets lane_passed and lane_failed, by test case, and
-# lane_status, ctest's own. The log is left as BUILD_DIR/Testing/LANE.log.
+# others are run once more, alone, and that counts: a busy machine is no fault of theirs. More are not
+# tried again. Sets lane_passed and lane_failed, by test case, lane_status, ctest's own, and
+# lane_unsteady, the names of those that passed alone only. The log is left as
+# BUILD_DIR/Testing/LANE.log.
+# shellcheck disable=SC2034 # for who sources this
 ctest_lane() {
   local lane=$1 dir=$2 log=$2/Testing/$1.log list=$2/Testing/Temporary/LastTestsFailed.log beside
   lane_status=0
+  lane_unsteady=
   rm -f "$list"
-  ctest --test-dir "$dir" -L "^$lane\$" -j "$3" --output-on-failure --no-tests=error \
-    --timeout "${MS_TEST_TIMEOUT:-1500}" </dev/null || lane_status=$?
+  run_tests "$@" || lane_status=$?
   cp "$dir/Testing/Temporary/LastTest.log" "$log"
   if [ $lane_status -ne 0 ] && [ -s "$list" ] && [ "$(wc -l <"$list")" -le 3 ]; then
-    beside=$(cut -d: -f2 "$list" | tr '\n' ' ')
-    echo "FAILED beside others, once more alone: $beside"
+    beside=$(cut -d: -f2 "$list" | sort)
+    echo "FAILED beside others, once more alone: $(echo "$beside" | tr '\n' ' ')"
     lane_status=0
-    ctest --test-dir "$dir" -L "^$lane\$" --rerun-failed -j 1 --output-on-failure --no-tests=error \
-      --timeout "${MS_TEST_TIMEOUT:-1500}" </dev/null || lane_status=$?
+    rm "$list"
+    run_tests "$lane" "$dir" 1 -R "^($(echo "$beside" | paste -sd '|'))\$" || lane_status=$?
     cat "$dir/Testing/Temporary/LastTest.log" >>"$log"
-    if [ $lane_status -eq 0 ]; then
-      echo "UNSTEADY, passed alone only: $beside"
-    fi
+    lane_unsteady=$(comm -23 <(echo "$beside") <(cut -d: -f2 "$list" 2>/dev/null | sort) |
+      paste -sd ' ')
   fi
-  # shellcheck disable=SC2034 # for who sources this
   read -r lane_passed lane_failed < <(awk -f "$(dirname "${BASH_SOURCE[0]}")/count.awk" "$log")
 }

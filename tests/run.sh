@@ -14,6 +14,7 @@ cd "$top" || exit 1
 jobs=$(nproc)
 passed=0
 failed=0
+unsteady=
 
 # A Debian kernel for the guest, and the tools that judge format and style, exist only on the
 # reference distribution.
@@ -57,6 +58,9 @@ run_lane() {
     say_failed "$lane" "ctest ended with $lane_status"
   elif [ $((lane_passed + lane_failed)) -eq 0 ]; then
     say_failed "$lane" "no test was counted"
+  fi
+  if [ -n "$lane_unsteady" ]; then
+    unsteady="$unsteady$(basename "$dir"): $lane_unsteady; "
   fi
   echo "lane $lane ($(basename "$dir")): $lane_passed passed, $lane_failed failed, $((SECONDS - start)) s"
 }
@@ -129,5 +133,8 @@ if ! diff <(echo "$before") <(echo "$after") >build/residue.diff; then
   say_failed residue "the machine is not as it was"
 fi
 
+if [ -n "$unsteady" ]; then
+  echo "UNSTEADY, passed alone only: $unsteady"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

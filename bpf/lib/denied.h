@@ -239,9 +239,9 @@ static __always_inline int ms_denied_again(struct __sk_buff *skb, const struct m
 	return 1;
 }
 
-/* The same, not in its caller: with another frame of theirs. */
-__noinline int ms_denied_asked(struct __sk_buff *skb, struct ms_iface *iface,
-			       struct ms_denied_ask *ask)
+/* The same as a call: in its callers it is refused without CAP_PERFMON (docs/adr/0161). */
+__noinline int ms_denied_again_call(struct __sk_buff *skb, struct ms_iface *iface,
+				    struct ms_denied_ask *ask)
 {
 	const struct ms_control *control = ms_scene_control();
 
@@ -261,7 +261,7 @@ static __always_inline int ms_denied_is_known(struct __sk_buff *skb, const struc
 		ask.key[i] = flow->key.words[i];
 	ask.what = ms_denied_what(flow, scene, pkt);
 	ask.epoch = scene->epoch;
-	return ms_denied_asked(skb, iface, &ask);
+	return ms_denied_again_call(skb, iface, &ask);
 }
 
 #endif

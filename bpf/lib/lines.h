@@ -249,7 +249,7 @@ static __always_inline struct ms_session *ms_lines_find(const struct ms_control 
 		ms_lines_elsewhere4((struct ms_lines_narrow *)key, index, place.tag));
 }
 
-/* Out of line, as wide keys are the rarer ones. */
+/* Out of line: of the short path only IPv4 with a tag comes here. */
 static __noinline struct ms_session *ms_lines_find_wide(const __u64 *key)
 {
 	const struct ms_control *control = ms_scene_control();

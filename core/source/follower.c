@@ -130,6 +130,13 @@ static void take_trouble(struct ms_source_follower *follower, const char *text, 
 				       follower->name, before);
 }
 
+/* Of a process before this one. */
+static void end_earlier_trouble(struct ms_source_follower *follower)
+{
+	if (follower->trouble_run != follower->runs)
+		take_trouble(follower, "", 0);
+}
+
 static void take_offer(struct ms_source_follower *follower, struct ms_source_offer *offer)
 {
 	ms_source_offer_fini(&follower->offer);
@@ -140,8 +147,7 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 	follower->delivered_ns = now_ns();
 	follower->is_saved = false;
 	set_error(follower, "");
-	if (follower->trouble_run != follower->runs) /* of a process before this one */
-		take_trouble(follower, "", 0);
+	end_earlier_trouble(follower);
 	follower->transactions++;
 	ms_source_restart_worked(&follower->restart);
 }
@@ -270,8 +276,10 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 	case MS_SOURCE_WIRE_READY:
 		follower->state = MS_SOURCE_RUNNING;
 		/* A source is well when it has delivered, a sink when it is there again. */
-		if (!follower->config.is_source)
+		if (!follower->config.is_source) {
 			set_error(follower, "");
+			end_earlier_trouble(follower);
+		}
 		ms_source_process_tell(follower->process); /* what waited for it */
 		break;
 	case MS_SOURCE_WIRE_ABORT:

@@ -86,7 +86,7 @@ static void tell_trouble(const struct capture *self)
 			 strerror(-trouble.write));
 	else if (trouble.stuck < 0)
 		snprintf(sentence, sizeof(sentence),
-			 "cannot remove or replace %s/%s, which is one too many: %s; packets are "
+			 "cannot remove or replace %s/%s: %s; packets are "
 			 "written all the same",
 			 self->folder, trouble.stuck_name, strerror(-trouble.stuck));
 	host->source_trouble(host->state, trouble.write < 0 || trouble.stuck < 0 ? sentence : NULL);

@@ -164,19 +164,33 @@ static void go_first(void)
 		ms_bench_fail("a real-time priority: %s", strerror(errno));
 }
 
-/* Returns when the daemon was first seen to write to `state` (inotify, -1 = nobody looks), 0 =
- * never. */
+/* Is there a new generation's number in the folder that `state` (inotify) watches? */
+static bool has_number(int state)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	const struct inotify_event *event;
+	ssize_t length = read(state, events, sizeof(events));
+
+	for (ssize_t at = 0; at < length; at += (ssize_t)(sizeof(*event) + event->len)) {
+		event = (const void *)(events + at);
+		if (event->len && strcmp(event->name, "generation") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Returns when the daemon was first seen to write its number to `state` (inotify, -1 = nobody
+ * looks), 0 = never. */
 static uint64_t wait_until(const struct wire *wire, bool pass, int state)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint64_t began = ms_bench_wall_ns(), written = 0;
 	bool is_done;
-	char text[4096];
 
 	for (;;) {
 		is_done = passes(wire) == pass;
 		/* Behind the packet: both may have come since the last look. */
-		if (state >= 0 && !written && read(state, text, sizeof(text)) > 0)
+		if (state >= 0 && !written && has_number(state))
 			written = ms_bench_wall_ns();
 		if (is_done)
 			return written;
@@ -281,8 +295,7 @@ static int watch_state(void)
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
-	if (fd < 0 ||
-	    inotify_add_watch(fd, MS_BENCH_DAEMON_DIR "/state", IN_CREATE | IN_MODIFY) < 0)
+	if (fd < 0 || inotify_add_watch(fd, MS_BENCH_DAEMON_DIR "/state", IN_MOVED_TO) < 0)
 		ms_bench_fail("the daemon's state cannot be watched: %s", strerror(errno));
 	return fd;
 }

@@ -89,6 +89,9 @@ void ms_rig_add_actions(void)
 	ck_assert_ptr_nonnull(actions);
 	share_maps(actions->obj);
 	ck_assert_int_eq(actions_bpf__load(actions), 0);
+	ms_rig.only_action = NULL;
+	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++)
+		bpf_map_delete_elem(ms_rig_fd("ms_actions"), &slot);
 	for (size_t i = 0; i < ms_array_size(names); i++) {
 		uint32_t slot = (uint32_t)slot_of(names[i]);
 		int program =

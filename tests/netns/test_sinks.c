@@ -264,6 +264,12 @@ START_TEST(a_journal_that_cannot_write_is_a_problem)
 	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
 	send_denied(4008, 1);
 	ck_assert(ms_netns_wait(has_none, (void *)"sink journal", SOON));
+	/* It is the process's, and over with it. */
+	unlink(at.sun_path);
+	send_denied(4009, 1);
+	ck_assert(ms_netns_wait(has_problem, (void *)"sink journal: cannot write", SOON));
+	ms_ctl_do(microsegd, "plugin", "reload", "journal", NULL);
+	ck_assert(ms_netns_wait(has_none, (void *)"sink journal", SOON));
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -74,6 +74,11 @@ denies() {
   microsegctl -o json rule show "$1" | grep -qE '"packets": *[1-9]'
 }
 
+# journal_has FIELD=VALUE...: an entry with all of them.
+journal_has() {
+  journalctl --quiet --no-pager -o cat "$@" | grep -q .
+}
+
 source_pid() {
   microsegctl -o json source show "$1" | grep -oE '"pid": *[0-9]+' | grep -oE '[0-9]+$'
 }
@@ -117,7 +122,8 @@ expect 'reloads' systemctl reload microsegd.service
 # A reload that is still going on has a state of its own.
 expect 'is active again' eventually is ActiveState active
 
-# Sources, in what the unit leaves their processes: one that reads a file, one that asks a socket.
+# Sources and a sink, in what the unit leaves their processes: one that reads a file, one that asks a
+# socket, one that writes to the journal that systemd keeps.
 mkdir /etc/microseg/lists
 echo 127.0.0.2 >/etc/microseg/lists/barred
 cat >/etc/microseg/policy.d/60-barred.yaml <<'POLICY'
@@ -130,6 +136,7 @@ cat >>/etc/microseg/microseg.yaml <<'CONFIG'
 plugins:
   feed: { lists: ["barred=file:///etc/microseg/lists/barred"], interval: 1s }
   docker: { socket: /run/engine.sock }
+  journal: { to: journald }
 CONFIG
 perl /test/engine.pl /run/engine.sock &
 expect 'nobody is barred yet' reaches 127.0.0.2
@@ -140,6 +147,9 @@ expect 'its loop goes first' is_scheduled "$(systemctl show -P MainPID microsegd
 expect 'and its sources do not' is_scheduled "$(source_pid feed)" 0
 expect 'who is on the list is denied' never reaches 127.0.0.2
 expect 'by the rule that names it' eventually denies test/barred
+expect 'which the journal has, by its fields' eventually journal_has MICROSEG_RULE=test/barred \
+  MICROSEG_VERDICT=deny MICROSEG_FROM=127.0.0.2 MICROSEG_DPORT=7001
+expect 'and of nobody else' never journal_has MICROSEG_FROM=127.0.0.3
 expect 'who is not is not' reaches 127.0.0.3
 expect 'without a capability' has_no_capability feed
 expect 'nor has the other' has_no_capability docker

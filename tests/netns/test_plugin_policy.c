@@ -410,14 +410,24 @@ static void expect_top(const char *value, bool is_written)
 	ck_assert(json_is_true(json_object_get(top, "is_written")) == is_written);
 }
 
+/* Nobody listens there. */
+#define SECRET_LIST "known=http://name:hidden-word@127.0.0.1:9/list?key=hidden-word"
+
+static bool feed_is_in_trouble(void *user)
+{
+	(void)user;
+	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "show", "feed", NULL);
+	return strstr(text, "onnect") != NULL;
+}
+
 START_TEST(a_plugin_tells_how_it_is_configured_but_no_secret)
 {
 	ms_proc_write_policy(microsegd, "10-test.yaml", head);
 	ms_plugin_folder_add("feed");
-	start("plugins: { tally: {}, feed: { lists: \"known=file:///nowhere/hidden-word\" } }\n");
+	start("plugins: { tally: {}, feed: { lists: \"" SECRET_LIST "\" } }\n");
 	expect_top("15", false);
 	ms_proc_write_config(microsegd, "plugins: { tally: { top: 5 }, feed: { timeout: 7s, lists: "
-					"\"known=file:///nowhere/hidden-word\" } }\n");
+					"\"" SECRET_LIST "\" } }\n");
 	ms_ctl_do(microsegd, "reload", NULL);
 	expect_top("5", true);
 	{
@@ -429,7 +439,9 @@ START_TEST(a_plugin_tells_how_it_is_configured_but_no_secret)
 		ck_assert(json_is_true(json_object_get(lists, "is_written")));
 		ck_assert_uint_eq(json_array_size(json_object_get(lists, "values")), 0);
 	}
-	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "show", "feed", NULL);
+	/* Nor when it says what is wrong. */
+	ck_assert(ms_netns_wait(feed_is_in_trouble, NULL, 30));
+	ck_assert_ptr_nonnull(strstr(text, "127.0.0.1:9/list"));
 	ck_assert_ptr_null(strstr(text, "hidden-word"));
 	ms_proc_stop(microsegd);
 }

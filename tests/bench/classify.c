@@ -131,21 +131,6 @@ static double measure_quantile(void *user)
 	return (double)sorted[(size_t)(run->share * (count - 1))];
 }
 
-/* Three in four are moved a little: to the next port, or to an address that differs in one bit. */
-static struct ms_bench_header beside(const struct ms_bench_header *header, unsigned int turn)
-{
-	struct ms_bench_header near = *header;
-	uint32_t bit = htonl(1u << turn / 4 % 32);
-
-	if (turn % 4 == 1)
-		near.dport++;
-	else if (turn % 4 == 2)
-		near.src ^= bit;
-	else if (turn % 4 == 3)
-		near.dst ^= bit;
-	return near;
-}
-
 /* The engine's answer, as `trace` gives it, against a scan of the list. */
 static void check_answers(struct ms_bench_world *world, const struct ms_bench_rules *rules,
 			  const struct ms_bench_header *headers)
@@ -161,7 +146,8 @@ static void check_answers(struct ms_bench_world *world, const struct ms_bench_ru
 	struct ms_trace_result result;
 
 	for (unsigned int i = 0; i < CHECKED; i++) {
-		const struct ms_bench_header near = beside(&headers[i], i), *header = &near;
+		const struct ms_bench_header near = ms_bench_rules_beside(&headers[i], i),
+					     *header = &near;
 		uint16_t ports[2] = { htons(header->sport), htons(header->dport) };
 		long expected = ms_bench_rules_match(rules, header);
 

@@ -323,6 +323,21 @@ struct ms_bench_header ms_bench_rules_header(const struct ms_bench_rules *rules,
 	};
 }
 
+struct ms_bench_header ms_bench_rules_beside(const struct ms_bench_header *header,
+					     unsigned int turn)
+{
+	struct ms_bench_header near = *header;
+	uint32_t bit = htonl(1u << turn / 4 % 32);
+
+	if (turn % 4 == 1)
+		near.dport++;
+	else if (turn % 4 == 2)
+		near.src ^= bit;
+	else if (turn % 4 == 3)
+		near.dst ^= bit;
+	return near;
+}
+
 long ms_bench_rules_match(const struct ms_bench_rules *rules, const struct ms_bench_header *header)
 {
 	uint32_t src = ntohl(header->src), dst = ntohl(header->dst);

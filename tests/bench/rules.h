@@ -47,6 +47,9 @@ char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *ta
 
 /* A packet that some rule, picked at random, matches. */
 struct ms_bench_header ms_bench_rules_header(const struct ms_bench_rules *rules, uint64_t *state);
+/* Three in four are moved a little: to the next port, or to an address that differs in one bit. */
+struct ms_bench_header ms_bench_rules_beside(const struct ms_bench_header *header,
+					     unsigned int turn);
 /* Number of the first rule that matches, -1 = none. */
 long ms_bench_rules_match(const struct ms_bench_rules *rules, const struct ms_bench_header *header);
 

@@ -70,14 +70,6 @@ const char *ms_source_follower_state_name(enum ms_source_state state)
 	return names[state];
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static void set_error(struct ms_source_follower *follower, const char *text)
 {
 	ms_source_complaint_set(&follower->error, text, strlen(text));
@@ -93,7 +85,7 @@ void ms_source_follower_say(struct ms_source_follower *follower, enum ms_log_lev
 
 	if (level > ms_log_level())
 		return;
-	if (!ms_source_pace_line(&follower->pace, now_ns())) {
+	if (!ms_source_pace_line(&follower->pace, ms_source_turns_now())) {
 		if (!ms_watch_is_armed(follower->hush))
 			ms_watch_arm(follower->hush, HUSH_MS, false);
 		return;
@@ -130,9 +122,10 @@ static void take_trouble(struct ms_source_follower *follower, const char *text, 
 				       follower->name, before);
 }
 
-/* Of a process before this one. */
-static void end_earlier_trouble(struct ms_source_follower *follower)
+/* And what a process before this one could not do is no trouble of its. */
+static void be_well(struct ms_source_follower *follower)
 {
+	set_error(follower, "");
 	if (follower->trouble_run != follower->runs)
 		take_trouble(follower, "", 0);
 }
@@ -144,10 +137,9 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 	*offer = (struct ms_source_offer) { 0 };
 	follower->has_offer = true;
 	follower->delivered_at = time(NULL);
-	follower->delivered_ns = now_ns();
+	follower->delivered_ns = ms_source_turns_now();
 	follower->is_saved = false;
-	set_error(follower, "");
-	end_earlier_trouble(follower);
+	be_well(follower);
 	follower->transactions++;
 	ms_source_restart_worked(&follower->restart);
 }
@@ -240,7 +232,7 @@ static void on_offer(void *user, struct ms_source_wire_buffer *bytes)
 
 static void take_stats(struct ms_source_follower *follower, const char *text, size_t length)
 {
-	uint64_t now = now_ns();
+	uint64_t now = ms_source_turns_now();
 	json_t *stats;
 
 	/* Those that are nothing cost as much to read. */
@@ -276,10 +268,8 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 	case MS_SOURCE_WIRE_READY:
 		follower->state = MS_SOURCE_RUNNING;
 		/* A source is well when it has delivered, a sink when it is there again. */
-		if (!follower->config.is_source) {
-			set_error(follower, "");
-			end_earlier_trouble(follower);
-		}
+		if (!follower->config.is_source)
+			be_well(follower);
 		ms_source_process_tell(follower->process); /* what waited for it */
 		break;
 	case MS_SOURCE_WIRE_ABORT:
@@ -323,10 +313,10 @@ static const char *meanwhile(const struct ms_source_follower *follower)
 
 static void plan(struct ms_source_follower *follower, bool crashed, const char *sentence)
 {
-	uint64_t pause_ms = 0;
+	uint64_t now = ms_source_turns_now(), pause_ms = 0;
 
 	set_error(follower, sentence);
-	if (!ms_source_restart_ended(&follower->restart, crashed, now_ns(), &pause_ms)) {
+	if (!ms_source_restart_ended(&follower->restart, crashed, now, &pause_ms)) {
 		follower->state = MS_SOURCE_DISABLED;
 		ms_log_error(
 			"source",
@@ -469,9 +459,10 @@ static void read_saved(struct ms_source_follower *follower)
 	if (r == 0) {
 		follower->has_offer = follower->is_saved = true;
 		follower->delivered_ns =
-			now_ns() - (now > follower->delivered_at
-					    ? (uint64_t)(now - follower->delivered_at) * NS_PER_S
-					    : 0);
+			ms_source_turns_now() -
+			(now > follower->delivered_at
+				 ? (uint64_t)(now - follower->delivered_at) * NS_PER_S
+				 : 0);
 	} else if (r != -ENOENT) {
 		r = ms_state_set_source_aside(follower->config.state, follower->name);
 		ms_log_error("source",
@@ -589,8 +580,9 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 		.state = follower->state,
 		.pid = follower->process ? ms_source_process_pid(follower->process) : 0,
 		.delivered_at = follower->delivered_at,
-		.age_ms = follower->delivered_at ? (now_ns() - follower->delivered_ns) / NS_PER_MS
-						 : 0,
+		.age_ms = follower->delivered_at
+				  ? (ms_source_turns_now() - follower->delivered_ns) / NS_PER_MS
+				  : 0,
 		.is_saved = follower->is_saved,
 		.trouble = follower->trouble.text,
 		.last_error = follower->error.text,

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-static uint64_t now_ns(void)
+uint64_t ms_source_turns_now(void)
 {
 	struct timespec now;
 
@@ -41,7 +41,7 @@ static void on_done(void *user)
 	turns->preparation = NULL;
 	turns->hooks.on_prepared(turns->hooks.user, turns->prepared_of, r, &prepared, &why);
 	ms_source_preparation_drop(&prepared);
-	ms_source_pace_took(turns->pace, turns->began_ns, now_ns());
+	ms_source_pace_took(turns->pace, turns->began_ns, ms_source_turns_now());
 	take_turn(turns);
 }
 
@@ -59,7 +59,7 @@ static void prepare(struct ms_source_turns *turns)
 	struct ms_error why = MS_ERROR_INIT;
 	int r;
 
-	turns->began_ns = now_ns();
+	turns->began_ns = ms_source_turns_now();
 	turns->prepared_of = turns->waiting_of;
 	r = ms_source_preparation_start(&config, &turns->waiting, &turns->preparation);
 	if (r == 0)
@@ -71,7 +71,7 @@ static void prepare(struct ms_source_turns *turns)
 
 static void take_turn(struct ms_source_turns *turns)
 {
-	uint64_t wait_ms = ms_source_pace_wait_ms(turns->pace, now_ns());
+	uint64_t wait_ms = ms_source_pace_wait_ms(turns->pace, ms_source_turns_now());
 
 	if (!turns->waiting.length || turns->preparation)
 		return;

@@ -41,6 +41,9 @@ struct ms_source_turns {
 	bool is_leaving;
 };
 
+/* Nanoseconds since boot, as all times of a source are that no clock's change may move. */
+uint64_t ms_source_turns_now(void);
+
 /* All is borrowed but `hooks`, which is copied. Fails without a trace. */
 int ms_source_turns_init(struct ms_source_turns *turns, struct ms_loop *loop,
 			 struct ms_state *state, const char *name, struct ms_source_pace *pace,

@@ -279,11 +279,18 @@ START_TEST(a_source_in_trouble_is_a_metric)
 {
 	ms_proc_stop(microsegd);
 	ms_plugin_folder_add("docker");
+	ms_plugin_folder_add("feed");
+	ms_netns_put_file(MS_NETNS_DIR "/list", "10.8.0.0/16\n");
 	ms_plugin_folder_start(microsegd,
-			       "plugins: { exporter: {}, docker: { socket: /run/nobody.sock } }\n");
+			       "plugins: { exporter: {}, docker: { socket: /run/nobody.sock }, "
+			       "feed: { lists: \"known=file://" MS_NETNS_DIR "/list\" } }\n");
 	ck_assert(ms_netns_wait(has_problem, (void *)"source docker: ", SOON));
 	ck_assert_uint_eq(exported("microseg_source_trouble{source=\"docker\"}"), 1);
 	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"docker\"}"), 1);
+	/* Another one is well. */
+	ck_assert(ms_netns_wait(has_none, (void *)"source feed: ", SOON));
+	ck_assert_uint_eq(exported("microseg_source_trouble{source=\"feed\"}"), 0);
+	ck_assert_uint_eq(exported("microseg_plugin_trouble{plugin=\"feed\"}"), 0);
 	ck_assert_uint_eq(exported("microseg_degraded"), 1);
 	ms_proc_stop(microsegd);
 }

@@ -248,6 +248,7 @@ static int merge_with(const struct ms_sources_next *next,
 	ms_cleanup(ms_free) struct ms_merge_plugin *plugins = NULL;
 	struct ms_merge_inputs inputs = {
 		.files = next->files,
+		.lend_files = true,
 		.runtime = next->runtime_policy,
 		.n_plugins = next->offers.count,
 		.now = ms_sources_wall_ms() / 1000,

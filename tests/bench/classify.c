@@ -269,6 +269,25 @@ static void measure_made(const struct ms_bench *bench, const struct setting *set
 	}
 }
 
+/* What rules between sets cost: each asks for both members, one after the other. */
+static void measure_sets(const struct ms_bench *bench, const struct setting *setting)
+{
+	static const size_t sizes[] = { 10, 100, 1000 };
+	char row[64];
+
+	for (size_t i = 0; i < ms_array_size(sizes); i++) {
+		struct ms_bench_rules rules;
+
+		if (bench->smoke && sizes[i] > 100)
+			continue;
+		rules = ms_bench_rules_make_sets(sizes[i]);
+		ms_bench_world_put_members(setting->world, &rules);
+		snprintf(row, sizeof(row), "%s, %zu rules", rules.name, rules.count);
+		measure_rules(bench, setting, row, &rules);
+		ms_bench_rules_fini(&rules);
+	}
+}
+
 void ms_bench_classify(const struct ms_bench *bench)
 {
 	struct setting setting;
@@ -280,6 +299,7 @@ void ms_bench_classify(const struct ms_bench *bench)
 	open_probe(&probe, setting.world);
 	measure_files(bench, &setting);
 	measure_made(bench, &setting);
+	measure_sets(bench, &setting);
 	close_probe(&probe);
 	ms_bench_world_close(setting.world);
 }

@@ -77,7 +77,7 @@ static void compile(const struct ms_bench *bench, size_t count, size_t nth)
 	unsigned int round = (unsigned int)nth;
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
 	struct ms_policy *files = ms_policy_new(), *merged = NULL;
-	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
+	struct ms_merge_inputs inputs = { .files = files, .lend_files = true, .now = 1 };
 	struct ms_error error = MS_ERROR_INIT;
 	struct ms_image *image = NULL;
 	uint64_t began, before;
@@ -216,6 +216,30 @@ static void change(const struct ms_bench *bench, const struct wire *wire, const 
 	ms_bench_sample(bench, "change", row, "command has ended", round, since_ms(began));
 }
 
+/* A member comes or goes without a program that has to be started for it. */
+static void member(const struct ms_bench *bench, const struct wire *wire, size_t members,
+		   unsigned int round, bool pass)
+{
+	ms_cleanup(ms_close_fd) int fd = ms_bench_daemon_connect();
+	const char *method = pass ? "set.del" : "set.add";
+	char request[128], row[64];
+	uint64_t began;
+
+	snprintf(row, sizeof(row), "%s, %zu members", method, members);
+	snprintf(request, sizeof(request),
+		 "{\"method\":\"%s\",\"parameters\":"
+		 "{\"name\":\"probes\",\"members\":[\"10.0.0.0\"]}}",
+		 method);
+	if (passes(wire) == pass)
+		ms_bench_fail("%s: nothing is left to change", method);
+	began = ms_bench_wall_ns();
+	ms_bench_daemon_ask(fd, request);
+	wait_until(wire, pass, -1);
+	ms_bench_sample(bench, "member", row, "first packet under it", round, since_ms(began));
+	ms_bench_daemon_answer(fd);
+	ms_bench_sample(bench, "member", row, "answered", round, since_ms(began));
+}
+
 /* What it takes to start the program: not the daemon's doing. Under the same stream of packets,
  * which takes its share of the processors and goes first. */
 static void start_alone(const struct ms_bench *bench, const struct wire *wire, const char *row,
@@ -275,6 +299,8 @@ static void changes(const struct ms_bench *bench, size_t count, size_t members)
 			change(bench, &wire, row, round, commands[i].pass, commands[i].words);
 		}
 	}
+	for (unsigned int round = 0; count == 10 && round < 2 * rounds; round++)
+		member(bench, &wire, members, round, round % 2);
 	ms_bench_daemon_stop();
 }
 

@@ -129,6 +129,40 @@ void ms_bench_daemon_go_on(void)
 	kill(daemon_pid, SIGCONT);
 }
 
+int ms_bench_daemon_connect(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = DIR "/run/control.sock" };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ms_bench_fail("%s: %s", addr.sun_path, strerror(errno));
+	return fd;
+}
+
+void ms_bench_daemon_ask(int fd, const char *request)
+{
+	size_t length = strlen(request) + 1;
+
+	if (send(fd, request, length, MSG_NOSIGNAL) != (ssize_t)length)
+		ms_bench_fail("%s: not sent", request);
+}
+
+void ms_bench_daemon_answer(int fd)
+{
+	char text[4096];
+	size_t length = 0;
+	ssize_t n;
+
+	do {
+		n = recv(fd, text + length, sizeof(text) - length, 0);
+		if (n <= 0)
+			ms_bench_fail("the daemon did not answer");
+		length += (size_t)n;
+	} while (text[length - 1] != '\0');
+	if (strstr(text, "\"error\""))
+		ms_bench_fail("the daemon answered %s", text);
+}
+
 uint64_t ms_bench_daemon_rss_bytes(void)
 {
 	ms_cleanup(ms_close_file) FILE *file = NULL;

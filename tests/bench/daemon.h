@@ -24,6 +24,12 @@ int ms_bench_daemon_ctl(const char *format, ...) __attribute__((format(printf, 1
 void ms_bench_daemon_ctl_end(int pid);
 bool ms_bench_daemon_ctl_has_ended(int pid); /* ..._end() is still to be called */
 
+/* A connection to its control socket (docs/control-protocol.md); a request is sent there, and
+ * ..._answer() returns when it has been answered well. */
+int ms_bench_daemon_connect(void);
+void ms_bench_daemon_ask(int fd, const char *request);
+void ms_bench_daemon_answer(int fd);
+
 /* The same again and again, from now until ..._rest(), which comes back when the last one has been
  * answered and returns how many were. */
 void ms_bench_daemon_ctl_repeat(const char *words);

@@ -246,6 +246,25 @@ struct ms_bench_rules ms_bench_rules_make(enum ms_bench_shape shape, size_t coun
 	return rules;
 }
 
+struct ms_bench_rules ms_bench_rules_make_sets(size_t count)
+{
+	struct ms_bench_rules rules = { .name = "between sets", .count = count, .by_sets = true };
+
+	reserve(&rules, count);
+	for (size_t i = 0; i < count; i++)
+		rules.rules[i] = (struct ms_bench_rule) {
+			.src = 10u << 24 | (uint32_t)i << 8,
+			.dst = 11u << 24 | (uint32_t)i << 8,
+			.src_len = 24,
+			.dst_len = 24,
+			.proto = 6,
+			.sport_last = PORT_LAST,
+			.dport_first = 443,
+			.dport_last = 443,
+		};
+	return rules;
+}
+
 void ms_bench_rules_fini(struct ms_bench_rules *rules)
 {
 	free(rules->rules);
@@ -287,8 +306,12 @@ char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *ta
 		const struct ms_bench_rule *rule = &rules->rules[i];
 
 		fprintf(out, "  - { id: r/%zu", i);
-		write_prefix(out, "from", rule->src, rule->src_len);
-		write_prefix(out, "to", rule->dst, rule->dst_len);
+		if (rules->by_sets) {
+			fprintf(out, ", from: \"set:s%zu\", to: \"set:t%zu\"", i, i);
+		} else {
+			write_prefix(out, "from", rule->src, rule->src_len);
+			write_prefix(out, "to", rule->dst, rule->dst_len);
+		}
 		if (rule->proto)
 			fprintf(out, ", proto: %u", rule->proto);
 		else if (asks_ports(rule))
@@ -298,6 +321,10 @@ char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *ta
 		fputs(", action: allow }\n", out);
 	}
 	fputs(tail, out);
+	if (rules->by_sets)
+		fputs("sets:\n", out);
+	for (size_t i = 0; rules->by_sets && i < rules->count; i++)
+		fprintf(out, "  s%zu: []\n  t%zu: []\n", i, i);
 	if (fclose(out) != 0)
 		ms_bench_fail("out of memory");
 	return text;

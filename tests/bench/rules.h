@@ -6,6 +6,7 @@
 #ifndef MS_TESTS_BENCH_RULES_H
 #define MS_TESTS_BENCH_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,11 @@ struct ms_bench_rules {
 	char name[32];
 	struct ms_bench_rule *rules;
 	size_t count;
+	bool by_sets; /* written as "set:sNUMBER" to "set:tNUMBER" instead of the prefixes */
 };
+
+/* A set of a rule has its prefix in pieces that are this much longer: 16 members. */
+#define MS_BENCH_SET_BITS 4
 
 enum ms_bench_shape {
 	MS_BENCH_SHAPE_ACL,
@@ -36,6 +41,8 @@ enum ms_bench_shape {
 /* `limit` 0 = all of the file. */
 struct ms_bench_rules ms_bench_rules_load(const char *dir, const char *name, size_t limit);
 struct ms_bench_rules ms_bench_rules_make(enum ms_bench_shape shape, size_t count, uint64_t seed);
+/* Each from a set of its own to another, all to one port: nothing but the sets tells them apart. */
+struct ms_bench_rules ms_bench_rules_make_sets(size_t count);
 void ms_bench_rules_fini(struct ms_bench_rules *rules);
 
 /*

@@ -51,10 +51,17 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+# Of the first processor: one name is sold for several generations, and what jumps and returns cost
+# hangs on what they are guarded by.
+cpu_field() { sed -n "s/^$1[[:space:]]*: //p" /proc/cpuinfo | head -1; }
+cpu_guard() { cut -d';' -f1 "/sys/devices/system/cpu/vulnerabilities/$1" 2>/dev/null || echo unknown; }
+
 # What a reader must know to judge the figures.
 facts() {
   local cpu effective caps='' which="$how run"
-  cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)
+  cpu=$(cpu_field 'model name')
+  cpu+=" (family $(cpu_field 'cpu family') model $(cpu_field model), cache $(cpu_field 'cache size')"
+  cpu+="; jumps: $(cpu_guard spectre_v2), returns: $(cpu_guard spec_rstack_overflow))"
   effective=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)))
   if ((effective >> 39 & 1)); then caps+=' BPF'; fi
   if ((effective >> 38 & 1)); then caps+=' PERFMON'; fi

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "tests/bench/world.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -110,11 +111,15 @@ static uint16_t group_number(void *user, const char *name)
 	return GROUP;
 }
 
+/* Of "s7" and "t7" (rules.h); 1 is any other, of which there is one at most. */
 static uint32_t set_number(void *user, const char *name)
 {
+	unsigned int number;
+
 	(void)user;
-	(void)name;
-	return 1;
+	if ((name[0] != 's' && name[0] != 't') || sscanf(name + 1, "%u", &number) != 1)
+		return 1;
+	return 2 + 2 * number + (name[0] == 't');
 }
 
 /* There is one action at most, and it has no arguments. */
@@ -193,6 +198,33 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 	ms_dataplane_publish(world->dp, half, world->generation);
 	ms_engine_describe(image->engines, world->engine, sizeof(world->engine));
 	return 0;
+}
+
+static void put_members(struct ms_bench_world *world, char side, size_t rule, uint32_t addr,
+			unsigned int len)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%c%zu", side, rule);
+	for (uint32_t i = 0; i < 1u << MS_BENCH_SET_BITS; i++) {
+		unsigned int longer = len + MS_BENCH_SET_BITS;
+		__be32 at = htonl(addr | i << (32 - longer));
+		struct ms_cidr member = { .addr.family = 4, .len = (uint8_t)longer };
+
+		memcpy(member.addr.bytes, &at, sizeof(at));
+		if (ms_dataplane_set_add(world->dp, set_number(NULL, name), &member, 0, 0) < 0)
+			ms_bench_fail("set %s has no room", name);
+	}
+}
+
+void ms_bench_world_put_members(struct ms_bench_world *world, const struct ms_bench_rules *rules)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct ms_bench_rule *rule = &rules->rules[i];
+
+		put_members(world, 's', i, rule->src, rule->src_len);
+		put_members(world, 't', i, rule->dst, rule->dst_len);
+	}
 }
 
 int ms_bench_world_put_rules(struct ms_bench_world *world, const struct ms_bench_rules *filler)

@@ -82,6 +82,11 @@ static void host_error_set(struct ms_plugin_error *error, const char *format, ..
 	one_line(error->sentence);
 }
 
+static const char *host_error_get(const struct ms_plugin_error *error)
+{
+	return error ? error->sentence : "";
+}
+
 static uint64_t host_now_ns(struct ms_plugin_host_state *state)
 {
 	struct timespec now;
@@ -220,6 +225,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.add_member = no_add_member,
 		.bind = no_bind,
 		.rule_id = no_rule_id,
+		.error_get = host_error_get,
 	};
 }
 

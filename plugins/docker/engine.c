@@ -46,6 +46,7 @@ struct ms_docker_engine {
 	bool listed, known;
 	bool lost;   /* not all was answered since the last trouble */
 	bool missed; /* a container of this look did not answer as it should */
+	char complaint[832];
 	struct ms_docker_engine_stats stats;
 };
 
@@ -102,6 +103,13 @@ static int put_container(struct ms_docker_engine *engine, struct ms_docker_conta
 }
 
 /* ---- loss and return ---- */
+
+static void tell_complaint(const struct ms_docker_engine *engine)
+{
+	const struct ms_plugin_host *host = engine->host;
+
+	host->source_trouble(host->state, engine->complaint[0] ? engine->complaint : NULL);
+}
 
 /* One that has fired is still the host's to free. */
 static void end_timer(struct ms_docker_engine *engine)
@@ -189,7 +197,7 @@ static void see_whether_known(struct ms_docker_engine *engine)
 	engine->listed = false;
 	engine->stats.syncs++;
 	engine->lost = false;
-	host->source_trouble(host->state, NULL);
+	tell_complaint(engine);
 	set_timer(engine,
 		  engine->missed && engine->resync_ns > AGAIN_NS ? AGAIN_NS : engine->resync_ns,
 		  look_again);
@@ -464,6 +472,13 @@ struct ms_docker_engine_entry *ms_docker_engine_entries(struct ms_docker_engine 
 {
 	*ret_count = engine->count;
 	return engine->entries;
+}
+
+void ms_docker_engine_complain(struct ms_docker_engine *engine, const char *sentence)
+{
+	snprintf(engine->complaint, sizeof(engine->complaint), "%s", sentence);
+	if (!engine->lost)
+		tell_complaint(engine);
 }
 
 const struct ms_docker_engine_stats *ms_docker_engine_stats(const struct ms_docker_engine *engine)

@@ -40,6 +40,8 @@ bool ms_docker_engine_is_known(const struct ms_docker_engine *engine);
 /* Lent until the next callback of the host. */
 struct ms_docker_engine_entry *ms_docker_engine_entries(struct ms_docker_engine *engine,
 							size_t *ret_count);
+/* What the host is told as trouble while the engine can be reached; "" = nothing. */
+void ms_docker_engine_complain(struct ms_docker_engine *engine, const char *sentence);
 const struct ms_docker_engine_stats *ms_docker_engine_stats(const struct ms_docker_engine *engine);
 
 #endif

@@ -190,12 +190,24 @@ static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entr
 		  (unsigned long long)(docker->gap_last_ns / NS_PER_US));
 }
 
+/* Who has a container of his cut off looks at the source. The first speaks for all. */
+static void complain(struct docker *docker, const char *first, uint64_t count)
+{
+	char sentence[832];
+
+	if (count > 1)
+		snprintf(sentence, sizeof(sentence), "%llu containers are cut off; %s",
+			 (unsigned long long)count, first);
+	ms_docker_engine_complain(docker->engine, count > 1 ? sentence : first);
+}
+
 static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
 {
 	struct docker *docker = self;
 	struct ms_docker_policy policy = { docker->host, &docker->limits, builder, false };
 	uint64_t containers = 0, refused = 0;
 	struct ms_docker_engine_entry *entries;
+	char complaint[768] = "";
 	size_t count;
 
 	if (!ms_docker_engine_is_known(docker->engine)) {
@@ -213,8 +225,11 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 		say(docker, &entries[i], result, why);
 		count_gap(docker, &entries[i]);
 		containers += ms_docker_container_is_alive(entries[i].container);
-		refused += result == MS_DOCKER_POLICY_REFUSED_LABEL;
+		if (result == MS_DOCKER_POLICY_REFUSED_LABEL && refused++ == 0)
+			snprintf(complaint, sizeof(complaint), "container %s is cut off: %s",
+				 entries[i].container->name, why);
 	}
+	complain(docker, complaint, refused);
 	docker->containers = containers;
 	docker->refused = refused;
 	return 0;

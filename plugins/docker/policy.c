@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/docker/excerpt.h"
 #include "plugins/docker/rules.h"
 
 #define NAME_MAX_LENGTH 48 /* of sets and groups of the policy language */
@@ -188,9 +189,50 @@ static int check_group(struct work *work)
 	return 0;
 }
 
-static int add_rules(struct work *work, const struct ms_docker_rules *rules)
+static int add_rule(struct work *work, const char *text, struct ms_plugin_error *error)
+{
+	struct ms_docker_policy *policy = work->policy;
+
+	return policy->host->add_rule(policy->builder, work->origin, text, strlen(text), error);
+}
+
+/* What the host said behind "docker:ORIGIN:LINE:COLUMN: "; `*ret_placed` is from LINE on. */
+static const char *reason_of(const struct work *work, const char *sentence, const char **ret_placed)
+{
+	char start[sizeof(work->origin) + 16];
+	int length = snprintf(start, sizeof(start), "docker:%s:", work->origin);
+	const char *reason;
+
+	*ret_placed = sentence;
+	if (strncmp(sentence, start, (size_t)length) != 0)
+		return sentence;
+	*ret_placed = sentence += length;
+	reason = sentence + strspn(sentence, "0123456789:");
+	return *reason == ' ' ? reason + 1 : sentence;
+}
+
+/* The host has read our own text, which is not the label's. Asked about what the author wrote it
+ * gives the same reason with the place of that; if not, the place is where the rule begins. */
+static int refuse_rule(struct work *work, size_t number, struct ms_plugin_error *error)
 {
 	const struct ms_plugin_host *host = work->policy->host;
+	char reason[256], place[48], *excerpt;
+	const char *placed;
+
+	snprintf(reason, sizeof(reason), "%s", reason_of(work, host->error_get(error), &placed));
+	if (ms_docker_excerpt_make(work->container->rules, number, &excerpt) < 0)
+		return refuse(work, "microseg.rules", "rule %zu: %s", number, reason);
+	ms_docker_excerpt_begin(excerpt, place, sizeof(place));
+	add_rule(work, excerpt, error);
+	free(excerpt);
+	if (strncmp(reason, reason_of(work, host->error_get(error), &placed), strlen(reason)) == 0)
+		return refuse(work, "microseg.rules", "rule %zu: %s", number, placed);
+	return refuse(work, "microseg.rules", "rule %zu: %s: %s", number, place, reason);
+}
+
+static int add_rules(struct work *work, const struct ms_docker_rules *rules,
+		     struct ms_plugin_error *error)
+{
 	int r = add_members(work, work->key);
 
 	/* A set that the policy has nowhere else is empty: an unknown name in one label must not
@@ -202,16 +244,16 @@ static int add_rules(struct work *work, const struct ms_docker_rules *rules)
 				      rules->sets[i]);
 	}
 	for (size_t i = 0; r == 0 && i < rules->count; i++) {
-		r = host->add_rule(work->policy->builder, work->origin, rules->texts[i],
-				   strlen(rules->texts[i]), NULL);
+		const struct ms_docker_rule *rule = &rules->list[i];
+
+		r = add_rule(work, rule->text, error);
 		if (r == -EINVAL)
-			return refuse(work, "microseg.rules", "this is no rule: %s",
-				      rules->texts[i]);
+			return refuse_rule(work, rule->number, error);
 	}
 	return r;
 }
 
-static int take_rules(struct work *work, const char *group)
+static int take_rules(struct work *work, const char *group, struct ms_plugin_error *error)
 {
 	struct ms_docker_rules rules;
 	int r;
@@ -226,7 +268,7 @@ static int take_rules(struct work *work, const char *group)
 			      "microseg.yaml");
 	r = ms_docker_rules_parse(work->container->rules, work->key, group, &rules);
 	if (r == 0)
-		r = add_rules(work, &rules);
+		r = add_rules(work, &rules, error);
 	else if (r == -EINVAL)
 		refuse(work, "microseg.rules", "%s", rules.why);
 	ms_docker_rules_fini(&rules);
@@ -279,7 +321,7 @@ static int check_unknown(struct work *work)
 }
 
 /* Everything its labels ask for; a refusal adds nothing that another container would notice. */
-static int take_labels(struct work *work)
+static int take_labels(struct work *work, struct ms_plugin_error *error)
 {
 	const struct ms_docker_container *container = work->container;
 	const char *group = container->group ? container->group : work->policy->limits->group;
@@ -289,14 +331,14 @@ static int take_labels(struct work *work)
 		r = check_group(work);
 	if (r == 0)
 		r = add_labelled_sets(work);
-	return r < 0 ? r : take_rules(work, group);
+	return r < 0 ? r : take_rules(work, group, error);
 }
 
 static int add_own(struct work *work, enum ms_docker_policy_result *result,
 		   struct ms_plugin_error *error)
 {
 	const struct ms_docker_container *container = work->container;
-	int r = take_labels(work);
+	int r = take_labels(work, error);
 
 	if (r == -EINVAL) {
 		*result = MS_DOCKER_POLICY_REFUSED_LABEL;

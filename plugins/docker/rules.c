@@ -16,6 +16,7 @@ struct label {
 	const char *key, *group;
 	struct fy_document *document;
 	struct ms_docker_rules *rules;
+	size_t number; /* of the rule that is taken */
 };
 
 static int refuse(struct ms_docker_rules *rules, const char *format, ...)
@@ -30,17 +31,31 @@ static int refuse(struct ms_docker_rules *rules, const char *format, ...)
 	return -EINVAL;
 }
 
-/* Takes `text` over, also when it fails. */
-static int append(char ***list, size_t *count, char *text)
+/* Takes `set` over, also when it fails. */
+static int append_set(struct ms_docker_rules *rules, char *set)
 {
-	char **grown = text ? realloc(*list, (*count + 1) * sizeof(**list)) : NULL;
+	char **grown = set ? realloc(rules->sets, (rules->set_count + 1) * sizeof(*grown)) : NULL;
+
+	if (!grown) {
+		free(set);
+		return -ENOMEM;
+	}
+	rules->sets = grown;
+	grown[rules->set_count++] = set;
+	return 0;
+}
+
+/* The same with the rule's text. */
+static int append_rule(struct ms_docker_rules *rules, char *text, size_t number)
+{
+	struct ms_docker_rule *grown = realloc(rules->list, (rules->count + 1) * sizeof(*grown));
 
 	if (!grown) {
 		free(text);
 		return -ENOMEM;
 	}
-	*list = grown;
-	grown[(*count)++] = text;
+	rules->list = grown;
+	grown[rules->count++] = (struct ms_docker_rule) { text, number };
 	return 0;
 }
 
@@ -61,7 +76,7 @@ static int take_set(struct ms_docker_rules *rules, struct fy_node *node)
 	/* The host's own addresses, which need no set. */
 	if (length == 8 && strncmp(text, "set:host", 8) == 0)
 		return 0;
-	return append(&rules->sets, &rules->set_count, strndup(text + 4, length - 4));
+	return append_set(rules, strndup(text + 4, length - 4));
 }
 
 static int take_sets(struct ms_docker_rules *rules, struct fy_node *node)
@@ -96,7 +111,7 @@ static bool is_taken(const struct ms_docker_rules *rules, const char *id)
 	int length = snprintf(start, sizeof(start), "{id: \"%s\",", id);
 
 	for (size_t i = 0; i < rules->count; i++)
-		if (strncmp(rules->texts[i], start, (size_t)length) == 0)
+		if (strncmp(rules->list[i].text, start, (size_t)length) == 0)
 			return true;
 	return false;
 }
@@ -117,11 +132,11 @@ static int compose(struct label *label, const char *name, const char *suffix, co
 		     label->group, dir, strcmp(dir, "in") == 0 ? "to" : "from", label->key,
 		     rest + 1) < 0)
 		return -ENOMEM;
-	return append(&label->rules->texts, &label->rules->count, text);
+	return append_rule(label->rules, text, label->number);
 }
 
 /* What the author leaves out is the container itself, so that no label speaks for another one. */
-static int check_sides(struct label *label, struct fy_node *rule, size_t number, char ret_dir[4])
+static int check_sides(struct label *label, struct fy_node *rule, char ret_dir[4])
 {
 	size_t length = 0;
 	struct fy_node *node = value_of(rule, "dir");
@@ -131,47 +146,49 @@ static int check_sides(struct label *label, struct fy_node *rule, size_t number,
 
 	if (value_of(rule, "group"))
 		return refuse(label->rules,
-			      "rule %zu has a `group`: it is for this container alone", number);
+			      "rule %zu has a `group`: it is for this container alone",
+			      label->number);
 	if (node && !in && !out)
-		return refuse(label->rules, "`dir` of rule %zu is neither in nor out", number);
+		return refuse(label->rules, "`dir` of rule %zu is neither in nor out",
+			      label->number);
 	if (!node && (value_of(rule, "from") || value_of(rule, "to")))
 		return refuse(label->rules, "rule %zu has `from` or `to` and needs a `dir`",
-			      number);
+			      label->number);
 	if ((in && value_of(rule, "to")) || (out && value_of(rule, "from")))
 		return refuse(label->rules,
 			      "`%s` of rule %zu is this container itself: leave it out",
-			      in ? "to" : "from", number);
+			      in ? "to" : "from", label->number);
 	snprintf(ret_dir, 4, "%s", in ? "in" : out ? "out" : "");
 	return 0;
 }
 
-static int take_id(struct label *label, struct fy_node *rule, size_t number, char ret_id[64])
+static int take_id(struct label *label, struct fy_node *rule, char ret_id[64])
 {
 	size_t length = 0;
 	struct fy_node *node = value_of(rule, "id");
 	const char *id = node ? fy_node_get_scalar(node, &length) : NULL;
 	char text[64];
 
-	snprintf(text, sizeof(text), "%zu", number);
+	snprintf(text, sizeof(text), "%zu", label->number);
 	if (node && (!id || length == 0 || length >= sizeof(text) ||
 		     strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._/-") < length))
-		return refuse(label->rules, "`id` of rule %zu is no name", number);
+		return refuse(label->rules, "`id` of rule %zu is no name", label->number);
 	if (node)
 		snprintf(text, sizeof(text), "%.*s", (int)length, id);
 	memcpy(ret_id, text, sizeof(text));
 	return 0;
 }
 
-static int rewrite(struct label *label, struct fy_node *rule, size_t number)
+static int rewrite(struct label *label, struct fy_node *rule)
 {
 	char dir[4], id[64], *rest;
 	int r;
 
 	if (!fy_node_is_mapping(rule))
-		return refuse(label->rules, "rule %zu is not a mapping", number);
-	r = check_sides(label, rule, number, dir);
+		return refuse(label->rules, "rule %zu is not a mapping", label->number);
+	r = check_sides(label, rule, dir);
 	if (r == 0)
-		r = take_id(label, rule, number, id);
+		r = take_id(label, rule, id);
 	if (r == 0)
 		r = take_sets(label->rules, value_of(rule, "from"));
 	if (r == 0)
@@ -184,7 +201,7 @@ static int rewrite(struct label *label, struct fy_node *rule, size_t number)
 	if (!rest)
 		return -ENOMEM;
 	if (rest[0] != '{')
-		r = refuse(label->rules, "rule %zu is not a plain mapping", number);
+		r = refuse(label->rules, "rule %zu is not a plain mapping", label->number);
 	else if (*dir)
 		r = compose(label, id, "", dir, rest);
 	else
@@ -212,20 +229,21 @@ static int refuse_syntax(struct ms_docker_rules *rules, struct fy_diag *diag)
 
 	if (!error || !error->msg)
 		return refuse(rules, "it is not YAML");
-	return refuse(rules, "line %d, column %d: %s", error->line, error->column, error->msg);
+	return refuse(rules, "%d:%d: %s", error->line, error->column, error->msg);
 }
 
 static int rewrite_all(struct label *label)
 {
 	struct fy_node *root = fy_document_root(label->document), *rule;
-	size_t number = 0;
 	void *at = NULL;
 	int r = 0;
 
 	if (!root || !fy_node_is_sequence(root) || fy_node_sequence_item_count(root) == 0)
 		return refuse(label->rules, "it is not a list of rules");
-	while (r == 0 && (rule = fy_node_sequence_iterate(root, &at)))
-		r = rewrite(label, rule, ++number);
+	while (r == 0 && (rule = fy_node_sequence_iterate(root, &at))) {
+		label->number++;
+		r = rewrite(label, rule);
+	}
 	return r;
 }
 
@@ -251,10 +269,10 @@ int ms_docker_rules_parse(const char *text, const char *key, const char *group,
 void ms_docker_rules_fini(struct ms_docker_rules *rules)
 {
 	for (size_t i = 0; i < rules->count; i++)
-		free(rules->texts[i]);
+		free(rules->list[i].text);
 	for (size_t i = 0; i < rules->set_count; i++)
 		free(rules->sets[i]);
-	free(rules->texts);
+	free(rules->list);
 	free(rules->sets);
 	memset(rules, 0, sizeof(*rules));
 }

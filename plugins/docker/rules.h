@@ -8,8 +8,13 @@
 
 #include <stddef.h>
 
+struct ms_docker_rule {
+	char *text;    /* one mapping */
+	size_t number; /* of the label's rule that it is made of, from 1 */
+};
+
 struct ms_docker_rules {
-	char **texts; /* rules, each one mapping */
+	struct ms_docker_rule *list;
 	size_t count;
 	char **sets; /* names of the sets they mention */
 	size_t set_count;

@@ -48,14 +48,20 @@ static json_t *source_now(void)
 	return ms_ctl(microsegd, "source", "show", "docker", NULL);
 }
 
-static bool is_in_trouble(void *user)
+/* Whether the source's trouble has these words. */
+static bool is_told(void *words)
 {
 	json_auto_t *lines = source_now();
 	const char *trouble = json_string_value(
 		json_object_get(json_object_get(json_array_get(lines, 0), "source"), "trouble"));
 
+	return trouble && strstr(trouble, words);
+}
+
+static bool is_in_trouble(void *user)
+{
 	(void)user;
-	return trouble && strstr(trouble, SOCKET);
+	return is_told((char *)SOCKET);
 }
 
 /* By way of what is in force, not of time. */
@@ -129,18 +135,40 @@ START_TEST(rules_of_a_label_hold_for_its_container)
 }
 END_TEST
 
+static const struct {
+	const char *labels;
+	const char *why;
+} wrong[] = {
+	{ "--label microseg.group=nobodys",
+	  "label microseg.group: `groups` in microseg.yaml has no \"nobodys\"" },
+	/* The parser's reason, where it is in the label. */
+	{ "--label microseg.group=front --label 'microseg.rules=[{dir: out, action: deny}, "
+	  "{dir: out, dprot: 80, action: deny}]'",
+	  "label microseg.rules: rule 2: 1:39: unknown key 'dprot'" },
+};
+
 START_TEST(a_wrong_label_cuts_its_container_off)
 {
+	char options[256], line[256], told[256];
+	json_t *shown;
+
 	start();
 	ms_podman_make("run -d", "free",
 		       "--network podman --ip 10.88.0.12 "
 		       "--label microseg.group=front");
-	ms_podman_make("run -d", "wrong", CLIENT "--label microseg.group=nobodys");
+	snprintf(options, sizeof(options), CLIENT "%s", wrong[_i].labels);
+	ms_podman_make("run -d", "wrong", options);
 	ck_assert(ms_netns_wait(is_denied, (char *)"wrong", 30));
 	json_decref(ms_ctl_event(microsegd, "default/docker-refused/out", "deny"));
 	ck_assert_int_eq(ms_podman_wget("free", URL), 0);
-	ck_assert(ms_proc_logged(microsegd, "container wrong: label microseg.group: `groups` in "
-					    "microseg.yaml has no \"nobodys\""));
+	snprintf(line, sizeof(line), "container wrong: %s", wrong[_i].why);
+	ck_assert(ms_proc_logged(microsegd, line));
+	snprintf(told, sizeof(told), "container wrong is cut off: %s", wrong[_i].why);
+	ck_assert(ms_netns_wait(is_told, told, 10));
+	shown = ms_ctl(microsegd, "plugin", "show", "docker", NULL);
+	ck_assert_ptr_nonnull(strstr(
+		ms_ctl_text(json_object_get(json_array_get(shown, 0), "entry"), "reason"), told));
+	json_decref(shown);
 	ms_proc_stop(microsegd);
 	ms_proc_end(engine);
 }
@@ -155,7 +183,7 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, a_set_of_a_label_is_denied);
 	tcase_add_test(tcase, rules_of_a_label_hold_for_its_container);
-	tcase_add_test(tcase, a_wrong_label_cuts_its_container_off);
+	tcase_add_loop_test(tcase, a_wrong_label_cuts_its_container_off, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return ms_podman_run_suite(suite);
 }

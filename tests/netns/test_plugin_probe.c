@@ -50,6 +50,10 @@ START_TEST(a_good_one_is_described_and_tried)
 	ck_assert_ptr_nonnull(strstr(text, "\"counter\""));
 	install("fine", "fine");
 	ck_assert_msg(probe("fine") == 0, "%s", text);
+	/* One that was built before the host had its latest functions. */
+	install("older", "older");
+	ck_assert_msg(probe("older") == 0, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "\"abi\":\"1.0\""));
 	/* The mark tells: without this every assertion of its absence would be empty. */
 	ck_assert(constructor_ran());
 }
@@ -101,9 +105,9 @@ static const struct {
 	const char *name, *says;
 	bool runs; /* its constructor may */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.0, this microseg has 1.0", false },
-	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.0", false },
-	{ "struct_size", "have not the sizes of plugin ABI 1.0", false },
+	{ "abi_major", "is for plugin ABI 9.1, this microseg has 1.1", false },
+	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.1", false },
+	{ "struct_size", "have not the sizes of plugin ABI 1.1", false },
 	{ "no_note", "has no note of microseg", false },
 	{ "runpath", "has a RUNPATH", false },
 	{ "execstack", "asks for an executable stack", false },

@@ -241,6 +241,11 @@ static const struct ms_plugin_action actions[] = {
 #define MS_PLUGIN_ABI_MINOR 77
 #endif
 
+#ifdef OLDER
+#undef MS_PLUGIN_ABI_MINOR
+#define MS_PLUGIN_ABI_MINOR 0
+#endif
+
 #if defined(NO_NOTE)
 const struct ms_plugin ms_plugin_descriptor = { .struct_size = sizeof(struct ms_plugin),
 						.abi_major = MS_PLUGIN_ABI_MAJOR,

@@ -42,7 +42,7 @@ extern "C" {
 #endif
 
 #define MS_PLUGIN_ABI_MAJOR 1
-#define MS_PLUGIN_ABI_MINOR 0
+#define MS_PLUGIN_ABI_MINOR 1
 
 /* Longest name of plugin, action, source, sink or item, without its NUL: [a-z0-9_]{1,31}. */
 #define MS_PLUGIN_NAME_MAX 31
@@ -234,9 +234,9 @@ struct ms_plugin_host {
 	/*
 	 * from D, C. It cannot do its work, and why; NULL = it can again. A problem of `status`
 	 * while that lasts, and in the log when it changes. Of a source: it cannot reach what it
-	 * follows, which `source show` has with its age; the last good transaction stays in force,
-	 * and what a process before this one said is over with the first transaction. Of an action:
-	 * `plugin show` has it.
+	 * follows, or had to leave out what is wrong there, which `source show` has with its age;
+	 * the last good transaction stays in force, and what a process before this one said is over
+	 * with the first transaction. Of an action: `plugin show` has it.
 	 */
 	void (*source_trouble)(struct ms_plugin_host_state *state, const char *sentence);
 
@@ -245,9 +245,10 @@ struct ms_plugin_host {
 	 * the order of judgement. `origin` says where it is from in the source's own words
 	 * ("container web", "/microseg/v1/policy/base:12"), at most 127 bytes, shown with every
 	 * verdict. `text` is policy language (YAML or JSON), `size` bytes, need not end in a NUL.
-	 * A text that does not parse: -EINVAL, and error_set() is done; the plugin leaves that one
-	 * out and goes on, or fails as a whole. Every call here may get a NULL `error`; a call that
-	 * failed has added nothing.
+	 * A text that does not parse: -EINVAL, and error_set() is done, with "NAME:ORIGIN:" and
+	 * line and column within `text` in front of the reason; the plugin leaves that one out and
+	 * goes on, or fails as a whole. Every call here may get a NULL `error`, or that of
+	 * snapshot(), which counts only if that fails; a call that failed has added nothing.
 	 */
 	/* A whole document: version, groups, sets, rules. */
 	int (*add_document)(struct ms_plugin_builder *builder, const char *origin, const char *text,
@@ -288,6 +289,10 @@ struct ms_plugin_host {
 	 * MS_PLUGIN_NEEDS_UNIX: there it may ask what anybody in the group may. NULL = it is told
 	 * of none, as in a trial. */
 	const char *control_socket;
+
+	/* Of minor 1. from D, C. The sentence that is set, by error_set() or by a call of the host
+	 * that failed; "" = none, or `error` is NULL. Lent until another one is set. */
+	const char *(*error_get)(const struct ms_plugin_error *error);
 };
 
 /* What bind() calls a workload. */

@@ -127,6 +127,11 @@ static inline void ms_trial_error_set(struct ms_plugin_error *error, const char 
 	va_end(args);
 }
 
+static inline const char *ms_trial_error_get(const struct ms_plugin_error *error)
+{
+	return error ? error->sentence : "";
+}
+
 static inline uint64_t ms_trial_now_ns(struct ms_plugin_host_state *state)
 {
 	return state->now_ns;
@@ -389,6 +394,7 @@ static inline void ms_trial_init(struct ms_plugin_host_state *state)
 	table->add_member = ms_trial_add_member;
 	table->bind = ms_trial_bind;
 	table->rule_id = ms_trial_rule_id;
+	table->error_get = ms_trial_error_get;
 }
 
 /* Lets `ns` pass: every timer that falls due is called, once. */

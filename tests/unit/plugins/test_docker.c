@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/source/offer.h"
 #include "microseg/trial.h"
 #include "plugins/docker/container.h"
 #include "plugins/docker/events.h"
@@ -223,12 +224,17 @@ static char *groups[] = { group_front }, *set_patterns[] = { set_pattern };
 
 static struct ms_plugin_cidr addresses[] = { { { 10, 88, 0, 2 }, 4, 32, { 0 } } };
 
-/* The host refuses what the language does not know; here, whatever has this word. */
+/* The host refuses what the language does not know, and says what that is. */
 static int add_rule_or_refuse(struct ms_plugin_builder *builder, const char *origin,
 			      const char *text, size_t size, struct ms_plugin_error *error)
 {
-	return strstr(text, "bogus") ? -EINVAL
-				     : ms_trial_add_rule(builder, origin, text, size, error);
+	struct ms_error why = MS_ERROR_INIT;
+
+	if (ms_source_offer_check_text("docker", MS_SOURCE_TEXT_RULE, origin, text, size, &why) ==
+	    0)
+		return ms_trial_add_rule(builder, origin, text, size, error);
+	ms_error_format(&why, error->sentence, sizeof(error->sentence));
+	return -EINVAL;
 }
 
 static struct ms_docker_container web(void)
@@ -252,12 +258,13 @@ static const char *added(const struct ms_docker_container *container,
 	static struct ms_plugin_builder builder;
 	static struct ms_plugin_host_state host;
 	struct ms_docker_policy policy = { &host.table, &limits, &builder, false };
+	struct ms_plugin_error error = { "" };
 	enum ms_docker_policy_result is;
 
 	ms_trial_init(&host);
 	host.table.add_rule = add_rule_or_refuse;
 	builder.text[0] = '\0';
-	ck_assert_int_eq(ms_docker_policy_add(&policy, container, &is, said, NULL), 0);
+	ck_assert_int_eq(ms_docker_policy_add(&policy, container, &is, said, &error), 0);
 	ck_assert_msg(is == result, "%d: %s", is, said);
 	return builder.text;
 }
@@ -379,7 +386,7 @@ static const struct {
 	{ "front", NULL, "[]", "label microseg.rules: it is not a list of rules" },
 	{ "front", NULL, "{action: allow}", "label microseg.rules: it is not a list of rules" },
 	{ "front", NULL, "[allow]", "label microseg.rules: rule 1 is not a mapping" },
-	{ "front", NULL, "- {action: allow", "label microseg.rules: line 2, column 1: " },
+	{ "front", NULL, "- {action: allow", "label microseg.rules: 2:1: " },
 	{ "front", NULL, "[{action: allow, group: db}]",
 	  "label microseg.rules: rule 1 has a `group`: it is for this container alone" },
 	{ "front", NULL, "[{action: allow}, {dir: both, action: allow}]",
@@ -395,7 +402,17 @@ static const struct {
 	{ "front", NULL, "[{id: a, dir: in, action: deny}, {id: a, dir: out, action: deny}]",
 	  "label microseg.rules: two rules are called a" },
 	{ "front", NULL, "[{dir: in, action: bogus}]",
-	  "label microseg.rules: this is no rule: {id: \"container/web/1\"" },
+	  "label microseg.rules: rule 1: 1:20: a plugin's action needs a verdict behind it" },
+	/* Line and column are the label's, however it is written. */
+	{ "front", NULL, "[{dir: in, action: deny},\n  { dir: in, dprot: 80, action: allow }]",
+	  "label microseg.rules: rule 2: 2:14: unknown key 'dprot' in a rule, did you mean" },
+	{ "front", NULL,
+	  "# web\n-   action: deny\n-   'dir': in\n    # who\n    from: [1.2.3.4,\n"
+	  "           10.0.0.1/33]\n    action: allow\n- action: deny\n",
+	  "label microseg.rules: rule 2: 6:12: " },
+	{ "front", NULL, "- id: x\n  dport: 80\n  action: allow\n",
+	  "label microseg.rules: rule 1: 2:3: " },
+	{ "front", NULL, "[{proto: tcp}]", "label microseg.rules: rule 1: 1:2: " },
 };
 
 START_TEST(a_wrong_label_denies_its_own_container_all)

@@ -303,6 +303,34 @@ START_TEST(who_is_gone_after_a_loss_is_taken_out)
 }
 END_TEST
 
+static bool is_lost(void)
+{
+	return strstr(host.trouble, "events: the engine ended them") != NULL;
+}
+
+static bool is_back(void)
+{
+	return strstr(host.trouble, "cut off") != NULL;
+}
+
+/* What is wrong with a label is told as long as it is so, but for an engine that is lost. */
+START_TEST(what_is_wrong_with_a_label_outlasts_a_loss)
+{
+	turn_until(is_known);
+	ms_docker_engine_complain(engine, "container web is cut off");
+	ck_assert_str_eq(host.trouble, "container web is cut off");
+	end_stream();
+	turn_until(is_lost);
+	ms_docker_engine_complain(engine, "container db is cut off");
+	ck_assert(is_lost());
+	ms_trial_pass(&host, NS_PER_S);
+	turn_until(is_back);
+	ck_assert_str_eq(host.trouble, "container db is cut off");
+	ms_docker_engine_complain(engine, "");
+	ck_assert_str_eq(host.trouble, "");
+}
+END_TEST
+
 START_TEST(without_a_list_nothing_is_known)
 {
 	static const char *const lists_that_are_none[] = { "{}", "[1]", "", "[{\"Id\":\"x/y\"}]" };
@@ -366,6 +394,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_container_without_an_answer_hurts_no_other, 0, 2);
 	tcase_add_test(tcase, a_container_that_cannot_answer_any_more_stays_as_it_was);
 	tcase_add_test(tcase, what_changes_during_an_answer_is_asked_for_again);
+	tcase_add_test(tcase, what_is_wrong_with_a_label_outlasts_a_loss);
 	tcase_add_test(tcase, who_is_gone_after_a_loss_is_taken_out);
 	tcase_add_loop_test(tcase, without_a_list_nothing_is_known, 0, 5);
 	tcase_add_test(tcase, no_engine_is_trouble_until_there_is_one);

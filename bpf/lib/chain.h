@@ -129,10 +129,13 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 	if ((known & MS_CHAIN_COUNTED) && answer->verdict == MS_VERDICT_ALLOW &&
 	    !(answer->flags & MS_DECISION_LOG))
 		chain.list |= MS_CHAIN_SETTLED;
+	first = ms_chain_put(skb, &chain, scene->half, scene->group);
+	if (first < 0)
+		return first;
+	/* Only where a list begins, at whose end the line is taken. */
 	if (answer->verdict == MS_VERDICT_DENY || (answer->flags & MS_DECISION_LOG))
 		ms_chain_keep(&chain, scene->ifindex, pkt);
-	first = ms_chain_put(skb, &chain, scene->half, scene->group);
-	if (first >= 0 && (chain.list & MS_CHAIN_SETTLED))
+	if (chain.list & MS_CHAIN_SETTLED)
 		ms_stats_packet(answer->reason, MS_VERDICT_ALLOW, scene->packets, scene->bytes);
 	return first;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The actions of a rule: run for every packet, in order, and whatever they do is counted once. */
+#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -486,6 +487,27 @@ START_TEST(a_kept_two_way_session_runs_no_list_of_an_older_policy)
 }
 END_TEST
 
+/* A session that is kept begins no list, so nothing is to be left of its packets for the next one
+ * of the same rule and length. */
+START_TEST(an_event_tells_of_its_own_packet)
+{
+	struct ms_pkt kept = ms_pkt_udp(A, 1, B, 2), other = ms_pkt_udp(B, 3, A, 4);
+	struct ms_event event = { 0 };
+
+	rule("[{ tell: 1 }, allow]", ", established: keep, log: true");
+	expect(MS_RIG_INGRESS, &kept, -1, "allow rule r");
+	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
+	expect(MS_RIG_INGRESS, &kept, -1, "allow session r");
+	while (ms_rig_event(&event))
+		;
+	rule("[end_deny, allow]", "");
+	expect(MS_RIG_INGRESS, &other, 2, "deny action r");
+	ck_assert(ms_rig_event(&event));
+	ck_assert_uint_eq(ntohs(event.sport), 3);
+	ck_assert_uint_eq(ntohs(event.dport), 4);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("datapath_actions");
@@ -506,6 +528,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_kept_session_runs_no_list_of_an_older_policy);
 	tcase_add_test(tcase, an_interface_counts_what_an_action_drops_as_dropped);
 	tcase_add_test(tcase, an_event_tells_of_the_action);
+	tcase_add_test(tcase, an_event_tells_of_its_own_packet);
 	tcase_add_loop_test(tcase, a_plain_packet_begins_the_list_at_once, 0,
 			    sizeof(ifaces) / sizeof(ifaces[0]));
 	tcase_add_loop_test(tcase, a_list_begun_at_once_ends_as_any_other, 0, 7);

@@ -293,7 +293,7 @@ static int take_before(struct ms_document_reader *reader, struct ms_config_plugi
 	arg = &plugin->args[at];
 	text = arg->values[0].text;
 	if (arg->n_values != 1 || (strcmp(text, "true") != 0 && strcmp(text, "false") != 0))
-		return ms_document_reader_refuse(reader, arg->values[0].place, text,
+		return ms_document_reader_refuse(reader, arg->values[0].place, arg->name,
 						 "'before' is true or false");
 	if (strcmp(text, "true") == 0)
 		plugins->before |= 1ull << nth;
@@ -306,12 +306,16 @@ static int read_plugin(struct ms_document_reader *reader, const char *name, stru
 {
 	struct ms_config_plugins *plugins = &((struct ms_config *)into)->plugins;
 	struct ms_rule_action plugin = { .place = place };
+	const char *shown;
+	char buf[32];
 	int r;
 
+	/* An option that slipped out of the plugin above it. */
+	shown = ms_document_reader_key(reader, name, place, buf, sizeof(buf));
 	if (ms_document_schema_is_typed(name) ||
 	    !ms_document_schema_is_name(name, "_", PLUGIN_NAME_MAX))
-		return ms_document_reader_refuse(reader, place, name, "'%s' is no name of a plugin",
-						 name);
+		return ms_document_reader_refuse(reader, place, shown,
+						 "'%s' is no name of a plugin", shown);
 	if (ms_config_plugins_find(plugins, name))
 		return ms_document_reader_refuse(reader, place, name, "plugin '%s' is there twice",
 						 name);

@@ -10,6 +10,8 @@
 
 #include "core/policy/document_ahead.h"
 
+#define KEY_SHOWN 16 /* bytes of a key that may be a secret: what is asked for is no longer */
+
 /* ---- places and refusals ---- */
 
 struct ms_place ms_document_reader_place(struct ms_document_reader *reader, size_t offset)
@@ -125,6 +127,24 @@ static size_t find_offset(const struct ms_document_reader *reader, struct ms_pla
 const char *ms_document_reader_word(const struct ms_document_reader *reader)
 {
 	return may_be_secret(reader, find_offset(reader, reader->place)) ? "" : reader->value;
+}
+
+const char *ms_document_reader_key(const struct ms_document_reader *reader, const char *key,
+				   struct ms_place place, char *buf, size_t size)
+{
+	size_t length = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_-"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	if (!reader->secrets || !may_be_secret(reader, find_offset(reader, place)))
+		return key;
+	if (length > KEY_SHOWN)
+		length = KEY_SHOWN;
+	if (key[0] >= '0' && key[0] <= '9')
+		length = 0;
+	if (key[length] == '\0')
+		return key;
+	snprintf(buf, size, "%.*s...", (int)length, key);
+	return buf;
 }
 
 int ms_document_reader_refuse_written(struct ms_document_reader *reader, struct ms_place place,

@@ -42,8 +42,9 @@ struct ms_document_reader {
 	size_t length;
 	struct ms_error *err;  /* borrowed, may be NULL */
 	enum ms_source source; /* of origins; set by whoever opened it */
-	/* Borrowed, set before it is opened: from here in `text` on values may be secrets, and no
-	 * refusal repeats one. NULL = nowhere. */
+	/* Borrowed, set before it is opened: from here in `text` on there may be secrets. No
+	 * refusal repeats a value there, but that of a known key of a known kind, nor more of a key
+	 * than ms_document_reader_key(). NULL = nowhere. */
 	const char *secrets;
 
 	/* The current event. */
@@ -85,6 +86,11 @@ int ms_document_reader_refuse_written(struct ms_document_reader *reader, struct 
 
 /* The value that the reader is at for a refusal to repeat, "" where secrets may be. */
 const char *ms_document_reader_word(const struct ms_document_reader *reader);
+
+/* `key`, which stands at `place`, for a refusal to repeat: where secrets may be, as much of it as
+ * looks like a word of ours, and "..." for the rest, for which `buf` is. */
+const char *ms_document_reader_key(const struct ms_document_reader *reader, const char *key,
+				   struct ms_place place, char *buf, size_t size);
 
 /* ---- for document_yaml.c and document_json.c ---- */
 

@@ -70,17 +70,19 @@ static int refuse_key(struct ms_document_reader *reader, const char *what,
 		      const struct ms_document_key *keys, size_t n_keys)
 {
 	const char *names[MS_DOCUMENT_KEYS_MAX];
-	const char *meant;
+	const char *meant, *key;
+	char buf[32];
 
 	for (size_t i = 0; i < n_keys; i++)
 		names[i] = keys[i].name;
 	meant = ms_document_hint_find(reader->value, names, n_keys);
+	key = ms_document_reader_key(reader, reader->value, reader->place, buf, sizeof(buf));
 	if (meant)
-		return ms_document_reader_refuse(reader, reader->place, reader->value,
-						 "unknown key '%s' in %s, did you mean '%s'?",
-						 reader->value, what, meant);
-	return ms_document_reader_refuse(reader, reader->place, reader->value,
-					 "unknown key '%s' in %s", reader->value, what);
+		return ms_document_reader_refuse(reader, reader->place, key,
+						 "unknown key '%s' in %s, did you mean '%s'?", key,
+						 what, meant);
+	return ms_document_reader_refuse(reader, reader->place, key, "unknown key '%s' in %s", key,
+					 what);
 }
 
 /* The reader is at a key; leaves it at the value's last event. */
@@ -157,18 +159,21 @@ static int read_entries(struct ms_document_reader *reader, const char *what, boo
 
 	while (r == 0 && reader->event != MS_DOCUMENT_MAPPING_END) {
 		struct ms_place place = reader->place;
-		char key[MS_DOCUMENT_VALUE_MAX + 1];
+		char key[MS_DOCUMENT_VALUE_MAX + 1], buf[32];
+		const char *shown;
 
 		r = check_key(reader, what);
 		if (r < 0)
 			return r;
 		snprintf(key, sizeof(key), "%s", reader->value);
+		shown = ms_document_reader_key(reader, key, place, buf, sizeof(buf));
 		if (!reader->is_quoted && ms_document_schema_is_typed(key))
-			return ms_document_reader_refuse(
-				reader, place, key, "'%s' is not text here: put it in quotes", key);
+			return ms_document_reader_refuse(reader, place, shown,
+							 "'%s' is not text here: put it in quotes",
+							 shown);
 		r = ms_document_reader_next(reader);
 		if (r == 0 && reader->event == MS_DOCUMENT_SCALAR && reader->is_null)
-			return refuse_null(reader, key, place);
+			return refuse_null(reader, shown, place);
 		if (r == 0)
 			r = read(reader, key, place, into);
 		if (r == 0)

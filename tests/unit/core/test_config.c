@@ -210,6 +210,14 @@ static const struct {
 	{ "plugins:\n  feed:\n    lists: a: %s\n", 3, 13 },
 	{ "plugins:\n  feed:\n    lists: \"a\" %s\n", 3, 16 },
 	{ "plugins:\n  feed: { lists: a }\n---\n%s\n", 3, 1 },
+	{ "plugins: { feed: { before: %s } }\n", 1, 28 },
+	/* Lines that slipped out of their plugin, or of all. */
+	{ "plugins:\n  feed: { lists: a }\n  u:%s: b\n", 3, 3 },
+	{ "plugins:\n  feed: { lists: a }\n  \"u=%s\": b\n", 3, 3 },
+	{ "plugins:\n  feed: { lists: a }\n  u:%s:\n", 3, 3 },
+	{ "plugins:\n  feed: { lists: a }\na123456789012345%s: b\n", 3, 1 },
+	{ "plugins:\n  feed: { lists: a }\npassword=%s: b\n", 3, 1 },
+	{ "plugins:\n  feed: { lists: a }\npassword: %s\n", 3, 1 },
 };
 
 static void expect_unrepeated(const char *text, unsigned int line, unsigned int column)

@@ -50,6 +50,23 @@ bool ms_parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *ret_v
 	return true;
 }
 
+bool ms_parse_uint_or_hex(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+	const char *digits = strncmp(text, "0x", 2) == 0 ? text + 2 : NULL;
+	size_t length = digits ? strspn(digits, "0123456789abcdefABCDEF") : 0;
+	uint64_t value;
+
+	if (!digits)
+		return ms_parse_uint(text, min, max, ret_value);
+	if (length == 0 || length > 16 || digits[length])
+		return false;
+	value = strtoull(digits, NULL, 16);
+	if (value < min || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
 bool ms_parse_port_range(const char *text, uint16_t *ret_first, uint16_t *ret_last)
 {
 	uint64_t first, last;

@@ -12,6 +12,9 @@
 
 bool ms_parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
 
+/* The same, or hexadecimal: "0x1f", in small or capital letters, with up to 16 digits. */
+bool ms_parse_uint_or_hex(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
+
 /* "80" or "8000-8100", ends included, first <= last. */
 bool ms_parse_port_range(const char *text, uint16_t *ret_first, uint16_t *ret_last);
 

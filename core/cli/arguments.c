@@ -119,7 +119,9 @@ static int understand(struct judging *judging, const char *plugin, const json_t 
 {
 	const json_t *refused = json_object_get(answer, "refused");
 	const char *untried = json_string_value(json_object_get(answer, "untried"));
+	const char *message = json_string_value(json_object_get(refused, "message"));
 	const struct use *use;
+	struct ms_place place;
 
 	if (untried)
 		return leave_unjudged(judging, plugin, untried);
@@ -129,9 +131,9 @@ static int understand(struct judging *judging, const char *plugin, const json_t 
 		       (size_t)json_integer_value(json_object_get(refused, "index")));
 	if (!use)
 		return ms_error_set(err, -EPROTO, "%s: its answer cannot be read", plugin);
-	return ms_error_set_at(err, -EINVAL, use->rule->origin.file, use->action->place.line,
-			       use->action->place.column, use->action->name, "%s",
-			       json_string_value(json_object_get(refused, "message")));
+	place = ms_plugin_arguments_place(use->action, message ? message : "");
+	return ms_error_set_at(err, -EINVAL, use->rule->origin.file, place.line, place.column,
+			       use->action->name, "%s", message);
 }
 
 static int ask(const struct judging *judging, const char *plugin, const json_t *arguments,
@@ -199,8 +201,28 @@ static void fini_settings(struct ms_config_plugins *settings)
 	ms_config_plugins_fini(settings);
 }
 
-int ms_cli_arguments_check_groups(const struct ms_cli *cli, const struct ms_policy *policy,
-				  struct ms_error *err)
+/* Created as it is configured, and no more: the words and the place are the daemon's. */
+static int judge_config(const struct ms_cli *cli, const struct ms_rule_action *config,
+			const char *file, json_t **ret_answer, struct ms_error *err)
+{
+	json_auto_t *values = ms_plugin_arguments_shape(config, NULL);
+	json_auto_t *none = json_array();
+	struct ms_error why = MS_ERROR_INIT;
+	int r = values && none ? ms_plugin_probe_arguments(cli->options->plugin_dir, config->name,
+							   values, none, ret_answer, &why)
+			       : -ENOMEM;
+
+	if (r == -EINVAL)
+		return ms_plugin_arguments_refuse_config(config, file, &why, r, err);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	/* What may be otherwise where the daemon is, is the daemon's to complain of. */
+	ms_plugin_probe(cli->options->plugin_dir, config->name, NULL, false, ret_answer, NULL);
+	return 0;
+}
+
+int ms_cli_arguments_check_settings(const struct ms_cli *cli, const struct ms_policy *policy,
+				    struct ms_error *err)
 {
 	ms_cleanup(fini_settings) struct ms_config_plugins settings = { 0 };
 	int r = ms_cli_settings_read(cli, &settings, err);
@@ -209,13 +231,12 @@ int ms_cli_arguments_check_groups(const struct ms_cli *cli, const struct ms_poli
 		const struct ms_rule_action *config = &settings.list[i];
 		json_auto_t *answer = NULL;
 
-		/* One that cannot be described is the daemon's to complain of. */
-		if (config->n_args == 0 || ms_plugin_probe(cli->options->plugin_dir, config->name,
-							   NULL, false, &answer, NULL) < 0)
-			continue;
-		r = ms_plugin_arguments_check_groups(
-			config, settings.file,
-			json_object_get(json_object_get(answer, "plugin"), "config"), policy, err);
+		r = judge_config(cli, config, settings.file, &answer, err);
+		if (r == 0)
+			r = ms_plugin_arguments_check_groups(
+				config, settings.file,
+				json_object_get(json_object_get(answer, "plugin"), "config"),
+				policy, err);
 	}
 	return r;
 }

@@ -21,9 +21,9 @@
 int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_plugin_catalogue *catalogue,
 			   const struct ms_policy *policy, json_t **ret_unjudged,
 			   struct ms_error *err);
-/* -EINVAL with the place in microseg.yaml of the first group there that the policy does not have.
- */
-int ms_cli_arguments_check_groups(const struct ms_cli *cli, const struct ms_policy *policy,
-				  struct ms_error *err);
+/* -EINVAL with the place in microseg.yaml of the first thing there that its plugin refuses, or of
+ * the first group that the policy does not have. */
+int ms_cli_arguments_check_settings(const struct ms_cli *cli, const struct ms_policy *policy,
+				    struct ms_error *err);
 
 #endif

@@ -118,7 +118,7 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	if (r == 0)
 		r = ms_cli_arguments_judge(cli, catalogue, merged, &unjudged, err);
 	if (r == 0)
-		r = ms_cli_arguments_check_groups(cli, merged, err);
+		r = ms_cli_arguments_check_settings(cli, merged, err);
 	if (r == 0)
 		r = ms_plan_engines(merged, checked.engines, err);
 	if (r < 0)

@@ -11,6 +11,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/manager/internal.h"
+#include "core/plugin/arguments.h"
 #include "core/plugin/trials.h"
 #include "core/policy/array.h"
 #include "core/policy/rule_action.h"
@@ -286,7 +287,7 @@ static int change_one(struct ms_manager *manager, struct step *step, struct ms_e
 						 ms_plugin_trial_description(step->trial), err);
 }
 
-/* What a plugin says of itself has no place: it stands where the file names it. */
+/* What a plugin says of itself has no place: it stands where the file has what it is about. */
 static int do_step(struct ms_manager *manager, struct step *step, struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
@@ -295,7 +296,7 @@ static int do_step(struct ms_manager *manager, struct step *step, struct ms_erro
 
 	if (r == 0)
 		return 0;
-	place = ms_plugin_trial_config(step->trial)->place;
+	place = ms_plugin_arguments_place(ms_plugin_trial_config(step->trial), why.message);
 	if (why.file[0])
 		*err = why;
 	else

@@ -2,6 +2,7 @@
 #include "core/plugin/arguments.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/policy/document_reader.h"
@@ -14,6 +15,71 @@ int ms_plugin_arguments_refuse(const char *file, struct ms_place place, const ch
 	return ms_error_set_at(err, r == -ENOMEM ? r : -EINVAL, file, place.line, place.column,
 			       word, "%s", why->message);
 }
+
+/* ---- what a sentence is about ---- */
+
+/* Where `sentence` has the name in quotes; NULL = nowhere. */
+static const char *find_quoted(const char *sentence, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = sentence; (at = strstr(at, name)); at += length) {
+		if (at > sentence && (at[-1] == '`' || at[-1] == '\'') && at[length] == at[-1])
+			return at;
+	}
+	return NULL;
+}
+
+/* The value that "entry 2 of `NAME`" means, with `quoted` at NAME; NULL = that is not said. */
+static const struct ms_rule_action_value *find_entry(const struct ms_rule_action_arg *arg,
+						     const char *sentence, const char *quoted)
+{
+	static const char word[] = "entry ", between[] = " of `";
+
+	for (const char *at = sentence; (at = strstr(at, word)) && at < quoted; at++) {
+		char *end;
+		unsigned long nth = strtoul(at + strlen(word), &end, 10);
+
+		if (nth >= 1 && nth <= arg->n_values && end + strlen(between) == quoted &&
+		    strncmp(end, between, strlen(between)) == 0)
+			return &arg->values[nth - 1];
+	}
+	return NULL;
+}
+
+struct ms_place ms_plugin_arguments_place(const struct ms_rule_action *from, const char *sentence)
+{
+	const struct ms_rule_action_value *value = NULL;
+	struct ms_place place = from->place;
+	const char *first = NULL;
+
+	for (size_t i = 0; i < from->n_args; i++) {
+		const struct ms_rule_action_arg *arg = &from->args[i];
+		const char *quoted = arg->name ? find_quoted(sentence, arg->name) : NULL;
+
+		if (!quoted || (first && quoted > first))
+			continue;
+		first = quoted;
+		value = find_entry(arg, sentence, quoted);
+		place = value ? value->place : arg->place;
+	}
+	return place;
+}
+
+int ms_plugin_arguments_refuse_config(const struct ms_rule_action *config, const char *file,
+				      const struct ms_error *why, int r, struct ms_error *err)
+{
+	struct ms_place place = ms_plugin_arguments_place(config, why->message);
+
+	for (size_t i = 0; i < config->n_args; i++) {
+		if (config->args[i].name && strcmp(config->args[i].name, why->word) == 0)
+			place = config->args[i].place;
+	}
+	return ms_error_set_at(err, r, file, place.line, place.column, why->word, "%s",
+			       why->message[0] ? why->message : strerror(-r));
+}
+
+/* ---- reading ---- */
 
 int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file, const char *alone,
 			     struct ms_plugin_values *into, struct ms_error *err)

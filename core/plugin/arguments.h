@@ -18,6 +18,13 @@
  * stays, everything else is -EINVAL. */
 int ms_plugin_arguments_refuse(const char *file, struct ms_place place, const char *word,
 			       const struct ms_error *why, int r, struct ms_error *err);
+/* The place that a plugin's own refusal is about: of the first item in `from` that the sentence has
+ * in quotes (`NAME` or 'NAME'), or of the value that "entry N of `NAME`" means; else of `from`. */
+struct ms_place ms_plugin_arguments_place(const struct ms_rule_action *from, const char *sentence);
+/* Sets `err` to `why`, what came of trying a plugin with this configuration, with its place in
+ * `file`: of the item that is its word, else as above. Returns `r`. */
+int ms_plugin_arguments_refuse_config(const struct ms_rule_action *config, const char *file,
+				      const struct ms_error *why, int r, struct ms_error *err);
 /* Into `into`, which it completes with defaults. `alone` is the item that a value without a name is
  * for, NULL = there is none. */
 int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file, const char *alone,

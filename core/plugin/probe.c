@@ -89,9 +89,10 @@ static int understand(const struct ms_plugin_probe *probe, json_t **ret_answer,
 	const json_t *error = json_object_get(answer, "error");
 
 	if (error)
-		return ms_error_set_at(err, -EPROTO, NULL, 0, 0,
-				       json_string_value(json_object_get(error, "word")), "%s",
-				       json_string_value(json_object_get(error, "message")));
+		return ms_error_set_at(
+			err, json_is_true(json_object_get(error, "invalid")) ? -EINVAL : -EPROTO,
+			NULL, 0, 0, json_string_value(json_object_get(error, "word")), "%s",
+			json_string_value(json_object_get(error, "message")));
 	if (!json_is_object(json_object_get(answer, "plugin")))
 		return ms_error_set(err, -EPROTO, "%s: microseg-plugin-host gave no answer",
 				    probe->name);

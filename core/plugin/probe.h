@@ -22,7 +22,7 @@ int ms_plugin_probe_start(const char *folder, const char *name, const json_t *co
 /* Readable when there is something for step(). */
 int ms_plugin_probe_fd(const struct ms_plugin_probe *probe);
 /* 1 = not ready yet; 0 with the answer, {"plugin", "tried", "untried"}; -errno with the sentence of
- * the refusal. */
+ * the refusal: -EINVAL if that is of what it was given, so the same everywhere. */
 int ms_plugin_probe_step(struct ms_plugin_probe *probe, json_t **ret_answer, struct ms_error *err);
 /* Ends the program if it still runs. Returns NULL. */
 struct ms_plugin_probe *ms_plugin_probe_free(struct ms_plugin_probe *probe);

@@ -136,8 +136,9 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 
 			r = ms_plugin_host_failed(&entry->host_state, "encode_args()", r, &error,
 						  &why);
-			r = ms_plugin_arguments_refuse(NULL, action->place, action->name, &why, r,
-						       err);
+			r = ms_plugin_arguments_refuse(
+				NULL, ms_plugin_arguments_place(action, why.message), action->name,
+				&why, r, err);
 		}
 	}
 	if (r == 0)

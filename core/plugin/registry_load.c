@@ -434,7 +434,8 @@ static int reconfigure(struct ms_plugin_registry *registry, struct ms_plugin_ent
 	if (r == 0)
 		return 0;
 	r = ms_plugin_host_failed(&entry->host_state, "reconfigure()", r, &error, &why);
-	return ms_plugin_arguments_refuse(file, config->place, entry->name, &why, r, err);
+	return ms_plugin_arguments_refuse(file, ms_plugin_arguments_place(config, why.message),
+					  entry->name, &why, r, err);
 }
 
 /* Its programs stay in their slots until those of the new instance take their place, and go on with

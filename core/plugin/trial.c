@@ -52,19 +52,10 @@ struct ms_plugin_trial *ms_plugin_trial_free(struct ms_plugin_trial *trial)
 	return NULL;
 }
 
-/* The refusal of a configuration stands at the item that is its word. */
 void ms_plugin_trial_refuse(struct ms_plugin_trial *trial, int r, const struct ms_error *why)
 {
-	const struct ms_rule_action *config = trial->config;
-	struct ms_place place = config->place;
-
-	for (size_t i = 0; i < config->n_args; i++) {
-		if (config->args[i].name && strcmp(config->args[i].name, why->word) == 0)
-			place = config->args[i].place;
-	}
-	trial->result = r;
-	ms_error_set_at(&trial->why, r, trial->file, place.line, place.column, why->word, "%s",
-			why->message[0] ? why->message : strerror(-r));
+	trial->result =
+		ms_plugin_arguments_refuse_config(trial->config, trial->file, why, r, &trial->why);
 }
 
 void ms_plugin_trial_start(struct ms_plugin_trial *trial, const char *folder)

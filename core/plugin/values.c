@@ -10,9 +10,8 @@
 #include "core/base/addr.h"
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
+#include "core/policy/document.h"
 
-#define SET_NAME_MAX 63
-#define GROUP_NAME_MAX 48
 #define NS_PER_MS 1000000
 
 struct value {
@@ -139,16 +138,6 @@ static bool is_ifname(const char *text)
 	       strcmp(text, "..") != 0;
 }
 
-/* Of a set or a group. */
-static bool is_policy_name(const char *text, size_t max)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	size_t length = strlen(text);
-
-	return length >= 1 && length <= max && strchr(letters, text[0]) &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._/-") == length;
-}
-
 const char *ms_plugin_values_wants(uint32_t type)
 {
 	static const char *const wants[] = {
@@ -172,7 +161,7 @@ static bool parse_number(const struct ms_plugin_item *item, const char *text, ui
 {
 	switch (item->type) {
 	case MS_PLUGIN_UINT:
-		return ms_parse_uint(text, 0, UINT64_MAX, ret_number);
+		return ms_parse_uint_or_hex(text, 0, UINT64_MAX, ret_number);
 	case MS_PLUGIN_DURATION:
 		return parse_duration(text, ret_number);
 	case MS_PLUGIN_RATE:
@@ -196,9 +185,9 @@ static bool parse(const struct ms_plugin_item *item, const char *text, struct va
 	case MS_PLUGIN_IFNAME:
 		return is_ifname(text);
 	case MS_PLUGIN_SET:
-		return is_policy_name(text, SET_NAME_MAX);
+		return ms_document_is_set_name(text);
 	case MS_PLUGIN_GROUP:
-		return is_policy_name(text, GROUP_NAME_MAX);
+		return ms_document_is_group_name(text);
 	default:
 		return parse_number(item, text, &into->number);
 	}

@@ -128,9 +128,9 @@ static int say_answer(struct request *request)
 	int r = answer(request, &reply, &err);
 
 	if (r < 0)
-		reply = json_pack("{s:{s:s, s:s*}}", "error", "message",
+		reply = json_pack("{s:{s:s, s:s*, s:b}}", "error", "message",
 				  err.message[0] ? err.message : strerror(-r), "word",
-				  err.word[0] ? err.word : NULL);
+				  err.word[0] ? err.word : NULL, "invalid", r == -EINVAL);
 	if (!reply || json_dumpf(reply, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ||
 	    fflush(stdout) != 0)
 		r = -EIO;

@@ -160,8 +160,8 @@ static int configure_and_try(const struct ms_pluginhost_trial *trial,
 		return 0;
 	}
 	if (r < 0)
-		return ms_error_set_at(err, r, NULL, 0, 0, why.word, "%s: its configuration: %s",
-				       plugin->name, why.message);
+		return ms_error_set_at(err, r == -ENOMEM ? r : -EINVAL, NULL, 0, 0, why.word,
+				       "%s: its configuration: %s", plugin->name, why.message);
 	return try_plugin(trial, plugin, values, supervision, ret_refused, err);
 }
 

@@ -48,8 +48,9 @@ int ms_document_parse_unnamed(const char *name, const char *text, size_t length,
 			      enum ms_source source, struct ms_policy *policy,
 			      struct ms_error *err);
 
-/* Whether a document could name a set so. */
+/* Whether a document could name a set or a group so. */
 bool ms_document_is_set_name(const char *name);
+bool ms_document_is_group_name(const char *name);
 
 /* Writes documents ms_document_parse() reads back to an equal policy. `json`: strict JSON. */
 int ms_document_write(const struct ms_policy *policy, bool json, FILE *out);

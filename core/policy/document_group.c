@@ -7,6 +7,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
+#include "core/policy/document.h"
 #include "core/policy/document_parts.h"
 
 static const char *const verdict_words[] = { "allow", "deny" };
@@ -211,6 +212,11 @@ static int read_selector(struct ms_document_reader *reader, void *into)
 }
 
 /* ---- groups ---- */
+
+bool ms_document_is_group_name(const char *name)
+{
+	return ms_document_schema_is_name(name, "._-", MS_DOCUMENT_NAME_MAX);
+}
 
 static int read_name(struct ms_document_reader *reader, void *into)
 {

@@ -71,9 +71,9 @@ static int read_endpoints(struct ms_etcd_config *config, const struct ms_plugin_
 
 		if (name == 0 || (rest[name] && strcmp(rest + name, "/") != 0)) {
 			host->error_set(error,
-					"`endpoints`: %s is not http:// or https:// and an address "
-					"and port alone",
-					text);
+					"entry %u of `endpoints`, %s, is not http:// or https:// "
+					"and an address and port alone",
+					i + 1, text);
 			return -EINVAL;
 		}
 		config->endpoints[i] = strndup(text, (size_t)(rest - text) + name);
@@ -116,7 +116,7 @@ static int read_login(struct ms_etcd_config *config, const struct ms_plugin_host
 		host->error_set(error, "`user` and `password_file` go together");
 		r = -EINVAL;
 	}
-	return r < 0 ? r : ms_tls_check_path(config->password_file, host, error);
+	return r < 0 ? r : ms_tls_check_path("password_file", config->password_file, host, error);
 }
 
 int ms_etcd_config_read(const struct ms_plugin_host *host, const struct ms_plugin_values *values,

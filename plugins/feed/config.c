@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/lib/http.h"
+
 #define NS_PER_S 1000000000ULL
 #define MAX_ADDRESSES 64
+#define SET_NAME_MAX 48 /* in the policy language */
 
 enum bad_lines { SKIP, REFUSE };
 static const char *const bad_lines_words[] = { "skip", "refuse", NULL };
@@ -75,6 +78,13 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
+/* Of the policy language, and not the one that is the host's own. */
+static bool is_set(const char *name, size_t length)
+{
+	return length >= 1 && length <= SET_NAME_MAX && !strchr("._/-", name[0]) &&
+	       !(length == strlen("host") && strncmp(name, "host", length) == 0);
+}
+
 /* "SET=URL", the next one. */
 static int read_address(struct ms_feed_config *config, const struct ms_plugin_host *host,
 			const char *text, struct ms_plugin_error *error)
@@ -83,8 +93,7 @@ static int read_address(struct ms_feed_config *config, const struct ms_plugin_ho
 	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789._/-");
 	const char *url = text[name] == '=' ? text + name + 1 : "";
 
-	if (name == 0 ||
-	    (!begins(url, "http://") && !begins(url, "https://") && !begins(url, "file:///"))) {
+	if (!is_set(text, name) || (!begins(url, "file:///") && !ms_http_is_url(url))) {
 		host->error_set(error,
 				"entry %zu of `lists` is not SET=URL, with the name of a set and "
 				"http://, https:// or file:///",

@@ -476,13 +476,35 @@ static bool set_limits(struct ms_http_call *call, const struct ms_http_request *
 	       set_string(easy, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https");
 }
 
+/* What is behind http:// or https://, NULL = it is none of these. */
+static const char *behind_scheme(const char *url)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
+			return url + strlen(schemes[i]);
+	return NULL;
+}
+
+int ms_http_is_url(const char *url)
+{
+	const char *rest = behind_scheme(url);
+	CURLU *parts = curl_url();
+	/* libcurl would take http:///a for the host a. */
+	int is = rest && rest[0] != '/' && parts &&
+		 curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+
+	curl_url_cleanup(parts);
+	return is;
+}
+
 int ms_http_start(struct ms_http *http, const struct ms_http_request *request,
 		  struct ms_http_call **ret_call)
 {
 	struct ms_http_call *call;
 
-	if (strncmp(request->url, "http://", strlen("http://")) != 0 &&
-	    strncmp(request->url, "https://", strlen("https://")) != 0)
+	if (!behind_scheme(request->url))
 		return -EINVAL;
 	call = calloc(1, sizeof(*call));
 	if (!call)

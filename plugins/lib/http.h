@@ -66,6 +66,9 @@ struct ms_http_request {
 struct ms_http *ms_http_new(const struct ms_plugin_host *host);
 void ms_http_free(struct ms_http *http);
 
+/* Whether it is http:// or https:// and all that is behind it is as it should be: a call that is
+ * begun with another one fails. */
+int ms_http_is_url(const char *url);
 /*
  * Begins a call; no callback comes before it returned. -EINVAL: not an http(s) URL. From then on
  * failures are told by on_done(). May be called from any callback.

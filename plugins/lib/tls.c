@@ -19,12 +19,12 @@ int ms_tls_read_text(const struct ms_plugin_host *host, const struct ms_plugin_v
 	return 0;
 }
 
-int ms_tls_check_path(const char *path, const struct ms_plugin_host *host,
+int ms_tls_check_path(const char *name, const char *path, const struct ms_plugin_host *host,
 		      struct ms_plugin_error *error)
 {
 	if (!path || path[0] == '/')
 		return 0;
-	host->error_set(error, "a file is named by its full path, and %s is not", path);
+	host->error_set(error, "`%s` must be a full path, and %s is not", name, path);
 	return -EINVAL;
 }
 
@@ -44,7 +44,7 @@ int ms_tls_read(struct ms_tls *tls, const struct ms_plugin_host *host,
 	for (size_t i = 0; r == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
 		r = ms_tls_read_text(host, values, files[i].name, files[i].to);
 		if (r == 0)
-			r = ms_tls_check_path(*files[i].to, host, error);
+			r = ms_tls_check_path(files[i].name, *files[i].to, host, error);
 	}
 	if (r == 0 && !tls->cert_file != !tls->key_file) {
 		host->error_set(error, "`cert_file` and `key_file` go together");

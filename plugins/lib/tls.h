@@ -34,8 +34,8 @@ void ms_tls_fini(struct ms_tls *tls);
 /* A text that may be absent, as a copy; NULL then. -ENOMEM */
 int ms_tls_read_text(const struct ms_plugin_host *host, const struct ms_plugin_values *values,
 		     const char *name, char **ret_text);
-/* -EINVAL with a sentence unless `path` is NULL or full. */
-int ms_tls_check_path(const char *path, const struct ms_plugin_host *host,
+/* -EINVAL with a sentence unless `path`, which is what the item `name` says, is NULL or full. */
+int ms_tls_check_path(const char *name, const char *path, const struct ms_plugin_host *host,
 		      struct ms_plugin_error *error);
 
 #endif

@@ -109,7 +109,7 @@ END_TEST
  * and there is no daemon. */
 static const struct wrong refused[] = {
 	{ "{ tally: 6 }", "tally: encode_args(): there is no such counter", "57" },
-	{ "{ mark: { mask: 1 } }", "mark: encode_args(): 'mask' goes with a 'mark'", "57" },
+	{ "{ mark: { mask: 1 } }", "mark: encode_args(): 'mask' goes with a 'mark'", "65" },
 	{ "{ ratelimit: { burst: 1 } }", "takes either 'pps' or 'bytes'", "57" },
 };
 
@@ -139,7 +139,8 @@ START_TEST(what_only_the_plugin_can_refuse_is_found_too)
 	write_rule("", refused[_i].action);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL), 1);
 	expect_refused(&refused[_i]);
-	write_rule("", "{ tally: 5 }, { mark: { mark: 1, mask: 1 } }, { ratelimit: { pps: 1 } }");
+	write_rule("",
+		   "{ tally: 5 }, { mark: { mark: 0x10, mask: 0xf0 } }, { ratelimit: { pps: 1 } }");
 	ck_assert_msg(check_unprivileged() == 0, "%s", text);
 	expect_said("\"unjudged_actions\":[]");
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
@@ -512,6 +513,50 @@ END_TEST
 
 /* An upgrade may have put another file in the place of one that runs: what is shown is the new
  * one's to say from then on. */
+/* What the schema does not take, and what the plugin's own code does not. */
+static const struct {
+	const char *config, *says, *place;
+} misconfigured[] = {
+	{ "plugins:\n  feed: { lists: [\"a=http://h/\"],\n    intreval: 1h }\n",
+	  "there is no item 'intreval'", "\"line\":3,\"column\":5" },
+	{ "plugins:\n  feed: { interval: 0s, lists: [\"a=http://h/\"] }\n",
+	  "interval must not be below 1s", "\"line\":2,\"column\":11" },
+	{ "plugins:\n  feed: { lists: [\"a=http://h/\", \"host=http://h/\"] }\n",
+	  "feed: create(): entry 2 of `lists` is not SET=URL", "\"line\":2,\"column\":34" },
+	{ "plugins:\n  feed: { lists: \"a=htp://h/\" }\n",
+	  "feed: create(): entry 1 of `lists` is not SET=URL", "\"line\":2,\"column\":18" },
+	{ "plugins:\n  feed:\n    lists: \"a=http://h/\"\n    ca_file: ca.pem\n",
+	  "feed: create(): `ca_file` must be a full path", "\"line\":4,\"column\":5" },
+	{ "plugins:\n  feed: {}\n", "lists is missing", "\"line\":2,\"column\":3" },
+};
+
+START_TEST(a_wrong_configuration_is_found_before_anything_runs)
+{
+	ms_plugin_folder_add("feed");
+	ms_proc_write_config(microsegd, misconfigured[_i].config);
+	ck_assert_int_eq(check_unprivileged(), 1);
+	expect_said(misconfigured[_i].says);
+	expect_said("\"file\":\"microseg.yaml\",");
+	expect_said(misconfigured[_i].place);
+	/* In the same words and at the same place as by the daemon. */
+	start("plugins: {}\n");
+	ms_proc_write_config(microsegd, misconfigured[_i].config);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said(misconfigured[_i].says);
+	expect_said(misconfigured[_i].place);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* It fails of what is there, not of what it was told: where the daemon is that may be otherwise. */
+START_TEST(a_plugin_that_fails_here_is_no_wrong_configuration)
+{
+	ms_plugin_folder_add("create_fails");
+	ms_proc_write_config(microsegd, "plugins: { create_fails: {}, nosuch: {} }\n");
+	ck_assert_msg(check_unprivileged() == 0, "%s", text);
+}
+END_TEST
+
 START_TEST(a_plugin_of_another_file_is_shown_as_that_says)
 {
 	ms_netns_run_command("touch " MS_NETNS_DIR "/first-word " MS_NETNS_DIR "/hidden-word");
@@ -591,6 +636,9 @@ int main(void)
 	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);
 	tcase_add_test(tcase, a_configuration_names_groups_that_there_are);
 	tcase_add_loop_test(tcase, nobody_repeats_a_secret, 0, ms_array_size(unrepeated));
+	tcase_add_loop_test(tcase, a_wrong_configuration_is_found_before_anything_runs, 0,
+			    ms_array_size(misconfigured));
+	tcase_add_test(tcase, a_plugin_that_fails_here_is_no_wrong_configuration);
 	tcase_add_test(tcase, a_plugin_of_another_file_is_shown_as_that_says);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);
 	suite_add_tcase(suite, tcase);

@@ -24,7 +24,8 @@
  * Errors. Callbacks that return int return 0, or a negative errno after one error_set() with a
  * sentence for the operator ("cannot open /run/x: ..."). On failure nothing has changed and outputs
  * are untouched. A callback never exits, aborts, changes signal handling, the working directory,
- * the umask or the locale.
+ * the umask or the locale. -EINVAL of create() says that the configuration is wrong, whoever tries
+ * it. A refusal stands at the item that its sentence has in quotes (`NAME` or 'NAME').
  *
  * Units. Times and durations are nanoseconds, rates are per second, sizes are bytes. Addresses are
  * in wire order, everything else (ports too) in host order.
@@ -73,7 +74,7 @@ struct ms_plugin_emit;       /* where statistics go */
  *
  *	type      written as                           read by
  *	BOOL      true, false                          value_uint: 0 or 1
- *	UINT      a decimal number                     value_uint
+ *	UINT      a number, 256 or 0x100               value_uint
  *	DURATION  500us, 20ms, 10s, 5m, 2h, 1d         value_uint, nanoseconds
  *	RATE      100, 10k, 2M (1000s)                 value_uint, per second
  *	BYTES     1500, 64KiB, 10MiB, 1GiB (1024s)     value_uint, bytes

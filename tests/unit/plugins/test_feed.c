@@ -548,6 +548,18 @@ static const struct {
 	{ "Bad=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
 	{ "bad=ftp://[::1]/a", "entry 2 of `lists` is not SET=URL" },
 	{ "bad=file://a", "entry 2 of `lists` is not SET=URL" },
+	{ "host=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
+	{ "-bad=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
+	{ "a23456789012345678901234567890123456789012345678x=http://[::1]/a",
+	  "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=https:///a", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://?a", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://u@/a", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://:80/a", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://a:b/", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://[::1/a", "entry 2 of `lists` is not SET=URL" },
+	{ "bad=http://a b/", "entry 2 of `lists` is not SET=URL" },
 	{ "bad=http://[::1]/b", "`lists` has http://[::1]/b twice for the set bad" },
 };
 

@@ -49,27 +49,50 @@ static const char *read_range(const char *at, struct range *ret_range)
 	return *at ? at + 1 : at;
 }
 
-static bool is_form(const struct range *range, const char *type, const char *version)
+/* How closely a range names a type of its `version`: 3 = by name, 2 = all of its kind, 1 = all
+ * there are, 0 = not at all. */
+static int closeness(const struct range *range, const char *type, const char *version)
 {
-	return strcasecmp(range->type, type) == 0 &&
-	       (!range->version[0] || strcmp(range->version, version) == 0);
+	size_t kind = strcspn(type, "/") + 1;
+
+	if (strcasecmp(range->type, type) == 0)
+		return !range->version[0] || strcmp(range->version, version) == 0 ? 3 : 0;
+	if (strncasecmp(range->type, type, kind) == 0 && strcmp(range->type + kind, "*") == 0)
+		return 2;
+	return strcmp(range->type, "*/*") == 0 ? 1 : 0;
+}
+
+/* What a client thinks of one form: the range that names it most closely says so. */
+struct opinion {
+	int closeness;
+	double quality;
+};
+
+static void hear(struct opinion *opinion, const struct range *range, int close)
+{
+	if (close < opinion->closeness || close == 0)
+		return;
+	if (close > opinion->closeness || range->quality > opinion->quality)
+		opinion->quality = range->quality;
+	opinion->closeness = close;
 }
 
 enum ms_exporter_form ms_exporter_openmetrics_negotiate(const char *accept)
 {
-	double openmetrics = 0, plain = 0;
+	struct opinion openmetrics = { 0 }, plain = { 0 };
 	struct range range;
 
 	while (accept && *accept) {
 		accept = read_range(accept, &range);
-		if (is_form(&range, "application/openmetrics-text", "1.0.0") &&
-		    range.quality > openmetrics)
-			openmetrics = range.quality;
-		if (is_form(&range, "text/plain", "0.0.4") && range.quality > plain)
-			plain = range.quality;
+		hear(&openmetrics, &range,
+		     closeness(&range, "application/openmetrics-text", "1.0.0"));
+		hear(&plain, &range, closeness(&range, "text/plain", "0.0.4"));
 	}
-	return openmetrics > 0 && openmetrics >= plain ? MS_EXPORTER_OPENMETRICS
-						       : MS_EXPORTER_PLAIN;
+	/* Who takes whatever there is has not asked for it. */
+	return openmetrics.closeness > 1 && openmetrics.quality > 0 &&
+			       openmetrics.quality >= plain.quality
+		       ? MS_EXPORTER_OPENMETRICS
+		       : MS_EXPORTER_PLAIN;
 }
 
 const char *ms_exporter_openmetrics_type(enum ms_exporter_form form)

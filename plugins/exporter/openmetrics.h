@@ -21,8 +21,9 @@ struct ms_exporter_text {
 	enum ms_exporter_form form;
 };
 
-/* What a client that sends this header (NULL = none) reads best: OpenMetrics if it names it, at no
- * lower quality than the older form. */
+/* What a client that sends this header (NULL = none) reads best: OpenMetrics if it asks for it, by
+ * name or as `application/` and a star, at no lower quality than the older form, which every
+ * wildcard names too. */
 enum ms_exporter_form ms_exporter_openmetrics_negotiate(const char *accept);
 /* The Content-Type. */
 const char *ms_exporter_openmetrics_type(enum ms_exporter_form form);

@@ -67,6 +67,19 @@ static const struct {
 	  MS_EXPORTER_OPENMETRICS },
 	{ "application/openmetrics-textual", MS_EXPORTER_PLAIN },
 	{ ",;,=,;q,", MS_EXPORTER_PLAIN },
+	/* A wildcard is the older form, and what is named more closely comes before it. */
+	{ "text/*", MS_EXPORTER_PLAIN },
+	{ "*/*;q=0.1", MS_EXPORTER_PLAIN },
+	{ "application/*", MS_EXPORTER_OPENMETRICS },
+	{ "application/json", MS_EXPORTER_PLAIN },
+	{ "application/openmetrics-text, */*", MS_EXPORTER_OPENMETRICS },
+	{ "application/openmetrics-text;q=0.5, */*;q=0.9", MS_EXPORTER_PLAIN },
+	{ "application/openmetrics-text;q=0.5, text/*;q=0.9", MS_EXPORTER_PLAIN },
+	{ "text/*;q=0.2, application/*;q=0.5, */*", MS_EXPORTER_OPENMETRICS },
+	{ "*/*, text/plain;q=0.1, application/openmetrics-text;q=0.5", MS_EXPORTER_OPENMETRICS },
+	{ "application/openmetrics-text;q=0, application/*, */*", MS_EXPORTER_PLAIN },
+	{ "text/plain;version=1.0.0, application/openmetrics-text;q=0.1", MS_EXPORTER_OPENMETRICS },
+	{ "text/html,application/xml;q=0.9,*/*;q=0.8", MS_EXPORTER_PLAIN },
 	/* Prometheus 2.42 and 3. */
 	{ "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q="
 	  "0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",

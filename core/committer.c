@@ -19,13 +19,14 @@ struct ms_committer {
 	struct ms_committer_hooks hooks;
 	struct ms_set_table *sets;
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES]; /* of the policy in force */
-	struct ms_encoding *encoding;                        /* during load */
+	struct ms_encoding *encoding;                        /* of the same; NULL = no actions */
 	uint64_t *places;           /* by slot: where its name says that its rule stands */
 	struct ms_late late;        /* of the policy in force */
 	struct ms_policy_head head; /* of the bank in force */
 
 	/* between load and publish/abandon */
 	const struct ms_policy *pending_policy;
+	struct ms_encoding *pending_encoding;
 	uint32_t pending_generation;
 	unsigned int pending_half;
 	bool pending_is_named;
@@ -76,6 +77,8 @@ struct ms_committer *ms_committer_free(struct ms_committer *committer)
 	if (!committer)
 		return NULL;
 	ms_set_table_free(committer->sets);
+	ms_encoding_free(committer->encoding);
+	ms_encoding_free(committer->pending_encoding);
 	free(committer->places);
 	free(committer);
 	return NULL;
@@ -256,7 +259,7 @@ static int action_of(void *user, const struct ms_rule_action *action, uint8_t *r
 {
 	const struct ms_committer *committer = user;
 
-	return ms_encoding_find(committer->encoding, action, ret_slot, ret_args, err);
+	return ms_encoding_find(committer->pending_encoding, action, ret_slot, ret_args, err);
 }
 
 /* ---- a generation ---- */
@@ -267,7 +270,7 @@ static struct ms_numbering make_numbering(struct ms_committer *committer)
 		.slot = slot_of,
 		.group = group_of,
 		.set = set_of,
-		.action = committer->encoding ? action_of : NULL,
+		.action = committer->pending_encoding ? action_of : NULL,
 		.user = committer,
 	};
 }
@@ -341,10 +344,9 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 	committer->pending_generation = generation;
 	if (committer->hooks.action)
 		r = ms_encoding_new(policy, committer->hooks.action, committer->hooks.user,
-				    &committer->encoding);
+				    &committer->pending_encoding);
 	if (r == 0)
 		r = committer->hooks.away(committer->hooks.user, build, &building);
-	committer->encoding = ms_encoding_free(committer->encoding);
 	/* After what took long: interfaces came and went. */
 	if (r == 0)
 		r = committer->hooks.prepare(committer->hooks.user, policy,
@@ -443,6 +445,7 @@ void ms_committer_abandon(struct ms_committer *committer)
 		ms_set_table_abandon(committer->sets);
 		committer->hooks.prepare(committer->hooks.user, NULL, committer->pending_half);
 	}
+	committer->pending_encoding = ms_encoding_free(committer->pending_encoding);
 	committer->pending_policy = NULL;
 	committer->pending_amend = NULL;
 }
@@ -455,6 +458,9 @@ void ms_committer_publish(struct ms_committer *committer)
 	if (committer->pending_amend)
 		return;
 	ms_set_table_publish(committer->sets);
+	ms_encoding_free(committer->encoding);
+	committer->encoding = committer->pending_encoding;
+	committer->pending_encoding = NULL;
 	memcpy(committer->engines, committer->pending_engines, sizeof(committer->engines));
 }
 
@@ -517,6 +523,12 @@ void ms_committer_round_done(struct ms_committer *committer, bool (*saw)(void *u
 uint32_t ms_committer_slot(const struct ms_committer *committer, const char *rule_id)
 {
 	return ms_numbering_find(committer->numbers, rule_id);
+}
+
+const struct ms_action_args *ms_committer_args(const struct ms_committer *committer,
+					       const struct ms_rule_action *action)
+{
+	return committer->encoding ? ms_encoding_args(committer->encoding, action) : NULL;
 }
 
 const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer)

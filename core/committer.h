@@ -81,6 +81,10 @@ struct ms_set_table *ms_committer_sets(const struct ms_committer *committer);
 void ms_committer_round_done(struct ms_committer *committer, bool (*saw)(void *user, uint32_t slot),
 			     void *user);
 uint32_t ms_committer_slot(const struct ms_committer *committer, const char *rule_id);
+/* What the plugin made of an action of the policy in force, by its address; NULL = no plugin had
+ * it. Lent until the next policy is. */
+const struct ms_action_args *ms_committer_args(const struct ms_committer *committer,
+					       const struct ms_rule_action *action);
 /* MS_ENGINE_FAMILIES of them: of the policy in force, and of the one that ms_committer_load() took
  * last, whether it came into force or was only asked. */
 const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer);

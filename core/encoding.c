@@ -72,12 +72,27 @@ struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding)
 	return NULL;
 }
 
+static const struct answer *find_answer(const struct ms_encoding *encoding,
+					const struct ms_rule_action *action)
+{
+	const struct answer key = { .action = action };
+
+	return bsearch(&key, encoding->answers, encoding->count, sizeof(encoding->answers[0]),
+		       by_address);
+}
+
+const struct ms_action_args *ms_encoding_args(const struct ms_encoding *encoding,
+					      const struct ms_rule_action *action)
+{
+	const struct answer *answer = find_answer(encoding, action);
+
+	return answer && answer->result == 0 ? &answer->args : NULL;
+}
+
 int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
 		     uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err)
 {
-	const struct answer key = { .action = action };
-	const struct answer *answer = bsearch(&key, encoding->answers, encoding->count,
-					      sizeof(encoding->answers[0]), by_address);
+	const struct answer *answer = find_answer(encoding, action);
 
 	assert(answer);
 	if (answer->result == 0) {

@@ -27,5 +27,9 @@ struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding); /* returns N
  * that follows the first refused one. */
 int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
 		     uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err);
+/* The arguments alone; NULL: no plugin had the action, or nobody was asked about it. Lent until the
+ * encoding is freed. */
+const struct ms_action_args *ms_encoding_args(const struct ms_encoding *encoding,
+					      const struct ms_rule_action *action);
 
 #endif

@@ -89,10 +89,10 @@ void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_
 			uses[count++] = (struct ms_plugin_registry_use) {
 				.rule = ms_manager_slot(manager, rule->id),
 				.action = &rule->actions[j],
+				.args = ms_committer_args(manager->committer, &rule->actions[j]),
 			};
 	}
-	if (!uses || ms_plugin_registry_use(manager->plugins, ms_sources_merged(manager->sources),
-					    uses, count) < 0)
+	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
 		ms_log_warn("plugin", "%s", untold);
 	find_on_fallback(manager, acting);
 }

@@ -102,11 +102,12 @@ bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const c
 struct ms_plugin_registry_use {
 	uint32_t rule;
 	const struct ms_rule_action *action;
+	const struct ms_action_args *args; /* as they are in force; NULL = no plugin had it then */
 };
-/* All that rules in force, which are `policy`'s, name, after every change of them; `uses` is lent.
+/* All that rules in force name, after every change of them; `uses` is lent.
  * Whom a rule named before is told that it is gone, and who has an in_force() what is there. Short
  * of memory: -ENOMEM, and told with the next change. */
-int ms_plugin_registry_use(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 			   const struct ms_plugin_registry_use *uses, size_t count);
 /* Does an action that this rule names want its events? */
 bool ms_plugin_registry_listens(const struct ms_plugin_registry *registry, uint32_t rule);

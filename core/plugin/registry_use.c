@@ -72,9 +72,8 @@ static int remember(struct ms_plugin_registry *registry,
 	return 0;
 }
 
-/* Arguments are the same bytes each time they are asked for. */
-static int tell_in_force(struct ms_plugin_registry *registry, const struct ms_policy *policy,
-			 struct ms_plugin_entry *entry, const struct ms_plugin_action *action,
+static int tell_in_force(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
+			 const struct ms_plugin_action *action,
 			 const struct ms_plugin_registry_use *uses, size_t count)
 {
 	ms_cleanup(ms_free) struct ms_plugin_in_force *rules = calloc(count + 1, sizeof(*rules));
@@ -83,15 +82,10 @@ static int tell_in_force(struct ms_plugin_registry *registry, const struct ms_po
 	if (!rules)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		struct ms_action_args args = { { 0 } };
-		uint8_t slot;
-
-		if (strcmp(uses[i].action->name, action->name) != 0 ||
-		    ms_plugin_registry_encode(registry, policy, uses[i].action, &slot, &args,
-					      NULL) < 0)
+		if (strcmp(uses[i].action->name, action->name) != 0 || !uses[i].args)
 			continue;
 		rules[n_rules].rule = uses[i].rule;
-		memcpy(rules[n_rules++].args, args.bytes, sizeof(args.bytes));
+		memcpy(rules[n_rules++].args, uses[i].args->bytes, sizeof(uses[i].args->bytes));
 	}
 	ms_plugin_note_set(registry->page, entry->name, "in_force()");
 	action->in_force(entry->self, rules, n_rules);
@@ -99,7 +93,7 @@ static int tell_in_force(struct ms_plugin_registry *registry, const struct ms_po
 	return 0;
 }
 
-static int tell_all_in_force(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+static int tell_all_in_force(struct ms_plugin_registry *registry,
 			     const struct ms_plugin_registry_use *uses, size_t count)
 {
 	int r = 0;
@@ -113,13 +107,13 @@ static int tell_all_in_force(struct ms_plugin_registry *registry, const struct m
 			const struct ms_plugin_action *action = &entry->plugin.actions[j];
 
 			if (action->in_force)
-				r = tell_in_force(registry, policy, entry, action, uses, count);
+				r = tell_in_force(registry, entry, action, uses, count);
 		}
 	}
 	return r;
 }
 
-int ms_plugin_registry_use(struct ms_plugin_registry *registry, const struct ms_policy *policy,
+int ms_plugin_registry_use(struct ms_plugin_registry *registry,
 			   const struct ms_plugin_registry_use *uses, size_t count)
 {
 	struct ms_plugin_registry_named *before = registry->named;
@@ -151,7 +145,7 @@ int ms_plugin_registry_use(struct ms_plugin_registry *registry, const struct ms_
 			tell_gone(registry, &before[i]);
 	}
 	free(before);
-	return tell_all_in_force(registry, policy, uses, count);
+	return tell_all_in_force(registry, uses, count);
 }
 
 int ms_plugin_registry_expect(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry)

@@ -494,69 +494,6 @@ START_TEST(nobody_repeats_a_secret)
 }
 END_TEST
 
-START_TEST(a_configuration_names_groups_that_there_are)
-{
-	static const char *const names[] = { "work", "back" };
-	char config[128];
-
-	ms_plugin_folder_add("docker");
-	for (int i = 0; i < 2; i++) {
-		snprintf(config, sizeof(config),
-			 "plugins:\n  docker: { sets: [back], groups: [work, %s] }\n", names[i]);
-		ms_proc_write_config(microsegd, config);
-		ck_assert_msg(check_unprivileged() == i, "%s", text);
-	}
-	expect_said("there is no group 'back', which groups of plugin docker names");
-	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":42,\"word\":\"back\"");
-}
-END_TEST
-
-/* An upgrade may have put another file in the place of one that runs: what is shown is the new
- * one's to say from then on. */
-/* What the schema does not take, and what the plugin's own code does not. */
-static const struct {
-	const char *config, *says, *place;
-} misconfigured[] = {
-	{ "plugins:\n  feed: { lists: [\"a=http://h/\"],\n    intreval: 1h }\n",
-	  "there is no item 'intreval'", "\"line\":3,\"column\":5" },
-	{ "plugins:\n  feed: { interval: 0s, lists: [\"a=http://h/\"] }\n",
-	  "interval must not be below 1s", "\"line\":2,\"column\":11" },
-	{ "plugins:\n  feed: { lists: [\"a=http://h/\", \"host=http://h/\"] }\n",
-	  "feed: create(): entry 2 of `lists` is not SET=URL", "\"line\":2,\"column\":34" },
-	{ "plugins:\n  feed: { lists: \"a=htp://h/\" }\n",
-	  "feed: create(): entry 1 of `lists` is not SET=URL", "\"line\":2,\"column\":18" },
-	{ "plugins:\n  feed:\n    lists: \"a=http://h/\"\n    ca_file: ca.pem\n",
-	  "feed: create(): `ca_file` must be a full path", "\"line\":4,\"column\":5" },
-	{ "plugins:\n  feed: {}\n", "lists is missing", "\"line\":2,\"column\":3" },
-};
-
-START_TEST(a_wrong_configuration_is_found_before_anything_runs)
-{
-	ms_plugin_folder_add("feed");
-	ms_proc_write_config(microsegd, misconfigured[_i].config);
-	ck_assert_int_eq(check_unprivileged(), 1);
-	expect_said(misconfigured[_i].says);
-	expect_said("\"file\":\"microseg.yaml\",");
-	expect_said(misconfigured[_i].place);
-	/* In the same words and at the same place as by the daemon. */
-	start("plugins: {}\n");
-	ms_proc_write_config(microsegd, misconfigured[_i].config);
-	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
-	expect_said(misconfigured[_i].says);
-	expect_said(misconfigured[_i].place);
-	ms_proc_stop(microsegd);
-}
-END_TEST
-
-/* It fails of what is there, not of what it was told: where the daemon is that may be otherwise. */
-START_TEST(a_plugin_that_fails_here_is_no_wrong_configuration)
-{
-	ms_plugin_folder_add("create_fails");
-	ms_proc_write_config(microsegd, "plugins: { create_fails: {}, nosuch: {} }\n");
-	ck_assert_msg(check_unprivileged() == 0, "%s", text);
-}
-END_TEST
-
 START_TEST(a_plugin_of_another_file_is_shown_as_that_says)
 {
 	ms_netns_run_command("touch " MS_NETNS_DIR "/first-word " MS_NETNS_DIR "/hidden-word");
@@ -634,11 +571,7 @@ int main(void)
 	tcase_add_test(tcase, a_start_takes_a_rule_whose_plugin_has_gone);
 	tcase_add_test(tcase, a_plugin_tells_who_uses_it);
 	tcase_add_test(tcase, a_plugin_tells_how_it_is_configured_but_no_secret);
-	tcase_add_test(tcase, a_configuration_names_groups_that_there_are);
 	tcase_add_loop_test(tcase, nobody_repeats_a_secret, 0, ms_array_size(unrepeated));
-	tcase_add_loop_test(tcase, a_wrong_configuration_is_found_before_anything_runs, 0,
-			    ms_array_size(misconfigured));
-	tcase_add_test(tcase, a_plugin_that_fails_here_is_no_wrong_configuration);
 	tcase_add_test(tcase, a_plugin_of_another_file_is_shown_as_that_says);
 	tcase_add_test(tcase, a_trouble_is_told_once_and_with_its_time);
 	suite_add_tcase(suite, tcase);

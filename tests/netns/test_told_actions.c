@@ -396,6 +396,63 @@ START_TEST(rules_that_go_as_a_new_instance_comes_are_told)
 }
 END_TEST
 
+/* Two places of a rule, each with its counter. */
+static void tallies(int one, int other)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\nrules:\n  - { id: tallied, dir: in, fallback: deny,\n"
+		 "      action: [{ tally: %d }, { tally: %d }, allow] }\n",
+		 one, other);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	if (ms_proc_is_alive(microsegd))
+		ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+static json_int_t tallied(const char *what)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "show", "tally", NULL);
+	json_t *number = ms_ctl_find(lines, "stats", "name", what);
+
+	ck_assert_ptr_nonnull(number);
+	return json_integer_value(json_object_get(number, "value"));
+}
+
+/* A plugin is asked about a rule once a commit, and told what it said then; a rule that is added
+ * beside the others asks nobody. */
+START_TEST(a_plugin_is_told_what_it_was_asked)
+{
+	json_int_t encoded;
+	char text[512];
+
+	ms_plugin_folder_add("tally");
+	ms_proc_write_config(microsegd, "plugins: { tally: {} }\n");
+	tallies(3, 4);
+	start();
+	ck_assert_int_eq(tallied("rules"), 2);
+	ck_assert_int_eq(tallied("counters"), 7);
+	encoded = tallied("encoded");
+	tallies(3, 5);
+	ck_assert_int_eq(tallied("rules"), 2);
+	ck_assert_int_eq(tallied("counters"), 8);
+	ck_assert_int_eq(tallied("encoded"), encoded + 2);
+	ms_ctl_do(microsegd, "rule", "add", "--proto", "tcp", "--dport", "99", "allow", NULL);
+	ck_assert_int_eq(tallied("counters"), 8);
+	/* Its new instance knows of no rule before it is told. */
+	ms_proc_write_config(microsegd, "plugins: { tally: { top: 9 } }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_int_eq(tallied("rules"), 2);
+	ck_assert_int_eq(tallied("counters"), 8);
+	/* And the old one, put back after a reload that is refused. */
+	ms_proc_write_config(microsegd, "plugins: { tally: { top: 4 } }\n");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	ck_assert_int_eq(tallied("rules"), 2);
+	ck_assert_int_eq(tallied("counters"), 8);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/told_actions");
@@ -415,6 +472,7 @@ int main(void)
 	tcase_add_loop_test(tcase, rules_that_went_without_the_daemon_are_told, 0, 2);
 	tcase_add_test(tcase, rules_that_went_while_it_was_failed_are_told);
 	tcase_add_test(tcase, rules_that_go_as_a_new_instance_comes_are_told);
+	tcase_add_test(tcase, a_plugin_is_told_what_it_was_asked);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

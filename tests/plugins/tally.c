@@ -14,7 +14,8 @@ struct tally {
 	const struct ms_plugin_host *host;
 	struct tally_bpf *skeleton;
 	pthread_t thread;
-	uint64_t top; /* the highest counter that a rule may name */
+	uint64_t top;                      /* the highest counter that a rule may name */
+	uint64_t encoded, rules, counters; /* calls; of the rules in force, the sum of the last */
 };
 
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
@@ -65,8 +66,9 @@ static int load(void *self, const struct ms_plugin_env *env, int *ret_fd,
 static int encode(void *self, const struct ms_plugin_values *values,
 		  uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
-	const struct tally *tally = self;
+	struct tally *tally = self;
 
+	tally->encoded++;
 	if (!pthread_equal(tally->thread, pthread_self())) {
 		tally->host->error_set(error, "called on another thread");
 		return -EXDEV;
@@ -77,6 +79,25 @@ static int encode(void *self, const struct ms_plugin_values *values,
 	}
 	ret_args[0] = (uint8_t)tally->host->value_uint(values, "counter", 0);
 	return 0;
+}
+
+static void in_force(void *self, const struct ms_plugin_in_force *rules, size_t count)
+{
+	struct tally *tally = self;
+
+	tally->rules = count;
+	tally->counters = 0;
+	for (size_t i = 0; i < count; i++)
+		tally->counters += rules[i].args[0];
+}
+
+static void stats(void *self, struct ms_plugin_emit *to)
+{
+	const struct tally *tally = self;
+
+	tally->host->emit(to, "encoded", "arguments that were asked for", NULL, tally->encoded, 0);
+	tally->host->emit(to, "rules", "places of rules in force", NULL, tally->rules, 1);
+	tally->host->emit(to, "counters", "sum of what they name", NULL, tally->counters, 1);
 }
 
 static const struct ms_plugin_item args[] = {
@@ -101,9 +122,10 @@ static const struct ms_plugin_action actions[] = {
 	  .args = args,
 	  .short_arg = "counter",
 	  .encode_args = encode,
-	  .load = load },
+	  .load = load,
+	  .in_force = in_force },
 };
 
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "tally", .version = "1.0", .summary = "counts packets",
 	  .license = "GPL-2.0-or-later", .config = config, .config_count = 1, .create = create,
-	  .destroy = destroy, .actions = actions, .action_count = 1);
+	  .destroy = destroy, .stats = stats, .actions = actions, .action_count = 1);

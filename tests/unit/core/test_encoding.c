@@ -66,6 +66,7 @@ START_TEST(each_action_has_its_own_answer)
 	ck_assert_uint_eq(slot, 0);
 	ck_assert_int_eq(find(encoding, &first[1], &slot, NULL), 0);
 	ck_assert_uint_eq(slot, 1);
+	ck_assert_uint_eq(ms_encoding_args(encoding, &second[0])->bytes[0], 'c');
 	/* The plugins have nothing to do with it any more. */
 	ck_assert_uint_eq(plugins.asked, 3);
 	ms_encoding_free(encoding);
@@ -74,6 +75,7 @@ END_TEST
 
 START_TEST(one_that_is_not_there_is_no_end)
 {
+	const struct ms_rule_action nobodys = { 0 };
 	struct ms_error err = MS_ERROR_INIT;
 	struct ms_encoding *encoding;
 	uint8_t slot = 99;
@@ -83,6 +85,8 @@ START_TEST(one_that_is_not_there_is_no_end)
 	ck_assert_int_eq(find(encoding, &first[0], &slot, &err), -ENOENT);
 	ck_assert_uint_eq(slot, 99);
 	ck_assert(!ms_error_is_set(&err));
+	ck_assert_ptr_null(ms_encoding_args(encoding, &first[0]));
+	ck_assert_ptr_null(ms_encoding_args(encoding, &nobodys));
 	ck_assert_int_eq(find(encoding, &second[0], &slot, &err), 0);
 	ms_encoding_free(encoding);
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What microseg.yaml says of plugins, judged by `policy check` as by the daemon. */
+#include <string.h>
+
+#include "core/base/cleanup.h"
+#include "tests/harness/ctl.h"
+#include "tests/harness/netns.h"
+#include "tests/harness/plugin_folder.h"
+
+static const char policy[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n";
+
+static struct ms_proc daemon_proc;
+static struct ms_proc *const microsegd = &daemon_proc;
+static char text[8192];
+
+static void setup(void)
+{
+	ms_plugin_folder_setup(microsegd, policy);
+}
+
+static void expect_said(const char *says)
+{
+	ck_assert_msg(strstr(text, says) != NULL, "%s: %s", says, text);
+}
+
+/* The user has no capability and there is no daemon. */
+static int check(void)
+{
+	ms_netns_read_command(text, sizeof(text),
+			      "setpriv --bounding-set=-all --inh-caps=-all " MS_TEST_BIN_DIR
+			      "/microsegctl -o json policy check --plugin-dir " MS_PLUGIN_FOLDER
+			      " --config " MS_NETNS_DIR "/one/microseg.yaml " MS_NETNS_DIR
+			      "/one/policy.d 2>&1; echo exit $?");
+	return strstr(text, "exit 0") ? 0 : 1;
+}
+
+START_TEST(a_configuration_names_groups_that_there_are)
+{
+	static const char *const names[] = { "work", "back" };
+	char config[128];
+
+	ms_plugin_folder_add("docker");
+	for (int i = 0; i < 2; i++) {
+		snprintf(config, sizeof(config),
+			 "plugins:\n  docker: { sets: [back], groups: [work, %s] }\n", names[i]);
+		ms_proc_write_config(microsegd, config);
+		ck_assert_msg(check() == i, "%s", text);
+	}
+	expect_said("there is no group 'back', which groups of plugin docker names");
+	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":42,\"word\":\"back\"");
+}
+END_TEST
+
+/* An upgrade may have put another file in the place of one that runs: what is shown is the new
+ * one's to say from then on. */
+/* What the schema does not take, and what the plugin's own code does not. */
+static const struct {
+	const char *config, *says, *place;
+} misconfigured[] = {
+	{ "plugins:\n  feed: { lists: [\"a=http://h/\"],\n    intreval: 1h }\n",
+	  "there is no item 'intreval'", "\"line\":3,\"column\":5" },
+	{ "plugins:\n  feed: { interval: 0s, lists: [\"a=http://h/\"] }\n",
+	  "interval must not be below 1s", "\"line\":2,\"column\":11" },
+	{ "plugins:\n  feed: { lists: [\"a=http://h/\", \"host=http://h/\"] }\n",
+	  "feed: create(): entry 2 of `lists` is not SET=URL", "\"line\":2,\"column\":34" },
+	{ "plugins:\n  feed: { lists: \"a=htp://h/\" }\n",
+	  "feed: create(): entry 1 of `lists` is not SET=URL", "\"line\":2,\"column\":18" },
+	{ "plugins:\n  feed:\n    lists: \"a=http://h/\"\n    ca_file: ca.pem\n",
+	  "feed: create(): `ca_file` must be a full path", "\"line\":4,\"column\":5" },
+	{ "plugins:\n  feed: {}\n", "lists is missing", "\"line\":2,\"column\":3" },
+};
+
+START_TEST(a_wrong_configuration_is_found_before_anything_runs)
+{
+	ms_plugin_folder_add("feed");
+	ms_proc_write_config(microsegd, misconfigured[_i].config);
+	ck_assert_int_eq(check(), 1);
+	expect_said(misconfigured[_i].says);
+	expect_said("\"file\":\"microseg.yaml\",");
+	expect_said(misconfigured[_i].place);
+	/* In the same words and at the same place as by the daemon. */
+	ms_plugin_folder_start(microsegd, "plugins: {}\n");
+	ms_proc_write_config(microsegd, misconfigured[_i].config);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said(misconfigured[_i].says);
+	expect_said(misconfigured[_i].place);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* It fails of what is there, not of what it was told: where the daemon is that may be otherwise. */
+START_TEST(a_plugin_that_fails_here_is_no_wrong_configuration)
+{
+	ms_plugin_folder_add("create_fails");
+	ms_proc_write_config(microsegd, "plugins: { create_fails: {}, nosuch: {} }\n");
+	ck_assert_msg(check() == 0, "%s", text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("netns/plugin_settings");
+	TCase *tcase = tcase_create("plugin_settings");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, a_configuration_names_groups_that_there_are);
+	tcase_add_loop_test(tcase, a_wrong_configuration_is_found_before_anything_runs, 0,
+			    ms_array_size(misconfigured));
+	tcase_add_test(tcase, a_plugin_that_fails_here_is_no_wrong_configuration);
+	suite_add_tcase(suite, tcase);
+	return ms_netns_run(suite);
+}

@@ -18,7 +18,6 @@
 #include "netlink/request.h"
 #include "netlink/tc_hooks.h"
 
-#define IN_FLIGHT 32
 /* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
 #define HANDLE_STEP 0x100000
 #define PLACES 16 /* handles and priorities tried */
@@ -318,113 +317,118 @@ static int remove_qdisc_if_empty(struct ms_tc *tc, uint32_t ifindex)
 	return send_one(tc, message, NULL, NULL);
 }
 
-/* ---- many interfaces ---- */
+/* ---- new interfaces ---- */
+
+/* The qdisc, filters on it, the question for the counters: in this order. */
+#define MESSAGES_MAX (1 + MS_TC_HOOKS + 1)
 
 struct batch {
-	struct nl_msg *messages[MS_REQUEST_MAX];
-	struct ms_tc_request *requests[MS_REQUEST_MAX]; /* whose each message is */
-	int results[MS_REQUEST_MAX];
+	struct nl_msg *messages[MESSAGES_MAX];
+	int results[MESSAGES_MAX];
 	size_t count;
 };
 
-static int batch_add(struct batch *batch, struct ms_tc_request *request, struct nl_msg *message)
+static void free_batch(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		nlmsg_free(batch->messages[i]);
+}
+
+static int batch_add(struct batch *batch, struct nl_msg *message)
 {
 	if (!message)
 		return -ENOMEM;
-	batch->requests[batch->count] = request;
 	batch->messages[batch->count++] = message;
 	return 0;
 }
 
-static void on_batch_answer(void *user, size_t index, struct nlmsghdr *message)
-{
-	struct batch *batch = user;
-	struct ms_tc_request *request = batch->requests[index];
-
-	request->has_packets = ms_packets_parse(message, &request->received, &request->sent) == 0;
-}
-
-/* Sends and empties. Each request gets the first error of its messages. */
-static int batch_send(struct ms_tc *tc, struct batch *batch)
-{
-	int r = ms_request_send(tc->request, batch->messages, batch->count, batch->results,
-				on_batch_answer, batch);
-
-	for (size_t i = 0; i < batch->count; i++) {
-		if (batch->requests[i]->result == 0)
-			batch->requests[i]->result = batch->results[i];
-		nlmsg_free(batch->messages[i]);
-	}
-	batch->count = 0;
-	return r;
-}
-
-/*
- * Two sends: the qdiscs, then the filters. One would do if nothing but new devices existed; but
- * only on a qdisc we just made are there certainly no filters, ours or others', to look at first,
- * and only then may the handle say that the qdisc is ours.
- */
-static int attach_some(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *requests,
-		       size_t count, bool with_packets)
+static int batch_fill(struct batch *batch, const struct ms_tc_request *request, bool with_packets)
 {
 	const struct ms_tc_filter place = {
 		.handle = MS_TC_HANDLE,
 		.priority = MS_TC_PRIORITY,
 		.protocol = htons(ETH_P_ALL),
 	};
-	bool made[IN_FLIGHT];
-	struct batch batch = { .count = 0 };
+	int r = batch_add(batch, make_qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
+						    request->ifindex));
+
+	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++) {
+		if (request->program[hook] >= 0)
+			r = batch_add(batch,
+				      make_filter_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL,
+							  request->ifindex, hook, &place,
+							  request->program[hook]));
+	}
+	if (r == 0 && with_packets)
+		r = batch_add(batch, ms_packets_ask(request->ifindex));
+	return r;
+}
+
+/* Sends `count` messages from `first` on: *ret_result is the first error of theirs. */
+static int batch_send(struct ms_tc *tc, struct batch *batch, size_t first, size_t count,
+		      ms_request_on_answer on_answer, void *user, int *ret_result)
+{
+	int r = ms_request_send(tc->request, batch->messages + first, count, batch->results + first,
+				on_answer, user);
+
+	*ret_result = 0;
+	for (size_t i = first; *ret_result == 0 && i < first + count; i++)
+		*ret_result = batch->results[i];
+	return r;
+}
+
+static void on_packets(void *user, size_t index, struct nlmsghdr *message)
+{
+	struct ms_tc_request *request = user;
+
+	(void)index;
+	request->has_packets = ms_packets_parse(message, &request->received, &request->sent) == 0;
+}
+
+/*
+ * Two sends: the qdisc, then what belongs on it. One would do if nothing but new devices existed;
+ * but only on a qdisc we just made are there certainly no filters, ours or others', to look at
+ * first, and only then may the handle say that the qdisc is ours.
+ *
+ * One interface at a time, and nothing to do between the two. In a burst, whoever makes interfaces
+ * sleeps at the lock of the network while the qdisc is made, which is a grace period of RCU; woken
+ * at its end, it comes too late if the filters come at once, and else they wait for all of its next
+ * interface.
+ */
+static int attach_one(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *request,
+		      bool with_packets)
+{
+	ms_cleanup(free_batch) struct batch batch = { .count = 0 };
+	bool made;
 	int r;
 
-	for (size_t i = 0; i < count; i++) {
-		requests[i].has_packets = false;
-		requests[i].result =
-			batch_add(&batch, &requests[i],
-				  make_qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
-						     requests[i].ifindex));
-	}
-	r = batch_send(tc, &batch);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct ms_tc_request *request = &requests[i];
-
-		made[i] = request->result == 0;
-		for (int hook = 0; request->result == 0 && hook < MS_TC_HOOKS; hook++) {
-			if (request->program[hook] < 0)
-				continue;
-			request->result = batch_add(
-				&batch, request,
-				make_filter_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL,
-						    request->ifindex, hook, &place,
-						    request->program[hook]));
-		}
-		if (request->result == 0 && with_packets)
-			request->result =
-				batch_add(&batch, request, ms_packets_ask(request->ifindex));
-	}
-	if (r == 0)
-		r = batch_send(tc, &batch);
+	request->has_packets = false;
+	request->result = batch_fill(&batch, request, with_packets);
+	if (request->result < 0)
+		return 0;
+	r = batch_send(tc, &batch, 0, 1, NULL, NULL, &request->result);
+	made = r == 0 && request->result == 0;
+	if (made)
+		r = batch_send(tc, &batch, 1, batch.count - 1, on_packets, request,
+			       &request->result);
+	if (r < 0)
+		return r;
 	/* EEXIST: the qdisc was there already, or somebody took our place since we looked. */
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		for (int look = 0; requests[i].result == -EEXIST && look < LOOKS; look++)
-			requests[i].result = settle_interface(tc, clsact, &requests[i]);
-		if (requests[i].result < 0 && made[i])
-			remove_qdisc_if_empty(tc, requests[i].ifindex);
-	}
-	return r;
+	for (int look = 0; request->result == -EEXIST && look < LOOKS; look++)
+		request->result = settle_interface(tc, clsact, request);
+	if (request->result < 0 && made)
+		remove_qdisc_if_empty(tc, request->ifindex);
+	return 0;
 }
 
 int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
 {
 	ms_cleanup(free_clsact) struct clsact clsact = { .is_read = false };
+	int r = 0;
 
-	for (size_t i = 0; i < count; i += IN_FLIGHT) {
-		size_t some = count - i < IN_FLIGHT ? count - i : IN_FLIGHT;
-		int r = attach_some(tc, &clsact, requests + i, some, count <= FEW);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = attach_one(tc, &clsact, &requests[i], count <= FEW);
+	return r;
 }
 
 /* ---- and off again ---- */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * clsact qdiscs and BPF filters by our own netlink messages, several interfaces in flight on one
- * socket. Ours are the filters of kind bpf whose name is that of our program. What is not ours is
- * never replaced or deleted: a foreign filter in our place makes us take another handle, or
- * another priority if it is no BPF filter.
+ * clsact qdiscs and BPF filters by our own netlink messages. Ours are the filters of kind bpf whose
+ * name is that of our program. What is not ours is never replaced or deleted: a foreign filter in
+ * our place makes us take another handle, or another priority if it is no BPF filter.
  *
  * The kernel keeps no author of a qdisc, so our filters' handles do: whoever reads them, this
  * daemon, the next one or `cleanup`, knows whether the qdisc below them was made by us and may go
@@ -41,7 +40,7 @@ struct ms_tc_request {
 	uint64_t received, sent;
 };
 
-/* Attaches or replaces in place (never a moment without), <= 32 interfaces in flight. Returns 0
+/* Attaches or replaces in place (never a moment without), one interface after the other. Returns 0
  * even if single interfaces failed: see each result. -errno: the socket itself is broken. */
 int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count);
 

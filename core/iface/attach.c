@@ -178,10 +178,11 @@ static int finish(struct ms_attacher *attacher, struct ms_attach_job *job)
 
 	switch (job->how) {
 	case MS_ATTACHED_TC:
-		return job->result < 0 ? job->result : detach_tcx(attacher, job->ifindex);
+		return job->result < 0 || job->is_fresh ? job->result
+							: detach_tcx(attacher, job->ifindex);
 	case MS_ATTACHED_TCX:
 		r = attach_tcx(attacher, job);
-		return r < 0 ? r : ms_tc_detach(attacher->tc, job->ifindex);
+		return r < 0 || job->is_fresh ? r : ms_tc_detach(attacher->tc, job->ifindex);
 	case MS_ATTACHED_NONE:
 		break;
 	}

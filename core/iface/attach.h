@@ -32,7 +32,10 @@ struct ms_attach_job {
 	enum ms_attach_how how;    /* NONE = take ours off, whichever it is */
 	enum ms_attach_how before; /* what is on it now as far as we know: make before break */
 	bool loopback;             /* ingress only */
-	int result;                /* out: 0 or -errno */
+	/* It appeared while we ran and has never been ours: nothing of ours is there by other
+	 * means, and to look for it would take the lock of the network twice more. */
+	bool is_fresh;
+	int result; /* out: 0 or -errno */
 	/* out, with result 0 and how != NONE: the device's own counters right behind the attach. Of
 	 * a device that appeared after us, that is what passed unjudged, but for the packets of
 	 * those microseconds. Of many jobs in one run they are read only where filters, or tcx,
@@ -40,7 +43,7 @@ struct ms_attach_job {
 	bool has_packets;
 	uint64_t received, sent;
 };
-/* All of them, tc ones first and pipelined; what an interface had by other means goes after the new
+/* All of them, tc ones first; what an interface had by other means goes after the new
  * program stands. -errno: the batch as a whole failed and every job's result says so; what is on
  * the hooks then is for ms_attacher_query() to say. */
 int ms_attacher_run(struct ms_attacher *attacher, struct ms_attach_job *jobs, size_t count);

@@ -21,6 +21,17 @@ bool ms_gap_is_exact(const struct ms_gap *gap)
 	return !gap->open && (gap->quiet || gap->looks == 0);
 }
 
+bool ms_gap_rounds_put_off(struct ms_gap_rounds *rounds, uint64_t appeared_ns, uint64_t now_ns)
+{
+	if (appeared_ns == 0 || now_ns - appeared_ns >= MS_GAP_CALM_NS) {
+		rounds->put_off_ns = 0;
+		return false;
+	}
+	if (rounds->put_off_ns == 0)
+		rounds->put_off_ns = now_ns;
+	return now_ns - rounds->put_off_ns < MS_GAP_PUT_OFF_NS;
+}
+
 void ms_gap_rounds_step(struct ms_gap_rounds *rounds, uint64_t now_ns)
 {
 	if (!rounds->more)

@@ -38,12 +38,19 @@ bool ms_gap_is_exact(const struct ms_gap *gap);
  * it takes. Zeroed = none begun.
  */
 #define MS_GAP_STEP_NS 1000000
+/* Not while a burst lasts, that is until nobody has come for so long; but no later than that after
+ * the first step that was put off, for interfaces may come and go without end. */
+#define MS_GAP_CALM_NS 20000000
+#define MS_GAP_PUT_OFF_NS 5000000000
 
 struct ms_gap_rounds {
 	unsigned int number;
-	uint64_t until_ns; /* CLOCK_MONOTONIC: the step's end */
-	bool more;         /* the step ended before the round did */
+	uint64_t until_ns;   /* CLOCK_MONOTONIC: the step's end */
+	uint64_t put_off_ns; /* the first step that was, 0 = none since it was calm */
+	bool more;           /* the step ended before the round did */
 };
+/* Whether the next step is to be put off, the last interface having come at `appeared_ns`. */
+bool ms_gap_rounds_put_off(struct ms_gap_rounds *rounds, uint64_t appeared_ns, uint64_t now_ns);
 /* The next step of the round, or of a new one. */
 void ms_gap_rounds_step(struct ms_gap_rounds *rounds, uint64_t now_ns);
 /* Whether this one is to be looked at now, which then counts as done. The first of a step always.

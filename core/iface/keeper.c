@@ -23,6 +23,7 @@ struct ms_keeper {
 	uint32_t *checks;                 /* ifindexes whose hooks are to be looked at */
 	size_t n_checks;
 	struct ms_gap_rounds looks;
+	uint64_t appeared_ns; /* when the last one was that appeared after us, 0 = none has */
 	struct ms_keeper_counts counts;
 };
 
@@ -242,7 +243,8 @@ static void decide(struct ms_keeper *keeper, struct ms_iface_entry *entry)
 	if (!keeper->policy)
 		return;
 	bind_one(keeper, entry);
-	changed = ms_iface_set_decide(entry, keeper->policy, keeper->config.attacher);
+	changed =
+		ms_iface_set_decide(keeper->ifaces, entry, keeper->policy, keeper->config.attacher);
 	/* What does not change it under this policy may do so under the next. */
 	changed |= keeper->prepared != NULL;
 	if (entry->want == MS_ATTACHED_NONE || (!changed && entry->zone))
@@ -289,8 +291,10 @@ void ms_keeper_on_link(struct ms_keeper *keeper, enum ms_link_change change,
 	entry = ms_iface_set_put(keeper->ifaces, link);
 	if (!entry)
 		return; /* out of memory: the next resync tells it again */
-	if (change == MS_LINK_NEW && !link->from_walk)
+	if (change == MS_LINK_NEW && !link->from_walk) {
 		keeper->counts.appeared++;
+		keeper->appeared_ns = link->seen_ns;
+	}
 	decide(keeper, entry);
 }
 
@@ -322,7 +326,11 @@ static void close_gap(void *user, struct ms_iface_entry *entry)
 
 bool ms_keeper_close_gaps(struct ms_keeper *keeper)
 {
-	ms_gap_rounds_step(&keeper->looks, now_ns());
+	uint64_t now = now_ns();
+
+	if (ms_gap_rounds_put_off(&keeper->looks, keeper->appeared_ns, now))
+		return true;
+	ms_gap_rounds_step(&keeper->looks, now);
 	ms_iface_set_foreach(keeper->ifaces, close_gap, keeper);
 	return keeper->looks.more;
 }

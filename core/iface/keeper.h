@@ -69,7 +69,7 @@ void ms_keeper_rebind(struct ms_keeper *keeper);
 void ms_keeper_policy_changed(struct ms_keeper *keeper, const struct ms_policy *policy);
 
 /* Once a second: what passed interfaces that appeared lately before they were attached. True: some
- * are left to be looked at (see ms_gap_rounds); again in a moment. */
+ * may be left to be looked at (see ms_gap_rounds); again in a moment. */
 bool ms_keeper_close_gaps(struct ms_keeper *keeper);
 
 /* Looks at every interface's hooks in the kernel and mends what is not as wanted. */

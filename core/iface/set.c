@@ -7,15 +7,20 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/list.h"
 
 struct node {
 	struct ms_iface_entry entry; /* first: an entry's node is found by its address */
-	uint16_t indexed_zone;       /* where by_zone points here, 0 = nowhere */
+	struct ms_list suspect;
+	uint16_t indexed_zone; /* where by_zone points here, 0 = nowhere */
 };
 
 struct ms_iface_set {
 	struct node **nodes; /* by ifindex: new numbers are nearly always the highest */
 	size_t count, room;
+	/* Those heard of or decided anew since a plan found nothing to do for them: in a burst a
+	 * plan is made for every other interface, and must not look at all that came before. */
+	struct ms_list suspects;
 	/* The owner writes entry->zone when it likes, so this is only where a look-up found it the
 	 * last time, and believed only if it is still so. */
 	struct node *by_zone[MS_ZONES_MAX];
@@ -40,6 +45,7 @@ int ms_iface_set_new(struct ms_iface_set **ret_set)
 
 	if (!set)
 		return -ENOMEM;
+	ms_list_init(&set->suspects);
 	*ret_set = set;
 	return 0;
 }
@@ -81,6 +87,14 @@ struct ms_iface_entry *ms_iface_set_find(const struct ms_iface_set *set, uint32_
 	return &set->nodes[at]->entry;
 }
 
+static void suspect(struct ms_iface_set *set, struct ms_iface_entry *entry)
+{
+	struct node *node = (struct node *)entry;
+
+	if (ms_list_is_empty(&node->suspect))
+		ms_list_append(&set->suspects, &node->suspect);
+}
+
 struct ms_iface_entry *ms_iface_set_put(struct ms_iface_set *set, const struct ms_link *link)
 {
 	struct ms_iface_entry *entry = ms_iface_set_find(set, link->ifindex);
@@ -89,6 +103,7 @@ struct ms_iface_entry *ms_iface_set_put(struct ms_iface_set *set, const struct m
 
 	if (entry) {
 		entry->link = *link;
+		suspect(set, entry);
 		return entry;
 	}
 	if (set->count == set->room) {
@@ -104,6 +119,8 @@ struct ms_iface_entry *ms_iface_set_put(struct ms_iface_set *set, const struct m
 	if (!node)
 		return NULL;
 	node->entry.link = *link;
+	ms_list_init(&node->suspect);
+	suspect(set, &node->entry);
 	at = position(set, link->ifindex);
 	memmove(&set->nodes[at + 1], &set->nodes[at], (set->count - at) * sizeof(node));
 	set->nodes[at] = node;
@@ -155,6 +172,7 @@ void ms_iface_set_remove(struct ms_iface_set *set, uint32_t ifindex)
 	if (at == set->count || set->nodes[at]->entry.link.ifindex != ifindex)
 		return;
 	forget_zone(set, set->nodes[at]);
+	ms_list_remove(&set->nodes[at]->suspect);
 	free(set->nodes[at]);
 	memmove(&set->nodes[at], &set->nodes[at + 1], (set->count - at - 1) * sizeof(*set->nodes));
 	set->count--;
@@ -207,8 +225,8 @@ char *ms_iface_set_explain(const struct ms_iface_entry *entry, const struct ms_p
 	return buf;
 }
 
-bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,
-			 const struct ms_attacher *attacher)
+bool ms_iface_set_decide(struct ms_iface_set *set, struct ms_iface_entry *entry,
+			 const struct ms_policy *policy, const struct ms_attacher *attacher)
 {
 	const struct ms_group_def *group = ms_iface_set_group(entry, policy, NULL, 0);
 	enum ms_attach_how want = MS_ATTACHED_NONE;
@@ -225,6 +243,7 @@ bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *p
 	entry->side = side;
 	entry->want = want;
 	entry->state = state_of(entry, changed);
+	suspect(set, entry);
 	return changed;
 }
 
@@ -235,19 +254,29 @@ static bool is_due(const struct ms_iface_entry *entry)
 	return entry->want != entry->have && entry->state != MS_IFACE_FAILED;
 }
 
-static size_t append_jobs(const struct ms_iface_set *set, bool on, struct ms_attach_job *jobs,
+/* Nothing of ours can be on it by any means. */
+static bool is_fresh(const struct ms_iface_entry *entry)
+{
+	return !entry->link.from_walk && entry->attached_ns == 0 && entry->error == 0 &&
+	       entry->have == MS_ATTACHED_NONE;
+}
+
+static size_t append_jobs(struct ms_iface_set *set, bool on, struct ms_attach_job *jobs,
 			  size_t used)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		const struct ms_iface_entry *entry = &set->nodes[i]->entry;
+	struct node *node;
 
-		if (!is_due(entry) || (entry->want != MS_ATTACHED_NONE) != on)
+	ms_list_foreach (&set->suspects, node, struct node, suspect) {
+		const struct ms_iface_entry *entry = &node->entry;
+
+		if ((entry->want != MS_ATTACHED_NONE) != on)
 			continue;
 		jobs[used++] = (struct ms_attach_job) {
 			.ifindex = entry->link.ifindex,
 			.how = entry->want,
 			.before = entry->have,
 			.loopback = entry->link.is_loopback,
+			.is_fresh = is_fresh(entry),
 		};
 	}
 	return used;
@@ -256,10 +285,15 @@ static size_t append_jobs(const struct ms_iface_set *set, bool on, struct ms_att
 int ms_iface_set_plan(struct ms_iface_set *set, struct ms_attach_job **ret_jobs, size_t *ret_count)
 {
 	struct ms_attach_job *jobs = NULL;
+	struct node *node;
 	size_t due = 0;
 
-	for (size_t i = 0; i < set->count; i++)
-		due += is_due(&set->nodes[i]->entry);
+	ms_list_foreach (&set->suspects, node, struct node, suspect) {
+		if (is_due(&node->entry))
+			due++;
+		else
+			ms_list_remove(&node->suspect);
+	}
 	if (due > 0) {
 		jobs = calloc(due, sizeof(*jobs));
 		if (!jobs)

@@ -60,10 +60,11 @@ char *ms_iface_set_explain(const struct ms_iface_entry *entry, const struct ms_p
 			   char *buf, size_t size);
 /* Fills group, side, `want` and state of the entry from the policy; returns whether
  * anything that matters for the datapath or the hooks changed. */
-bool ms_iface_set_decide(struct ms_iface_entry *entry, const struct ms_policy *policy,
-			 const struct ms_attacher *attacher);
+bool ms_iface_set_decide(struct ms_iface_set *set, struct ms_iface_entry *entry,
+			 const struct ms_policy *policy, const struct ms_attacher *attacher);
 
-/* Entries whose `want` differs from `have`, as jobs, those to be attached first; caller frees.
+/* Entries whose `want` differs from `have`, as jobs, those to be attached first, in the order in
+ * which they were put or decided; caller frees. Of the others each is looked at once after that.
  * `have` is what carries the program in force: of an earlier daemon's, say NONE. What failed is
  * left out until something about it changes or its owner sets another state. -ENOMEM */
 int ms_iface_set_plan(struct ms_iface_set *set, struct ms_attach_job **ret_jobs, size_t *ret_count);

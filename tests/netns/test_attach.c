@@ -238,6 +238,23 @@ START_TEST(duplicates_over_both_ways_are_seen_and_mended)
 }
 END_TEST
 
+/* What its owner says of it is believed; what is not so is mended by the next look. */
+START_TEST(on_a_fresh_one_nothing_of_ours_is_looked_for)
+{
+	struct ms_attach_job job = { .ifindex = ms_hooks_ifindex("a0"), .is_fresh = true };
+
+	for (int how = MS_ATTACHED_TC; how <= (int)best; how++) {
+		run("a0", how == MS_ATTACHED_TC ? best : MS_ATTACHED_TC);
+		job.how = (enum ms_attach_how)how;
+		ck_assert_int_eq(ms_attacher_run(attacher, &job, 1), 0);
+		ck_assert_int_eq(job.result, 0);
+		ck_assert_int_eq(query("a0").duplicate, best == MS_ATTACHED_TCX);
+		run("a0", job.how);
+		must_be_on("a0", job.how);
+	}
+}
+END_TEST
+
 START_TEST(qdisc_in_the_way_is_named_and_stays)
 {
 	struct ms_attach_job job = { .ifindex = ms_hooks_ifindex("a0"), .how = MS_ATTACHED_TC };
@@ -443,6 +460,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, short_lived_kinds_get_tc_and_lasting_ones_tcx);
 	tcase_add_test(tcase, loopback_is_judged_at_ingress_only);
+	tcase_add_test(tcase, on_a_fresh_one_nothing_of_ours_is_looked_for);
 	tcase_add_test(tcase, qdisc_in_the_way_is_named_and_stays);
 	tcase_add_test(tcase, what_passed_before_is_known_either_way);
 	tcase_add_test(tcase, a_thousand_ends_in_one_run);

@@ -2,10 +2,13 @@
 #include "netlink/tc.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "core/base/cleanup.h"
 #include "netlink/request.h"
 #include "tests/harness/netns.h"
 #include "tests/netns/hooks.h"
@@ -280,6 +283,56 @@ START_TEST(one_hook_alone)
 }
 END_TEST
 
+/* Of the messages about qdiscs and filters, those of the latter that come before the first of each
+ * next device: the qdisc's. */
+static void must_be_told_device_by_device(int events, const struct ms_tc_request *requests,
+					  unsigned int count)
+{
+	static char buf[65536] __attribute__((aligned(8)));
+	unsigned int filters = 0, at = 0;
+	ssize_t n;
+
+	while ((n = recv(events, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
+		struct nlmsghdr *message = (struct nlmsghdr *)buf;
+
+		for (unsigned int left = (unsigned int)n; NLMSG_OK(message, left);
+		     message = NLMSG_NEXT(message, left)) {
+			const struct tcmsg *about = NLMSG_DATA(message);
+
+			if (message->nlmsg_type != RTM_NEWTFILTER)
+				continue;
+			ck_assert_uint_lt(at, count);
+			ck_assert_int_eq(about->tcm_ifindex, (int)requests[at].ifindex);
+			at += ++filters % 2 == 0;
+		}
+	}
+	ck_assert_uint_eq(at, count);
+}
+
+START_TEST(each_has_its_filters_before_the_next_one_is_begun)
+{
+	const struct sockaddr_nl local = { .nl_family = AF_NETLINK,
+					   .nl_groups = 1u << (RTNLGRP_TC - 1) };
+	ms_cleanup(ms_close_fd) int events =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct ms_tc_request requests[8];
+
+	for (unsigned int i = 0; i < ms_array_size(requests); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "m%u", i);
+		ms_netns_run_command("ip link add %s type veth peer name p%s", name, name);
+		requests[i] = request_for(name);
+	}
+	/* Somebody was there before us: settled in its turn, too. */
+	ms_netns_run_command("tc qdisc add dev m3 clsact");
+	ck_assert_int_eq(bind(events, (const struct sockaddr *)&local, sizeof(local)), 0);
+	ck_assert_int_eq(ms_tc_attach(tc, requests, ms_array_size(requests)), 0);
+	must_be_told_device_by_device(events, requests, ms_array_size(requests));
+	must_be_attached_once("m3");
+}
+END_TEST
+
 START_TEST(bad_one_in_a_batch_fails_alone)
 {
 	struct ms_tc_request requests[] = { request_for("a0"), request_for("a0"),
@@ -378,6 +431,7 @@ int main(void)
 	tcase_add_test(tcase, qdisc_goes_only_if_we_made_it_and_nothing_else_is_on_it);
 	tcase_add_test(tcase, half_that_was_removed_comes_back_under_the_same_mark);
 	tcase_add_test(tcase, one_hook_alone);
+	tcase_add_test(tcase, each_has_its_filters_before_the_next_one_is_begun);
 	tcase_add_test(tcase, bad_one_in_a_batch_fails_alone);
 	tcase_add_test(tcase, refused_program_leaves_no_qdisc_behind);
 	tcase_add_test(tcase, ingress_qdisc_is_not_replaced);

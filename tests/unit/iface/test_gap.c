@@ -118,6 +118,29 @@ START_TEST(every_step_looks_at_one)
 }
 END_TEST
 
+/* One comes every half calm. */
+START_TEST(looks_wait_for_the_end_of_a_burst_but_not_for_ever)
+{
+	struct ms_gap_rounds rounds = { 0 };
+	uint64_t now = 7, came = 0;
+
+	ck_assert(!ms_gap_rounds_put_off(&rounds, came, now));
+	for (int burst = 0; burst < 2; burst++) {
+		for (; now < 7 + MS_GAP_PUT_OFF_NS / 2; now += MS_GAP_CALM_NS / 2) {
+			came = now;
+			ck_assert(ms_gap_rounds_put_off(&rounds, came, now));
+			ck_assert(ms_gap_rounds_put_off(&rounds, came, now + MS_GAP_CALM_NS - 1));
+		}
+		ck_assert(!ms_gap_rounds_put_off(&rounds, came, came + MS_GAP_CALM_NS));
+		now = 7;
+	}
+	for (; now < 7 + MS_GAP_PUT_OFF_NS; now += MS_GAP_CALM_NS / 2)
+		ck_assert(ms_gap_rounds_put_off(&rounds, now, now));
+	for (int i = 0; i < 100; i++, now += MS_GAP_CALM_NS / 2)
+		ck_assert(!ms_gap_rounds_put_off(&rounds, now, now));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("iface/gap");
@@ -131,6 +154,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_never_quiet_is_left_after_a_while);
 	tcase_add_test(tcase, everybody_is_looked_at_once_a_round);
 	tcase_add_test(tcase, every_step_looks_at_one);
+	tcase_add_test(tcase, looks_wait_for_the_end_of_a_burst_but_not_for_ever);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -143,25 +143,25 @@ START_TEST(wanted_is_what_the_policy_says)
 {
 	struct ms_iface_entry *entry = put(3, "a0");
 
-	ck_assert(ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(ms_iface_set_decide(set, entry, &policy, NULL));
 	ck_assert_str_eq(entry->group, "as");
 	ck_assert_int_eq(entry->side, MS_SIDE_WORKLOAD);
 	ck_assert_int_eq(entry->want, MS_ATTACHED_TC);
 	ck_assert_int_eq(entry->state, MS_IFACE_PENDING);
-	ck_assert(!ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(!ms_iface_set_decide(set, entry, &policy, NULL));
 	entry->have = MS_ATTACHED_TC;
-	ck_assert(!ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(!ms_iface_set_decide(set, entry, &policy, NULL));
 	ck_assert_int_eq(entry->state, MS_IFACE_PROTECTED);
 
 	/* renamed out of the first group */
 	strcpy(entry->link.name, "b0");
-	ck_assert(ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(ms_iface_set_decide(set, entry, &policy, NULL));
 	ck_assert_str_eq(entry->group, "rest");
 	ck_assert_int_eq(entry->state, MS_IFACE_PROTECTED);
 
 	/* and out of every group */
 	policy.n_groups = 1;
-	ck_assert(ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(ms_iface_set_decide(set, entry, &policy, NULL));
 	ck_assert_str_eq(entry->group, "");
 	ck_assert_int_eq(entry->want, MS_ATTACHED_NONE);
 	ck_assert_int_eq(entry->state, MS_IFACE_EXCLUDED);
@@ -173,9 +173,9 @@ START_TEST(side_alone_is_a_change)
 {
 	struct ms_iface_entry *entry = put(3, "a0");
 
-	ms_iface_set_decide(entry, &policy, NULL);
+	ms_iface_set_decide(set, entry, &policy, NULL);
 	entry->link.has_default_route = true;
-	ck_assert(ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(ms_iface_set_decide(set, entry, &policy, NULL));
 	ck_assert_int_eq(entry->side, MS_SIDE_HOST);
 }
 END_TEST
@@ -185,13 +185,13 @@ START_TEST(disabled_group_is_left_alone_and_named)
 	struct ms_iface_entry *entry = put(3, "a0");
 
 	groups[0].mode = MS_MODE_DISABLED;
-	ms_iface_set_decide(entry, &policy, NULL);
+	ms_iface_set_decide(set, entry, &policy, NULL);
 	ck_assert_str_eq(entry->group, "as");
 	ck_assert_int_eq(entry->want, MS_ATTACHED_NONE);
 	ck_assert_int_eq(entry->state, MS_IFACE_EXCLUDED);
 	ck_assert_str_eq(why(entry), "group as (p.yaml:2), selector 1, name like a*: disabled");
 	groups[0].mode = MS_MODE_AUDIT;
-	ck_assert(ms_iface_set_decide(entry, &policy, NULL));
+	ck_assert(ms_iface_set_decide(set, entry, &policy, NULL));
 	ck_assert_int_eq(entry->want, MS_ATTACHED_TC);
 }
 END_TEST
@@ -246,25 +246,91 @@ START_TEST(nothing_to_do_is_an_empty_plan)
 }
 END_TEST
 
+static size_t planned(void)
+{
+	ms_cleanup(ms_free) struct ms_attach_job *jobs = NULL;
+	size_t count = 7;
+
+	ck_assert_int_eq(ms_iface_set_plan(set, &jobs, &count), 0);
+	return count;
+}
+
+START_TEST(plan_is_the_same_until_it_is_carried_out)
+{
+	struct ms_iface_entry *entry = put_as(3, MS_ATTACHED_TC, MS_ATTACHED_NONE);
+
+	put_as(4, MS_ATTACHED_TC, MS_ATTACHED_NONE);
+	ck_assert_uint_eq(planned(), 2);
+	ck_assert_uint_eq(planned(), 2);
+	ms_iface_set_remove(set, 4);
+	ck_assert_uint_eq(planned(), 1);
+	entry->have = MS_ATTACHED_TC;
+	ck_assert_uint_eq(planned(), 0);
+}
+END_TEST
+
+/* Else a burst of many would cost the square of their number. */
+START_TEST(who_had_nothing_to_do_is_not_looked_at_until_it_is_heard_of)
+{
+	struct ms_iface_entry *entry = put_as(3, MS_ATTACHED_TC, MS_ATTACHED_TC);
+
+	ck_assert_uint_eq(planned(), 0);
+	entry->have = MS_ATTACHED_NONE;
+	ck_assert_uint_eq(planned(), 0);
+	put(3, "y");
+	ck_assert_uint_eq(planned(), 1);
+}
+END_TEST
+
+/* What was ours once, or was there before us, may carry what is to be taken off. */
+START_TEST(fresh_is_what_appeared_after_us_and_was_never_tried)
+{
+	ms_cleanup(ms_free) struct ms_attach_job *jobs = NULL;
+	size_t count;
+
+	put_as(1, MS_ATTACHED_TC, MS_ATTACHED_NONE);
+	put_as(2, MS_ATTACHED_TC, MS_ATTACHED_NONE)->link.from_walk = true;
+	put_as(3, MS_ATTACHED_TC, MS_ATTACHED_NONE)->attached_ns = 1;
+	put_as(4, MS_ATTACHED_TC, MS_ATTACHED_NONE)->error = -ENOBUFS;
+	put_as(5, MS_ATTACHED_TC, MS_ATTACHED_TCX);
+	ck_assert_int_eq(ms_iface_set_plan(set, &jobs, &count), 0);
+	ck_assert_uint_eq(count, 5);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(jobs[i].is_fresh, jobs[i].ifindex == 1);
+}
+END_TEST
+
 START_TEST(what_failed_is_planned_again_when_it_changes)
 {
 	struct ms_iface_entry *entry = put(3, "a0");
 	struct ms_attach_job *jobs;
 	size_t count;
 
-	ms_iface_set_decide(entry, &policy, NULL);
+	ms_iface_set_decide(set, entry, &policy, NULL);
 	entry->state = MS_IFACE_FAILED;
 	entry->error = -EBUSY;
-	ms_iface_set_decide(entry, &policy, NULL);
+	ms_iface_set_decide(set, entry, &policy, NULL);
 	ck_assert_int_eq(entry->state, MS_IFACE_FAILED);
 	ck_assert_int_eq(ms_iface_set_plan(set, &jobs, &count), 0);
 	ck_assert_uint_eq(count, 0);
 	strcpy(entry->link.name, "b0");
-	ms_iface_set_decide(entry, &policy, NULL);
+	ms_iface_set_decide(set, entry, &policy, NULL);
 	ck_assert_int_eq(entry->state, MS_IFACE_PENDING);
 	ck_assert_int_eq(ms_iface_set_plan(set, &jobs, &count), 0);
 	ck_assert_uint_eq(count, 1);
 	free(jobs);
+}
+END_TEST
+
+START_TEST(who_is_decided_anew_is_looked_at_again)
+{
+	struct ms_iface_entry *entry = put(3, "none of a group");
+
+	ck_assert_uint_eq(planned(), 0);
+	strcpy(entry->link.name, "b0");
+	ck_assert_uint_eq(planned(), 0);
+	ms_iface_set_decide(set, entry, &policy, NULL);
+	ck_assert_uint_eq(planned(), 1);
 }
 END_TEST
 
@@ -288,6 +354,9 @@ int main(void)
 	tcase_add_test(table, zone_is_found_wherever_its_owner_puts_it);
 	tcase_add_test(table, plan_is_the_difference_protection_first);
 	tcase_add_test(table, nothing_to_do_is_an_empty_plan);
+	tcase_add_test(table, plan_is_the_same_until_it_is_carried_out);
+	tcase_add_test(table, who_had_nothing_to_do_is_not_looked_at_until_it_is_heard_of);
+	tcase_add_test(table, fresh_is_what_appeared_after_us_and_was_never_tried);
 	tcase_add_test(table, states_have_names);
 	suite_add_tcase(suite, table);
 	tcase_add_checked_fixture(decisions, set_up_policy, tear_down);
@@ -295,6 +364,7 @@ int main(void)
 	tcase_add_test(decisions, side_alone_is_a_change);
 	tcase_add_test(decisions, disabled_group_is_left_alone_and_named);
 	tcase_add_test(decisions, what_failed_is_planned_again_when_it_changes);
+	tcase_add_test(decisions, who_is_decided_anew_is_looked_at_again);
 	suite_add_tcase(suite, decisions);
 	return ms_check_run(suite);
 }

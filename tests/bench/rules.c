@@ -365,6 +365,16 @@ struct ms_bench_header ms_bench_rules_beside(const struct ms_bench_header *heade
 	return near;
 }
 
+bool ms_bench_rule_asks(const struct ms_bench_rule *rule, const struct ms_bench_header *header)
+{
+	if (rule->proto ? rule->proto != header->proto
+			: asks_ports(rule) && !has_ports(header->proto))
+		return false;
+	return !has_ports(header->proto) ||
+	       (header->sport >= rule->sport_first && header->sport <= rule->sport_last &&
+		header->dport >= rule->dport_first && header->dport <= rule->dport_last);
+}
+
 long ms_bench_rules_match(const struct ms_bench_rules *rules, const struct ms_bench_header *header)
 {
 	uint32_t src = ntohl(header->src), dst = ntohl(header->dst);
@@ -375,12 +385,7 @@ long ms_bench_rules_match(const struct ms_bench_rules *rules, const struct ms_be
 		if (((src ^ rule->src) & mask_of(rule->src_len)) ||
 		    ((dst ^ rule->dst) & mask_of(rule->dst_len)))
 			continue;
-		if (rule->proto ? rule->proto != header->proto
-				: asks_ports(rule) && !has_ports(header->proto))
-			continue;
-		if (!has_ports(header->proto) ||
-		    (header->sport >= rule->sport_first && header->sport <= rule->sport_last &&
-		     header->dport >= rule->dport_first && header->dport <= rule->dport_last))
+		if (ms_bench_rule_asks(rule, header))
 			return (long)i;
 	}
 	return -1;

@@ -57,6 +57,8 @@ struct ms_bench_header ms_bench_rules_header(const struct ms_bench_rules *rules,
 /* Three in four are moved a little: to the next port, or to an address that differs in one bit. */
 struct ms_bench_header ms_bench_rules_beside(const struct ms_bench_header *header,
 					     unsigned int turn);
+/* What a rule asks besides addresses. */
+bool ms_bench_rule_asks(const struct ms_bench_rule *rule, const struct ms_bench_header *header);
 /* Number of the first rule that matches, -1 = none. */
 long ms_bench_rules_match(const struct ms_bench_rules *rules, const struct ms_bench_header *header);
 

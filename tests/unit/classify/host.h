@@ -9,23 +9,11 @@
 #define MS_TESTS_UNIT_CLASSIFY_HOST_H
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <string.h>
 
-/* Behind linux/bpf.h, which it needs. */
-#include <bpf/bpf_helpers.h>
-
-static void *ms_host_look_up(const void *map, const void *key);
-#define bpf_map_lookup_elem(map, key) ms_host_look_up(map, key)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"
-#include "bpf/lib/classify.h"
-#pragma GCC diagnostic pop
-#undef bpf_map_lookup_elem
-
 #include "core/classify/pairs.h"
+#include "tests/harness/look_up.h"
 #include "tests/harness/ms_check.h"
 
 static struct ms_rows ms_host_rows;

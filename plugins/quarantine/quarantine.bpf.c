@@ -85,10 +85,8 @@ static __always_inline int tell(const struct suspect_key *key, const struct quar
 }
 
 static __always_inline void note_hit(const struct suspect_key *key, struct suspect *suspect,
-				     const struct quarantine_args *args)
+				     const struct quarantine_args *args, __u64 now)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
-
 	/* He is on his way: the daemon may need a moment, or could not. */
 	if (suspect->told_ns && now - suspect->told_ns < QUARANTINE_AGAIN_NS)
 		return;
@@ -108,8 +106,9 @@ int quarantine(struct __sk_buff *skb)
 {
 	const struct quarantine_args *args;
 	struct suspect_key key = {};
-	struct suspect *suspect, none = {};
+	struct suspect *suspect, fresh = {};
 	struct ms_action_ctx ctx;
+	__u64 now;
 
 	if (ms_action_begin(skb, &ctx) < 0 || ctx.flags & MS_ACTION_AUDIT)
 		return ms_action_next(skb);
@@ -118,13 +117,15 @@ int quarantine(struct __sk_buff *skb)
 	if (!args->hits || ctx.dir != args->dir || fill_key(skb, &ctx, args, &key))
 		return ms_action_next(skb);
 	ms_action_tally(&counts, QUARANTINE_HITS);
+	now = bpf_ktime_get_boot_ns();
 	suspect = bpf_map_lookup_elem(&suspects, &key);
 	if (!suspect) {
-		bpf_map_update_elem(&suspects, &key, &none, BPF_NOEXIST);
+		fresh.began_ns = now;
+		bpf_map_update_elem(&suspects, &key, &fresh, BPF_NOEXIST);
 		suspect = bpf_map_lookup_elem(&suspects, &key);
 	}
 	if (suspect)
-		note_hit(&key, suspect, args);
+		note_hit(&key, suspect, args, now);
 	return ms_action_next(skb);
 }
 

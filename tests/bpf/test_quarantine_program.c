@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "microseg/abi.h"
@@ -157,6 +158,30 @@ START_TEST(hits_too_far_apart_do_not_add_up)
 }
 END_TEST
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The two are nearer to each other than `within`, which is longer than the machine is up; counted
+ * from its boot the time would be over between them. */
+START_TEST(the_first_hit_begins_the_time)
+{
+	struct quarantine_args args = after(2);
+
+	args.within_ns = now_ns() + 2000000000;
+	begin(args, "[quarantine, deny]", "");
+	put(ms_pkt_udp(A, 1, B, 2));
+	while (now_ns() <= args.within_ns + 1000000)
+		usleep(10000);
+	put(ms_pkt_udp(A, 1, B, 2));
+	ck_assert_uint_eq(told(), 1);
+}
+END_TEST
+
 START_TEST(nobody_is_told_again_at_once)
 {
 	struct timespec begun, ended;
@@ -216,6 +241,7 @@ int main(void)
 	tcase_add_test(tcase, the_destination_is_told_if_it_is_meant);
 	tcase_add_test(tcase, the_other_direction_does_not_count);
 	tcase_add_test(tcase, hits_too_far_apart_do_not_add_up);
+	tcase_add_test(tcase, the_first_hit_begins_the_time);
 	tcase_add_test(tcase, nobody_is_told_again_at_once);
 	tcase_add_test(tcase, an_audited_packet_shuts_nobody_out);
 	tcase_add_test(tcase, whom_the_ring_has_no_room_for_is_told_later);

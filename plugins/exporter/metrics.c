@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "metrics.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -322,25 +323,64 @@ static void write_sources(struct ms_exporter_text *to, const json_t *sources)
 
 /* ---- plugins ---- */
 
+/* How many numbers of one family may still be written. */
+struct room {
+	uint64_t of_rules;   /* numbers that plugins have by rule */
+	uint64_t of_plugins; /* those that they have once */
+};
+
+static bool take_room(uint64_t *left)
+{
+	if (*left == 0)
+		return false;
+	--*left;
+	return true;
+}
+
 /* A plugin's own numbers keep their names as labels, so that no plugin can take another's family.
- */
-static void write_numbers(struct ms_exporter_text *to, const json_t *shown, const char *kind,
-			  const char *name, uint64_t most)
+ * Returns how many there was no room for. */
+static uint64_t write_numbers(struct ms_exporter_text *to, const json_t *shown, const char *kind,
+			      const char *name, struct room room)
 {
 	json_t *answer, *stat;
+	uint64_t left_out = 0;
 	size_t i, j;
 
 	json_array_foreach (shown, i, answer) {
 		const char *plugin = text(json_object_get(answer, "entry"), "name");
 
 		json_array_foreach (json_object_get(answer, "stats"), j, stat) {
-			if (strcmp(text(stat, "kind"), kind) == 0 && most-- > 0)
+			const char *rule = text(stat, "rule");
+
+			if (strcmp(text(stat, "kind"), kind) != 0)
+				continue;
+			if (take_room(*rule ? &room.of_rules : &room.of_plugins))
 				sample(to, name, number(stat, "value"), "plugin", plugin, "name",
-				       text(stat, "name"), "rule", text(stat, "rule"), NULL);
-			if (most == 0)
-				return;
+				       text(stat, "name"), "rule", rule, NULL);
+			else
+				left_out++;
 		}
 	}
+	return left_out;
+}
+
+static void write_all_numbers(struct ms_exporter_text *to,
+			      const struct ms_exporter_answers *answers)
+{
+	const struct room room = { answers->rules_max, MS_EXPORTER_NUMBERS_MAX };
+	uint64_t left_out;
+
+	family(to, "microseg_plugin_number", "counter", NULL,
+	       "What the plugin itself counts: microsegctl plugin show.");
+	left_out =
+		write_numbers(to, answers->shown, "counter", "microseg_plugin_number_total", room);
+	family(to, "microseg_plugin_level", "gauge", NULL,
+	       "What the plugin itself measures: microsegctl plugin show.");
+	left_out += write_numbers(to, answers->shown, "gauge", "microseg_plugin_level", room);
+	family(to, "microseg_exporter_numbers_left_out", "gauge", NULL,
+	       "Plugins' own numbers that are not told, since there are more than there is room "
+	       "for.");
+	sample(to, "microseg_exporter_numbers_left_out", (double)left_out, NULL);
 }
 
 static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_answers *answers)
@@ -359,13 +399,7 @@ static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_
 	json_array_foreach (plugins, i, plugin)
 		sample(to, "microseg_plugin_trouble", *text(plugin, "reason") != '\0', "plugin",
 		       text(plugin, "name"), NULL);
-	family(to, "microseg_plugin_number", "counter", NULL,
-	       "What the plugin itself counts: microsegctl plugin show.");
-	write_numbers(to, answers->shown, "counter", "microseg_plugin_number_total",
-		      answers->rules_max);
-	family(to, "microseg_plugin_level", "gauge", NULL,
-	       "What the plugin itself measures: microsegctl plugin show.");
-	write_numbers(to, answers->shown, "gauge", "microseg_plugin_level", answers->rules_max);
+	write_all_numbers(to, answers);
 }
 
 /* ---- all ---- */

@@ -11,12 +11,15 @@
 
 #include "openmetrics.h"
 
+/* Of plugins' numbers that are not by rule, in each of the two families. */
+#define MS_EXPORTER_NUMBERS_MAX 1000
+
 /* The `parameters` of each answer; NULL = there was none, and its metrics are left out. */
 struct ms_exporter_answers {
 	json_t *version, *status, *stats, *groups, *sources, *plugins;
-	json_t *shown; /* of the plugins that are loaded: an array of answers to plugin.show */
-	json_t *rules; /* an array of rules, in their order */
-	uint64_t rules_max;
+	json_t *shown;      /* of the plugins that are loaded: an array of answers to plugin.show */
+	json_t *rules;      /* an array of rules, in their order */
+	uint64_t rules_max; /* also of a plugin's numbers by rule, in each of the two families */
 	uint64_t rules_told; /* of them those that were looked at, several of one name each */
 };
 

@@ -31,7 +31,7 @@ static const struct ms_plugin_item config_items[] = {
 	  .max = 107 },
 	{ .name = "rules",
 	  .type = MS_PLUGIN_UINT,
-	  .help = "rules that have metrics of their own, the first ones; as many of plugins' numbers",
+	  .help = "rules that have metrics of their own, the first ones; as many of plugins' numbers by rule",
 	  .max = 100000,
 	  .def = "1000" },
 };

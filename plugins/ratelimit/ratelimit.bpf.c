@@ -18,8 +18,10 @@
 
 struct bucket_key {
 	__u32 rule, id;
-	__u8 from[16], to[16]; /* to: only by session, whose lower end stands first */
-	__u16 from_port, to_port;
+	__u8 from[16], to[16];
+	/* These only by session, as `to`, whose lower end stands first. */
+	__u16 from_port, to_port; /* of an ICMP query both are its identifier */
+	__u32 ifindex;            /* a flow has a session on each interface that it crosses */
 	__u8 proto, pad[3];
 };
 
@@ -59,6 +61,37 @@ static __always_inline int has_ports(const struct ms_action_ctx *ctx)
 		ctx->l4_proto == IPPROTO_SCTP);
 }
 
+static __always_inline int is_icmp(const struct ms_action_ctx *ctx)
+{
+	return !(ctx->flags & MS_ACTION_FRAGMENT) &&
+	       ctx->l4_proto == (ctx->ip_version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/* Of the messages with an identifier, which tells their sessions apart: echo, timestamp,
+ * information, address mask. */
+static __always_inline int is_query(const struct ms_action_ctx *ctx, __u8 type)
+{
+	if (ctx->ip_version == 6)
+		return type == 128 || type == 129;
+	return type == 0 || type == 8 || (type >= 13 && type <= 18);
+}
+
+static __always_inline void read_ports(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
+				       struct bucket_key *key)
+{
+	__u16 ports[2];
+	__u8 head[8];
+
+	if (has_ports(ctx) && bpf_skb_load_bytes(skb, ctx->l4_off, ports, sizeof(ports)) == 0) {
+		key->from_port = ports[0];
+		key->to_port = ports[1];
+	} else if (is_icmp(ctx) && bpf_skb_load_bytes(skb, ctx->l4_off, head, sizeof(head)) == 0 &&
+		   is_query(ctx, head[0])) {
+		__builtin_memcpy(&key->from_port, head + 4, 2);
+		key->to_port = key->from_port;
+	}
+}
+
 /* Of the two ends, does the packet come from the one that stands first? Both directions of a
  * session share a bucket. */
 static __always_inline int is_in_order(const struct bucket_key *key)
@@ -87,8 +120,6 @@ static __always_inline void turn(struct bucket_key *key)
 static __always_inline int fill_key(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
 				    const struct ratelimit_args *args, struct bucket_key *key)
 {
-	__u16 ports[2];
-
 	key->rule = ctx->rule;
 	key->id = args->id;
 	if (args->by == RATELIMIT_BY_RULE)
@@ -99,11 +130,9 @@ static __always_inline int fill_key(struct __sk_buff *skb, const struct ms_actio
 		__builtin_memset(key->to, 0, sizeof(key->to));
 		return 0;
 	}
+	key->ifindex = ctx->ifindex;
 	key->proto = ctx->l4_proto;
-	if (has_ports(ctx) && bpf_skb_load_bytes(skb, ctx->l4_off, ports, sizeof(ports)) == 0) {
-		key->from_port = ports[0];
-		key->to_port = ports[1];
-	}
+	read_ports(skb, ctx, key);
 	if (!is_in_order(key))
 		turn(key);
 	return 0;

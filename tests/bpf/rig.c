@@ -207,7 +207,7 @@ void ms_rig_set_member(const char *set, const char *cidr, uint32_t expires_tick)
 
 static void put_line(void)
 {
-	uint32_t ifindex = MS_RIG_IFINDEX;
+	uint32_t ifindex = ms_rig.line.ifindex;
 	uint16_t group = ms_rig.group[0] ? group_of(NULL, ms_rig.group) : 0;
 
 	ms_rig.line.group[0] = ms_rig.line.group[1] = group;
@@ -288,7 +288,7 @@ void ms_rig_iface(const struct ms_rig_iface *iface)
 {
 	snprintf(ms_rig.group, sizeof(ms_rig.group), "%s", iface->group ? iface->group : "");
 	ms_rig.line = (struct ms_iface) {
-		.ifindex = MS_RIG_IFINDEX,
+		.ifindex = iface->ifindex ? iface->ifindex : MS_RIG_IFINDEX,
 		.zone = iface->zone,
 		.side = iface->side == MS_SIDE_WORKLOAD ? 3 : 0,
 		.flags = iface->flags,
@@ -300,7 +300,7 @@ void ms_rig_iface(const struct ms_rig_iface *iface)
 void ms_rig_remove_iface(void)
 {
 	const struct ms_iface none = { 0 };
-	uint32_t ifindex = MS_RIG_IFINDEX;
+	uint32_t ifindex = ms_rig.line.ifindex;
 
 	ms_rig_put("ms_ifaces", &ifindex, &none);
 }
@@ -339,7 +339,7 @@ int ms_rig_program(enum ms_rig_hook hook)
 
 static int run(int program, const struct ms_pkt *pkt, uint32_t segments, uint32_t wire_len)
 {
-	struct __sk_buff context = { .ifindex = MS_RIG_IFINDEX };
+	struct __sk_buff context = { .ifindex = ms_rig.line.ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = pkt->frame,
 		    .data_size_in = (uint32_t)pkt->len, .ctx_in = &context,
 		    .ctx_size_in = sizeof(context));
@@ -363,7 +363,7 @@ int ms_rig_run_plain(int program, const struct ms_pkt *pkt)
 int ms_rig_run_changed(enum ms_rig_hook hook, const struct ms_pkt *pkt, struct ms_pkt *ret_pkt,
 		       struct __sk_buff *ret_context)
 {
-	struct __sk_buff context = { .ifindex = MS_RIG_IFINDEX };
+	struct __sk_buff context = { .ifindex = ms_rig.line.ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = pkt->frame,
 		    .data_size_in = (uint32_t)pkt->len, .data_out = ret_pkt->frame,
 		    .data_size_out = sizeof(ret_pkt->frame), .ctx_in = &context,
@@ -449,7 +449,7 @@ const char *ms_rig_trace(enum ms_rig_hook hook, const struct ms_pkt *pkt, bool *
 {
 	static char text[128];
 	struct ms_trace_io io = {
-		.ifindex = MS_RIG_IFINDEX,
+		.ifindex = ms_rig.line.ifindex,
 		.egress = hook == MS_RIG_EGRESS,
 		.half = read_control().half,
 	};

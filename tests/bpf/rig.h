@@ -45,6 +45,7 @@ struct ms_rig_iface {
 	uint8_t flags;
 	uint16_t zone;
 	uint32_t grace_until;
+	uint32_t ifindex; /* 0 = MS_RIG_IFINDEX; another is there, and the packets' from now on */
 };
 void ms_rig_iface(const struct ms_rig_iface *iface);
 /* No line for it at all. */

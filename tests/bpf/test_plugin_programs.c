@@ -44,6 +44,14 @@ static void limit(struct ratelimit_args args, const char *list)
 	ms_rig_plugin_rule(list, "");
 }
 
+static void put_through(enum ms_rig_hook hook, const struct ms_pkt *pkt, uint32_t ifindex,
+			const char *verdict)
+{
+	ms_rig_iface(&(struct ms_rig_iface) {
+		.group = "g", .zone = (uint16_t)ifindex, .ifindex = ifindex });
+	ck_assert_str_eq(ms_rig_run(hook, pkt).verdict, verdict);
+}
+
 START_TEST(a_rules_packets_share_a_bucket)
 {
 	struct ms_pkt one = ms_pkt_udp(A, 1, B, 2), two = ms_pkt_udp(C, 1, B, 2);
@@ -84,6 +92,40 @@ START_TEST(both_directions_of_a_session_share_a_bucket)
 	ms_rig_plugin_expect(MS_RIG_INGRESS, &there, "deny action r");
 	ms_rig_plugin_expect(MS_RIG_EGRESS, &back, "deny action r");
 	ms_rig_plugin_expect(MS_RIG_INGRESS, &other, "allow rule r");
+}
+END_TEST
+
+/* On the host's own way from one workload to another it is two sessions. */
+START_TEST(a_session_of_each_interface_has_a_bucket_of_its_own)
+{
+	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
+
+	ck_assert_int_eq(system("ip link add way0 type veth peer name way1 && "
+				"ip link set way1 up && ip link set way0 up"),
+			 0);
+	limit(two_packets(RATELIMIT_BY_SESSION), "[ratelimit, allow]");
+	for (int i = 0; i < 2; i++)
+		put_through(MS_RIG_INGRESS, &pkt, MS_RIG_IFINDEX, "allow");
+	put_through(MS_RIG_INGRESS, &pkt, MS_RIG_IFINDEX, "deny");
+	for (int i = 0; i < 2; i++)
+		put_through(MS_RIG_INGRESS, &pkt, if_nametoindex("way0"), "allow");
+	put_through(MS_RIG_INGRESS, &pkt, if_nametoindex("way0"), "deny");
+}
+END_TEST
+
+START_TEST(a_ping_has_a_bucket_of_its_own)
+{
+	struct ms_pkt one = ms_pkt_icmp(_i ? A6 : A, _i ? B6 : B, _i ? 128 : 8, 0, 77);
+	struct ms_pkt answer = ms_pkt_icmp(_i ? B6 : B, _i ? A6 : A, _i ? 129 : 0, 0, 77);
+	struct ms_pkt two = ms_pkt_icmp(_i ? A6 : A, _i ? B6 : B, _i ? 128 : 8, 0, 78);
+	struct ratelimit_args args = two_packets(RATELIMIT_BY_SESSION);
+
+	args.burst = (one.len - one.l3) * 5 / 2;
+	limit(args, "[ratelimit, allow]");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &one, "allow rule r");
+	ms_rig_plugin_expect(MS_RIG_EGRESS, &answer, "allow session r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &one, "deny action r");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &two, "allow rule r");
 }
 END_TEST
 
@@ -346,6 +388,9 @@ int main(void)
 	tcase_add_test(ratelimit, a_source_has_a_bucket_of_its_own);
 	tcase_add_test(ratelimit, a_rule_has_a_bucket_of_its_own);
 	tcase_add_test(ratelimit, both_directions_of_a_session_share_a_bucket);
+	tcase_add_loop_test(ratelimit, a_ping_has_a_bucket_of_its_own, 0, 2);
+	if (!getenv("MS_TEST_EMULATED"))
+		tcase_add_test(ratelimit, a_session_of_each_interface_has_a_bucket_of_its_own);
 	tcase_add_test(ratelimit, what_is_over_the_rate_gets_the_declared_verdict);
 	tcase_add_test(ratelimit, a_train_counts_as_its_packets);
 	tcase_add_loop_test(ratelimit, the_rate_is_kept_within_a_twentieth, 0,

@@ -63,6 +63,7 @@ static void resume(void *user)
 {
 	struct state *state = user;
 
+	state->host->unwatch(state->host->state, state->pause);
 	state->pause = NULL;
 	ms_etcd_follower_resume(&state->follower);
 	pursue(state);

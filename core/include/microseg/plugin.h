@@ -195,7 +195,8 @@ struct ms_plugin_host {
 	int (*watch_fd)(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 			void (*ready)(void *self, int fd, uint32_t what), void *self,
 			struct ms_plugin_watch **ret_watch);
-	/* from D, C. Calls due(self) after `first_ns`, then every `every_ns`; 0 = once. */
+	/* from D, C. Calls due(self) after `first_ns`, then every `every_ns`; 0 = once, and the
+	 * watch is then there still, for unwatch(). */
 	int (*watch_time)(struct ms_plugin_host_state *state, uint64_t first_ns, uint64_t every_ns,
 			  void (*due)(void *self), void *self, struct ms_plugin_watch **ret_watch);
 	void (*unwatch)(struct ms_plugin_host_state *state, struct ms_plugin_watch *watch);

@@ -62,7 +62,7 @@ struct ms_plugin_watch {
 	int used;
 	int fd; /* -1 = a timer */
 	uint32_t wanted;
-	uint64_t due_ns, every_ns;
+	uint64_t due_ns, every_ns; /* due_ns UINT64_MAX = it was due, once */
 	void (*ready)(void *self, int fd, uint32_t what);
 	void (*due)(void *self);
 	void *self;
@@ -406,8 +406,8 @@ static inline void ms_trial_pass(struct ms_plugin_host_state *state, uint64_t ns
 
 		if (!watch->used || watch->fd >= 0 || watch->due_ns > state->now_ns)
 			continue;
-		watch->due_ns = state->now_ns + watch->every_ns;
-		watch->used = watch->every_ns != 0;
+		/* One that was due once stays until unwatch(), as with the real host. */
+		watch->due_ns = watch->every_ns ? state->now_ns + watch->every_ns : UINT64_MAX;
 		watch->due(watch->self);
 	}
 }

@@ -160,6 +160,8 @@ static int on_head(void *user, const struct ms_http_reply *reply)
 	/* The body of any other answer is for people. */
 	if (ms_http_reply_status(reply) != 200)
 		return 0;
+	if (!ms_http_reply_has_end(reply))
+		return -EPROTO;
 	feed->coming = ms_feed_list_new(&feed->state->config.limits);
 	return feed->coming ? 0 : -ENOMEM;
 }
@@ -230,6 +232,9 @@ static void on_done(void *user, const struct ms_http_reply *reply)
 		failed(feed, sentence);
 	} else if (feed->coming && ms_feed_list_sentence(feed->coming)[0]) {
 		failed(feed, ms_feed_list_sentence(feed->coming));
+	} else if (ms_http_reply_error(reply) == -EPROTO) {
+		failed(feed, "the server does not say where the list ends, neither by "
+			     "Content-Length nor in chunks: half of it would pass for all of it");
 	} else if (ms_http_reply_error(reply) < 0) {
 		failed(feed, ms_http_reply_sentence(reply));
 	} else if (came(feed)) {

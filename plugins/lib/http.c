@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
 #include "plugins/lib/http.h"
 
 #include <curl/curl.h>
@@ -87,6 +88,14 @@ const char *ms_http_reply_header(const struct ms_http_reply *reply, const char *
 	return curl_easy_header(reply->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
 		       ? header->value
 		       : NULL;
+}
+
+int ms_http_reply_has_end(const struct ms_http_reply *reply)
+{
+	const char *coding = ms_http_reply_header(reply, "Transfer-Encoding");
+
+	return coding ? strcasestr(coding, "chunked") != NULL
+		      : ms_http_reply_header(reply, "Content-Length") != NULL;
 }
 
 const char *ms_http_reply_body(const struct ms_http_reply *reply, size_t *ret_size)

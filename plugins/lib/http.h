@@ -89,6 +89,11 @@ const char *ms_http_reply_sentence(const struct ms_http_reply *reply);
 unsigned ms_http_reply_status(const struct ms_http_reply *reply);
 /* The value of a header of the last answer, or NULL; `name` in any case. */
 const char *ms_http_reply_header(const struct ms_http_reply *reply, const char *name);
+/*
+ * Does the server say where the body ends, by Content-Length or in chunks? Then half of one is an
+ * error; else its end is that of the connection, whatever ended that.
+ */
+int ms_http_reply_has_end(const struct ms_http_reply *reply);
 /* What was kept of the body, followed by a NUL that does not count. */
 const char *ms_http_reply_body(const struct ms_http_reply *reply, size_t *ret_size);
 

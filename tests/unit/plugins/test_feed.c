@@ -29,7 +29,7 @@ static struct page {
 	const char *etag;
 	const char *date, *modified; /* both or none */
 	unsigned asked, spared;      /* calls; of these those that were told 304 */
-	int breaks_off;
+	const char *length;          /* see ms_web_set_length(); NULL = as it is */
 } pages[2];
 
 static void serve(struct evhttp_request *request, void *user)
@@ -51,10 +51,8 @@ static void serve(struct evhttp_request *request, void *user)
 		return;
 	}
 	ms_web_set_header(request, "Location", "/a"); /* counts with a 302 alone */
-	if (page->breaks_off) {
-		ms_web_set_header(request, "Content-Length", "1000");
-		ms_web_set_header(request, "Connection", "close");
-	}
+	if (page->length)
+		ms_web_set_length(request, page->length);
 	ms_web_answer(request, page->status, page->body,
 		      page->size ? page->size : strlen(page->body));
 }
@@ -233,7 +231,8 @@ static const struct {
 	{ { .status = 200, .body = "# none today\n" }, "/a: it is empty" },
 	{ { .status = 200, .body = "<html>\n<p>10.0.0.1\n" },
 	  "/a: line 1 is no address or prefix: '<html>', as most of its lines" },
-	{ { .status = 200, .body = "10.0.0.5\n", .breaks_off = 1 }, "bytes remaining to read" },
+	{ { .status = 200, .body = "10.0.0.5\n", .length = "1000" }, "bytes remaining to read" },
+	{ { .status = 200, .body = "10.0.0.5\n", .length = "" }, "not say where the list ends" },
 };
 
 /* Whatever it is that fails, the set stays as it was, and the sentence goes when it is over. */

@@ -60,6 +60,16 @@ void ms_web_set_header(struct evhttp_request *request, const char *name, const c
 	evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
 }
 
+void ms_web_set_length(struct evhttp_request *request, const char *length)
+{
+	/* libevent adds a length of its own unless there is a coding. */
+	if (*length)
+		ms_web_set_header(request, "Content-Length", length);
+	else
+		ms_web_set_header(request, "Transfer-Encoding", "identity");
+	ms_web_set_header(request, "Connection", "close");
+}
+
 void ms_web_answer(struct evhttp_request *request, int status, const void *body, size_t size)
 {
 	struct evbuffer *buffer = evbuffer_new();

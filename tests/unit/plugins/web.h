@@ -34,6 +34,8 @@ uint64_t ms_web_now_ns(void);
 /* What a client sent, "-" = no such header. */
 const char *ms_web_header(struct evhttp_request *request, const char *name);
 void ms_web_set_header(struct evhttp_request *request, const char *name, const char *value);
+/* The length that the answer claims, "" = none; the connection is closed behind it. */
+void ms_web_set_length(struct evhttp_request *request, const char *length);
 void ms_web_answer(struct evhttp_request *request, int status, const void *body, size_t size);
 
 /* `data` packed by gzip into `ret_packed`; returns its size. */

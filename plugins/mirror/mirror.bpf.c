@@ -19,7 +19,7 @@ struct mirror_name {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MIRROR_TAPS);
+	__uint(max_entries, MIRROR_PLACES);
 	__type(key, struct mirror_name);
 	__type(value, __u32); /* ifindex */
 } taps SEC(".maps");
@@ -37,8 +37,8 @@ int mirror(struct __sk_buff *skb)
 	const struct mirror_args *args;
 	struct mirror_name name;
 	struct ms_action_ctx ctx;
-	const __u32 *ifindex;
-	__u32 cut;
+	const __u32 *found;
+	__u32 ifindex, cut;
 
 	if (ms_action_begin(skb, &ctx) < 0)
 		return ms_action_next(skb);
@@ -50,15 +50,16 @@ int mirror(struct __sk_buff *skb)
 		return ms_action_next(skb);
 	__builtin_memcpy(&name, args->to, sizeof(name));
 	cut = args->snap ? CUT_MARK | (args->snap & ~CUT_MASK) : 0;
-	ifindex = bpf_map_lookup_elem(&taps, &name);
+	found = bpf_map_lookup_elem(&taps, &name);
+	ifindex = found ? *found : 0;
 	/* A copy that comes back the same way would be copied without end. */
-	if (!ifindex || *ifindex == skb->ifindex) {
+	if (!ifindex || ifindex == skb->ifindex) {
 		ms_action_tally(&counts, MIRROR_FAILED);
 		return ms_action_next(skb);
 	}
 	MS_CB_STORE(skb, 4, cut);
 	ms_action_tally(&counts,
-			bpf_clone_redirect(skb, *ifindex, 0) ? MIRROR_FAILED : MIRROR_COPIED);
+			bpf_clone_redirect(skb, ifindex, 0) ? MIRROR_FAILED : MIRROR_COPIED);
 	return ms_action_next(skb);
 }
 

@@ -6,7 +6,8 @@
 #include <linux/types.h>
 
 #define MIRROR_NAME_SIZE 16 /* IFNAMSIZ */
-#define MIRROR_TAPS 64
+#define MIRROR_TAPS 64      /* that one policy may name */
+#define MIRROR_PLACES 128   /* so that the next one may name others */
 
 /* The arguments of one place of one rule: MS_ACTION_ARGS_SIZE bytes at most. */
 struct mirror_args {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mirror: a copy of the rule's packets out of another interface, a monitoring tap. */
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cut.h"
@@ -20,14 +22,20 @@
 
 #define LOOK_NS 2000000000ull /* between looks at what is protected */
 
+/* What rules want of a tap. */
+struct wish {
+	bool is;
+	bool cuts; /* some of them want copies shortened */
+};
+
 /* Where some rule wants its copies. */
 struct tap {
 	char name[MIRROR_NAME_SIZE];
-	bool is_used;     /* by a rule in force */
-	bool cuts;        /* some rule wants them shortened */
-	bool is_cut;      /* and they are */
-	uint32_t ifindex; /* as the program knows it, 0 = it does not */
-	const char *why;  /* it takes none, NULL = it does */
+	struct wish in_force; /* of the rules in force */
+	struct wish asked;    /* of those that encode_args() was asked for in this turn */
+	bool is_cut;          /* copies are shortened */
+	uint32_t ifindex;     /* as the program knows it, 0 = it does not */
+	const char *why;      /* it takes none, NULL = it does */
 };
 
 struct mirror {
@@ -36,12 +44,14 @@ struct mirror {
 	struct ms_plugin_watch *watch, *timer;
 	int pin_dir_fd; /* the host's; -1 while tried */
 	int links_fd;   /* tells that some interface came, went or was renamed; -1 = not started */
-	struct tap taps[MIRROR_TAPS];
+	bool is_told;   /* of the rules in force */
+	struct tap taps[MIRROR_PLACES];
 	size_t n_taps;
 };
 
 _Static_assert(sizeof(struct mirror_args) <= MS_PLUGIN_ARGS_SIZE, "arguments fit");
 _Static_assert(MIRROR_NAME_SIZE == IFNAMSIZ, "names fit");
+_Static_assert(MIRROR_PLACES >= 2 * MIRROR_TAPS, "a policy in force and the next one");
 
 static const struct ms_plugin_item arguments[] = {
 	{ .name = "to",
@@ -95,6 +105,11 @@ static const char *find_fault(const struct mirror *self, const struct tap *tap)
 	return asked.ifr_flags & IFF_RUNNING ? NULL : "it has no carrier";
 }
 
+static bool is_to_cut(const struct tap *tap)
+{
+	return tap->in_force.cuts || tap->asked.cuts;
+}
+
 /* The interface to copy to now, 0 = none. One that is down stays what it is. */
 static uint32_t find_usable(struct mirror *self, struct tap *tap)
 {
@@ -108,7 +123,7 @@ static uint32_t find_usable(struct mirror *self, struct tap *tap)
 		tap->why = "it is protected itself; a tap must be in no group";
 		return 0;
 	}
-	if (tap->cuts && (ifindex != tap->ifindex || !tap->is_cut)) {
+	if (is_to_cut(tap) && (ifindex != tap->ifindex || !tap->is_cut)) {
 		r = ms_mirror_cut_put(self->pin_dir_fd,
 				      bpf_program__fd(self->object->progs.mirror_cut), ifindex);
 		tap->is_cut = r == 0;
@@ -139,7 +154,7 @@ static void tell(const struct mirror *self)
 	size_t count = 0;
 
 	for (size_t i = 0; i < self->n_taps; i++) {
-		if (self->taps[i].is_used && self->taps[i].why && count++ == 0)
+		if (self->taps[i].in_force.is && self->taps[i].why && count++ == 0)
 			first = &self->taps[i];
 	}
 	if (count > 1)
@@ -152,33 +167,95 @@ static void tell(const struct mirror *self)
 
 static void resolve(struct mirror *self)
 {
-	uint32_t keep[MIRROR_TAPS];
+	uint32_t keep[MIRROR_PLACES];
 	size_t count = 0;
 
 	if (!self->object || self->pin_dir_fd < 0)
 		return;
 	for (size_t i = 0; i < self->n_taps; i++) {
-		resolve_tap(self, &self->taps[i]);
-		if (self->taps[i].cuts && self->taps[i].ifindex)
-			keep[count++] = self->taps[i].ifindex;
+		struct tap *tap = &self->taps[i];
+
+		resolve_tap(self, tap);
+		if (is_to_cut(tap) && tap->ifindex)
+			keep[count++] = tap->ifindex;
+		else
+			tap->is_cut = false;
 	}
 	ms_mirror_cut_sweep(self->pin_dir_fd, keep, count);
 	tell(self);
 }
 
-static struct tap *add_tap(struct mirror *self, const char *name)
-{
-	struct tap *tap;
+/* ---- places ---- */
 
+static struct tap *find_tap(struct mirror *self, const char *name)
+{
 	for (size_t i = 0; i < self->n_taps; i++)
 		if (strncmp(self->taps[i].name, name, sizeof(self->taps[i].name)) == 0)
 			return &self->taps[i];
-	if (self->n_taps == MIRROR_TAPS)
-		return NULL;
+	return NULL;
+}
+
+static struct tap *add_tap(struct mirror *self, const char *name)
+{
+	struct tap *tap = find_tap(self, name);
+
+	if (tap || self->n_taps == MIRROR_PLACES)
+		return tap;
 	tap = &self->taps[self->n_taps++];
+	*tap = (struct tap) { .ifindex = 0 };
 	strncpy(tap->name, name, sizeof(tap->name) - 1);
 	return tap;
 }
+
+/* What is asked for in one turn of the loop is of one policy. NULL = that names too many. */
+static struct tap *ask_for(struct mirror *self, const char *name)
+{
+	struct tap *tap = find_tap(self, name);
+	size_t count = 0;
+
+	if (tap && tap->asked.is)
+		return tap;
+	for (size_t i = 0; i < self->n_taps; i++)
+		count += self->taps[i].asked.is;
+	tap = count < MIRROR_TAPS ? add_tap(self, name) : NULL;
+	if (tap)
+		tap->asked.is = true;
+	return tap;
+}
+
+/* Also those of a daemon before this one. */
+static void forget_names(struct mirror *self)
+{
+	char name[MIRROR_NAME_SIZE], before[MIRROR_NAME_SIZE];
+	int map = bpf_map__fd(self->object->maps.taps);
+	bool is_first = true;
+
+	while (bpf_map_get_next_key(map, is_first ? NULL : before, name) == 0) {
+		if (!find_tap(self, name) && bpf_map_delete_elem(map, name) == 0)
+			continue;
+		memcpy(before, name, sizeof(before));
+		is_first = false;
+	}
+}
+
+/* What no rule in force wants: its place is free. */
+static void forget_unwanted(struct mirror *self)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < self->n_taps; i++) {
+		self->taps[i].asked = (struct wish) { .is = false };
+		if (self->taps[i].in_force.is)
+			self->taps[kept++] = self->taps[i];
+	}
+	self->n_taps = kept;
+	/* Before that, a program of the last daemon's rules may need them. */
+	if (self->is_told && self->object)
+		forget_names(self);
+	resolve(self);
+}
+
+/* ---- what is to be looked at again ---- */
 
 static void links_changed(void *user, int fd, uint32_t what)
 {
@@ -265,24 +342,51 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	struct mirror *self = user;
 	const struct ms_plugin_host *host = self->host;
 	struct mirror_args args = { 0 };
-	size_t before = self->n_taps;
-	struct tap *tap = add_tap(self, host->value_string(values, "to", 0));
-	bool cut_before = tap && tap->cuts;
+	const char *name = host->value_string(values, "to", 0);
+	const struct tap *known = find_tap(self, name);
+	struct wish before = known ? known->asked : (struct wish) { .is = false };
+	struct tap *tap = ask_for(self, name);
 
 	if (!tap) {
-		host->error_set(error, "mirror copies to %d interfaces at most", MIRROR_TAPS);
+		host->error_set(error,
+				"the rules name more than %d interfaces to copy to: '%s' is one "
+				"too many",
+				MIRROR_TAPS, name);
+		forget_unwanted(self);
 		return -ENOSPC;
 	}
 	memcpy(args.to, tap->name, sizeof(args.to));
 	args.one_in = (uint32_t)host->value_uint(values, "one_in", 0);
 	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
 	if (args.snap)
-		tap->cuts = true;
+		tap->asked.cuts = true;
 	/* There when the rule is; what is known is followed. */
-	if (self->links_fd >= 0 && (self->n_taps != before || tap->cuts != cut_before))
+	if (self->links_fd >= 0 && (!known || tap->asked.cuts != before.cuts))
 		resolve(self);
+	host->wake(host->state);
 	memcpy(ret_args, &args, sizeof(args));
 	return 0;
+}
+
+/* What was asked for is in force, or will not be: a policy is refused, or was only tried. */
+static void woken(void *user)
+{
+	forget_unwanted(user);
+}
+
+/* Until no program can have the place of a tap in its hands that the rules before named: the next
+ * interface that gets it must not have that one's copies. */
+static void wait_for_programs(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+static bool is_any_gone(const struct mirror *self)
+{
+	for (size_t i = 0; i < self->n_taps; i++)
+		if (!self->taps[i].in_force.is && self->taps[i].ifindex)
+			return true;
+	return !self->is_told; /* who knows what the rules of the last daemon named */
 }
 
 /* Only then is it a problem that there is no such interface. */
@@ -291,15 +395,20 @@ static void in_force(void *user, const struct ms_plugin_in_force *rules, size_t 
 	struct mirror *self = user;
 
 	for (size_t i = 0; i < self->n_taps; i++)
-		self->taps[i].is_used = false;
+		self->taps[i].in_force = (struct wish) { .is = false };
 	for (size_t i = 0; i < count; i++) {
 		const struct mirror_args *args = (const struct mirror_args *)rules[i].args;
 		struct tap *tap = add_tap(self, args->to);
 
-		if (tap)
-			tap->is_used = true;
+		if (!tap)
+			continue;
+		tap->in_force.is = true;
+		tap->in_force.cuts |= args->snap != 0;
 	}
-	resolve(self);
+	if (is_any_gone(self))
+		wait_for_programs();
+	self->is_told = true;
+	forget_unwanted(self);
 }
 
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
@@ -350,5 +459,5 @@ static const struct ms_plugin_action actions[] = {
 
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "mirror", .version = "1.0",
 	  .summary = "copies packets to a monitoring interface", .license = "GPL-2.0-or-later",
-	  .create = create, .start = start, .stop = stop, .destroy = destroy, .stats = stats,
-	  .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));
+	  .create = create, .start = start, .stop = stop, .destroy = destroy, .woken = woken,
+	  .stats = stats, .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));

@@ -10,6 +10,9 @@
 #include "ratelimit.skel.h"
 
 #define BURST_MAX 1000000000u /* times the 1/16 ns of a second it still fits 64 bits */
+/* What comes at once by default, however slow the rate (docs/adr/0165). */
+#define BURST_PACKETS 5u
+#define PACKET_BYTES 1500u
 
 struct ratelimit {
 	const struct ms_plugin_host *host;
@@ -34,7 +37,8 @@ static const struct ms_plugin_item arguments[] = {
 	  .max = 1000000000000 },
 	{ .name = "burst",
 	  .type = MS_PLUGIN_BYTES,
-	  .help = "packets or bytes that may come at once; default: a tenth of a second's",
+	  .help = "packets or bytes that may come at once; default: a tenth of a second's, "
+		  "five packets (of 1500 bytes) at least",
 	  .min = 1,
 	  .max = BURST_MAX },
 	{ .name = "by",
@@ -76,6 +80,16 @@ static uint32_t hash(const void *bytes, size_t size)
 	return sum;
 }
 
+static uint64_t default_burst(const struct ratelimit_args *args)
+{
+	uint64_t least = args->is_bytes ? BURST_PACKETS * PACKET_BYTES : BURST_PACKETS;
+	uint64_t burst = args->rate / 10;
+
+	if (burst < least)
+		return least;
+	return burst < BURST_MAX ? burst : BURST_MAX;
+}
+
 static int encode_args(void *user, const struct ms_plugin_values *values,
 		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
@@ -91,11 +105,7 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	args.rate = host->value_uint(values, args.is_bytes ? "bytes" : "pps", 0);
 	args.burst = host->value_uint(values, "burst", 0);
 	if (!args.burst)
-		args.burst = args.rate / 10;
-	if (args.burst < 1)
-		args.burst = 1;
-	if (args.burst > BURST_MAX)
-		args.burst = BURST_MAX;
+		args.burst = default_burst(&args);
 	args.by = (uint8_t)host->value_uint(values, "by", 0);
 	args.excess =
 		host->value_uint(values, "excess", 0) == 0 ? MS_VERDICT_ALLOW : MS_VERDICT_DENY;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/base/cleanup.h"
+#include "plugins/mirror/mirror.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -194,6 +195,27 @@ START_TEST(what_was_taken_from_a_rate_stays_taken_over_the_daemons_end)
 	ms_plugin_folder_start(microsegd, NULL);
 	ck_assert_int_ne(ms_site_reach(80, MS_SITE_GONE), 0);
 	ck_assert_int_eq(stat_of("ratelimit", "within"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* A request and its answer, each of full size and of the rule's. */
+START_TEST(a_slow_rate_lets_an_exchange_through)
+{
+	static const char *const arguments[] = { "pps: 1", "bytes: 1000", "pps: 1, burst: 1",
+						 "bytes: 1000, burst: 1500" };
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\nrules:\n  - { id: p, dir: in, proto: icmp, fallback: deny,\n"
+		 "      action: [{ ratelimit: { %s } }, allow] }\n",
+		 arguments[_i]);
+	start("ratelimit");
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ms_netns_run_command("%s ping -q -c 1 -W 1 -s 1400 10.1.0.2 > /dev/null",
+			     _i < 2 ? "" : "!");
+	ck_assert_int_eq(stat_of("ratelimit", "within"), _i < 2 ? 2 : 1);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -435,6 +457,101 @@ START_TEST(a_tap_that_takes_nothing_is_a_problem)
 }
 END_TEST
 
+/* ---- places for taps ---- */
+
+/* `count` rules that copy to interfaces called PREFIX and a number, none of which there is. */
+static void write_taps(const char *prefix, unsigned int count)
+{
+	static char text[16384];
+	size_t at = (size_t)snprintf(text, sizeof(text), "version: 1\nrules:\n");
+
+	for (unsigned int i = 0; i < count; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       "  - { id: %s/%u, dir: in, proto: udp, dport: %u, fallback: "
+				       "deny, action: [{ mirror: %s%u }, allow] }\n",
+				       prefix, i, 20000 + i, prefix, i);
+	ck_assert_uint_lt(at, sizeof(text));
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+}
+
+static int try_taps(const char *prefix, unsigned int count, const char *dry_run)
+{
+	char answer[4096];
+
+	write_taps(prefix, count);
+	return ms_ctl_status(microsegd, answer, sizeof(answer), "policy", "apply", dry_run, NULL);
+}
+
+static bool has_names(void *user)
+{
+	char text[16];
+
+	return strcmp(ms_netns_read_command(text, sizeof(text),
+					    "bpftool -j map dump pinned $(find " MS_NETNS_BPFFS
+					    " -path '*/action-mirror/taps') | jq length"),
+		      user) == 0;
+}
+
+START_TEST(what_no_rule_copies_to_has_no_place)
+{
+	start("mirror");
+	for (unsigned int i = 0; i < 5; i++) {
+		char prefix[8];
+
+		snprintf(prefix, sizeof(prefix), "t%u-", i);
+		ck_assert_int_eq(try_taps(prefix, MIRROR_TAPS, NULL), 0);
+		/* What is only tried takes none either. */
+		snprintf(prefix, sizeof(prefix), "d%u-", i);
+		ck_assert_int_eq(try_taps(prefix, MIRROR_TAPS, "--dry-run"), 0);
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(one_policy_has_so_many_taps)
+{
+	char answer[4096], file[256];
+
+	start("mirror");
+	snprintf(file, sizeof(file), "%s/policy.d/05-action.yaml", microsegd->dir);
+	for (int i = 0; i < 2; i++) {
+		write_taps("many", MIRROR_TAPS + 1);
+		ck_assert_int_eq(ms_ctl_status(microsegd, answer, sizeof(answer), "policy",
+					       i ? "apply" : "check", i ? NULL : "--plugin-dir",
+					       MS_PLUGIN_FOLDER, file, NULL),
+				 1);
+		ck_assert_msg(strstr(answer, "the rules name more than 64 interfaces to copy to: "
+					     "'many64' is one too many") &&
+				      strstr(answer, "05-action.yaml") &&
+				      strstr(answer, "\"line\":67"),
+			      "%s", answer);
+	}
+	/* The twin. */
+	ck_assert_int_eq(try_taps("many", MIRROR_TAPS, NULL), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* The name of a tap goes with the last rule that names it, also over the daemon's end. */
+START_TEST(a_tap_that_is_named_no_more_is_forgotten)
+{
+	make_tap();
+	start("mirror");
+	rule("[{ mirror: { to: tap0, snap: 100 } }, allow]");
+	ck_assert(ms_netns_wait(has_names, (void *)"1", 10));
+	rule("allow");
+	ck_assert(ms_netns_wait(has_names, (void *)"0", 10));
+	rule("[{ mirror: tap0 }, allow]");
+	send_datagrams(10, 1000);
+	ck_assert_int_eq(stat_of("mirror", "copied"), 10);
+	ms_proc_kill(microsegd);
+	ms_proc_write_policy(microsegd, "05-action.yaml", "version: 1\n");
+	start_again();
+	ck_assert(ms_netns_wait(has_names, (void *)"0", 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/actions");
@@ -447,6 +564,7 @@ int main(void)
 	tcase_add_test(tcase, a_workload_is_refused_at_once);
 	tcase_add_test(tcase, what_is_over_the_rate_does_not_arrive);
 	tcase_add_test(tcase, what_was_taken_from_a_rate_stays_taken_over_the_daemons_end);
+	tcase_add_loop_test(tcase, a_slow_rate_lets_an_exchange_through, 0, 4);
 	tcase_add_test(tcase, a_mark_arrives);
 	tcase_add_test(tcase, a_rate_is_kept_and_counted_without_the_daemon);
 	tcase_add_test(tcase, a_mark_is_set_without_the_daemon);
@@ -456,6 +574,9 @@ int main(void)
 	tcase_add_test(tcase, a_protected_interface_is_no_tap);
 	tcase_add_test(tcase, copies_follow_the_name_of_their_interface);
 	tcase_add_test(tcase, a_tap_that_takes_nothing_is_a_problem);
+	tcase_add_test(tcase, what_no_rule_copies_to_has_no_place);
+	tcase_add_test(tcase, one_policy_has_so_many_taps);
+	tcase_add_test(tcase, a_tap_that_is_named_no_more_is_forgotten);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -22,6 +22,7 @@ struct ms_capture_file {
 	bool is_trimmed;
 	int stuck; /* -errno, 0 = nothing is */
 	char stuck_name[MS_CAPTURE_FILE_NAME_SIZE];
+	uint64_t begun;
 	uint64_t written;  /* of the current file */
 	size_t n_buffered; /* behind that */
 	uint8_t buffer[BUFFER_SIZE];
@@ -181,6 +182,18 @@ int ms_capture_file_next(struct ms_capture_file *file)
 	return file->fd < 0 ? -errno : 0;
 }
 
+int ms_capture_file_is_gone(const struct ms_capture_file *file)
+{
+	struct stat there;
+
+	return file->fd >= 0 && fstat(file->fd, &there) == 0 && there.st_nlink == 0;
+}
+
+uint64_t ms_capture_file_begun(const struct ms_capture_file *file)
+{
+	return file->begun;
+}
+
 int ms_capture_file_has_room(const struct ms_capture_file *file, size_t size)
 {
 	return file->fd >= 0 && file->written + file->n_buffered + size <= file->limit;
@@ -212,6 +225,7 @@ int ms_capture_file_flush(struct ms_capture_file *file)
 			r = -errno;
 	}
 	if (r == 0) {
+		file->begun += file->written == 0 && file->n_buffered > 0;
 		file->written += file->n_buffered;
 		file->n_buffered = 0;
 		return 0;

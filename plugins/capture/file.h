@@ -27,6 +27,10 @@ struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file); /* r
  * and whatever an earlier configuration left beyond. On failure there is no current file, and the
  * next call tries again. -ENOSPC: fewer bytes are free than are written at a time. */
 int ms_capture_file_next(struct ms_capture_file *file);
+/* Whether somebody removed the current file: what is written to it nobody will find. */
+int ms_capture_file_is_gone(const struct ms_capture_file *file);
+/* How many files there have been with something in them. */
+uint64_t ms_capture_file_begun(const struct ms_capture_file *file);
 /* What the last next() could not remove or replace, for which no file waits: -errno and a name, or
  * 0. */
 int ms_capture_file_stuck(const struct ms_capture_file *file,

@@ -234,7 +234,9 @@ static void stats(void *user, struct ms_plugin_emit *to)
 		   ms_action_count(self->object->maps.counts, CAPTURE_LOST), 0);
 	host->emit(to, "written", "packets written to files", NULL, numbers.written, 0);
 	host->emit(to, "failed", "packets that could not be written", NULL, numbers.failed, 0);
-	host->emit(to, "files_begun", "files", NULL, numbers.files, 0);
+	host->emit(to, "files_begun", "files begun on the disk", NULL, numbers.files, 0);
+	host->emit(to, "files_removed", "files removed while they were written to", NULL,
+		   numbers.removed, 0);
 }
 
 static const struct ms_plugin_action actions[] = {

@@ -171,6 +171,9 @@ static int flush(struct ms_capture_writer *writer)
 
 	if (r < 0)
 		writer->retry_ns = clock_ns(CLOCK_BOOTTIME) + RETRY_NS;
+	pthread_mutex_lock(&writer->lock);
+	writer->numbers.files = ms_capture_file_begun(writer->file);
+	pthread_mutex_unlock(&writer->lock);
 	if (writer->pending)
 		count(writer, writer->pending, r);
 	writer->pending = 0;
@@ -210,9 +213,6 @@ static int begin_file(struct ms_capture_writer *writer)
 	}
 	ms_capture_file_commit(writer->file, ms_capture_pcapng_section(ms_capture_file_reserve(
 						     writer->file, MS_CAPTURE_PCAPNG_HEAD)));
-	pthread_mutex_lock(&writer->lock);
-	writer->numbers.files++;
-	pthread_mutex_unlock(&writer->lock);
 	return 0;
 }
 
@@ -331,6 +331,20 @@ static void try_again(struct ms_capture_writer *writer)
 		count(writer, 0, r);
 }
 
+static void replace_removed(struct ms_capture_writer *writer)
+{
+	int r;
+
+	if (!ms_capture_file_is_gone(writer->file))
+		return;
+	pthread_mutex_lock(&writer->lock);
+	writer->numbers.removed++;
+	pthread_mutex_unlock(&writer->lock);
+	r = begin_file(writer);
+	if (r < 0)
+		count(writer, 0, r);
+}
+
 static void *run(void *arg)
 {
 	struct ms_capture_writer *writer = arg;
@@ -349,6 +363,7 @@ static void *run(void *arg)
 		writer->taken = 0;
 		for (uint32_t i = 0; i < writer->n_interfaces; i++)
 			writer->interfaces[i].is_checked = false;
+		replace_removed(writer);
 		ring_buffer__consume(writer->ring);
 		flush(writer);
 	}

@@ -17,6 +17,7 @@ struct ms_capture_writer_numbers {
 	uint64_t written; /* packets */
 	uint64_t failed;  /* packets that could not be written */
 	uint64_t files;   /* begun */
+	uint64_t removed; /* files that somebody removed while they were written to */
 };
 
 struct ms_capture_writer_trouble {

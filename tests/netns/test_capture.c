@@ -363,6 +363,36 @@ START_TEST(a_folder_that_goes_is_a_problem_until_it_is_back)
 }
 END_TEST
 
+/* Also with its folder. */
+START_TEST(a_file_that_is_removed_is_begun_anew)
+{
+	policy("[{ capture: 1M }, allow]");
+	start("");
+	send_some(3);
+	wait_for(3);
+	ck_assert_int_eq(stat_of("files_begun"), 1);
+	ck_assert_int_eq(unlink(CURRENT), 0);
+	send_some(2);
+	wait_for(5);
+	ck_assert_uint_eq(count_by_tcpdump(CURRENT), 2);
+	ck_assert_int_eq(stat_of("files_begun"), 2);
+	ck_assert_int_eq(stat_of("files_removed"), 1);
+	ms_netns_run_command("rm -r " FILES);
+	send_some(4);
+	wait_for(9);
+	ck_assert_uint_eq(count_by_tcpdump(CURRENT), 4);
+	ck_assert_int_eq(stat_of("files_removed"), 2);
+	ck_assert_int_eq(stat_of("failed"), 0);
+	/* The twin: one that is renamed is not. */
+	ms_netns_run_command("mv " CURRENT " " FILES "/kept");
+	send_some(1);
+	wait_for(10);
+	ck_assert_uint_eq(count_by_tcpdump(FILES "/kept"), 5);
+	ck_assert_int_eq(stat_of("files_begun"), 3);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(without_a_folder_it_is_the_daemons_state_directory)
 {
 	char path[256];
@@ -412,6 +442,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_file_that_cannot_be_removed_holds_nothing_up, 0,
 			    (int)ms_array_size(stuck));
 	tcase_add_test(tcase, a_folder_that_goes_is_a_problem_until_it_is_back);
+	tcase_add_test(tcase, a_file_that_is_removed_is_begun_anew);
 	tcase_add_test(tcase, without_a_folder_it_is_the_daemons_state_directory);
 	tcase_add_test(tcase, a_folder_that_cannot_be_is_said);
 	suite_add_tcase(suite, tcase);

@@ -8,7 +8,7 @@
 
 #include "core/base/cleanup.h"
 
-#define LIST_TRIES 5
+#define LIST_TRIES 5 /* a policy that changes all the time, or too many clients, may go on */
 
 int ms_cli_fail(const struct ms_cli *cli, int exit_code, const char *code,
 		const struct ms_error *err)
@@ -92,10 +92,24 @@ static void defuse(json_t *value)
 	}
 }
 
-/* `*ret_is_busy`, if given, is set instead of saying that the daemon is. */
+/* One of several tries, as long as the daemon is busy: only the last one says so. */
+struct
+try {
+	bool is_last, is_busy;
+};
+
+static void say_tries(struct ms_error *detail)
+{
+	size_t length = strlen(detail->message);
+
+	snprintf(detail->message + length, sizeof(detail->message) - length, "; asked %d times",
+		 LIST_TRIES);
+}
+
+/* `try` may be NULL: then there is only one. */
 static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, const char *method,
 		    json_t *parameters, int (*on_reply)(void *user, json_t *reply), void *user,
-		    bool *ret_is_busy)
+		    struct try *try)
 {
 	struct ms_message_error failure;
 	bool continues = true;
@@ -108,9 +122,11 @@ static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, cons
 		json_auto_t *reply = NULL;
 
 		r = ms_cli_client_receive(client, &reply, &continues, &failure);
-		if (r == -EREMOTEIO && ret_is_busy && strcmp(failure.code, "busy") == 0) {
-			*ret_is_busy = true;
-			return MS_CLI_FAILED;
+		if (r == -EREMOTEIO && try && strcmp(failure.code, "busy") == 0) {
+			try->is_busy = !try->is_last;
+			if (try->is_busy)
+				return MS_CLI_FAILED;
+			say_tries(&failure.detail);
 		}
 		if (r < 0)
 			return ms_cli_broken(cli, r, &failure);
@@ -122,7 +138,7 @@ static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, cons
 }
 
 static int ask_stream(const struct ms_cli *cli, const char *method, json_t *parameters,
-		      int (*on_reply)(void *user, json_t *reply), void *user, bool *ret_is_busy)
+		      int (*on_reply)(void *user, json_t *reply), void *user, struct try *try)
 {
 	struct ms_cli_client *client = NULL;
 	int code = ms_cli_connect(cli, &client);
@@ -131,7 +147,7 @@ static int ask_stream(const struct ms_cli *cli, const char *method, json_t *para
 		json_decref(parameters);
 		return code;
 	}
-	code = exchange(cli, client, method, parameters, on_reply, user, ret_is_busy);
+	code = exchange(cli, client, method, parameters, on_reply, user, try);
 	ms_cli_client_close(client);
 	return code;
 }
@@ -181,15 +197,15 @@ static int merge_reply(void *user, json_t *reply)
 int ms_cli_ask_list(const struct ms_cli *cli, const char *method, json_t *parameters,
 		    const char *plural, json_t **ret_reply)
 {
-	bool is_busy = true;
+	struct try try = { .is_busy = true };
 	int code = MS_CLI_FAILED;
 
-	for (int left = LIST_TRIES; is_busy; left--) {
+	for (int left = LIST_TRIES; try.is_busy; left--) {
 		struct merging merging = { plural, json_object(), json_array() };
 
-		is_busy = false;
+		try = (struct try) { .is_last = left == 1 };
 		code = ask_stream(cli, method, json_incref(parameters), merge_reply, &merging,
-				  left > 1 ? &is_busy : NULL);
+				  &try);
 		json_decref(merging.list);
 		if (code == MS_CLI_OK)
 			*ret_reply = merging.merged;

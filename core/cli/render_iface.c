@@ -126,6 +126,19 @@ static void render_hook(const struct ms_cli_style *style, const json_t *hook)
 	line(style, text_of(hook, "hook"), text);
 }
 
+static void render_gaps(const struct ms_cli_style *style, const json_t *iface)
+{
+	char before[64] = "packets before it was attached not counted yet", text[128];
+
+	if (ms_cli_value_is(iface, "unfiltered_counted"))
+		snprintf(before, sizeof(before), "%s%lld packets before it was attached",
+			 ms_cli_value_is(iface, "unfiltered_exact") ? "" : "at most ",
+			 (long long)int_of(iface, "unfiltered_packets"));
+	snprintf(text, sizeof(text), "%s, put back %lld times", before,
+		 (long long)int_of(iface, "repairs"));
+	line(style, "gaps", text);
+}
+
 void ms_cli_render_iface_show(const struct ms_cli_style *style, const json_t *reply)
 {
 	const json_t *iface = json_object_get(reply, "interface"), *hook;
@@ -156,11 +169,7 @@ void ms_cli_render_iface_show(const struct ms_cli_style *style, const json_t *re
 		line(style, "warning", "our program is on a hook more than once");
 	render_traffic(style, iface, "in");
 	render_traffic(style, iface, "out");
-	snprintf(text, sizeof(text), "%s%lld packets before it was attached, put back %lld times",
-		 ms_cli_value_is(iface, "unfiltered_exact") ? "" : "at most ",
-		 (long long)int_of(iface, "unfiltered_packets"),
-		 (long long)int_of(iface, "repairs"));
-	line(style, "gaps", text);
+	render_gaps(style, iface);
 }
 
 void ms_cli_render_iface_explain(const struct ms_cli_style *style, const json_t *reply)

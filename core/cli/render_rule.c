@@ -362,10 +362,13 @@ void ms_cli_render_set_show(const struct ms_cli_style *style, const json_t *repl
 	size_t i;
 
 	json_array_foreach (json_object_get(reply, "members"), i, member) {
+		const json_t *left = json_object_get(member, "timeout_ms");
+		bool is_over = json_is_integer(left) && json_integer_value(left) == 0;
+
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(member, "addr"));
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s",
-				 ms_cli_style_age(style, json_object_get(member, "timeout_ms"), age,
-						  sizeof(age)));
+				 is_over ? "over"
+					 : ms_cli_style_age(style, left, age, sizeof(age)));
 		ms_cli_table_add(table, MS_CLI_DIM, "%s", text_of(member, "origin"));
 	}
 	ms_cli_table_print(table, style);

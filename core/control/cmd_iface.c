@@ -79,7 +79,7 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 	sum_counts(manager, live, entry->zone, &count);
 	counts = shape_counts(&count);
 	shape = json_pack(
-		"{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:I, s:s, s:s}",
+		"{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:b, s:I, s:s, s:s}",
 		"name", entry->link.name, "ifindex", (json_int_t)entry->link.ifindex, "kind",
 		entry->link.kind, "master", entry->link.master_name, "state",
 		ms_iface_state_name(entry->state), "group", entry->group, "mode", mode_name(group),
@@ -87,7 +87,8 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 		entry->group[0] ? side_name(entry->side) : "", "attach",
 		ms_attach_how_name(entry->have), "zone", (int)entry->zone, "unfiltered_packets",
 		(json_int_t)entry->gap.packets, "unfiltered_exact", ms_gap_is_exact(&entry->gap),
-		"repairs", (json_int_t)entry->repairs, "reason",
+		"unfiltered_counted", ms_gap_is_counted(&entry->gap), "repairs",
+		(json_int_t)entry->repairs, "reason",
 		ms_iface_set_explain(entry, ms_manager_policy(manager), reason, sizeof(reason)),
 		"error", entry->error ? ms_attach_explain(entry->error) : "");
 	if (shape && entry->attached_ns)

@@ -97,7 +97,7 @@ static int list_step(struct ms_control_live *live, json_t **ret_reply, struct ms
 	size_t end;
 
 	if (policy != listing->policy || generation_now(live->manager) != listing->generation)
-		return ms_error_set(err, -EBUSY, "the policy changed while it was listed");
+		return ms_error_set(err, -EAGAIN, "the policy changed while it was listed");
 	end = listing->next + SLICE < policy->n_rules ? listing->next + SLICE : policy->n_rules;
 	for (; listing->next < end; listing->next++) {
 		const struct ms_rule *rule = &policy->rules[listing->next];

@@ -55,7 +55,7 @@ static int admit_large(struct ms_control_connection *conn, struct ms_error *err)
 		return ms_error_set(err, -EPERM, "a request longer than %u KiB needs root",
 				    MS_MESSAGE_SMALL_MAX >> 10);
 	if (conn->server->large)
-		return ms_error_set(err, -EBUSY, "another long request is being received");
+		return ms_error_set(err, -EAGAIN, "another long request is being received");
 	conn->large = true;
 	conn->server->large = conn;
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, MS_MESSAGE_REQUEST_MAX + 1);
@@ -212,7 +212,7 @@ static void turn_away(int fd, const char *why)
 	json_auto_t *message = NULL;
 	size_t length;
 
-	ms_error_set(&err, -EBUSY, "%s", why);
+	ms_error_set(&err, -EAGAIN, "%s", why);
 	message = ms_message_failure("busy", &err);
 	if (message)
 		text = ms_message_encode(message, &length);

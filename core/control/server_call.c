@@ -36,7 +36,6 @@ static const char *error_code(int r)
 		return "not_found";
 	case EBADMSG:
 		return "usage";
-	case EBUSY:
 	case EAGAIN:
 		return "busy";
 	case ENOMEM:

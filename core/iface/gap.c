@@ -21,6 +21,11 @@ bool ms_gap_is_exact(const struct ms_gap *gap)
 	return !gap->open && (gap->quiet || gap->looks == 0);
 }
 
+bool ms_gap_is_counted(const struct ms_gap *gap)
+{
+	return !gap->open || gap->looks > 0;
+}
+
 bool ms_gap_rounds_put_off(struct ms_gap_rounds *rounds, uint64_t appeared_ns, uint64_t now_ns)
 {
 	if (appeared_ns == 0 || now_ns - appeared_ns >= MS_GAP_CALM_NS) {

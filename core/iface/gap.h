@@ -31,6 +31,8 @@ struct ms_gap {
 void ms_gap_look(struct ms_gap *gap, uint64_t counted, uint64_t judged);
 /* Else `packets` is an upper bound. True also where there never was a gap to count. */
 bool ms_gap_is_exact(const struct ms_gap *gap);
+/* Else nobody has looked yet, and `packets` says nothing. */
+bool ms_gap_is_counted(const struct ms_gap *gap);
 
 /*
  * Each look waits for the lock of the network, which whoever makes many interfaces keeps busy, and

@@ -362,6 +362,53 @@ START_TEST(an_emptied_set_goes_when_no_rule_names_it)
 }
 END_TEST
 
+static json_int_t generation(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "status", NULL);
+
+	return ms_ctl_int(lines, "0.generation_applied");
+}
+
+/* `policy apply` or `rule import` of a file that denies everything to port 80. */
+static json_t *deny_all(bool is_import, const char *dry_run)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/deny.yaml", microsegd->dir);
+	ms_netns_put_file(path, "version: 1\nrules:\n  - { id: deny/all, proto: tcp, dport: 80, "
+				"action: deny }\n");
+	if (is_import)
+		return ms_ctl(microsegd, "rule", "import", path, dry_run, NULL);
+	ms_netns_run_command("cp %s %s/policy.d/20-deny.yaml", path, microsegd->dir);
+	return ms_ctl(microsegd, "policy", "apply", dry_run, NULL);
+}
+
+START_TEST(a_dry_run_counts_and_changes_nothing)
+{
+	json_auto_t *tried = NULL, *done = NULL;
+	json_int_t before;
+
+	ms_ctl_do(microsegd, "rule", "add", "--id", "ping", "--group", "open", "--proto", "icmp",
+		  "allow", NULL);
+	ms_netns_run_command("ping -q -c 3 -i 0.002 %s", at[0].open);
+	before = generation();
+	tried = deny_all(_i, "--dry-run");
+	ck_assert_int_eq(ms_ctl_int(tried, "0.generation"), before + 1);
+	ck_assert(json_is_true(ms_ctl_at(tried, "0.dry_run")));
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "ping"), 6);
+	ck_assert_int_eq(generation(), before);
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[0].open, 80, SOON), 0);
+	/* The twin. */
+	done = deny_all(_i, NULL);
+	ck_assert_int_eq(ms_ctl_int(done, "0.generation"), before + 1);
+	ck_assert_int_eq(generation(), before + 1);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "ping"), 6);
+	ck_assert(json_equal(ms_ctl_at(tried, "0.changes"), ms_ctl_at(done, "0.changes")));
+	ck_assert_int_eq(ms_traffic_reach(NULL, at[0].open, 80, GONE), -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "deny/all"), 0);
+}
+END_TEST
+
 START_TEST(a_dry_run_of_apply_warns_like_apply)
 {
 	json_auto_t *tried = NULL, *applied = NULL;
@@ -395,6 +442,7 @@ int main(void)
 	tcase_add_test(tcase, a_reason_that_is_none_is_answered_with_those_there_are);
 	tcase_add_test(tcase, a_members_end_does_not_take_the_files_member_along);
 	tcase_add_test(tcase, an_emptied_set_goes_when_no_rule_names_it);
+	tcase_add_loop_test(tcase, a_dry_run_counts_and_changes_nothing, 0, 2);
 	tcase_add_test(tcase, a_dry_run_of_apply_warns_like_apply);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -301,7 +301,8 @@ START_TEST(one_in_use_is_not_unloaded)
 	start("plugins: { tally: {} }\n");
 	ck_assert_int_eq(
 		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "unload", "tally", NULL), 1);
-	ck_assert_msg(strstr(text, "rule counted names it") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "rule counted names it"), "%s", text);
+	ck_assert_msg(strstr(text, "\"code\":\"refused\""), "%s", text);
 	expect_acting();
 	ms_proc_write_policy(microsegd, "10-test.yaml",
 			     "version: 1\ngroups:\n  - { name: work, match: { name: \"veth-*\" }, "

@@ -43,7 +43,7 @@ static int list_step(struct ms_control_stream *stream, json_t **ret_reply, struc
 	struct listing *listing = (struct listing *)stream;
 
 	if (listing->goes_on && listing->changes)
-		return ms_error_set(err, -EBUSY, "the policy changed while it was listed");
+		return ms_error_set(err, -EAGAIN, "the policy changed while it was listed");
 	*ret_reply = json_pack("{s:[s]}", "rules", listing->goes_on ? "second" : "first");
 	listing->goes_on = !listing->goes_on;
 	return listing->goes_on;
@@ -286,7 +286,8 @@ START_TEST(a_list_that_changes_is_asked_for_again)
 	ck_assert_str_eq(errors, "");
 	ck_assert_int_eq(run("rule list --source file"), 1);
 	ck_assert_str_eq(output, "");
-	ck_assert_str_eq(errors, "microsegctl: the policy changed while it was listed\n");
+	ck_assert_str_eq(errors,
+			 "microsegctl: the policy changed while it was listed; asked 5 times\n");
 }
 END_TEST
 

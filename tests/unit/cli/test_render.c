@@ -39,6 +39,43 @@ static const char *render(ms_cli_renderer renderer, const char *reply)
 	return render_as((struct ms_cli_style) { .width = 80 }, renderer, reply);
 }
 
+/* ---- what is not known, or over ---- */
+
+static const struct {
+	const char *reply, *line;
+} gaps[] = {
+	{ "'unfiltered_counted': false, 'unfiltered_exact': false, 'unfiltered_packets': 0",
+	  "packets before it was attached not counted yet, put back 0 times" },
+	{ "'unfiltered_counted': true, 'unfiltered_exact': false, 'unfiltered_packets': 0",
+	  "at most 0 packets before it was attached, put back 0 times" },
+	{ "'unfiltered_counted': true, 'unfiltered_exact': true, 'unfiltered_packets': 7",
+	  "gaps         7 packets before it was attached, put back 0 times" },
+};
+
+START_TEST(a_gap_that_nobody_looked_at_has_no_number)
+{
+	char reply[256];
+
+	snprintf(reply, sizeof(reply), "{'interface': {'name': 'veth0', %s, 'repairs': 0}}",
+		 gaps[_i].reply);
+	ck_assert_msg(strstr(render(ms_cli_render_iface_show, reply), gaps[_i].line), "%s", text);
+}
+END_TEST
+
+START_TEST(a_member_whose_time_is_over_says_so)
+{
+	ck_assert_str_eq(render(ms_cli_render_set_show,
+				"{'members': ["
+				"{'addr': '10.0.0.1', 'timeout_ms': 0, 'origin': 'runtime'},"
+				"{'addr': '10.0.0.2', 'timeout_ms': 32, 'origin': 'runtime'},"
+				"{'addr': '10.0.0.3', 'timeout_ms': null, 'origin': 'runtime'}]}"),
+			 "ADDRESS   TIMEOUT  FROM\n"
+			 "10.0.0.1     over  runtime\n"
+			 "10.0.0.2     32ms  runtime\n"
+			 "10.0.0.3        -  runtime\n");
+}
+END_TEST
+
 /* ---- sentences ---- */
 
 #define ADDED(rule, rest)                                                                          \
@@ -79,6 +116,38 @@ static const struct {
 START_TEST(rule_add_says_what_is_in_force_and_how_to_undo_it)
 {
 	ck_assert_str_eq(render(ms_cli_render_rule_add, added[_i].reply), added[_i].text);
+}
+END_TEST
+
+#define WARNED "'warnings': [{'message': 'the failsafe keeps tcp 22 open'}]"
+
+static const struct {
+	ms_cli_renderer renderer;
+	const char *reply, *text;
+} changes[] = {
+	{ ms_cli_render_policy_apply,
+	  "{'generation': 4, 'dry_run': true, 'changes': 3, 'sessions_end': 2, " WARNED "}",
+	  "warning: the failsafe keeps tcp 22 open\n"
+	  "would be generation 4. 2 live sessions would end now.\n" },
+	{ ms_cli_render_policy_apply,
+	  "{'generation': 4, 'dry_run': false, 'changes': 3, 'sessions_end': 2, 'policy_source': "
+	  "'/etc/policy.d', " WARNED "}",
+	  "warning: the failsafe keeps tcp 22 open\n"
+	  "generation 4 in force, from /etc/policy.d. 2 live sessions end now.\n" },
+	{ ms_cli_render_policy_apply, "{'generation': 4, 'dry_run': true, 'sessions_end': 0}",
+	  "would be generation 4.\n" },
+	{ ms_cli_render_rule_import,
+	  "{'generation': 4, 'dry_run': true, 'changes': 3, 'sessions_end': 1}",
+	  "3 rules would change (generation 4). 1 live session would end now.\n" },
+	{ ms_cli_render_rule_import,
+	  "{'generation': 4, 'dry_run': false, 'changes': 1, 'sessions_end': 1}",
+	  "1 rule changed (generation 4). 1 live session ends now.\n" },
+};
+
+/* Warnings stand before what is done, and what is only tried is not told as done. */
+START_TEST(a_change_says_what_it_did_or_would_do)
+{
+	ck_assert_str_eq(render(changes[_i].renderer, changes[_i].reply), changes[_i].text);
 }
 END_TEST
 
@@ -471,8 +540,13 @@ int main(void)
 	TCase *tcase = tcase_create("render");
 
 	tcase_add_checked_fixture(tcase, NULL, tear_down);
+	tcase_add_loop_test(tcase, a_gap_that_nobody_looked_at_has_no_number, 0,
+			    (int)ms_array_size(gaps));
+	tcase_add_test(tcase, a_member_whose_time_is_over_says_so);
 	tcase_add_loop_test(tcase, rule_add_says_what_is_in_force_and_how_to_undo_it, 0,
 			    ms_array_size(added));
+	tcase_add_loop_test(tcase, a_change_says_what_it_did_or_would_do, 0,
+			    (int)ms_array_size(changes));
 	tcase_add_test(tcase, warnings_say_where);
 	tcase_add_test(tcase, engines_are_named_by_family);
 	tcase_add_test(tcase, diff_counts_what_ends);

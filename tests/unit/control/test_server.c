@@ -35,7 +35,7 @@ static int count_step(struct ms_control_stream *stream, json_t **ret_reply, stru
 
 	n_steps++;
 	if (counting->left == -1)
-		return ms_error_set(err, -EBUSY, "half-way");
+		return ms_error_set(err, -EAGAIN, "half-way");
 	memset(padding, 'x', counting->padding);
 	*ret_reply = json_pack("{s:i, s:s}", "left", counting->left, "padding", padding);
 	return counting->left-- > 1 ? 1 : 0;

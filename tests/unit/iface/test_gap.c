@@ -20,9 +20,15 @@ static void look(uint64_t counted, uint64_t judged, uint64_t packets, bool open)
 
 START_TEST(quiet_between_two_looks_is_exact)
 {
+	ck_assert(!ms_gap_is_counted(&gap));
 	look(12, 2, 10, true);
+	ck_assert(ms_gap_is_counted(&gap));
 	look(12, 2, 10, false);
 	ck_assert(ms_gap_is_exact(&gap));
+	ck_assert(ms_gap_is_counted(&gap));
+	/* There never was one. */
+	gap = (struct ms_gap) { .open = false };
+	ck_assert(ms_gap_is_counted(&gap));
 }
 END_TEST
 

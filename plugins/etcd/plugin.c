@@ -12,6 +12,7 @@
 
 #include <microseg/plugin.h>
 
+#include "complaint.h"
 #include "config.h"
 #include "follower.h"
 #include "link.h"
@@ -29,6 +30,7 @@ struct state {
 	bool is_troubled;                   /* the host was told */
 	bool is_refused; /* the host refused the last transaction, and said why */
 	uint64_t reads, checks, failures;
+	struct ms_etcd_complaint *complaints; /* by endpoint */
 };
 
 static void pursue(struct state *state);
@@ -85,17 +87,32 @@ static void begin_pause(struct state *state)
 			  "next check");
 }
 
+static void log_failure(struct state *state, size_t endpoint, const char *why)
+{
+	const struct ms_plugin_host *host = state->host;
+	const char *name = state->config.endpoints[endpoint];
+	uint64_t count = ms_etcd_complaint_make(&state->complaints[endpoint], why,
+						host->now_ns(host->state));
+
+	if (count == 1)
+		host->log(host->state, MS_PLUGIN_LOG_INFO, "%s: %s", name, why);
+	else if (count > 1)
+		host->log(host->state, MS_PLUGIN_LOG_INFO,
+			  "%s: %s (failures since the last such line: %" PRIu64 ")", name, why,
+			  count);
+}
+
 static void fail(struct state *state, const char *why)
 {
 	const struct ms_plugin_host *host = state->host;
-	const char *endpoint = state->config.endpoints[state->follower.endpoint];
+	size_t endpoint = state->follower.endpoint;
 	char sentence[sizeof(state->distance)];
 
 	ms_etcd_link_end(state->link);
 	state->failures++;
-	snprintf(sentence, sizeof(sentence), "%s: %s", endpoint, why);
+	snprintf(sentence, sizeof(sentence), "%s: %s", state->config.endpoints[endpoint], why);
 	ms_etcd_follower_on_failure(&state->follower, ms_etcd_codec_wants_token(why));
-	host->log(host->state, MS_PLUGIN_LOG_INFO, "%s", sentence);
+	log_failure(state, endpoint, why);
 	/* As long as another member may do, nothing is lost. */
 	if (!ms_etcd_follower_is_lost(&state->follower))
 		return;
@@ -285,6 +302,13 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 		return r;
 	}
 	state->host = host;
+	state->complaints = calloc(state->config.count, sizeof(*state->complaints));
+	if (!state->complaints) {
+		host->error_set(error, "out of memory");
+		ms_etcd_config_fini(&state->config);
+		free(state);
+		return -ENOMEM;
+	}
 	*ret_self = state;
 	return 0;
 }
@@ -335,6 +359,7 @@ static void destroy(void *user)
 	if (state->token)
 		explicit_bzero(state->token, strlen(state->token));
 	free(state->token);
+	free(state->complaints);
 	free(state);
 }
 

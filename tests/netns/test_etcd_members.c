@@ -190,6 +190,9 @@ END_TEST
 
 START_TEST(a_restart_is_caught_up_with)
 {
+	const char *line;
+	uint64_t before;
+
 	follow_one();
 	ms_etcd_server_kill(0);
 	UNTIL(host.trouble[0]);
@@ -197,6 +200,12 @@ START_TEST(a_restart_is_caught_up_with)
 		      host.trouble);
 	ck_assert_str_eq(said(), BASE("one"));
 	ck_assert_uint_eq(host.changes, 1);
+	/* A line for the reason, not for each try. */
+	host.log[0] = '\0';
+	before = stat_of("failures");
+	UNTIL(stat_of("failures") >= before + 3);
+	line = strstr(host.log, "http://127.0.1.1:2379: ");
+	ck_assert_msg(!line || !strstr(line + 1, "http://127.0.1.1:2379: "), "%s", host.log);
 	ms_etcd_server_start(0);
 	ms_etcd_server_await(0);
 	ms_etcd_server_ctl(0, "put " FLEET "base two");

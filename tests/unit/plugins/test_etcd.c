@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/etcd/complaint.h"
 #include "plugins/etcd/follower.h"
 #include "tests/harness/ms_check.h"
 
@@ -443,6 +444,35 @@ END_TEST
 
 #define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
 
+/* ---- what is said of failures ---- */
+
+#define SECOND 1000000000ULL
+
+START_TEST(a_failure_is_said_once_and_then_once_a_minute)
+{
+	struct ms_etcd_complaint complaint = { .told_ns = 0 };
+	uint64_t now = 5 * SECOND;
+
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "refused", now), 1);
+	for (int i = 0; i < 59; i++)
+		ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "refused", now += SECOND), 0);
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "refused", now += SECOND), 60);
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "refused", now), 0);
+	/* Another reason is another failure; what was not said before comes with it. */
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "no majority", now), 2);
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "no majority", now), 0);
+	/* One that is longer than what is kept of it is the same, too. */
+	{
+		char longer[400];
+
+		memset(longer, 'x', sizeof(longer) - 1);
+		longer[sizeof(longer) - 1] = '\0';
+		ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, longer, now), 2);
+		ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, longer, now), 0);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("etcd");
@@ -468,6 +498,7 @@ static Suite *make_suite(void)
 	tcase_add_test(follow, pauses_grow);
 	tcase_add_test(follow, a_token_that_ended_is_no_failure);
 	tcase_add_test(follow, a_watch_must_begin);
+	tcase_add_test(follow, a_failure_is_said_once_and_then_once_a_minute);
 	suite_add_tcase(suite, follow);
 	return suite;
 }

@@ -67,6 +67,7 @@ int tell(struct __sk_buff *skb)
 	seen->rule = ctx.rule;
 	seen->ifindex = ctx.ifindex;
 	seen->arg = *(const __u8 *)ctx.args;
+	seen->length = MS_CB_LOAD(skb, MS_CHAIN_LIST) >> MS_CHAIN_COUNT_SHIFT;
 	seen->sum = seen->sum * 10 + seen->arg;
 	return ms_action_next(skb);
 }

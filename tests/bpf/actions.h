@@ -12,8 +12,9 @@ struct test_action_seen {
 	__u8 dir, ip_version, l4_proto, flags;
 	__u16 l3_off, l4_off;
 	__u32 rule, ifindex;
-	__u32 arg; /* the first byte of the arguments */
-	__u32 sum; /* these as decimal digits, in the order of the runs */
+	__u32 arg;    /* the first byte of the arguments */
+	__u32 length; /* of the list, as cb[] has it; 0 = it does not */
+	__u32 sum;    /* these as decimal digits, in the order of the runs */
 };
 
 #endif

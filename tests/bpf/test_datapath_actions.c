@@ -193,6 +193,34 @@ START_TEST(what_an_action_is_told)
 }
 END_TEST
 
+/* Of eight it is not told: there is no room for the number. An end that came too late would only be
+ * looked up in the list once more. */
+START_TEST(an_action_is_told_how_long_its_list_is)
+{
+	static const struct {
+		const char *action;
+		uint32_t length;
+	} lists[] = {
+		{ "[tell, allow]", 1 },
+		{ "[pass_on, tell, allow]", 2 },
+		{ "[tell, pass_on, pass_on, pass_on, pass_on, pass_on, tell, allow]", 7 },
+		{ "[tell, tell, tell, tell, tell, tell, tell, tell, allow]", 0 },
+	};
+	struct ms_pkt ack = ms_pkt_tcp(A, 1, B, 80, MS_PKT_ACK);
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		rule(lists[i].action, "");
+		/* By the slow program, then by the short path where there is one. */
+		for (int twice = 0; twice < 2; twice++) {
+			ms_rig_run(MS_RIG_INGRESS, &ack);
+			ck_assert_uint_eq(ms_rig_seen().length, lists[i].length);
+		}
+		flow(A, B, -1, "allow rule r", "allow session r");
+		ck_assert_uint_eq(ms_rig_seen().length, lists[i].length);
+	}
+}
+END_TEST
+
 START_TEST(audit_lets_an_actions_deny_through)
 {
 	rule("[end_deny, allow]", ", mode: audit");
@@ -523,6 +551,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_packet_that_an_action_took_counts_as_the_list_says);
 	tcase_add_test(tcase, a_missing_action_is_the_rules_fallback);
 	tcase_add_test(tcase, what_an_action_is_told);
+	tcase_add_test(tcase, an_action_is_told_how_long_its_list_is);
 	tcase_add_test(tcase, audit_lets_an_actions_deny_through);
 	tcase_add_test(tcase, a_session_runs_what_the_policy_in_force_says);
 	tcase_add_test(tcase, a_kept_session_runs_no_list_of_an_older_policy);

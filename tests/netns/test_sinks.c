@@ -308,6 +308,24 @@ START_TEST(a_source_in_trouble_is_a_metric)
 }
 END_TEST
 
+/* What it said is not taken, while it is in reach: the other half of the same metric. */
+START_TEST(a_refused_transaction_is_a_metric)
+{
+	ms_proc_stop(microsegd);
+	ms_plugin_folder_add("script");
+	ms_netns_put_file(MS_NETNS_DIR "/script",
+			  "rule { id: bad, group: nowhere, action: deny }\n");
+	ms_plugin_folder_start(microsegd, "plugins: { exporter: {}, script: { file: " MS_NETNS_DIR
+					  "/script } }\n");
+	ck_assert(ms_netns_wait(has_problem, (void *)"there is no group 'nowhere'", SOON));
+	ck_assert_uint_eq(exported("microseg_source_trouble{source=\"script\"}"), 1);
+	ms_netns_put_file(MS_NETNS_DIR "/script", "");
+	ck_assert(ms_netns_wait(has_none, (void *)"source script: ", SOON));
+	ck_assert_uint_eq(exported("microseg_source_trouble{source=\"script\"}"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Somebody else has its port, from the start or since: while that lasts it is a problem. */
 START_TEST(a_port_that_is_taken_is_a_problem)
 {
@@ -392,6 +410,7 @@ int main(void)
 	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);
 	tcase_add_test(cases, a_journal_that_cannot_write_is_a_problem);
 	tcase_add_test(cases, a_source_in_trouble_is_a_metric);
+	tcase_add_test(cases, a_refused_transaction_is_a_metric);
 	tcase_add_test(cases, a_port_that_is_taken_is_a_problem);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);
 	suite_add_tcase(suite, cases);

@@ -384,8 +384,13 @@ static int commit_merged(struct ms_manager *manager, struct ms_sources_next *nex
 {
 	struct ms_commit commit = { .generation = manager->generation + 1, .changes = changes };
 	unsigned int half;
-	int late = load(manager, next, &half, err), r = 0;
+	int late, r = 0;
 
+	/* Beside the compiler. What could not be saved before goes first, by save(), and into the
+	 * same files. */
+	if (!dry_run && !manager->unsaved[0])
+		ms_sources_stage(manager->sources, next);
+	late = load(manager, next, &half, err);
 	if (late < 0) {
 		ms_manager_give_up(manager, next);
 		return late;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/utf8.h"
 #include "core/policy/document_ahead.h"
 
 #define KEY_SHOWN 16 /* bytes of a key that may be a secret: what is asked for is no longer */
@@ -178,29 +179,6 @@ int ms_document_reader_refuse_at(struct ms_document_reader *reader, size_t offse
 
 /* ---- bytes ---- */
 
-/* One UTF-8 sequence; returns its length, 0 = not UTF-8. */
-static size_t decode(const unsigned char *p, size_t rest, uint32_t *ret_char)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	uint32_t c = p[0];
-
-	if (length > 1) {
-		if (p[0] < 0xc2 || p[0] > 0xf4 || rest < length)
-			return 0;
-		c &= 0x7fu >> length;
-		for (size_t i = 1; i < length; i++) {
-			if ((p[i] & 0xc0) != 0x80)
-				return 0;
-			c = c << 6 | (p[i] & 0x3f);
-		}
-		if (c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-			return 0;
-	}
-	*ret_char = c;
-	return length;
-}
-
 /* Characters that make a document read otherwise than it looks, or break lines unseen. */
 static bool is_deceptive(uint32_t c)
 {
@@ -264,7 +242,7 @@ static int check_line(struct ms_document_reader *reader, size_t start, size_t en
 		uint32_t c;
 		size_t length;
 
-		length = decode(p + i, reader->length - i, &c);
+		length = ms_utf8_decode(p + i, reader->length - i, &c);
 		if (length == 0) {
 			char word[8];
 

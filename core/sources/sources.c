@@ -87,6 +87,8 @@ static void free_documents(struct ms_sources_next *next)
 
 void ms_sources_next_fini(struct ms_sources_next *next)
 {
+	if (next->staging)
+		ms_sources_staging_drop(next->staging);
 	free_documents(next);
 	ms_sources_offers_fini(&next->offers);
 	if (next->runtime.rules)
@@ -325,11 +327,12 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
 /*
  * Two files change, and either may fail, or the machine may stop in between. The order:
  *
- * 1. last-good.json is written beside its old self. All the room that it needs is had by now; to
- *    stop here is to have changed nothing.
- * 2. applied.json is replaced, or removed. This is the change: a start from here on reads the new
- *    documents, which were merged and loaded before. Should the directory have gone bad by that
- *    start, it falls back to what was in force until now. If this step fails, 1 is undone and
+ * 1. last-good.json is written beside its old self, and applied.json, if there is to be one, beside
+ *    its own. All the room that they need is had by now; to stop here is to have changed nothing.
+ *    So it may be done as early as one likes: while the policy is compiled (ms_sources_stage()).
+ * 2. applied.json is replaced, by a rename, or removed. This is the change: a start from here on
+ * reads the new documents, which were merged and loaded before. Should the directory have gone bad
+ * by that start, it falls back to what was in force until now. If this step fails, 1 is undone and
  *    nothing was changed.
  * 3. The policy comes in force (ms_committer_publish()).
  * 4. last-good.json is renamed. A start between 3 and 4 reads the new documents as after 2, and
@@ -338,23 +341,33 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
  *
  * So what was refused is never a fallback, and what was answered with success always is.
  */
-static int save_documents(struct ms_sources *sources, const struct ms_sources_next *next)
+static int save_documents(struct ms_sources *sources, struct ms_sources_next *next)
 {
 	int r = 0;
 
-	if (!next->builtin)
-		r = ms_state_stage_documents(sources->state, MS_STATE_LAST_GOOD, &next->documents);
+	if (next->staging)
+		r = ms_sources_staging_end(ms_take_ptr(next->staging));
+	else if (!next->builtin)
+		r = ms_sources_staging_write(sources->state, &next->documents, next->applied);
 	if (r < 0)
 		return r;
 	if (next->applied)
-		r = ms_state_save_documents(sources->state, MS_STATE_APPLIED, &next->documents);
+		r = ms_state_settle_documents(sources->state, MS_STATE_APPLIED);
 	else
 		r = ms_state_forget_documents(sources->state, MS_STATE_APPLIED);
 	if (r == 0)
 		sources->staged = !next->builtin;
 	else if (!next->builtin)
-		ms_state_unstage_documents(sources->state, MS_STATE_LAST_GOOD);
+		ms_sources_staging_undo(sources->state);
 	return r;
+}
+
+void ms_sources_stage(struct ms_sources *sources, struct ms_sources_next *next)
+{
+	if (next->documents_changed && !next->builtin &&
+	    ms_sources_staging_begin(sources->state, &next->documents, next->applied,
+				     &next->staging) < 0)
+		next->staging = NULL;
 }
 
 int ms_sources_settle(struct ms_sources *sources)

@@ -17,6 +17,7 @@
 #include "core/policy/model.h"
 #include "core/sources/offers.h"
 #include "core/sources/places.h"
+#include "core/sources/staging.h"
 #include "core/state/documents.h"
 #include "core/state/runtime.h"
 #include "core/state/state.h"
@@ -35,8 +36,9 @@ struct ms_sources_next {
 	bool files_lent;                 /* `files` is what is in force, and not ours to free */
 	struct ms_sources_places places; /* of `files`, and lent as they are */
 	struct ms_policy *runtime_policy;
-	struct ms_policy *merged; /* points into the rules of `files` */
-	struct ms_amend amend;    /* not zero: `merged` is what is in force, amended */
+	struct ms_policy *merged;           /* points into the rules of `files` */
+	struct ms_amend amend;              /* not zero: `merged` is what is in force, amended */
+	struct ms_sources_staging *staging; /* of ms_sources_stage(), until save or fini */
 };
 
 /* `config` and `state` are borrowed. Reads the saved runtime changes; an unreadable file is an
@@ -76,6 +78,12 @@ int ms_sources_amend(const struct ms_sources *sources, struct ms_sources_next *n
 /* Parses and merges; `next->merged` is complete on success. */
 int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *next,
 		     struct ms_error *err);
+/*
+ * Writes beside their old selves what documents ms_sources_save() is going to put in their place,
+ * by a thread: until then they stay as they are, and nothing else is saved. What comes of it
+ * ms_sources_save() says; where no thread is to be had, it writes them itself.
+ */
+void ms_sources_stage(struct ms_sources *sources, struct ms_sources_next *next);
 /* A start finds it when it returns, and marked as unchanged. On failure it may still be taken: then
  * it is in force but not on disk until ms_sources_save_rest(). */
 int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err);

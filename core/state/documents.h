@@ -7,6 +7,7 @@
 #define MS_CORE_STATE_DOCUMENTS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "core/base/error.h"
 #include "core/policy/model.h"
@@ -41,6 +42,11 @@ int ms_documents_read(const char *path, struct ms_documents *ret_documents, stru
 /* All of them parsed into one policy; `*ret_policy` is new. */
 int ms_documents_parse(const struct ms_documents *documents, enum ms_source source,
 		       struct ms_policy **ret_policy, struct ms_error *err);
+/* The form in which they are kept in a file. -EINVAL: a name or a text is not UTF-8 or has a NUL;
+ * whether `out` took it all is the caller's to ask. */
+int ms_documents_encode(const struct ms_documents *documents, FILE *out);
+/* -EINVAL: it is not what ms_documents_encode() writes of some documents. -ENOMEM */
+int ms_documents_decode(const char *text, size_t length, struct ms_documents *ret_documents);
 /* "a.yaml b.yaml", cut to fit. Returns `buf`. */
 char *ms_documents_names(const struct ms_documents *documents, char *buf, size_t size);
 

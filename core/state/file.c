@@ -10,6 +10,8 @@
 
 #include "core/base/cleanup.h"
 
+#define STREAM_BUFFER ((size_t)64 << 10)
+
 int ms_state_file_read(int dir_fd, const char *name, size_t max, char **ret_text,
 		       size_t *ret_length)
 {
@@ -77,6 +79,25 @@ static int temporary_name(const char *name, char *buf, size_t size)
 	return (size_t)snprintf(buf, size, ".%s.new", name) < size ? 0 : -ENAMETOOLONG;
 }
 
+/* A new file, or one that an earlier stage left, emptied. */
+static int open_temporary(int dir_fd, const char *temporary)
+{
+	int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* `r`: of writing it. What is not all on disk is not there at all. */
+static int flush_temporary(int dir_fd, const char *temporary, int fd, int r)
+{
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r < 0)
+		unlinkat(dir_fd, temporary, 0);
+	return r;
+}
+
 int ms_state_file_stage(int dir_fd, const char *name, const char *text, size_t length)
 {
 	ms_cleanup(ms_close_fd) int fd = -1;
@@ -85,15 +106,54 @@ int ms_state_file_stage(int dir_fd, const char *name, const char *text, size_t l
 
 	if (r < 0)
 		return r;
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open_temporary(dir_fd, temporary);
 	if (fd < 0)
-		return -errno;
-	r = write_all(fd, text, length);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
+		return fd;
+	return flush_temporary(dir_fd, temporary, fd, write_all(fd, text, length));
+}
+
+struct drain {
+	int fd;
+	int r; /* of the first write that failed */
+};
+
+static ssize_t drain_write(void *user, const char *bytes, size_t length)
+{
+	struct drain *drain = user;
+
+	if (drain->r == 0)
+		drain->r = write_all(drain->fd, bytes, length);
+	return drain->r < 0 ? 0 : (ssize_t)length;
+}
+
+static int put_all(int fd, int (*put)(const void *what, FILE *out), const void *what)
+{
+	struct drain drain = { .fd = fd };
+	FILE *out = fopencookie(&drain, "w", (cookie_io_functions_t) { .write = drain_write });
+	int r;
+
+	if (!out)
+		return -ENOMEM;
+	setvbuf(out, NULL, _IOFBF, STREAM_BUFFER);
+	r = put(what, out);
+	if (fclose(out) != 0 && r == 0)
+		r = -EIO;
+	return drain.r < 0 ? drain.r : r;
+}
+
+int ms_state_file_stage_by(int dir_fd, const char *name, int (*put)(const void *what, FILE *out),
+			   const void *what)
+{
+	ms_cleanup(ms_close_fd) int fd = -1;
+	char temporary[256];
+	int r = temporary_name(name, temporary, sizeof(temporary));
+
 	if (r < 0)
-		unlinkat(dir_fd, temporary, 0);
-	return r;
+		return r;
+	fd = open_temporary(dir_fd, temporary);
+	if (fd < 0)
+		return fd;
+	return flush_temporary(dir_fd, temporary, fd, put_all(fd, put, what));
 }
 
 void ms_state_file_unstage(int dir_fd, const char *name)

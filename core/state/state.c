@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,11 +145,7 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 {
 	const char *file = document_files[which];
 	ms_cleanup(ms_free) char *text = NULL;
-	json_auto_t *root = NULL;
-	struct ms_documents documents = MS_DOCUMENTS_INIT;
-	json_error_t problem;
-	json_t *item;
-	size_t length, i;
+	size_t length;
 	int r = ms_state_file_read(state->dir_fd, file, FILE_MAX, &text, &length);
 
 	if (r == -ENOENT)
@@ -158,48 +153,21 @@ int ms_state_load_documents(struct ms_state *state, enum ms_state_documents whic
 	if (r < 0)
 		return ms_error_set(err, r, "%s in the state directory cannot be read: %s", file,
 				    strerror(-r));
-	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
-	/* No documents at all are never saved. */
-	if (!json_is_array(root) || json_array_size(root) == 0)
-		return ms_error_set(err, -EINVAL, "%s in the state directory is damaged", file);
-	json_array_foreach (root, i, item) {
-		const char *name, *body;
-		size_t body_length;
+	r = ms_documents_decode(text, length, ret_documents);
+	return r == -EINVAL ? ms_error_set(err, r, "%s in the state directory is damaged", file)
+			    : r;
+}
 
-		if (json_unpack(item, "{s:s, s:s%}", "name", &name, "text", &body, &body_length) <
-		    0)
-			r = ms_error_set(err, -EINVAL, "%s in the state directory is damaged",
-					 file);
-		else
-			r = ms_documents_add(&documents, name, body, body_length);
-		if (r < 0) {
-			ms_documents_fini(&documents);
-			return r;
-		}
-	}
-	*ret_documents = documents;
-	return 0;
+static int put_documents(const void *documents, FILE *out)
+{
+	return ms_documents_encode(documents, out);
 }
 
 int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
 			     const struct ms_documents *documents)
 {
-	json_auto_t *root = json_array();
-	ms_cleanup(ms_free) char *text = NULL;
-
-	for (size_t i = 0; i < documents->count; i++) {
-		const struct ms_document *document = &documents->items[i];
-
-		/* NULL from json_pack() (text that is no UTF-8, no memory) fails the append too. */
-		if (json_array_append_new(root,
-					  json_pack("{s:s, s:s%}", "name", document->name, "text",
-						    document->text, document->length)) < 0)
-			return -EINVAL;
-	}
-	text = json_dumps(root, JSON_INDENT(1));
-	if (!text)
-		return -ENOMEM;
-	return ms_state_file_stage(state->dir_fd, document_files[which], text, strlen(text));
+	return ms_state_file_stage_by(state->dir_fd, document_files[which], put_documents,
+				      documents);
 }
 
 int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which)
@@ -210,14 +178,6 @@ int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents wh
 void ms_state_unstage_documents(struct ms_state *state, enum ms_state_documents which)
 {
 	ms_state_file_unstage(state->dir_fd, document_files[which]);
-}
-
-int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
-			    const struct ms_documents *documents)
-{
-	int r = ms_state_stage_documents(state, which, documents);
-
-	return r < 0 ? r : ms_state_settle_documents(state, which);
 }
 
 int ms_state_forget_documents(struct ms_state *state, enum ms_state_documents which)

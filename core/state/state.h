@@ -42,9 +42,7 @@ bool ms_state_wants_runtime(const struct ms_state *state);
 enum ms_state_documents { MS_STATE_APPLIED, MS_STATE_LAST_GOOD };
 int ms_state_load_documents(struct ms_state *state, enum ms_state_documents which,
 			    struct ms_documents *ret_documents, struct ms_error *err);
-int ms_state_save_documents(struct ms_state *state, enum ms_state_documents which,
-			    const struct ms_documents *documents);
-/* The same in two halves; after the first, what is loaded is what was. */
+/* In two halves; after the first, what is loaded is what was. */
 int ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
 			     const struct ms_documents *documents);
 int ms_state_settle_documents(struct ms_state *state, enum ms_state_documents which);

@@ -78,7 +78,7 @@ ROOMS = {
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
     "default_policy": ("core/default_policy", ""),
-    "sources": ("core/sources/", "base policy state documents config default_policy"),
+    "sources": ("core/sources/", "base policy state documents worker config default_policy"),
     "membership": ("core/membership", "base policy"),
     "worker": ("core/worker", "base"),
     "set_table": ("core/set_table/", "base abi layout dataplane policy membership"),

@@ -14,6 +14,7 @@
 #include "bpf/dataplane.h"
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
+#include "core/committer.h"
 #include "core/flips.h"
 #include "core/set_table/set_table.h"
 #include "core/source/offer.h"
@@ -28,6 +29,8 @@ int __wrap_ms_compile(const struct ms_policy *policy, uint32_t generation,
 		      const struct ms_numbering *numbering, enum ms_engine engine,
 		      const struct ms_late *late, struct ms_image **ret_image,
 		      struct ms_error *err);
+void __real_ms_committer_publish(struct ms_committer *committer);
+void __wrap_ms_committer_publish(struct ms_committer *committer);
 int __real_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
 int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
 int __real_ms_documents_read(const char *path, struct ms_documents *ret_documents,
@@ -58,6 +61,10 @@ int __wrap_ms_state_load_source(struct ms_state *state, const char *name, char *
 				size_t *ret_length, int64_t *ret_saved_at);
 int __real_ms_state_save_generation(struct ms_state *state, uint32_t generation);
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation);
+int __real_ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+				    const struct ms_documents *documents);
+int __wrap_ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+				    const struct ms_documents *documents);
 
 /* Opening a pipe waits for its other end. */
 static void hold(const char *stage)
@@ -133,6 +140,19 @@ int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)
 {
 	hold("save");
 	return __real_ms_state_save_generation(state, generation);
+}
+
+int __wrap_ms_state_stage_documents(struct ms_state *state, enum ms_state_documents which,
+				    const struct ms_documents *documents)
+{
+	hold("stage");
+	return __real_ms_state_stage_documents(state, which, documents);
+}
+
+void __wrap_ms_committer_publish(struct ms_committer *committer)
+{
+	hold("switch");
+	__real_ms_committer_publish(committer);
 }
 
 int __wrap_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,

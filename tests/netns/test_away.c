@@ -48,7 +48,9 @@ static const char counted[] =
 
 /* All that takes long with many rules, or waits for packets. Where one test is enough for what is
  * the same in each, it takes the first two. */
-static const char *const stages[] = { "compile", "save", "read", "parse", "grace", "flips" };
+static const char *const stages[] = {
+	"compile", "save", "read", "parse", "grace", "flips", "stage"
+};
 #define N_STAGES 2
 
 static struct ms_proc daemon_proc;
@@ -372,6 +374,80 @@ START_TEST(a_commit_without_the_plugin_is_compiled_to_the_fallback)
 }
 END_TEST
 
+/* ---- killed on the way ---- */
+
+static bool is_there(void *user)
+{
+	return access(user, F_OK) == 0;
+}
+
+/* The copy that a start falls back to is on its way while nobody is past the compiler. */
+static void expect_staged(void)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/state/.last-good.json.new", microsegd->dir);
+	ck_assert_msg(ms_netns_wait(is_there, path, 20), "nothing is written beside the compiler");
+}
+
+static void start_again(void)
+{
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, NULL);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+}
+
+static const struct {
+	const char *stage;
+	bool by_path;
+	bool is_after; /* what a start finds where the directory has gone bad */
+} kills[] = {
+	{ "stage", false, false },  { "stage", true, false }, { "compile", false, false },
+	{ "compile", true, false }, { "save", false, false }, { "save", true, false },
+	{ "switch", false, false }, { "switch", true, true },
+};
+
+START_TEST(a_kill_on_the_way_leaves_the_one_policy_or_the_other)
+{
+	const char *stage = kills[_i].stage;
+	char words[300], path[256];
+
+	snprintf(path, sizeof(path), "%s/after.yaml", microsegd->dir);
+	ms_proc_write_policy(microsegd, kills[_i].by_path ? "../after.yaml" : "10-test.yaml",
+			     after);
+	snprintf(words, sizeof(words), "policy apply %s", kills[_i].by_path ? path : "");
+	begin(stage, words);
+	if (strcmp(stage, "compile") == 0)
+		expect_staged();
+	ms_proc_kill(microsegd);
+	/* What is pinned judges on, as before. */
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, SOON), 0);
+	ms_proc_write_policy(microsegd, "20-bad.yaml", "version: 1\nrules: [{ id: x }]\n");
+	start_again();
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 80, SOON), 0);
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, kills[_i].is_after ? GONE : SOON),
+			 kills[_i].is_after ? -ETIMEDOUT : 0);
+	/* What the kill left lying about is in nobody's way. */
+	ms_netns_run_command("rm %s/policy.d/20-bad.yaml", microsegd->dir);
+	ms_ctl_do(microsegd, "policy", "apply", kills[_i].by_path ? path : NULL, NULL);
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, GONE), -ETIMEDOUT);
+	ms_proc_kill(microsegd);
+	ms_netns_run_command("rm -f %s/state/applied.json", microsegd->dir);
+	ms_proc_write_policy(microsegd, "20-bad.yaml", "version: 1\nrules: [{ id: x }]\n");
+	start_again();
+	ck_assert_int_eq(reach(NULL, "10.1.0.2", 81, GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(what_is_only_asked_is_not_written)
+{
+	ms_proc_write_policy(microsegd, "10-test.yaml", after);
+	make_pipe("stage", "there"); /* whoever stages waits for ever */
+	ms_ctl_do(microsegd, "policy", "apply", "--dry-run", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- rules one by one ---- */
 
 #define ADD "rule", "add", "--group", "work", "--dir", "in", "--proto", "tcp"
@@ -434,6 +510,7 @@ int main(void)
 {
 	Suite *suite = suite_create("netns/away");
 	TCase *tcase = tcase_create("away"), *plugins = tcase_create("plugins");
+	TCase *saving = tcase_create("saving");
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 90);
@@ -454,5 +531,11 @@ int main(void)
 	tcase_add_loop_test(plugins, interfaces_come_while_what_is_saved_of_a_source_is_read, 0,
 			    (int)ms_array_size(seeds));
 	suite_add_tcase(suite, plugins);
+	tcase_add_checked_fixture(saving, setup, NULL);
+	tcase_set_timeout(saving, 90);
+	tcase_add_loop_test(saving, a_kill_on_the_way_leaves_the_one_policy_or_the_other, 0,
+			    (int)ms_array_size(kills));
+	tcase_add_test(saving, what_is_only_asked_is_not_written);
+	suite_add_tcase(suite, saving);
 	return ms_netns_run(suite);
 }

@@ -218,6 +218,45 @@ START_TEST(refused_documents_are_not_what_a_start_falls_back_to)
 }
 END_TEST
 
+/* More groups than there can be: every rule is merged, and the tables refuse. */
+static void write_too_many_groups(const char *name)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, "version: 1\ngroups: [");
+	for (int i = 0; i < 300; i++)
+		fprintf(out,
+			"%s{ name: g%d, match: { name: x%d }, default: { in: allow, out: allow } }",
+			i ? ",\n  " : "", i, i);
+	fprintf(out, "]\n");
+	fclose(out);
+	ms_proc_write_policy(microsegd, name, text);
+}
+
+START_TEST(what_the_tables_refuse_leaves_the_saved_state_as_it_was)
+{
+	char text[2048], path[256];
+
+	ms_proc_start(microsegd, NULL);
+	ms_netns_run_command("cp %s/state/last-good.json %s/before", microsegd->dir,
+			     microsegd->dir);
+	snprintf(path, sizeof(path), "%s/many.yaml", microsegd->dir);
+	write_too_many_groups(_i ? "../many.yaml" : "20-many.yaml");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply",
+				       _i ? path : NULL, NULL),
+			 1);
+	ck_assert_msg(strstr(text, "groups: at most") != NULL, "%s", text);
+	ms_site_expect_enforced();
+	ms_netns_run_command("cmp %s/state/last-good.json %s/before && "
+			     "test ! -e %s/state/applied.json && ! ls %s/state/.*.new",
+			     microsegd->dir, microsegd->dir, microsegd->dir, microsegd->dir);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- full ---- */
 
 /* To the last block: what fails otherwise (memory, say) would leave room that nobody meant. */
@@ -346,6 +385,40 @@ START_TEST(a_full_disk_refuses_members_and_changes_nothing)
 }
 END_TEST
 
+/* Bytes of a document that fits once and not twice, and of one that does not fit at all. */
+static const size_t too_long[] = { 34000, 100000 };
+
+START_TEST(a_full_disk_refuses_documents_and_changes_nothing)
+{
+	ms_cleanup(ms_free) char *text = malloc(too_long[_i] + sizeof(opening));
+	char answer[2048], path[256];
+	size_t used = sizeof(opening) - 1;
+
+	ck_assert_ptr_nonnull(text);
+	memcpy(text, opening, used);
+	for (; used < too_long[_i]; used++)
+		text[used] = used % 64 ? '#' : '\n';
+	text[used] = '\0';
+	ms_proc_write_policy(microsegd, "../long.yaml", text);
+	snprintf(path, sizeof(path), "%s/long.yaml", microsegd->dir);
+	ms_netns_run_command("cp %s/state/last-good.json %s/before", microsegd->dir,
+			     microsegd->dir);
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, answer, sizeof(answer), "policy", "apply", path, NULL), 1);
+	ck_assert_msg(strstr(answer, "No space left on device; nothing was changed") != NULL, "%s",
+		      answer);
+	ms_site_expect_enforced();
+	ms_netns_run_command("cmp %s/state/last-good.json %s/before && "
+			     "test ! -e %s/state/applied.json && ! ls %s/state/.*.new",
+			     microsegd->dir, microsegd->dir, microsegd->dir, microsegd->dir);
+	/* The twin: with room for both it comes in force. */
+	ms_netns_run_command("mount -o remount,size=1m %s/state", microsegd->dir);
+	ms_ctl_do(microsegd, "policy", "apply", path, NULL);
+	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/state");
@@ -366,6 +439,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, refused_documents_are_not_what_a_start_falls_back_to, 0, 2);
+	tcase_add_loop_test(tcase, what_the_tables_refuse_leaves_the_saved_state_as_it_was, 0, 2);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("full");
 	tcase_add_checked_fixture(tcase, setup_small, NULL);
@@ -375,6 +449,8 @@ int main(void)
 	tcase_add_test(tcase, a_full_disk_repeats_no_generation);
 	tcase_add_test(tcase, panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last);
 	tcase_add_test(tcase, a_full_disk_refuses_members_and_changes_nothing);
+	tcase_add_loop_test(tcase, a_full_disk_refuses_documents_and_changes_nothing, 0,
+			    sizeof(too_long) / sizeof(too_long[0]));
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

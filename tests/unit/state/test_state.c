@@ -79,7 +79,9 @@ END_TEST
 
 START_TEST(documents_come_back_byte_for_byte)
 {
-	static const char text[] = "version: 1\n# \xc3\xa4 \"quoted\"\ttab\n";
+	static const char text[] =
+		"version: 1\n# \xc3\xa4 \"quoted\"\ttab \\ \xe2\x82\xac\xf0\x9f\x98\x80\r\n"
+		"\x01\x1f\x7f#";
 	struct ms_state *state = open_state();
 	struct ms_documents documents = MS_DOCUMENTS_INIT, back;
 	struct ms_error err = MS_ERROR_INIT;
@@ -87,7 +89,9 @@ START_TEST(documents_come_back_byte_for_byte)
 	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_APPLIED, &back, &err), -ENOENT);
 	ck_assert_int_eq(ms_documents_add(&documents, "10-a.yaml", text, sizeof(text) - 1), 0);
 	ck_assert_int_eq(ms_documents_add(&documents, "20-b.yaml", "", 0), 0);
-	ck_assert_int_eq(ms_state_save_documents(state, MS_STATE_APPLIED, &documents), 0);
+	ck_assert_int_eq(ms_state_stage_documents(state, MS_STATE_APPLIED, &documents), 0);
+	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_APPLIED, &back, &err), -ENOENT);
+	ck_assert_int_eq(ms_state_settle_documents(state, MS_STATE_APPLIED), 0);
 	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_APPLIED, &back, &err), 0);
 	ck_assert_uint_eq(back.count, 2);
 	ck_assert_str_eq(back.items[0].name, "10-a.yaml");
@@ -97,6 +101,66 @@ START_TEST(documents_come_back_byte_for_byte)
 	ck_assert_int_eq(ms_state_forget_documents(state, MS_STATE_APPLIED), 0);
 	ms_documents_fini(&back);
 	ms_documents_fini(&documents);
+	ms_state_close(state);
+}
+END_TEST
+
+/* Longer than what is written at a time, and with something to escape in every place. */
+START_TEST(long_documents_come_back_byte_for_byte)
+{
+	struct ms_state *state = open_state();
+	struct ms_documents documents = MS_DOCUMENTS_INIT, back;
+	struct ms_error err = MS_ERROR_INIT;
+	size_t length = 300000;
+	char *text = malloc(length);
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < length; i++)
+		text[i] = i % 11 ? (char)(0x20 + i % 0x5f) : "\n\"\\"[i % 3];
+	ck_assert_int_eq(ms_documents_add(&documents, "10-long.yaml", text, length), 0);
+	ck_assert_int_eq(ms_state_stage_documents(state, MS_STATE_LAST_GOOD, &documents), 0);
+	ck_assert_int_eq(ms_state_settle_documents(state, MS_STATE_LAST_GOOD), 0);
+	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_LAST_GOOD, &back, &err), 0);
+	ck_assert_uint_eq(back.items[0].length, length);
+	ck_assert_mem_eq(back.items[0].text, text, length);
+	ms_documents_fini(&back);
+	ms_documents_fini(&documents);
+	free(text);
+	ms_state_close(state);
+}
+END_TEST
+
+static const struct {
+	const char *name, *text;
+	size_t length;
+} unfit[] = {
+	{ "10-a.yaml", "version: 1\n# \xff\n", 15 },
+	{ "10-a.yaml", "version: 1\n# \xc3", 14 },
+	{ "10-a.yaml", "version: 1\n\0\n", 13 },
+	{ "10-\xff.yaml", "version: 1\n", 11 },
+};
+
+/* What a start could not read back is not written, and what was there stays. */
+START_TEST(documents_that_no_file_can_hold_are_refused)
+{
+	struct ms_state *state = open_state();
+	struct ms_documents good = MS_DOCUMENTS_INIT, bad = MS_DOCUMENTS_INIT, back;
+	struct ms_error err = MS_ERROR_INIT;
+	char staged[160];
+
+	ck_assert_int_eq(ms_documents_add(&good, "10-a.yaml", "version: 1\n", 11), 0);
+	ck_assert_int_eq(ms_state_stage_documents(state, MS_STATE_LAST_GOOD, &good), 0);
+	ck_assert_int_eq(ms_state_settle_documents(state, MS_STATE_LAST_GOOD), 0);
+	ck_assert_int_eq(ms_documents_add(&bad, unfit[_i].name, unfit[_i].text, unfit[_i].length),
+			 0);
+	ck_assert_int_eq(ms_state_stage_documents(state, MS_STATE_LAST_GOOD, &bad), -EINVAL);
+	snprintf(staged, sizeof(staged), "%s/.last-good.json.new", path);
+	ck_assert_int_lt(access(staged, F_OK), 0);
+	ck_assert_int_eq(ms_state_load_documents(state, MS_STATE_LAST_GOOD, &back, &err), 0);
+	ck_assert_str_eq(back.items[0].text, "version: 1\n");
+	ms_documents_fini(&back);
+	ms_documents_fini(&good);
+	ms_documents_fini(&bad);
 	ms_state_close(state);
 }
 END_TEST
@@ -183,6 +247,9 @@ int main(void)
 	tcase_add_loop_test(tcase, foreign_directory_is_refused, 0, 2);
 	tcase_add_test(tcase, generation_is_zero_until_saved);
 	tcase_add_test(tcase, documents_come_back_byte_for_byte);
+	tcase_add_test(tcase, long_documents_come_back_byte_for_byte);
+	tcase_add_loop_test(tcase, documents_that_no_file_can_hold_are_refused, 0,
+			    sizeof(unfit) / sizeof(unfit[0]));
 	tcase_add_test(tcase, directory_is_read_in_byte_order_and_only_documents);
 	tcase_add_test(tcase, pipe_in_the_directory_is_refused_not_waited_for);
 	tcase_add_loop_test(tcase, link_that_points_nowhere_is_not_an_absent_policy, 0, 2);

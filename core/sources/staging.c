@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/sources/staging.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/worker.h"
+
+struct ms_sources_staging {
+	struct ms_state *state;
+	struct ms_documents documents; /* borrowed */
+	bool applied;
+	struct ms_worker *worker;
+};
+
+void ms_sources_staging_undo(struct ms_state *state)
+{
+	ms_state_unstage_documents(state, MS_STATE_LAST_GOOD);
+	ms_state_unstage_documents(state, MS_STATE_APPLIED);
+}
+
+int ms_sources_staging_write(struct ms_state *state, const struct ms_documents *documents,
+			     bool applied)
+{
+	int r = ms_state_stage_documents(state, MS_STATE_LAST_GOOD, documents);
+
+	if (r == 0 && applied)
+		r = ms_state_stage_documents(state, MS_STATE_APPLIED, documents);
+	if (r < 0)
+		ms_sources_staging_undo(state);
+	return r;
+}
+
+static int work(void *user)
+{
+	const struct ms_sources_staging *staging = user;
+
+	return ms_sources_staging_write(staging->state, &staging->documents, staging->applied);
+}
+
+int ms_sources_staging_begin(struct ms_state *state, const struct ms_documents *documents,
+			     bool applied, struct ms_sources_staging **ret_staging)
+{
+	struct ms_sources_staging *staging = calloc(1, sizeof(*staging));
+	int r;
+
+	if (!staging)
+		return -ENOMEM;
+	staging->state = state;
+	staging->documents = *documents;
+	staging->applied = applied;
+	r = ms_worker_start(work, staging, &staging->worker);
+	if (r < 0) {
+		free(staging);
+		return r;
+	}
+	*ret_staging = staging;
+	return 0;
+}
+
+int ms_sources_staging_end(struct ms_sources_staging *staging)
+{
+	int r = ms_worker_end(staging->worker);
+
+	free(staging);
+	return r;
+}
+
+void ms_sources_staging_drop(struct ms_sources_staging *staging)
+{
+	struct ms_state *state = staging->state;
+
+	if (ms_sources_staging_end(staging) == 0)
+		ms_sources_staging_undo(state);
+}

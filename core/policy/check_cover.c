@@ -16,6 +16,7 @@
 #include "core/policy/name_index.h"
 
 #define COMPARED_MAX 512
+#define SEEN_BITS (1u << 20) /* near a processor, where the buckets of 100,000 rules are not */
 #define PAIRS_MAX 64 /* more pairs of one rule than this, and it is a candidate for everybody */
 
 /* ---- one rule against another ---- */
@@ -174,6 +175,7 @@ struct buckets {
 		size_t *rules, n_rules;
 	} * buckets;
 	size_t room, used;
+	uint64_t *seen; /* a bit for each hash, of few bits of it: none is there if that is clear */
 };
 
 struct cover {
@@ -191,6 +193,7 @@ static void fini_buckets(struct buckets *buckets)
 	for (size_t i = 0; i < buckets->room; i++)
 		free(buckets->buckets[i].rules);
 	free(buckets->buckets);
+	free(buckets->seen);
 }
 
 static void fini_cover(struct cover *cover)
@@ -209,15 +212,35 @@ static struct bucket *probe(struct bucket *buckets, size_t room, uint64_t hash)
 	return &buckets[at];
 }
 
+static uint64_t *seen_word(const struct buckets *buckets, uint64_t hash, uint64_t *ret_bit)
+{
+	uint32_t bit = (uint32_t)(hash >> 32) & (SEEN_BITS - 1);
+
+	*ret_bit = UINT64_C(1) << (bit & 63);
+	return &buckets->seen[bit >> 6];
+}
+
+/* NULL = there is none. Of what is asked for a rule hardly any is there. */
 static const struct bucket *find_bucket(const struct buckets *buckets, uint64_t hash)
 {
-	return buckets->room ? probe(buckets->buckets, buckets->room, hash | 1) : NULL;
+	const struct bucket *bucket;
+	uint64_t bit;
+
+	if (!buckets->room || !(*seen_word(buckets, hash, &bit) & bit))
+		return NULL;
+	bucket = probe(buckets->buckets, buckets->room, hash | 1);
+	return bucket->hash ? bucket : NULL;
 }
 
 static int add_to_bucket(struct buckets *buckets, uint64_t hash, size_t rule)
 {
 	struct bucket *bucket;
+	uint64_t bit;
 
+	if (!buckets->seen)
+		buckets->seen = calloc(SEEN_BITS / 64, sizeof(*buckets->seen));
+	if (!buckets->seen)
+		return -ENOMEM;
 	if (buckets->used * 2 >= buckets->room) {
 		size_t room = buckets->room ? buckets->room * 2 : 256;
 		struct bucket *grown = calloc(room, sizeof(*grown));
@@ -235,6 +258,7 @@ static int add_to_bucket(struct buckets *buckets, uint64_t hash, size_t rule)
 	bucket = probe(buckets->buckets, buckets->room, hash | 1);
 	buckets->used += bucket->hash == 0;
 	bucket->hash = hash | 1;
+	*seen_word(buckets, hash, &bit) |= bit;
 	return ms_array_append(&bucket->rules, &bucket->n_rules, rule);
 }
 
@@ -400,7 +424,7 @@ static void search_pairs(struct cover *cover, struct search *search)
 			const struct bucket *bucket =
 				find_bucket(&cover->pairs, hash_pair(from[i], to[j]));
 
-			if (bucket && bucket->hash)
+			if (bucket)
 				search_list(search, bucket->rules, bucket->n_rules);
 		}
 	}

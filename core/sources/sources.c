@@ -362,14 +362,6 @@ static int save_documents(struct ms_sources *sources, struct ms_sources_next *ne
 	return r;
 }
 
-void ms_sources_stage(struct ms_sources *sources, struct ms_sources_next *next)
-{
-	if (next->documents_changed && !next->builtin &&
-	    ms_sources_staging_begin(sources->state, &next->documents, next->applied,
-				     &next->staging) < 0)
-		next->staging = NULL;
-}
-
 int ms_sources_settle(struct ms_sources *sources)
 {
 	int r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/sources/private.h"
 #include "core/worker.h"
 
 struct ms_sources_staging {
@@ -72,4 +73,12 @@ void ms_sources_staging_drop(struct ms_sources_staging *staging)
 
 	if (ms_sources_staging_end(staging) == 0)
 		ms_sources_staging_undo(state);
+}
+
+void ms_sources_stage(struct ms_sources *sources, struct ms_sources_next *next)
+{
+	if (next->documents_changed && !next->builtin &&
+	    ms_sources_staging_begin(sources->state, &next->documents, next->applied,
+				     &next->staging) < 0)
+		next->staging = NULL;
 }

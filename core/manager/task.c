@@ -11,7 +11,6 @@
 
 #include "core/base/cleanup.h"
 #include "core/manager/internal.h"
-#include "core/plugin/arguments.h"
 #include "core/plugin/trials.h"
 #include "core/policy/array.h"
 #include "core/policy/rule_action.h"
@@ -296,7 +295,7 @@ static int do_step(struct ms_manager *manager, struct step *step, struct ms_erro
 
 	if (r == 0)
 		return 0;
-	place = ms_plugin_arguments_place(ms_plugin_trial_config(step->trial), why.message);
+	place = ms_plugin_trial_place(step->trial, why.message);
 	if (why.file[0])
 		*err = why;
 	else

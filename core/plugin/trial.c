@@ -110,6 +110,11 @@ const struct ms_rule_action *ms_plugin_trial_config(const struct ms_plugin_trial
 	return trial->config;
 }
 
+struct ms_place ms_plugin_trial_place(const struct ms_plugin_trial *trial, const char *sentence)
+{
+	return ms_plugin_arguments_place(trial->config, sentence);
+}
+
 const char *ms_plugin_trial_file(const struct ms_plugin_trial *trial)
 {
 	return trial->file;

@@ -34,6 +34,8 @@ bool ms_plugin_trial_step(struct ms_plugin_trial *trial);
 /* Of one that is over: 0, or -errno with the sentence and the place of the refusal. */
 int ms_plugin_trial_result(const struct ms_plugin_trial *trial, struct ms_error *err);
 const struct ms_rule_action *ms_plugin_trial_config(const struct ms_plugin_trial *trial);
+/* The place of the configuration that a sentence of the plugin's is about. */
+struct ms_place ms_plugin_trial_place(const struct ms_plugin_trial *trial, const char *sentence);
 const char *ms_plugin_trial_file(const struct ms_plugin_trial *trial);
 /* As ms_plugin_describe(), of one that passed. Borrowed. */
 json_t *ms_plugin_trial_description(const struct ms_plugin_trial *trial);

@@ -57,7 +57,7 @@ ROOMS = {
     "file": ("core/state/file", "base"),
     "documents": ("core/state/documents", "base policy file"),
     "state": ("core/state/", "base policy file documents"),
-    "loader": ("core/plugin/", "base abi sdk"),
+    "loader": ("core/plugin/", "base abi sdk policy"),
     "descriptor": ("core/plugin/descriptor.c", "base abi sdk loader policy"),
     "arguments": ("core/plugin/arguments", "base abi sdk loader policy"),
     "catalogue": ("core/plugin/catalogue", "base abi sdk loader policy arguments"),
@@ -110,7 +110,7 @@ ROOMS = {
 # A library's headers stay where its types are translated into ours.
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)|plugins/.*"),
-    (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]|plugins/docker/rules\.c"),
+    (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]|plugins/docker/(rules|excerpt)\.c"),
     (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),

@@ -538,38 +538,26 @@ END_TEST
 
 /* ---- configuration ---- */
 
-static const struct {
-	const char *list, *sentence;
-} wrong[] = {
-	{ "http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad", "entry 2 of `lists` is not SET=URL" },
-	{ "=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
-	{ "Bad=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=ftp://[::1]/a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=file://a", "entry 2 of `lists` is not SET=URL" },
-	{ "host=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
-	{ "-bad=http://[::1]/a", "entry 2 of `lists` is not SET=URL" },
-	{ "a23456789012345678901234567890123456789012345678x=http://[::1]/a",
-	  "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=https:///a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://?a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://u@/a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://:80/a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://a:b/", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://[::1/a", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://a b/", "entry 2 of `lists` is not SET=URL" },
-	{ "bad=http://[::1]/b", "`lists` has http://[::1]/b twice for the set bad" },
+static const char *const wrong[] = {
+	"bad=http://[::1]/b",
+	"http://[::1]/a",
+	"bad",
+	"Bad=http://[::1]/a",
+	"bad=ftp://[::1]/a",
+	"bad=file://a",
+	"host=http://[::1]/a",
+
+	"a23456789012345678901234567890123456789012345678x=http://[::1]/a"
 };
 
 START_TEST(configuration_is_refused)
 {
 	set_usual();
-	items[item_count++] =
-		(struct ms_trial_value) { .name = "lists", .string = "bad=http://[::1]/b" };
-	items[item_count++] = (struct ms_trial_value) { .name = "lists", .string = wrong[_i].list };
+	items[item_count++] = (struct ms_trial_value) { .name = "lists", .string = wrong[0] };
+	items[item_count++] = (struct ms_trial_value) { .name = "lists", .string = wrong[_i] };
 	ck_assert_int_eq(make(), -EINVAL);
-	ck_assert_msg(strstr(error.sentence, wrong[_i].sentence) != NULL, "%s", error.sentence);
+	ck_assert_ptr_nonnull(strstr(error.sentence, _i == 0 ? "http://[::1]/b twice for the set"
+							     : "entry 2 of `lists` is not"));
 }
 END_TEST
 

@@ -492,6 +492,24 @@ START_TEST(a_name_is_looked_up_on_a_thread)
 }
 END_TEST
 
+static const struct {
+	const char *url;
+	int is_one;
+} urls[] = {
+	{ "http://h", 1 },      { "https://u:p@[::1]:8443/a?b", 1 },
+	{ "http://", 0 },       { "https:///a", 0 },
+	{ "http://?a", 0 },     { "http://u@/a", 0 },
+	{ "http://:80/a", 0 },  { "http://a:b/", 0 },
+	{ "http://[::1/a", 0 }, { "http://a b/", 0 },
+	{ "ftp://h/", 0 },      { "h/a", 0 },
+};
+
+START_TEST(what_is_no_url_is_known_before_a_call)
+{
+	ck_assert_int_eq(ms_http_is_url(urls[_i].url), urls[_i].is_one);
+}
+END_TEST
+
 static Suite *http_suite(void)
 {
 	Suite *suite = suite_create("http");
@@ -518,6 +536,8 @@ static Suite *http_suite(void)
 	tcase_add_test(calls, a_callback_may_start_the_next);
 	tcase_add_test(calls, the_end_of_the_client_ends_its_calls);
 	tcase_add_test(calls, a_name_is_looked_up_on_a_thread);
+	tcase_add_loop_test(calls, what_is_no_url_is_known_before_a_call, 0,
+			    sizeof(urls) / sizeof(urls[0]));
 	suite_add_tcase(suite, calls);
 	return suite;
 }

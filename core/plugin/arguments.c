@@ -34,13 +34,13 @@ static const char *find_quoted(const char *sentence, const char *name)
 static const struct ms_rule_action_value *find_entry(const struct ms_rule_action_arg *arg,
 						     const char *sentence, const char *quoted)
 {
-	static const char word[] = "entry ", between[] = " of `";
+	static const char word[] = "entry ", between[] = " of ";
 
 	for (const char *at = sentence; (at = strstr(at, word)) && at < quoted; at++) {
 		char *end;
 		unsigned long nth = strtoul(at + strlen(word), &end, 10);
 
-		if (nth >= 1 && nth <= arg->n_values && end + strlen(between) == quoted &&
+		if (nth >= 1 && nth <= arg->n_values && end + strlen(between) + 1 == quoted &&
 		    strncmp(end, between, strlen(between)) == 0)
 			return &arg->values[nth - 1];
 	}

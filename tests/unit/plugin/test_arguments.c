@@ -55,7 +55,7 @@ static const struct {
 	{ "x: create(): `file` cannot be read", 2 },
 	{ "x: create(): 'list' and `file` do not go together", 3 },
 	{ "x: create(): entry 2 of `list` is bad", 5 },
-	{ "x: create(): entry 1 of `list` is that of `file`", 4 },
+	{ "x: create(): entry 1 of 'list' is that of `file`", 4 },
 	/* As if nothing were said of the entry. */
 	{ "x: create(): entry 3 of `list` is bad", 3 },
 	{ "x: create(): entry 0 of `list` is bad", 3 },

@@ -26,6 +26,7 @@ void ms_bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2),
 void ms_bench_costs(const struct ms_bench *bench);
 void ms_bench_program(const struct ms_bench *bench);
 void ms_bench_classify(const struct ms_bench *bench);
+void ms_bench_lines(const struct ms_bench *bench);
 void ms_bench_control(const struct ms_bench *bench);
 void ms_bench_attach(const struct ms_bench *bench);
 void ms_bench_memory(const struct ms_bench *bench);

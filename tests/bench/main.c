@@ -17,10 +17,11 @@ static const struct {
 	void (*run)(const struct ms_bench *bench);
 } sections[] = {
 	{ "costs", ms_bench_costs },       { "program", ms_bench_program },
-	{ "classify", ms_bench_classify }, { "control", ms_bench_control },
-	{ "attach", ms_bench_attach },     { "hook", ms_bench_hook },
-	{ "stream", ms_bench_tcp },        { "memory", ms_bench_memory },
-	{ "reload", ms_bench_reload },     { "gap", ms_bench_gap },
+	{ "classify", ms_bench_classify }, { "lines", ms_bench_lines },
+	{ "control", ms_bench_control },   { "attach", ms_bench_attach },
+	{ "hook", ms_bench_hook },         { "stream", ms_bench_tcp },
+	{ "memory", ms_bench_memory },     { "reload", ms_bench_reload },
+	{ "gap", ms_bench_gap },
 };
 
 #define ALL ((1u << ms_array_size(sections)) - 1)

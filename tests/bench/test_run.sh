@@ -39,6 +39,7 @@ has store 3
 has stream 2
 has classify 2
 has classify_spread 2
+has classify_lines 4
 has compile 2
 has change 4
 has commit 1

@@ -68,15 +68,15 @@ static void note(const void *address)
 }
 
 #define MS_READ_HOOK(name)                                                                         \
-	void name(const void *address);                                                            \
-	void name(const void *address)                                                             \
+	void name(void *address);                                                                  \
+	void name(void *address)                                                                   \
 	{                                                                                          \
 		note(address);                                                                     \
 	}
 /* What is written, and where functions begin and end. */
 #define MS_IGNORED_HOOK(name)                                                                      \
-	void name(const void *address);                                                            \
-	void name(const void *address)                                                             \
+	void name(void *address);                                                                  \
+	void name(void *address)                                                                   \
 	{                                                                                          \
 		(void)address;                                                                     \
 	}
@@ -99,21 +99,25 @@ MS_IGNORED_HOOK(__tsan_unaligned_write2)
 MS_IGNORED_HOOK(__tsan_unaligned_write4)
 MS_IGNORED_HOOK(__tsan_unaligned_write8)
 MS_IGNORED_HOOK(__tsan_unaligned_write16)
-MS_IGNORED_HOOK(__tsan_init)
 MS_IGNORED_HOOK(__tsan_func_entry)
 MS_IGNORED_HOOK(__tsan_func_exit)
 
-void __tsan_read_range(const char *address, size_t size);
-void __tsan_read_range(const char *address, size_t size)
+void __tsan_read_range(void *address, long size);
+void __tsan_read_range(void *address, long size)
 {
 	note(address);
-	note(address + size - 1);
+	note((const char *)address + size - 1);
 }
 
-void __tsan_write_range(const char *address, size_t size);
-void __tsan_write_range(const char *address, size_t size)
+void __tsan_write_range(void *address, long size);
+void __tsan_write_range(void *address, long size)
 {
 	(void)address, (void)size;
+}
+
+void __tsan_init(void);
+void __tsan_init(void)
+{
 }
 
 /* ---- counting ---- */

@@ -46,9 +46,24 @@ static int add_group(struct ms_plugin_builder *builder, const char *origin, cons
 	return add_text(builder, MS_SOURCE_TEXT_GROUP, origin, text, size, error);
 }
 
+/* NULL = it did not refuse this rule. */
+static const char *daemons_refusal(const struct ms_plugin_builder *builder, const char *origin,
+				   const char *text, size_t size)
+{
+	if (!builder->refusals || !origin || !text)
+		return NULL;
+	return ms_pluginhost_refusals_find(builder->refusals, origin, text, size, builder->now_ns);
+}
+
 static int add_rule(struct ms_plugin_builder *builder, const char *origin, const char *text,
 		    size_t size, struct ms_plugin_error *error)
 {
+	const char *why = daemons_refusal(builder, origin, text, size);
+
+	if (why && error)
+		snprintf(error->sentence, sizeof(error->sentence), "%s", why);
+	if (why)
+		return -EPERM;
 	return add_text(builder, MS_SOURCE_TEXT_RULE, origin, text, size, error);
 }
 

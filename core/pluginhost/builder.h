@@ -4,12 +4,15 @@
 #define MS_CORE_PLUGINHOST_BUILDER_H
 
 #include "core/plugin/host.h"
+#include "core/pluginhost/refusals.h"
 #include "core/source/offer.h"
 
 /* Starts with an offer of zeroes, which its owner frees. */
 struct ms_plugin_builder {
 	const char *name; /* the source's */
 	struct ms_source_offer offer;
+	const struct ms_pluginhost_refusals *refusals; /* rules that are not taken; NULL = none */
+	uint64_t now_ns;                               /* for these */
 };
 
 /* Fills in add_document, add_group, add_rule, add_set, add_member and bind. */

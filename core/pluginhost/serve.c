@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -37,6 +38,7 @@ struct serving {
 	struct ms_plugin_host_state state;
 	struct ms_plugin_values *values; /* until create() has had them */
 	struct ms_pluginhost_files files;
+	struct ms_pluginhost_refusals refusals;
 	void *self;
 	bool is_created, is_started;
 	struct ms_source_wire_buffer got; /* of the daemon's, not taken yet */
@@ -123,7 +125,7 @@ static void source_trouble(struct ms_plugin_host_state *state, const char *sente
 
 /* ---- a transaction ---- */
 
-static void send_offer(const struct serving *serving, struct ms_plugin_builder *builder)
+static void send_offer(struct serving *serving, struct ms_plugin_builder *builder)
 {
 	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
 	int r;
@@ -134,12 +136,25 @@ static void send_offer(const struct serving *serving, struct ms_plugin_builder *
 		say(serving, MS_SOURCE_WIRE_ABORT, 0, strerror(-r));
 	else
 		send_all(serving, buffer.bytes, buffer.length);
+	ms_pluginhost_refusals_tell(&serving->refusals, &builder->offer);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static void on_snapshot(void *user)
 {
 	struct serving *serving = user;
-	struct ms_plugin_builder builder = { .name = serving->service->name };
+	struct ms_plugin_builder builder = {
+		.name = serving->service->name,
+		.refusals = &serving->refusals,
+		.now_ns = now_ns(),
+	};
 	struct ms_plugin_error error = { "" };
 	int r = 0;
 
@@ -208,11 +223,26 @@ static void on_beat(void *user)
 
 /* ---- what is told ---- */
 
+/* What is left is told without these. */
+static int take_refusal(struct serving *serving, const struct ms_source_wire_message *message)
+{
+	ms_cleanup(ms_free) char *origin = strndup(message->origin, message->origin_length);
+	ms_cleanup(ms_free) char *sentence = strndup(message->text, message->length);
+
+	if (!origin || !sentence)
+		return -ENOMEM;
+	if (ms_pluginhost_refusals_add(&serving->refusals, origin, sentence, now_ns()))
+		source_changed(&serving->state);
+	return 0;
+}
+
 static int take(struct serving *serving, const struct ms_source_wire_message *message)
 {
 	struct ms_source_events events;
 	int r;
 
+	if (message->kind == MS_SOURCE_WIRE_REFUSED && serving->plugin.source)
+		return take_refusal(serving, message);
 	if (message->kind != MS_SOURCE_WIRE_EVENTS || !serving->plugin.sink)
 		return -EPROTO;
 	r = ms_source_events_decode(message->text, message->length, &events);
@@ -240,7 +270,7 @@ static int take_all(struct serving *serving)
 	return r;
 }
 
-/* The daemon says nothing but events, and nothing at all to a source: the rest is its end. */
+/* The daemon says nothing else, and not much to a source: the rest is its end. */
 static void on_daemon(void *user)
 {
 	struct serving *serving = user;
@@ -323,6 +353,7 @@ static void end(struct serving *serving)
 	ms_loop_free(serving->loop);
 	ms_source_wire_buffer_fini(&serving->got);
 	ms_pluginhost_files_fini(&serving->files);
+	ms_pluginhost_refusals_fini(&serving->refusals);
 	ms_plugin_values_free(serving->values);
 	ms_plugin_descriptor_free(&serving->plugin);
 }

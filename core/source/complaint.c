@@ -2,6 +2,7 @@
 #include "core/source/complaint.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 void ms_source_complaint_set(struct ms_source_complaint *complaint, const char *text, size_t length)
@@ -11,6 +12,14 @@ void ms_source_complaint_set(struct ms_source_complaint *complaint, const char *
 		complaint->since = 0;
 	else if (!complaint->since)
 		complaint->since = (int64_t)time(NULL);
+}
+
+void ms_source_complaint_error(char *into, size_t size, const struct ms_error *error)
+{
+	char raw[768];
+
+	ms_error_format(error, raw, sizeof(raw));
+	ms_source_complaint_line(into, size, raw, strlen(raw));
 }
 
 void ms_source_complaint_line(char *into, size_t size, const char *text, size_t length)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/error.h"
 #include "core/source/wire.h"
 
 /* Zeroed = nothing is. */
@@ -18,6 +19,8 @@ struct ms_source_complaint {
  * "" = it is over. */
 void ms_source_complaint_set(struct ms_source_complaint *complaint, const char *text,
 			     size_t length);
+/* `error` as one line of at most `size` - 1 bytes. */
+void ms_source_complaint_error(char *into, size_t size, const struct ms_error *error);
 /* One line, whatever the plugin wrote. */
 void ms_source_complaint_line(char *into, size_t size, const char *text, size_t length);
 

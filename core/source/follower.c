@@ -146,10 +146,10 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 
 static void refuse(struct ms_source_follower *follower, const struct ms_error *why)
 {
-	char raw[768], text[sizeof(follower->error.text)];
+	char text[sizeof(follower->error.text)];
 
-	ms_error_format(why, raw, sizeof(raw));
-	ms_source_complaint_line(text, sizeof(text), raw, strlen(raw));
+	ms_source_complaint_error(text, sizeof(text), why);
+	ms_source_process_refuse(follower->process, follower->name, why);
 	follower->refused++;
 	if (strcmp(text, follower->error.text) != 0)
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",

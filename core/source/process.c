@@ -197,6 +197,39 @@ void ms_source_process_tell(struct ms_source_process *process)
 		ms_watch_arm(process->tell, TELL_MS, false);
 }
 
+/* ---- what is refused ---- */
+
+/* A file is "NAME:ORIGIN" as ms_source_offer_policy() has it. NULL = it is none of `name`'s. */
+static const char *find_origin(const char *name, const struct ms_error *why)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(why->file, name, length) != 0 || why->file[length] != ':')
+		return NULL;
+	return why->file + length + 1;
+}
+
+/* So short a frame goes as a whole or not at all. One that does not take it is told with its next
+ * offer. */
+void ms_source_process_refuse(struct ms_source_process *process, const char *name,
+			      const struct ms_error *why)
+{
+	const char *origin = find_origin(name, why);
+	const struct ms_source_wire_message message = {
+		.kind = MS_SOURCE_WIRE_REFUSED,
+		.origin = origin,
+		.origin_length = origin ? strlen(origin) : 0,
+		.text = why->message,
+		.length = strlen(why->message),
+	};
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+
+	if (!origin || !process || process->hooks.feed || process->fd < 0 ||
+	    ms_source_wire_put(&buffer, &message) < 0)
+		return;
+	(void)send(process->fd, buffer.bytes, buffer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* ---- what it says ---- */
 
 static void on_message(void *user, const struct ms_source_wire_message *message)

@@ -50,6 +50,8 @@ static const struct {
 	[MS_SOURCE_WIRE_FAILED] = { "failed", 0, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_STATS] = { "stats", 0, 2, MS_SOURCE_WIRE_BODY_MAX },
 	[MS_SOURCE_WIRE_EVENTS] = { "events", 0, 8, MS_SOURCE_WIRE_BODY_MAX },
+	[MS_SOURCE_WIRE_REFUSED] = { "refused", 0, 2,
+				     MS_SOURCE_WIRE_ORIGIN_MAX + 1 + MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_LOG] = { "log", 4, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 };
 
@@ -101,18 +103,23 @@ static char *put_header(struct ms_source_wire_buffer *buffer, enum ms_source_wir
 	return at + sizeof(header);
 }
 
+static bool has_origin(enum ms_source_wire_kind kind)
+{
+	return kind == MS_SOURCE_WIRE_TEXT || kind == MS_SOURCE_WIRE_REFUSED;
+}
+
 int ms_source_wire_put(struct ms_source_wire_buffer *buffer,
 		       const struct ms_source_wire_message *message)
 {
 	const struct bind_head bind = { .kind = message->number, .workload = message->workload };
-	bool is_text = message->kind == MS_SOURCE_WIRE_TEXT;
+	bool with_origin = has_origin(message->kind);
 	uint32_t head = kinds[message->kind].head;
-	size_t origin = is_text ? message->origin_length + 1 : 0;
+	size_t origin = with_origin ? message->origin_length + 1 : 0;
 	size_t rest = origin + message->length;
 	char *at;
 
 	if (rest < kinds[message->kind].rest_min || rest > kinds[message->kind].rest_max ||
-	    (is_text && message->origin_length > MS_SOURCE_WIRE_ORIGIN_MAX))
+	    (with_origin && message->origin_length > MS_SOURCE_WIRE_ORIGIN_MAX))
 		return -EMSGSIZE;
 	at = put_header(buffer, message->kind, head + rest);
 	if (!at)
@@ -120,7 +127,7 @@ int ms_source_wire_put(struct ms_source_wire_buffer *buffer,
 	if (head)
 		memcpy(at, &bind, head); /* a number alone is how `bind` begins */
 	at += head;
-	if (is_text) {
+	if (with_origin) {
 		memcpy(at, message->origin, message->origin_length);
 		at[message->origin_length] = '\0';
 	}
@@ -189,7 +196,7 @@ static int read_text(const char *rest, size_t length, struct ms_source_wire_mess
 
 	if (!end || end - rest > MS_SOURCE_WIRE_ORIGIN_MAX)
 		return refuse(err, "a text without the end of its origin");
-	if (message->number >= MS_SOURCE_TEXT__COUNT)
+	if (message->kind == MS_SOURCE_WIRE_TEXT && message->number >= MS_SOURCE_TEXT__COUNT)
 		return refuse(err, "a text of no known kind");
 	message->origin = rest;
 	message->origin_length = (size_t)(end - rest);
@@ -222,7 +229,7 @@ static int read_body(const struct header *header, const char *body,
 	message->workload = bind.workload;
 	if (bind.zero)
 		return refuse(err, "a frame with something where nothing may be");
-	if (message->kind == MS_SOURCE_WIRE_TEXT)
+	if (has_origin(message->kind))
 		return read_text(rest, length, message, err);
 	if (message->kind == MS_SOURCE_WIRE_MEMBERS)
 		return read_members(rest, length, message, err);

@@ -15,7 +15,8 @@
  *	LOG       severity (32 bits), a line
  *	STATS     a JSON array, as ms_plugin_emit has it
  *	BEGIN, COMMIT, READY, BEAT    nothing
- *	EVENTS    from the daemon: see core/source/events.h
+ *	EVENTS    from the daemon, to a sink: see core/source/events.h
+ *	REFUSED   from the daemon, to a source: origin, NUL, why the rules from there are refused
  *
  * Numbers are in the machine's byte order. What stands between BEGIN and COMMIT is a transaction;
  * without its COMMIT it is nothing.
@@ -50,7 +51,8 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_FAILED,  /* it gives up, and why: the last frame */
 	MS_SOURCE_WIRE_LOG,
 	MS_SOURCE_WIRE_STATS,
-	MS_SOURCE_WIRE_EVENTS, /* the one thing that the daemon says, to a sink */
+	MS_SOURCE_WIRE_EVENTS, /* said by the daemon, as the next */
+	MS_SOURCE_WIRE_REFUSED,
 	MS_SOURCE_WIRE__COUNT,
 };
 
@@ -72,7 +74,7 @@ struct ms_source_wire_message {
 	uint32_t number;    /* MEMBERS: of its set; BIND: enum ms_plugin_workload; LOG: severity;
 			       TEXT: enum ms_source_text_kind */
 	uint64_t workload;  /* BIND */
-	const char *origin; /* TEXT */
+	const char *origin; /* TEXT, REFUSED */
 	size_t origin_length;
 	const char *text; /* TEXT; EVENTS, as bytes; a name or a sentence of the others */
 	size_t length;

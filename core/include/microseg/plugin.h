@@ -259,7 +259,9 @@ struct ms_plugin_host {
 	int (*add_group)(struct ms_plugin_builder *builder, const char *origin, const char *text,
 			 size_t size, struct ms_plugin_error *error);
 	/* One mapping as below `rules:`. `id` may be absent: origin and position make one. `group`
-	 * is what confines a rule to certain links. */
+	 * is what confines a rule to certain links. -EPERM: the daemon refused a transaction that
+	 * had it, for this rule or another one of its origin; snapshot() was called again for that.
+	 * What comes from there is best left out: the rest is then in force. */
 	int (*add_rule)(struct ms_plugin_builder *builder, const char *origin, const char *text,
 			size_t size, struct ms_plugin_error *error);
 	/* An empty set, which rules name as they name one of a file. -EEXIST if the transaction has

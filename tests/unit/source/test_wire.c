@@ -33,13 +33,21 @@ static const struct {
 	enum ms_source_wire_kind kind;
 	const char *text;
 } sayings[] = {
-	{ MS_SOURCE_WIRE_READY, NULL }, { MS_SOURCE_WIRE_BEAT, NULL },
-	{ MS_SOURCE_WIRE_BEGIN, NULL }, { MS_SOURCE_WIRE_TEXT, "version: 1" },
-	{ MS_SOURCE_WIRE_TEXT, "" },    { MS_SOURCE_WIRE_SET, "blocklist" },
-	{ MS_SOURCE_WIRE_BIND, "web" }, { MS_SOURCE_WIRE_COMMIT, NULL },
-	{ MS_SOURCE_WIRE_ABORT, "no" }, { MS_SOURCE_WIRE_TROUBLE, "cannot connect" },
-	{ MS_SOURCE_WIRE_TROUBLE, "" }, { MS_SOURCE_WIRE_FAILED, "gone" },
-	{ MS_SOURCE_WIRE_LOG, "line" }, { MS_SOURCE_WIRE_STATS, "[]" },
+	{ MS_SOURCE_WIRE_READY, NULL },
+	{ MS_SOURCE_WIRE_BEAT, NULL },
+	{ MS_SOURCE_WIRE_BEGIN, NULL },
+	{ MS_SOURCE_WIRE_TEXT, "version: 1" },
+	{ MS_SOURCE_WIRE_TEXT, "" },
+	{ MS_SOURCE_WIRE_SET, "blocklist" },
+	{ MS_SOURCE_WIRE_BIND, "web" },
+	{ MS_SOURCE_WIRE_COMMIT, NULL },
+	{ MS_SOURCE_WIRE_ABORT, "no" },
+	{ MS_SOURCE_WIRE_TROUBLE, "cannot connect" },
+	{ MS_SOURCE_WIRE_TROUBLE, "" },
+	{ MS_SOURCE_WIRE_FAILED, "gone" },
+	{ MS_SOURCE_WIRE_LOG, "line" },
+	{ MS_SOURCE_WIRE_STATS, "[]" },
+	{ MS_SOURCE_WIRE_REFUSED, "it is wrong" },
 };
 
 /* Whatever is said arrives, however the bytes are cut. */
@@ -63,10 +71,11 @@ START_TEST(everything_arrives)
 			ck_assert_int_eq(message.kind, sayings[told].kind);
 			ck_assert_uint_eq(message.length, strlen(text));
 			ck_assert_int_eq(memcmp(message.text, text, message.length), 0);
-			if (message.kind == MS_SOURCE_WIRE_TEXT) {
+			if (message.kind == MS_SOURCE_WIRE_TEXT)
 				ck_assert_uint_eq(message.number, 1);
+			if (message.kind == MS_SOURCE_WIRE_TEXT ||
+			    message.kind == MS_SOURCE_WIRE_REFUSED)
 				ck_assert_int_eq(memcmp(message.origin, "web:1", 6), 0);
-			}
 			if (message.kind == MS_SOURCE_WIRE_BIND)
 				ck_assert_uint_eq(message.workload, 77);
 			told++;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rules that the daemon refused: whose, which, and for how long. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/pluginhost/refusals.h"
+#include "tests/harness/ms_check.h"
+
+#define HOUR MS_PLUGINHOST_REFUSALS_KEPT_NS
+
+static struct ms_pluginhost_refusals refusals;
+
+static void add(struct ms_source_offer *offer, enum ms_source_text_kind kind, const char *origin,
+		const char *text)
+{
+	ck_assert_int_eq(ms_source_offer_add_text(offer, kind, origin, text, strlen(text)), 0);
+}
+
+static void tell(void)
+{
+	struct ms_source_offer offer = { 0 };
+
+	add(&offer, MS_SOURCE_TEXT_RULE, "evil", "one");
+	add(&offer, MS_SOURCE_TEXT_RULE, "evil", "two");
+	add(&offer, MS_SOURCE_TEXT_RULE, "good", "one");
+	add(&offer, MS_SOURCE_TEXT_DOCUMENT, "base", "one");
+	ms_pluginhost_refusals_tell(&refusals, &offer);
+	ck_assert_uint_eq(offer.n_texts, 0);
+}
+
+static const char *found(const char *origin, const char *text, uint64_t now_ns)
+{
+	return ms_pluginhost_refusals_find(&refusals, origin, text, strlen(text), now_ns);
+}
+
+START_TEST(rules_of_one_origin_are_refused)
+{
+	tell();
+	ck_assert_ptr_null(found("evil", "one", 1));
+	ck_assert(ms_pluginhost_refusals_add(&refusals, "evil", "it is wrong", 1));
+	ck_assert_str_eq(found("evil", "one", 1), "it is wrong");
+	ck_assert_str_eq(found("evil", "two", 1), "it is wrong");
+	ck_assert_ptr_null(found("good", "one", 1));
+	/* Other rules of it may be right. */
+	ck_assert_ptr_null(found("evil", "three", 1));
+	ck_assert_ptr_null(found("evil", "on", 1));
+	ms_pluginhost_refusals_fini(&refusals);
+}
+END_TEST
+
+/* Without this the source would be asked for ever. */
+START_TEST(what_was_not_told_is_not_told_anew)
+{
+	tell();
+	ck_assert(!ms_pluginhost_refusals_add(&refusals, "nobody", "it is wrong", 1));
+	ck_assert(!ms_pluginhost_refusals_add(&refusals, "base", "it is wrong", 1));
+	ck_assert(ms_pluginhost_refusals_add(&refusals, "evil", "it is wrong", 1));
+	ck_assert(!ms_pluginhost_refusals_add(&refusals, "evil", "again", 1));
+	ck_assert_str_eq(found("evil", "one", 1), "it is wrong");
+	ms_pluginhost_refusals_fini(&refusals);
+}
+END_TEST
+
+START_TEST(it_is_forgotten_after_a_while)
+{
+	tell();
+	ck_assert(ms_pluginhost_refusals_add(&refusals, "evil", "it is wrong", 1));
+	ck_assert_ptr_nonnull(found("evil", "one", HOUR));
+	ck_assert_ptr_null(found("evil", "one", HOUR + 1));
+	tell();
+	ck_assert(ms_pluginhost_refusals_add(&refusals, "evil", "again", HOUR + 1));
+	ck_assert_str_eq(found("evil", "one", HOUR + 1), "again");
+	ck_assert_uint_eq(refusals.count, 1);
+	ms_pluginhost_refusals_fini(&refusals);
+}
+END_TEST
+
+START_TEST(the_oldest_gives_way)
+{
+	char origin[16];
+
+	for (unsigned int i = 0; i <= MS_PLUGINHOST_REFUSALS_MAX; i++) {
+		struct ms_source_offer offer = { 0 };
+
+		snprintf(origin, sizeof(origin), "%u", i);
+		add(&offer, MS_SOURCE_TEXT_RULE, origin, "one");
+		ms_pluginhost_refusals_tell(&refusals, &offer);
+		ck_assert(ms_pluginhost_refusals_add(&refusals, origin, "it is wrong", 1));
+	}
+	ck_assert_uint_eq(refusals.count, MS_PLUGINHOST_REFUSALS_MAX);
+	ck_assert_ptr_null(found("0", "one", 1));
+	ck_assert_ptr_nonnull(found("1", "one", 1));
+	ck_assert_ptr_nonnull(found(origin, "one", 1));
+	ms_pluginhost_refusals_fini(&refusals);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("unit/pluginhost/refusals");
+	TCase *tcase = tcase_create("refusals");
+
+	tcase_add_test(tcase, rules_of_one_origin_are_refused);
+	tcase_add_test(tcase, what_was_not_told_is_not_told_anew);
+	tcase_add_test(tcase, it_is_forgotten_after_a_while);
+	tcase_add_test(tcase, the_oldest_gives_way);
+	suite_add_tcase(suite, tcase);
+	return ms_check_run(suite);
+}

@@ -40,6 +40,7 @@ static void destroy(void *self)
 
 	free_list(docker->limits.groups, docker->limits.group_count);
 	free_list(docker->limits.sets, docker->limits.set_count);
+	free_list(docker->limits.actions, docker->limits.action_count);
 	free(docker->limits.group);
 	free(docker->socket_path);
 	free(docker);
@@ -82,6 +83,8 @@ static int read_config(struct docker *docker, const struct ms_plugin_values *con
 		r = copy_list(host, config, "groups", &limits->groups, &limits->group_count);
 	if (r == 0)
 		r = copy_list(host, config, "sets", &limits->sets, &limits->set_count);
+	if (r == 0)
+		r = copy_list(host, config, "actions", &limits->actions, &limits->action_count);
 	return docker->socket_path ? r : -ENOMEM;
 }
 
@@ -142,6 +145,16 @@ static int start(void *self, struct ms_plugin_error *error)
 
 /* ---- a transaction ---- */
 
+static const char *what_follows(enum ms_docker_policy_result result)
+{
+	if (result == MS_DOCKER_POLICY_REFUSED_LABEL)
+		return "; all its traffic is denied";
+	if (result == MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS)
+		return "; it has no links of its own, so its labels are left aside and nothing is "
+		       "denied";
+	return "";
+}
+
 /* Says a sentence about a container once, and again when it is another one. */
 static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
 		enum ms_docker_policy_result result, const char *why)
@@ -157,9 +170,7 @@ static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
 			  "container %s: its labels are good now", entry->container->name);
 	else
 		host->log(host->state, MS_PLUGIN_LOG_WARNING, "container %s: %s%s",
-			  entry->container->name, why,
-			  result == MS_DOCKER_POLICY_REFUSED_LABEL ? "; all its traffic is denied"
-								   : "");
+			  entry->container->name, why, what_follows(result));
 }
 
 /* How long it ran before the host was told of it; once per start. Not of a start before this
@@ -205,7 +216,7 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 {
 	struct docker *docker = self;
 	struct ms_docker_policy policy = { docker->host, &docker->limits, builder, false };
-	uint64_t containers = 0, refused = 0;
+	uint64_t containers = 0, refused = 0, cut_off = 0;
 	struct ms_docker_engine_entry *entries;
 	char complaint[768] = "";
 	size_t count;
@@ -225,11 +236,13 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 		say(docker, &entries[i], result, why);
 		count_gap(docker, &entries[i]);
 		containers += ms_docker_container_is_alive(entries[i].container);
-		if (result == MS_DOCKER_POLICY_REFUSED_LABEL && refused++ == 0)
+		if (result == MS_DOCKER_POLICY_REFUSED_LABEL && cut_off++ == 0)
 			snprintf(complaint, sizeof(complaint), "container %s is cut off: %s",
 				 entries[i].container->name, why);
+		refused += result == MS_DOCKER_POLICY_REFUSED_LABEL ||
+			   result == MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS;
 	}
-	complain(docker, complaint, refused);
+	complain(docker, complaint, cut_off);
 	docker->containers = containers;
 	docker->refused = refused;
 	return 0;
@@ -271,7 +284,11 @@ static const struct ms_plugin_item config[] = {
 	  .type = MS_PLUGIN_GROUP,
 	  .flags = MS_PLUGIN_LIST },
 	{ .name = "sets",
-	  .help = "patterns of sets that labels may name; absent: any",
+	  .help = "patterns of sets that labels may fill; absent: none",
+	  .type = MS_PLUGIN_STRING,
+	  .flags = MS_PLUGIN_LIST },
+	{ .name = "actions",
+	  .help = "actions of plugins that rules of labels may use; absent: none",
 	  .type = MS_PLUGIN_STRING,
 	  .flags = MS_PLUGIN_LIST },
 	{ .name = "rules",

@@ -49,7 +49,7 @@ static bool is_set_allowed(const struct ms_docker_policy_limits *limits, const c
 	for (size_t i = 0; i < limits->set_count; i++)
 		if (fnmatch(limits->sets[i], name, 0) == 0)
 			return true;
-	return limits->set_count == 0;
+	return false;
 }
 
 static bool is_group_allowed(const struct ms_docker_policy_limits *limits, const char *name)
@@ -60,20 +60,30 @@ static bool is_group_allowed(const struct ms_docker_policy_limits *limits, const
 	return limits->group && strcmp(limits->group, name) == 0;
 }
 
+static bool is_action_allowed(const struct ms_docker_policy_limits *limits, const char *name)
+{
+	for (size_t i = 0; i < limits->action_count; i++)
+		if (strcmp(limits->actions[i], name) == 0)
+			return true;
+	return false;
+}
+
 static bool begins_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
 /* What container rules and their set are called: by its name, as long as that is one of the policy
- * language; a slash is in no name of an engine, so the two forms never meet. */
+ * language. The two forms never meet: a slash is in no name of an engine, and one whose name is
+ * "id" could, with a slash in the ids of its rules, call them like another container's. */
 static void make_key(struct work *work)
 {
 	const struct ms_docker_container *container = work->container;
 	int length = snprintf(work->key, sizeof(work->key), "container/%s", container->name);
 
 	if (length < 0 || (size_t)length >= sizeof(work->key) ||
-	    !is_name(work->key, "abcdefghijklmnopqrstuvwxyz0123456789._/-"))
+	    !is_name(work->key, "abcdefghijklmnopqrstuvwxyz0123456789._/-") ||
+	    strcmp(container->name, "id") == 0)
 		snprintf(work->key, sizeof(work->key), "container/id/%.*s", SHORT_ID,
 			 container->id);
 	snprintf(work->origin, sizeof(work->origin), "container %s", container->name);
@@ -105,7 +115,7 @@ static int add_compose(struct work *work)
 {
 	const struct ms_docker_container *container = work->container;
 	char name[NAME_MAX_LENGTH + 1];
-	int length;
+	int length, r;
 
 	if (!container->project || !container->service)
 		return 0;
@@ -121,7 +131,11 @@ static int add_compose(struct work *work)
 			 container->project, container->service);
 		return 0;
 	}
-	return add_members(work, name);
+	r = add_members(work, name);
+	if (r != -E2BIG)
+		return r;
+	snprintf(work->why, 512, "%s: all containers together have no room for it", name);
+	return 0;
 }
 
 static int check_set(struct work *work, const char *name)
@@ -157,17 +171,25 @@ static int each_set(struct work *work, int (*each)(struct work *work, const char
 	return r;
 }
 
-static int add_labelled_sets(struct work *work)
+static int check_sets(struct work *work)
 {
-	int r;
+	size_t count = 1;
 
 	if (!work->container->sets)
 		return 0;
-	/* All are looked at before one is filled. */
-	r = each_set(work, check_set);
-	if (r == 0)
-		r = each_set(work, add_members);
-	if (r < 0 && r != -ENOMEM && !*work->why)
+	for (const char *at = work->container->sets; *at; at++)
+		count += *at == ',';
+	if (count > MS_DOCKER_POLICY_SETS_MAX)
+		return refuse(work, "microseg.set", "it names %zu sets: a container may be in %d",
+			      count, MS_DOCKER_POLICY_SETS_MAX);
+	return each_set(work, check_set);
+}
+
+static int add_labelled_sets(struct work *work)
+{
+	int r = work->container->sets ? each_set(work, add_members) : 0;
+
+	if (r < 0 && r != -ENOMEM)
 		r = refuse(work, "microseg.set", "the host does not take \"%s\"",
 			   work->container->sets);
 	return r;
@@ -230,47 +252,81 @@ static int refuse_rule(struct work *work, size_t number, struct ms_plugin_error 
 	return refuse(work, "microseg.rules", "rule %zu: %s: %s", number, place, reason);
 }
 
-static int add_rules(struct work *work, const struct ms_docker_rules *rules,
-		     struct ms_plugin_error *error)
+/* A set that the policy has nowhere else is empty: an unknown name in one label must not have the
+ * whole transaction refused. */
+static int add_mentioned_sets(struct work *work, const struct ms_docker_rules *rules)
 {
-	int r = add_members(work, work->key);
+	int r = add_set(work, work->key);
 
-	/* A set that the policy has nowhere else is empty: an unknown name in one label must not
-	 * have the whole transaction refused. */
 	for (size_t i = 0; r == 0 && i < rules->set_count; i++) {
 		r = add_set(work, rules->sets[i]);
 		if (r == -EINVAL)
 			return refuse(work, "microseg.rules", "\"%s\" is no name of a set",
 				      rules->sets[i]);
 	}
+	return r;
+}
+
+/* Its addresses come last: what was added of a label that is refused then is for nobody. */
+static int add_rules(struct work *work, const struct ms_docker_rules *rules,
+		     struct ms_plugin_error *error)
+{
+	int r = add_mentioned_sets(work, rules);
+
 	for (size_t i = 0; r == 0 && i < rules->count; i++) {
 		const struct ms_docker_rule *rule = &rules->list[i];
 
 		r = add_rule(work, rule->text, error);
 		if (r == -EINVAL)
 			return refuse_rule(work, rule->number, error);
+		if (r == -EPERM)
+			return refuse(work, "microseg.rules", "the daemon refused its rules: %s",
+				      work->policy->host->error_get(error));
 	}
+	if (r == 0)
+		r = add_members(work, work->key);
+	if (r == -E2BIG)
+		return refuse(work, "microseg.rules",
+			      "all containers together have no room for it");
 	return r;
 }
 
-static int take_rules(struct work *work, const char *group, struct ms_plugin_error *error)
+static int check_actions(struct work *work, const struct ms_docker_rules *rules)
 {
-	struct ms_docker_rules rules;
+	for (size_t i = 0; i < rules->action_count; i++)
+		if (!is_action_allowed(work->policy->limits, rules->actions[i]))
+			return refuse(work, "microseg.rules",
+				      "`actions` in microseg.yaml does not allow %s",
+				      rules->actions[i]);
+	return 0;
+}
+
+static int read_rules(struct work *work, const char *group, struct ms_docker_rules *rules)
+{
 	int r;
 
-	if (!work->container->rules)
-		return 0;
 	if (!work->policy->limits->rules)
 		return refuse(work, "microseg.rules", "`rules: false` in microseg.yaml");
 	if (!group)
 		return refuse(work, "microseg.rules",
 			      "rules need a group: the label microseg.group, or `group` in "
 			      "microseg.yaml");
-	r = ms_docker_rules_parse(work->container->rules, work->key, group, &rules);
+	r = ms_docker_rules_parse(work->container->rules, work->key, group, rules);
+	if (r == -EINVAL)
+		return refuse(work, "microseg.rules", "%s", rules->why);
+	return r < 0 ? r : check_actions(work, rules);
+}
+
+static int take_rules(struct work *work, const char *group, struct ms_plugin_error *error)
+{
+	struct ms_docker_rules rules = { 0 };
+	int r;
+
+	if (!work->container->rules)
+		return 0;
+	r = read_rules(work, group, &rules);
 	if (r == 0)
 		r = add_rules(work, &rules, error);
-	else if (r == -EINVAL)
-		refuse(work, "microseg.rules", "%s", rules.why);
 	ms_docker_rules_fini(&rules);
 	return r;
 }
@@ -320,7 +376,8 @@ static int check_unknown(struct work *work)
 		      "microseg.rules");
 }
 
-/* Everything its labels ask for; a refusal adds nothing that another container would notice. */
+/* Everything its labels ask for: all is looked at before any of it is added, and a refusal adds
+ * nothing that another container would notice. */
 static int take_labels(struct work *work, struct ms_plugin_error *error)
 {
 	const struct ms_docker_container *container = work->container;
@@ -330,8 +387,10 @@ static int take_labels(struct work *work, struct ms_plugin_error *error)
 	if (r == 0)
 		r = check_group(work);
 	if (r == 0)
-		r = add_labelled_sets(work);
-	return r < 0 ? r : take_rules(work, group, error);
+		r = check_sets(work);
+	if (r == 0)
+		r = take_rules(work, group, error);
+	return r < 0 ? r : add_labelled_sets(work);
 }
 
 static int add_own(struct work *work, enum ms_docker_policy_result *result,
@@ -360,9 +419,11 @@ static int add_foreign(struct work *work, enum ms_docker_policy_result *result)
 	int r = check_unknown(work);
 
 	if (r == 0)
+		r = check_sets(work);
+	if (r == 0)
 		r = add_labelled_sets(work);
 	if (r == -EINVAL)
-		*result = MS_DOCKER_POLICY_REFUSED_LABEL;
+		*result = MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS;
 	else if (container->group || container->rules) {
 		*result = MS_DOCKER_POLICY_IGNORED;
 		snprintf(work->why, 512, "label %s: its network is that of %s, so it has no links",

@@ -31,17 +31,17 @@ static int refuse(struct ms_docker_rules *rules, const char *format, ...)
 	return -EINVAL;
 }
 
-/* Takes `set` over, also when it fails. */
-static int append_set(struct ms_docker_rules *rules, char *set)
+/* Takes `name` over, also when it fails. */
+static int append_name(char ***names, size_t *count, char *name)
 {
-	char **grown = set ? realloc(rules->sets, (rules->set_count + 1) * sizeof(*grown)) : NULL;
+	char **grown = name ? realloc(*names, (*count + 1) * sizeof(*grown)) : NULL;
 
 	if (!grown) {
-		free(set);
+		free(name);
 		return -ENOMEM;
 	}
-	rules->sets = grown;
-	grown[rules->set_count++] = set;
+	*names = grown;
+	grown[(*count)++] = name;
 	return 0;
 }
 
@@ -76,7 +76,7 @@ static int take_set(struct ms_docker_rules *rules, struct fy_node *node)
 	/* The host's own addresses, which need no set. */
 	if (length == 8 && strncmp(text, "set:host", 8) == 0)
 		return 0;
-	return append_set(rules, strndup(text + 4, length - 4));
+	return append_name(&rules->sets, &rules->set_count, strndup(text + 4, length - 4));
 }
 
 static int take_sets(struct ms_docker_rules *rules, struct fy_node *node)
@@ -89,6 +89,50 @@ static int take_sets(struct ms_docker_rules *rules, struct fy_node *node)
 		return node ? take_set(rules, node) : 0;
 	while (r == 0 && (item = fy_node_sequence_iterate(node, &at)))
 		r = take_set(rules, item);
+	return r;
+}
+
+/* ---- actions that a rule asks for ---- */
+
+static int take_action(struct label *label, struct fy_node *node)
+{
+	static const char *const own[] = { "allow", "deny", "log" };
+	struct ms_docker_rules *rules = label->rules;
+	size_t length = 0;
+	const char *name = fy_node_is_scalar(node) ? fy_node_get_scalar(node, &length) : NULL;
+
+	if (!name)
+		return refuse(rules, "an action is called by its name");
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (length == strlen(own[i]) && memcmp(name, own[i], length) == 0)
+			return 0;
+	return append_name(&rules->actions, &rules->action_count, strndup(name, length));
+}
+
+/* NAME, or { NAME: arguments }. */
+static int take_one_action(struct label *label, struct fy_node *node)
+{
+	struct fy_node_pair *pair;
+	void *at = NULL;
+	int r = 0;
+
+	if (!fy_node_is_mapping(node))
+		return take_action(label, node);
+	while (r == 0 && (pair = fy_node_mapping_iterate(node, &at)))
+		r = take_action(label, fy_node_pair_key(pair));
+	return r;
+}
+
+static int take_actions(struct label *label, struct fy_node *node)
+{
+	struct fy_node *item;
+	void *at = NULL;
+	int r = 0;
+
+	if (!node || !fy_node_is_sequence(node))
+		return node ? take_one_action(label, node) : 0;
+	while (r == 0 && (item = fy_node_sequence_iterate(node, &at)))
+		r = take_one_action(label, item);
 	return r;
 }
 
@@ -193,6 +237,8 @@ static int rewrite(struct label *label, struct fy_node *rule)
 		r = take_sets(label->rules, value_of(rule, "from"));
 	if (r == 0)
 		r = take_sets(label->rules, value_of(rule, "to"));
+	if (r == 0)
+		r = take_actions(label, value_of(rule, "action"));
 	if (r < 0)
 		return r;
 	remove_key(rule, "id");
@@ -240,10 +286,16 @@ static int rewrite_all(struct label *label)
 
 	if (!root || !fy_node_is_sequence(root) || fy_node_sequence_item_count(root) == 0)
 		return refuse(label->rules, "it is not a list of rules");
+	if (fy_node_sequence_item_count(root) > MS_DOCKER_RULES_MAX)
+		return refuse(label->rules, "it has %d rules: a container may have %d",
+			      fy_node_sequence_item_count(root), MS_DOCKER_RULES_MAX);
 	while (r == 0 && (rule = fy_node_sequence_iterate(root, &at))) {
 		label->number++;
 		r = rewrite(label, rule);
 	}
+	if (r == 0 && label->rules->set_count > MS_DOCKER_RULES_SETS_MAX)
+		r = refuse(label->rules, "it mentions %zu sets: a container's rules may mention %d",
+			   label->rules->set_count, MS_DOCKER_RULES_SETS_MAX);
 	return r;
 }
 
@@ -258,6 +310,11 @@ int ms_docker_rules_parse(const char *text, const char *key, const char *group,
 	memset(ret_rules, 0, sizeof(*ret_rules));
 	if (!cfg.diag)
 		return -ENOMEM;
+	if (strlen(text) > MS_DOCKER_RULES_BYTES_MAX) {
+		fy_diag_destroy(cfg.diag);
+		return refuse(ret_rules, "it has %zu bytes: a container's rules may have %d",
+			      strlen(text), MS_DOCKER_RULES_BYTES_MAX);
+	}
 	fy_diag_set_collect_errors(cfg.diag, true);
 	label.document = fy_document_build_from_string(&cfg, text, strlen(text));
 	r = label.document ? rewrite_all(&label) : refuse_syntax(ret_rules, cfg.diag);
@@ -272,6 +329,9 @@ void ms_docker_rules_fini(struct ms_docker_rules *rules)
 		free(rules->list[i].text);
 	for (size_t i = 0; i < rules->set_count; i++)
 		free(rules->sets[i]);
+	for (size_t i = 0; i < rules->action_count; i++)
+		free(rules->actions[i]);
+	free(rules->actions);
 	free(rules->list);
 	free(rules->sets);
 	memset(rules, 0, sizeof(*rules));

@@ -8,6 +8,11 @@
 
 #include <stddef.h>
 
+/* What one label may have, so that a container cannot use up what all of them share. */
+#define MS_DOCKER_RULES_MAX 64          /* rules */
+#define MS_DOCKER_RULES_SETS_MAX 16     /* sets they mention */
+#define MS_DOCKER_RULES_BYTES_MAX 65536 /* as written */
+
 struct ms_docker_rule {
 	char *text;    /* one mapping */
 	size_t number; /* of the label's rule that it is made of, from 1 */
@@ -18,6 +23,8 @@ struct ms_docker_rules {
 	size_t count;
 	char **sets; /* names of the sets they mention */
 	size_t set_count;
+	char **actions; /* names of the actions they ask for, other than the language's own */
+	size_t action_count;
 	char why[256]; /* after a refusal: the sentence, that of the label's author */
 };
 

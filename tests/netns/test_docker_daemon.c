@@ -24,22 +24,27 @@ static const char policy[] =
 	"  - { name: front, match: { name: none }, default: { in: allow, out: allow } }\n"
 	"  - { name: containers, match: { kind: veth, master: \"" MS_PODMAN_BRIDGE "\" },\n"
 	"      default: { in: allow, out: allow } }\n"
-	"sets: { blocked: 192.0.2.1 }\n"
+	"sets: { blocked: 192.0.2.1, guests: [] }\n"
 	"rules:\n"
 	"  - { id: no-blocked, dir: out, from: \"set:blocked\", proto: tcp, dport: 80,\n"
-	"      action: deny }\n";
+	"      action: deny }\n"
+	"  - { id: guests, dir: out, from: \"set:guests\", action: allow }\n";
 
 static void start(void)
 {
 	ms_plugin_folder_make();
 	ms_plugin_folder_add("docker");
+	ms_plugin_folder_add("ratelimit");
 	ms_podman_setup();
 	engine = ms_podman_serve(SOCKET);
 	ms_podman_run("server", SERVER, NULL);
 	ms_proc_init(microsegd, "one");
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
-	ms_proc_write_config(microsegd, "plugins: { docker: { socket: " SOCKET
-					", groups: [front], resync: 1s } }\n");
+	ms_proc_write_config(microsegd, "plugins:\n"
+					"  docker: { socket: " SOCKET ", groups: [front],\n"
+					"    sets: [blocked, \"o*\"], actions: [ratelimit],\n"
+					"    resync: 1s }\n"
+					"  ratelimit: {}\n");
 	ms_plugin_folder_start(microsegd, NULL);
 }
 
@@ -174,6 +179,50 @@ START_TEST(a_wrong_label_cuts_its_container_off)
 }
 END_TEST
 
+/* Whoever may start a container gets no further than the operator's rules let it. */
+START_TEST(a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed)
+{
+	start();
+	ms_podman_make("run -d", "guest", CLIENT "--label microseg.set=guests");
+	ms_podman_make("run -d", "marked",
+		       "--network podman --ip 10.88.0.12 --label microseg.group=front --label "
+		       "'microseg.rules=[{dir: out, action: [{mark: {mark: 1}}, allow]}]'");
+	ck_assert(ms_netns_wait(is_denied, (char *)"guest", 30));
+	ck_assert(ms_netns_wait(is_denied, (char *)"marked", 30));
+	ck_assert(ms_proc_logged(microsegd, "container guest: label microseg.set: `sets` in "
+					    "microseg.yaml does not allow guests"));
+	ck_assert(ms_proc_logged(microsegd, "container marked: label microseg.rules: `actions` in "
+					    "microseg.yaml does not allow mark"));
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
+/* Arguments that only the action's plugin can judge: what they cost, their container pays. */
+START_TEST(rules_that_the_daemon_refuses_are_their_containers_alone)
+{
+	start();
+	ms_podman_make("run -d", "evil",
+		       "--network podman --ip 10.88.0.12 --label microseg.group=front --label "
+		       "'microseg.rules=[{dir: out, action: [{ratelimit: {burst: 5}}, allow]}]'");
+	ck_assert(ms_netns_wait(is_denied, (char *)"evil", 30));
+	/* Nor does one take the room of all. */
+	ms_podman_make("run -d", "greedy",
+		       "--network podman --ip 10.88.0.13 --label "
+		       "microseg.set=$(seq -s , -f o%g 5000)");
+	ck_assert(ms_netns_wait(is_denied, (char *)"greedy", 30));
+	ms_podman_make("run -d", "caught", CLIENT "--label microseg.set=blocked");
+	ck_assert(ms_netns_wait(is_denied, (char *)"caught", 30));
+	expect_denied_by("no-blocked");
+	ck_assert_int_ne(ms_podman_wget("evil", URL), 0);
+	ck_assert(ms_proc_logged(microsegd,
+				 "container evil: label microseg.rules: the daemon refused its "
+				 "rules: "));
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/docker_daemon");
@@ -184,6 +233,8 @@ int main(void)
 	tcase_add_test(tcase, a_set_of_a_label_is_denied);
 	tcase_add_test(tcase, rules_of_a_label_hold_for_its_container);
 	tcase_add_loop_test(tcase, a_wrong_label_cuts_its_container_off, 0, 2);
+	tcase_add_test(tcase, a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed);
+	tcase_add_test(tcase, rules_that_the_daemon_refuses_are_their_containers_alone);
 	suite_add_tcase(suite, tcase);
 	return ms_podman_run_suite(suite);
 }

@@ -135,7 +135,7 @@ POLICY
 cat >>/etc/microseg/microseg.yaml <<'CONFIG'
 plugins:
   feed: { lists: ["barred=file:///etc/microseg/lists/barred"], interval: 1s }
-  docker: { socket: /run/engine.sock }
+  docker: { socket: /run/engine.sock, sets: [crew] }
   journal: { to: journald }
 CONFIG
 perl /test/engine.pl /run/engine.sock &

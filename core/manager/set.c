@@ -135,6 +135,27 @@ static int add_members(struct ms_manager *manager, const struct ms_runtime_chang
 	return r;
 }
 
+/* In force before it is on disk, which may take long: nobody waits for an answer, and packets of
+ * him who is put in do not wait for a disk. */
+static int put_in(struct ms_manager *manager, const struct ms_runtime_change *change)
+{
+	struct ms_runtime_member before;
+	int r = ms_sources_hold_members(manager->sources, change, &before);
+
+	if (r < 0)
+		return r;
+	r = settle_member(manager, change->set, change->members);
+	ms_manager_touch(manager);
+	if (r == 0)
+		r = ms_sources_save_members(manager->sources, change, NULL);
+	if (r < 0) {
+		ms_sources_release_members(manager->sources, change, &before);
+		settle_member(manager, change->set, change->members);
+		ms_manager_touch(manager);
+	}
+	return r;
+}
+
 /* A set that is not in force yet. */
 static int add_set(struct ms_manager *manager, const struct ms_runtime_change *change, bool dry_run,
 		   struct ms_error *err)
@@ -196,7 +217,7 @@ int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const str
 		.expires_ms = end_of(timeout_ns),
 		.plugin = plugin,
 	};
-	int r = add_members(manager, &change, NULL);
+	int r = put_in(manager, &change);
 
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);

@@ -276,21 +276,42 @@ static int save_change(struct ms_sources *sources, const struct ms_runtime_chang
 	return r;
 }
 
+int ms_sources_hold_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+			    struct ms_runtime_member *ret_before)
+{
+	int r = make_change(&sources->now.runtime, change, ret_before);
+
+	if (r == 0)
+		sources->members_behind = true;
+	return r;
+}
+
+int ms_sources_save_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+			    struct ms_error *err)
+{
+	int r = save_change(sources, change);
+
+	return r < 0 ? ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
+				    sources->config->state_dir, strerror(-r))
+		     : 0;
+}
+
+void ms_sources_release_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+				const struct ms_runtime_member *before)
+{
+	restore_members(&sources->now.runtime, change, before, change->count);
+}
+
 int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
 			      struct ms_runtime_member *ret_before, struct ms_error *err)
 {
-	struct ms_runtime *runtime = &sources->now.runtime;
-	int r = make_change(runtime, change, ret_before);
+	int r = ms_sources_hold_members(sources, change, ret_before);
 
 	if (r < 0)
 		return r;
-	sources->members_behind = true;
-	r = save_change(sources, change);
-	if (r < 0) {
-		restore_members(runtime, change, ret_before, change->count);
-		ms_error_set(err, r, "cannot save to %s: %s; nothing was changed",
-			     sources->config->state_dir, strerror(-r));
-	}
+	r = ms_sources_save_members(sources, change, err);
+	if (r < 0)
+		ms_sources_release_members(sources, change, ret_before);
 	return r;
 }
 
@@ -299,7 +320,7 @@ void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime
 {
 	int r;
 
-	restore_members(&sources->now.runtime, change, before, change->count);
+	ms_sources_release_members(sources, change, before);
 	r = sources->appended ? ms_state_retract_runtime(sources->state) : -EAGAIN;
 	if (r < 0)
 		r = ms_state_save_runtime(sources->state, &sources->now.runtime);

@@ -116,6 +116,15 @@ int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *ru
 #define MS_SOURCES_NO_MEMBER (-1)
 int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
 			      struct ms_runtime_member *ret_before, struct ms_error *err);
+/* Its two halves, for what is to be in the datapath before it is on disk: they are held, by
+ * nothing that outlives the daemon; they are saved, or else held still and the caller's to
+ * release. */
+int ms_sources_hold_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+			    struct ms_runtime_member *ret_before);
+int ms_sources_save_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+			    struct ms_error *err);
+void ms_sources_release_members(struct ms_sources *sources, const struct ms_runtime_change *change,
+				const struct ms_runtime_member *before);
 /* The change made last did not happen after all. */
 void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime_change *change,
 			     const struct ms_runtime_member *before);

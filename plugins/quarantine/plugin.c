@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "held.h"
 #include "microseg/action.h"
 #include "microseg/plugin.h"
 #include "quarantine.h"
@@ -14,9 +15,10 @@
 #define SETS 256
 #define SET_NAME_SIZE 64
 #define NS_PER_S 1000000000ull
-#define CASES_AT_ONCE 32          /* then others of the daemon have their turn */
-#define SAY_NS (60ull * NS_PER_S) /* between two complaints in the log, and see SAY_MAX */
-#define SAY_MAX 10                /* addresses that the log names in that time */
+#define CASES_AT_ONCE 32           /* then others of the daemon have their turn */
+#define SAY_NS (60ull * NS_PER_S)  /* between two complaints in the log, and see SAY_MAX */
+#define LOOK_NS (10ull * NS_PER_S) /* how often it is seen whether there is room again */
+#define SAY_MAX 10                 /* addresses that the log names in that time */
 
 struct quarantine_set {
 	char name[SET_NAME_SIZE];
@@ -30,8 +32,11 @@ struct quarantine {
 	struct ms_plugin_watch *watch;    /* NULL = not started */
 	struct quarantine_set sets[SETS]; /* that rules have named */
 	size_t n_sets;
-	int taken; /* cases of this turn */
-	uint64_t put_in, refused, failed;
+	uint32_t max;                   /* addresses that may be in at a time */
+	struct ms_plugin_watch *looker; /* NULL = there was room */
+	uint64_t looked_ns;             /* for whose time is over */
+	int taken;                      /* cases of this turn */
+	uint64_t put_in, refused, failed, turned_away;
 	uint64_t said_ns;   /* of the log's last complaint, 0 = none */
 	uint64_t named_ns;  /* when the first of `named` was, 0 = never */
 	unsigned int named; /* addresses that the log has named since */
@@ -76,6 +81,15 @@ static const struct ms_plugin_item arguments[] = {
 	  .min = 1000000,
 	  .max = 24ull * 3600 * NS_PER_S,
 	  .def = "10s" },
+};
+
+static const struct ms_plugin_item config_items[] = {
+	{ .name = "max",
+	  .type = MS_PLUGIN_UINT,
+	  .help = "so many addresses are in at a time, of all rules and sets together",
+	  .min = 1,
+	  .max = 1000000,
+	  .def = "65536" },
 };
 
 /* ---- sets ---- */
@@ -169,33 +183,94 @@ static void name_case(struct quarantine *self, const struct quarantine_case *tol
 		  addr, set, told->for_s, rule ? rule : "that is gone", more);
 }
 
+/* ---- room ---- */
+
+static size_t forget_ended(struct quarantine *self)
+{
+	self->looked_ns = self->host->now_ns(self->host->state);
+	return ms_quarantine_held_clear(bpf_map__fd(self->object->maps.held), self->looked_ns);
+}
+
+static void look_for_room(void *user)
+{
+	struct quarantine *self = user;
+	const struct ms_plugin_host *host = self->host;
+
+	if (forget_ended(self) >= self->max)
+		return;
+	host->unwatch(host->state, self->looker);
+	self->looker = NULL;
+	host->source_trouble(host->state, NULL);
+}
+
+static void turn_away(struct quarantine *self)
+{
+	const struct ms_plugin_host *host = self->host;
+	char sentence[128];
+
+	self->turned_away++;
+	if (self->looker ||
+	    host->watch_time(host->state, LOOK_NS, LOOK_NS, look_for_room, self, &self->looker) < 0)
+		return;
+	snprintf(sentence, sizeof(sentence),
+		 "%u addresses are in, which is `max`: others are not put in", self->max);
+	host->source_trouble(host->state, sentence);
+}
+
+static int hold(struct quarantine *self, const struct quarantine_case *told, bool *ret_is_new)
+{
+	int map_fd = bpf_map__fd(self->object->maps.held);
+	uint64_t now = self->host->now_ns(self->host->state);
+	uint64_t until_ns = now + told->for_s * NS_PER_S;
+	int r = ms_quarantine_held_add(map_fd, told, until_ns, ret_is_new);
+
+	if (r != -E2BIG || now - self->looked_ns < LOOK_NS)
+		return r;
+	forget_ended(self);
+	return ms_quarantine_held_add(map_fd, told, until_ns, ret_is_new);
+}
+
+/* As set_add(), or -E2BIG. */
+static int put_in(struct quarantine *self, const struct quarantine_case *told, const char *set)
+{
+	struct ms_plugin_cidr member = {
+		.family = told->family,
+		.len = told->family == 4 ? 32 : 128,
+	};
+	bool is_new = false;
+	int r = hold(self, told, &is_new);
+
+	if (r < 0)
+		return r;
+	memcpy(member.addr, told->addr, sizeof(member.addr));
+	r = self->host->set_add(self->host->state, set, &member, told->for_s * NS_PER_S);
+	/* 1: somebody else has it in for longer. */
+	if (r != 0 && is_new)
+		ms_quarantine_held_remove(bpf_map__fd(self->object->maps.held), told);
+	return r;
+}
+
 static int take_case(void *user, void *record, size_t size)
 {
 	struct quarantine *self = user;
 	const struct quarantine_case *told = record;
-	const struct quarantine_set *set;
-	struct ms_plugin_cidr member = { 0 };
+	const struct quarantine_set *set = find_set(self, told->set);
 	int r;
 
 	(void)size;
-	set = find_set(self, told->set);
 	if (set) {
-		member.family = told->family;
-		member.len = told->family == 4 ? 32 : 128;
-		memcpy(member.addr, told->addr, sizeof(member.addr));
-		r = self->host->set_add(self->host->state, set->name, &member,
-					told->for_s * NS_PER_S);
-		/* 1: somebody else has it in for longer, which is no news. */
+		r = put_in(self, told, set->name);
 		if (r == 0) {
 			self->put_in++;
 			name_case(self, told, set->name);
 		} else if (r == -EPERM) {
 			self->refused++;
+		} else if (r == -E2BIG) {
+			turn_away(self);
 		} else if (r < 0) {
 			self->failed++;
-		}
-		if (r < 0 && r != -EPERM)
 			complain(self, set->name, r);
+		}
 	}
 	return ++self->taken < CASES_AT_ONCE ? 0 : -EAGAIN;
 }
@@ -216,8 +291,12 @@ static void cases_came(void *user, int fd, uint32_t what)
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
-	(void)config;
-	return ms_action_new(host, sizeof(struct quarantine), ret_self, error);
+	int r = ms_action_new(host, sizeof(struct quarantine), ret_self, error);
+
+	if (r == 0)
+		((struct quarantine *)*ret_self)->max =
+			(uint32_t)host->value_uint(config, "max", 0);
+	return r;
 }
 
 static int follow(struct quarantine *self, struct ring_buffer *ring,
@@ -242,7 +321,8 @@ static void stop(void *user)
 	struct quarantine *self = user;
 
 	self->host->unwatch(self->host->state, self->watch);
-	self->watch = NULL;
+	self->host->unwatch(self->host->state, self->looker);
+	self->watch = self->looker = NULL;
 }
 
 static void destroy(void *user)
@@ -280,12 +360,17 @@ static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
 	/* What was told in `cases` while there was no daemon is taken by the next one. */
-	static const char *const kept[] = { "suspects", "cases", "counts", NULL };
+	static const char *const kept[] = { "suspects", "cases", "counts", "held", NULL };
 	struct quarantine *self = user;
 	struct ms_plugin_watch *watch = NULL;
 	struct quarantine_bpf *object = quarantine_bpf__open();
 	struct ring_buffer *ring;
-	int r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
+	int r = 0;
+
+	if (object)
+		r = bpf_map__set_max_entries(object->maps.held, self->max);
+	if (r == 0)
+		r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
 
 	if (r < 0) {
 		quarantine_bpf__destroy(object);
@@ -328,6 +413,8 @@ static void stats(void *user, struct ms_plugin_emit *to)
 	host->emit(to, "put_in", "addresses put into a set, or for longer", NULL, self->put_in, 0);
 	host->emit(to, "protected", "of the failsafe or an allow-listed set, and left alone", NULL,
 		   self->refused, 0);
+	host->emit(to, "turned_away", "times an address was not put in, since `max` were", NULL,
+		   self->turned_away, 0);
 	host->emit(to, "failed", "addresses that could not be put in", NULL, self->failed, 0);
 }
 
@@ -342,6 +429,7 @@ static const struct ms_plugin_action actions[] = {
 };
 
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "quarantine", .version = "1.0",
-	  .summary = "puts addresses into sets", .license = "GPL-2.0-or-later", .create = create,
-	  .start = start, .stop = stop, .destroy = destroy, .stats = stats, .actions = actions,
-	  .action_count = sizeof(actions) / sizeof(actions[0]));
+	  .summary = "puts addresses into sets", .license = "GPL-2.0-or-later",
+	  .config = config_items, .config_count = sizeof(config_items) / sizeof(config_items[0]),
+	  .create = create, .start = start, .stop = stop, .destroy = destroy, .stats = stats,
+	  .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));

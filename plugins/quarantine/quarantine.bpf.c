@@ -39,6 +39,15 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } cases SEC(".maps");
 
+/* The plugin's alone: a map, so that the next daemon goes on from it. Its size is `max`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ADDRESSES);
+	__type(key, struct quarantine_held);
+	__type(value, __u64);
+} held SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, QUARANTINE_COUNTS);

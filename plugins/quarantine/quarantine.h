@@ -27,6 +27,13 @@ struct quarantine_case {
 	__u8 pad[7];
 };
 
+/* An address that the plugin has put in; its value is when that ends, CLOCK_BOOTTIME. */
+struct quarantine_held {
+	__u64 set;
+	__u32 family, pad;
+	__u8 addr[16];
+};
+
 enum {
 	QUARANTINE_HITS = 0, /* packets that counted */
 	QUARANTINE_TOLD,     /* addresses, to the daemon */

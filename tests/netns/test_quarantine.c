@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The plugin quarantine in a daemon: who comes in by a rule is shut out by another one. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -137,6 +139,72 @@ START_TEST(it_is_in_force_before_the_next_hundred_packets)
 }
 END_TEST
 
+static bool is_put_in(void *user)
+{
+	(void)user;
+	send_flow(PORT, 1);
+	return stat_of("put_in") > 0;
+}
+
+static bool is_put_in_once(void *user)
+{
+	(void)user;
+	return stat_of("put_in") == 1;
+}
+
+#define DISK MS_NETNS_DIR "/disk"
+
+static void set_disk(const char *how)
+{
+	ms_cleanup(ms_close_fd) int fd = open(DISK, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, how, 1), 1);
+}
+
+static bool has_failed(void *user)
+{
+	(void)user;
+	return stat_of("failed") > 0;
+}
+
+START_TEST(nobody_waits_for_the_disk)
+{
+	json_int_t arrived;
+
+	policy("bad", "");
+	setenv("MS_TEST_DISK_FILE", DISK, 1);
+	ms_proc_start_program(microsegd, MS_TEST_SLOW_DISK, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)microsegd->pid, -20), 0);
+	set_disk("s");
+	send_flow(PORT, 500);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 20));
+	arrived = ms_ctl_rule_packets(microsegd, "watched");
+	ck_assert_int_ge(arrived, 1);
+	ck_assert_int_le(arrived, 1 + 100);
+	ck_assert_int_eq(arrived + ms_ctl_rule_packets(microsegd, "in/bad"), 500);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What could not be saved is taken back: the next daemon would not know of it. */
+START_TEST(who_cannot_be_saved_is_not_in)
+{
+	policy("bad", "");
+	setenv("MS_TEST_DISK_FILE", DISK, 1);
+	ms_proc_start_program(microsegd, MS_TEST_SLOW_DISK, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+	set_disk("x");
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(has_failed, NULL, 20));
+	ck_assert(!is_shut_out(NULL));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	ck_assert_int_eq(unlink(DISK), 0);
+	ck_assert(ms_netns_wait(is_put_in, NULL, 20));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(fewer_than_the_threshold_harm_nobody)
 {
 	policy("{ set: bad, hits: 50, within: 1h }", "");
@@ -181,6 +249,72 @@ START_TEST(a_protected_address_is_never_shut_out)
 }
 END_TEST
 
+static bool was_turned_away(void *user)
+{
+	(void)user;
+	return stat_of("turned_away") > 0;
+}
+
+static bool has_reason(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	json_t *plugin = ms_ctl_find(lines, "plugins", "name", "quarantine");
+	const char *reason = json_string_value(json_object_get(plugin, "reason"));
+
+	return (reason && *reason) == *(const bool *)user;
+}
+
+/* One may be in, and is in `other`, where nobody minds. */
+static void start_with_one(const char *time)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\nsets: { other: [] }\nrules:\n"
+		 "  - { id: other, dir: in, proto: udp, dport: 9001, fallback: deny,\n"
+		 "      action: [{ quarantine: { set: other, for: %s } }, allow] }\n",
+		 time);
+	ms_proc_write_config(microsegd, "plugins: { quarantine: { max: 1 } }\n");
+	ms_proc_write_policy(microsegd, "06-other.yaml", text);
+	policy("bad", "");
+	start();
+	send_flow(PORT + 1, 1);
+	ck_assert(ms_netns_wait(is_put_in_once, NULL, 10));
+}
+
+START_TEST(no_more_than_the_most_are_put_in)
+{
+	bool expected = true;
+
+	start_with_one("5s");
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(was_turned_away, NULL, 10));
+	ck_assert(!is_shut_out(NULL));
+	ck_assert_int_eq(stat_of("failed"), 0);
+	ck_assert(ms_netns_wait(has_reason, &expected, 10));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	/* The first one's time is over. */
+	expected = false;
+	ck_assert(ms_netns_wait(has_reason, &expected, 40));
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* A restart does not begin to count anew. */
+START_TEST(the_next_daemon_goes_on_with_the_number)
+{
+	start_with_one("1h");
+	ms_proc_kill(microsegd);
+	start();
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(was_turned_away, NULL, 10));
+	ck_assert(!is_shut_out(NULL));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(it_ends_by_itself)
 {
 	policy("{ set: bad, for: 1s }", "");
@@ -220,13 +354,6 @@ START_TEST(who_is_put_in_is_named_with_his_time_and_his_rule)
 	ms_proc_stop(microsegd);
 }
 END_TEST
-
-static bool is_put_in(void *user)
-{
-	(void)user;
-	send_flow(PORT, 1);
-	return stat_of("put_in") > 0;
-}
 
 static bool was_told(void *user)
 {
@@ -288,8 +415,12 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, it_is_in_force_before_the_next_hundred_packets);
+	tcase_add_test(tcase, nobody_waits_for_the_disk);
+	tcase_add_test(tcase, who_cannot_be_saved_is_not_in);
 	tcase_add_test(tcase, fewer_than_the_threshold_harm_nobody);
 	tcase_add_loop_test(tcase, a_protected_address_is_never_shut_out, 0, 2);
+	tcase_add_test(tcase, no_more_than_the_most_are_put_in);
+	tcase_add_test(tcase, the_next_daemon_goes_on_with_the_number);
 	tcase_add_test(tcase, it_ends_by_itself);
 	tcase_add_test(tcase, who_is_put_in_is_named_with_his_time_and_his_rule);
 	tcase_add_test(tcase, who_is_in_for_longer_is_not_put_in);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Runs an action's BPF program on a packet, for a plugin's own tests, in C: needs root and libbpf,
+ * Runs an action's BPF program on a packet, for a plugin's own tests: needs root and libbpf,
  * but no daemon and no interface. The maps of the datapath are throw-away ones.
  *
  *	struct ms_action_trial trial;
@@ -113,21 +113,27 @@ static inline int ms_action_trial_run(const struct ms_action_trial *trial, int p
 				      struct ms_action_packet *packet,
 				      struct ms_action_did *ret_did)
 {
-	struct ms_action_list list = { .count = 1 };
-	struct ms_action_args blob = { { 0 } };
-	struct __sk_buff in = { .mark = packet->mark, .priority = packet->priority }, out;
+	struct bpf_test_run_opts run;
+	struct ms_action_list list;
+	struct ms_action_args blob;
+	struct __sk_buff in, out;
 	const uint32_t first = 0;
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet->data, .data_size_in = packet->size,
-		    .data_out = packet->data, .data_size_out = packet->size, .ctx_in = &in,
-		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out));
 	uint32_t end;
 
+	/* No designated initializer: C++ has none before C++20. */
+	memset(&run, 0, sizeof(run));
+	memset(&list, 0, sizeof(list));
+	memset(&blob, 0, sizeof(blob));
+	memset(&in, 0, sizeof(in));
+	list.count = 1;
 	list.rule = packet->rule;
 	if (args)
 		memcpy(blob.bytes, args, sizeof(blob.bytes));
 	if (bpf_map_update_elem(trial->maps[2].fd, &first, &list, BPF_ANY) < 0 ||
 	    bpf_map_update_elem(trial->maps[3].fd, &first, &blob, BPF_ANY) < 0)
 		return -errno;
+	in.mark = packet->mark;
+	in.priority = packet->priority;
 	/* An end that no function of action.bpf.h writes shows a program that called none. */
 	in.cb[MS_CHAIN_RULE] = (packet->rule & MS_CHAIN_RULE_MASK) | MS_CHAIN_END_MASK |
 			       (packet->is_egress ? MS_CHAIN_EGRESS : 0) |
@@ -139,6 +145,13 @@ static inline int ms_action_trial_run(const struct ms_action_trial *trial, int p
 	in.cb[MS_CHAIN_OFFSETS] = packet->l3_off | (uint32_t)packet->l4_off << 16;
 	in.cb[MS_CHAIN_REST] = packet->l4_proto | (packet->is_denied ? MS_CHAIN_DENIED : 0);
 	memset(&out, 0, sizeof(out));
+	run.sz = sizeof(run);
+	run.data_in = run.data_out = packet->data;
+	run.data_size_in = run.data_size_out = packet->size;
+	run.ctx_in = &in;
+	run.ctx_size_in = sizeof(in);
+	run.ctx_out = &out;
+	run.ctx_size_out = sizeof(out);
 	if (bpf_prog_test_run_opts(prog_fd, &run) < 0)
 		return -errno;
 	packet->size = run.data_size_out;

@@ -363,33 +363,19 @@ static int take_builtins(struct merge *merge, const struct ordered *ordered, int
 	return r;
 }
 
-/* A copy, or one that points into `lender`'s, if it is one of those. */
-static int take_rule(const struct ms_rule *rule, const struct ms_policy *lender,
-		     struct ms_rule *ret_taken)
+static int take_rules(struct merge *merge, const struct ordered *ordered, int64_t now)
 {
-	if (!lender || rule < lender->rules || rule >= lender->rules + lender->n_rules)
-		return ms_rule_copy(rule, ret_taken);
-	*ret_taken = *rule;
-	ret_taken->lent = true;
-	return 0;
-}
-
-static int take_rules(struct merge *merge, const struct ordered *ordered,
-		      const struct ms_merge_inputs *inputs)
-{
-	const struct ms_policy *lender = inputs->lend_files ? inputs->files : NULL;
 	struct ms_policy *policy = merge->policy;
 
 	for (size_t i = 0; i < ordered->n_rules; i++) {
 		const struct ms_rule *rule = ordered->rules[i];
 		struct ms_rule copy;
-		int r = take_rule(rule, lender, &copy);
+		int r = ms_rule_copy(rule, &copy);
 
 		if (r < 0)
 			return r;
-		r = is_over(rule, inputs->now)
-			    ? ms_array_append(&policy->expired, &policy->n_expired, copy)
-			    : ms_array_append(&policy->rules, &policy->n_rules, copy);
+		r = is_over(rule, now) ? ms_array_append(&policy->expired, &policy->n_expired, copy)
+				       : ms_array_append(&policy->rules, &policy->n_rules, copy);
 		if (r < 0) {
 			ms_rule_fini(&copy);
 			return r;
@@ -456,7 +442,7 @@ int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret
 	if (r == 0)
 		r = sort_rules(&ordered);
 	if (r == 0)
-		r = take_rules(&merge, &ordered, inputs);
+		r = take_rules(&merge, &ordered, inputs->now);
 	if (r == 0)
 		r = take_failsafe(&merge, inputs->files);
 	if (r < 0)

@@ -19,8 +19,7 @@ struct ms_merge_plugin {
 };
 
 struct ms_merge_inputs {
-	const struct ms_policy *files; /* may be NULL */
-	bool lend_files; /* `files` outlives the result, which points into its rules */
+	const struct ms_policy *files;         /* may be NULL */
 	const struct ms_policy *runtime;       /* may be NULL: rules and set members only */
 	const struct ms_merge_plugin *plugins; /* in the order of the configuration */
 	size_t n_plugins;
@@ -28,10 +27,10 @@ struct ms_merge_inputs {
 };
 
 /*
- * `*ret_policy` is self-contained (deep copies), but with `lend_files`. Set members of runtime and
- * plugins are added to the file's set of that name, or make one; a prefix is in it once for each
- * who holds it. A built-in rule (nd, dhcp, icmp-error) is left out if an operator's rule has its
- * id; a plugin's rule may not have one. The failsafe is the documents', or the defaults.
+ * `*ret_policy` is self-contained (deep copies). Set members of runtime and plugins are added to
+ * the file's set of that name, or make one; a prefix is in it once for each who holds it. A
+ * built-in rule (nd, dhcp, icmp-error) is left out if an operator's rule has its id; a plugin's
+ * rule may not have one. The failsafe is the documents', or the defaults.
  */
 int ms_policy_merge(const struct ms_merge_inputs *inputs, struct ms_policy **ret_policy,
 		    struct ms_error *err);

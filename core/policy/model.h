@@ -170,7 +170,6 @@ struct ms_rule {
 	char *comment;            /* NULL = none */
 	bool workload_only;       /* built-in dhcp: on interfaces of side workload */
 	bool stateless;           /* built-in nd: makes no session */
-	bool lent; /* what it points at is another rule's, which outlives it: merge.h */
 };
 
 #define MS_RULE_PRIORITY_DEFAULT 1000

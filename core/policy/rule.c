@@ -21,7 +21,7 @@ static void free_addresses(struct ms_address *addresses, size_t count)
 	free(addresses);
 }
 
-static void free_parts(struct ms_rule *rule)
+void ms_rule_fini(struct ms_rule *rule)
 {
 	free(rule->origin.file);
 	free(rule->id);
@@ -37,12 +37,6 @@ static void free_parts(struct ms_rule *rule)
 	free(rule->dscps);
 	ms_rule_action_free(rule->actions, rule->n_actions);
 	free(rule->comment);
-}
-
-void ms_rule_fini(struct ms_rule *rule)
-{
-	if (!rule->lent)
-		free_parts(rule);
 	*rule = (struct ms_rule) { 0 };
 }
 
@@ -112,7 +106,6 @@ int ms_rule_copy(const struct ms_rule *rule, struct ms_rule *ret_copy)
 	copy.dscps = NULL;
 	copy.actions = NULL;
 	copy.n_groups = copy.n_from = copy.n_to = copy.n_actions = 0;
-	copy.lent = false;
 
 	if (!copy_text(rule->origin.file, &copy.origin.file) || !copy_text(rule->id, &copy.id) ||
 	    !copy_text(rule->comment, &copy.comment) ||

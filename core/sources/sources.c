@@ -250,7 +250,6 @@ static int merge_with(const struct ms_sources_next *next,
 	ms_cleanup(ms_free) struct ms_merge_plugin *plugins = NULL;
 	struct ms_merge_inputs inputs = {
 		.files = next->files,
-		.lend_files = true,
 		.runtime = next->runtime_policy,
 		.n_plugins = next->offers.count,
 		.now = ms_sources_wall_ms() / 1000,
@@ -331,9 +330,8 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
  *    its own. All the room that they need is had by now; to stop here is to have changed nothing.
  *    So it may be done as early as one likes: while the policy is compiled (ms_sources_stage()).
  * 2. applied.json is replaced, by a rename, or removed. This is the change: a start from here on
- * reads the new documents, which were merged and loaded before. Should the directory have gone bad
- * by that start, it falls back to what was in force until now. If this step fails, 1 is undone and
- *    nothing was changed.
+ *    reads the new documents, which were merged and loaded before. Should the directory have gone
+ *    bad by that start, it falls back to what was in force. If this fails, 1 is undone.
  * 3. The policy comes in force (ms_committer_publish()).
  * 4. last-good.json is renamed. A start between 3 and 4 reads the new documents as after 2, and
  *    then does 4 itself. A rename that fails is no failed command, since the policy is in force and

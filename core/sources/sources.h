@@ -36,7 +36,7 @@ struct ms_sources_next {
 	bool files_lent;                 /* `files` is what is in force, and not ours to free */
 	struct ms_sources_places places; /* of `files`, and lent as they are */
 	struct ms_policy *runtime_policy;
-	struct ms_policy *merged;           /* points into the rules of `files` */
+	struct ms_policy *merged;
 	struct ms_amend amend;              /* not zero: `merged` is what is in force, amended */
 	struct ms_sources_staging *staging; /* of ms_sources_stage(), until save or fini */
 };

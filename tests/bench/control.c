@@ -77,7 +77,7 @@ static void compile(const struct ms_bench *bench, size_t count, size_t nth)
 	unsigned int round = (unsigned int)nth;
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, count, 1);
 	struct ms_policy *files = ms_policy_new(), *merged = NULL;
-	struct ms_merge_inputs inputs = { .files = files, .lend_files = true, .now = 1 };
+	struct ms_merge_inputs inputs = { .files = files, .now = 1 };
 	struct ms_error error = MS_ERROR_INIT;
 	struct ms_image *image = NULL;
 	uint64_t began, before;

@@ -370,43 +370,6 @@ START_TEST(merged_policy_owns_everything)
 }
 END_TEST
 
-/* With files that are lent, the one copy of their rules is theirs; whoever copies the result has
- * his own again. */
-START_TEST(merged_policy_borrows_rules_of_lent_files)
-{
-	static const char files[] =
-		"version: 1\nrules:\n"
-		"  - { id: a, from: [10.0.0.1, \"set:s\"], action: deny }\n"
-		"  - { id: over, action: deny, expires: 1970-01-01T00:00:01Z }\n"
-		"sets: { s: [] }\n";
-	static const char runtime[] = "version: 1\nrules: { id: r, action: deny }\n";
-	struct ms_merge_inputs in = { .lend_files = true, .now = 2 };
-	struct ms_policy *lender = ms_policy_new(), *late = ms_policy_new(), *merged, *copy;
-	const struct ms_rule *rule;
-
-	in.files = lender;
-	in.runtime = late;
-	ck_assert_int_eq(
-		ms_document_parse("a.yaml", files, strlen(files), MS_SOURCE_FILE, lender, NULL), 0);
-	ck_assert_int_eq(ms_document_parse("r.yaml", runtime, strlen(runtime), MS_SOURCE_RUNTIME,
-					   late, NULL),
-			 0);
-	ck_assert_int_eq(ms_policy_merge(&in, &merged, NULL), 0);
-	rule = ms_policy_find_rule(merged, "a");
-	ck_assert_ptr_eq(rule->id, lender->rules[0].id);
-	ck_assert_ptr_eq(rule->from, lender->rules[0].from);
-	ck_assert_ptr_eq(merged->expired[0].id, lender->rules[1].id);
-	ck_assert_ptr_ne(ms_policy_find_rule(merged, "r")->id, late->rules[0].id);
-	copy = ms_policy_copy(merged);
-	ms_policy_free(late);
-	ck_assert_str_eq(ms_policy_find_rule(merged, "r")->id, "r");
-	ms_policy_free(lender);
-	ms_policy_free(merged); /* in either order */
-	ck_assert_str_eq(ms_policy_find_rule(copy, "a")->from[1].set, "s");
-	ms_policy_free(copy);
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("policy/merge");
@@ -426,7 +389,6 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, what_only_all_sources_show_is_refused, 0,
 			    ms_array_size(refused));
 	tcase_add_test(tcase, merged_policy_owns_everything);
-	tcase_add_test(tcase, merged_policy_borrows_rules_of_lent_files);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -530,14 +530,14 @@ START_TEST(one_that_took_the_daemon_down_is_left_alone)
 }
 END_TEST
 
-/* The file begins with the name of the plugin that is in a callback. */
-static bool is_noted(void *user)
+/* The file has the names of a plugin and of its callback; those before the one that hangs go by. */
+static bool hangs_noted(void *user)
 {
-	char name[64];
+	char noted[64];
 
-	ms_netns_read_command(name, sizeof(name), "head -c 11 %s/state/" MS_PLUGIN_NOTE_FILE,
-			      microsegd->dir);
-	return strcmp(name, user) == 0;
+	ms_netns_read_command(noted, sizeof(noted),
+			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE, microsegd->dir);
+	return strncmp(noted, user, strlen(user)) == 0;
 }
 
 /* It may hang before its answer has gone out. */
@@ -559,7 +559,7 @@ START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
 	ms_plugin_folder_add("later_hangs");
 	start("plugins: { tally: {} }\n");
 	loading = ms_proc_fork(NULL, load_later_hangs, NULL);
-	ck_assert(ms_netns_wait(is_noted, (void *)"later_hangs", 10));
+	ck_assert(ms_netns_wait(hangs_noted, (void *)"later_hangs the callback of a timer", 10));
 	expect_acting();
 	ms_proc_kill(microsegd);
 	ms_proc_end(loading);

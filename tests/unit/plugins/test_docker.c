@@ -3,11 +3,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/policy/document.h"
 #include "core/source/offer.h"
 #include "microseg/trial.h"
 #include "plugins/docker/container.h"
+#include "plugins/docker/excerpt.h"
 #include "plugins/docker/policy.h"
 #include "tests/harness/ms_check.h"
 
@@ -292,6 +295,21 @@ START_TEST(rules_are_for_their_container_alone)
 }
 END_TEST
 
+/* To find the place of a mistake the host is asked about a rule as its author wrote it, for
+ * whomever it says. It must not be taken, be nothing wrong with it. */
+START_TEST(what_the_author_wrote_is_never_taken)
+{
+	struct ms_error err = MS_ERROR_INIT;
+	struct ms_rule rule;
+	char *text;
+
+	ck_assert_int_eq(ms_docker_excerpt_make(good_rules[_i].label, 1, &text), 0);
+	ck_assert_int_eq(ms_document_parse_rule("label", text, &rule, &err), -EINVAL);
+	ck_assert_ptr_ne(strstr(err.message, "a second document"), NULL);
+	free(text);
+}
+END_TEST
+
 START_TEST(a_name_that_is_none_of_the_language_gives_way_to_the_id)
 {
 	/* The last would call its rule "5f73c4b1c0dd/1" as the first one's is called. */
@@ -532,6 +550,8 @@ int main(void)
 	tcase_add_test(tcase, a_compose_name_that_does_not_fit_hurts_nobody);
 	tcase_add_loop_test(tcase, rules_are_for_their_container_alone, 0,
 			    sizeof(good_rules) / sizeof(good_rules[0]));
+	tcase_add_loop_test(tcase, what_the_author_wrote_is_never_taken, 0,
+			    (int)(sizeof(good_rules) / sizeof(good_rules[0])));
 	tcase_add_loop_test(tcase, a_name_that_is_none_of_the_language_gives_way_to_the_id, 0, 4);
 	tcase_add_loop_test(tcase, a_wrong_label_denies_its_own_container_all, 0,
 			    sizeof(bad_labels) / sizeof(bad_labels[0]));

@@ -223,6 +223,29 @@ static int take_id(struct label *label, struct fy_node *rule, char ret_id[64])
 	return 0;
 }
 
+static void print_nothing(struct fy_diag *diag, void *user, const char *text, size_t length)
+{
+	(void)diag;
+	(void)user;
+	(void)text;
+	(void)length;
+}
+
+/* Does the text say what the node says? libfyaml 0.7 leaves a plain scalar of block style without
+ * quotes in flow style, where its commas and braces are read as keys that nobody has looked at. */
+static bool says(const char *text, struct fy_node *node)
+{
+	const struct fy_diag_cfg diag_cfg = { .output_fn = print_nothing };
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET, .diag = fy_diag_create(&diag_cfg) };
+	struct fy_document *document =
+		cfg.diag ? fy_document_build_from_string(&cfg, text, strlen(text)) : NULL;
+	bool is_same = document && fy_node_compare(fy_document_root(document), node);
+
+	fy_document_destroy(document);
+	fy_diag_destroy(cfg.diag);
+	return is_same;
+}
+
 static int rewrite(struct label *label, struct fy_node *rule)
 {
 	char dir[4], id[64], *rest;
@@ -248,6 +271,11 @@ static int rewrite(struct label *label, struct fy_node *rule)
 		return -ENOMEM;
 	if (rest[0] != '{')
 		r = refuse(label->rules, "rule %zu is not a plain mapping", label->number);
+	else if (!says(rest, rule))
+		r = refuse(label->rules,
+			   "rule %zu has a text with a comma, brace or bracket in it, or an alias: "
+			   "put the text in quotes",
+			   label->number);
 	else if (*dir)
 		r = compose(label, id, "", dir, rest);
 	else
@@ -259,14 +287,6 @@ static int rewrite(struct label *label, struct fy_node *rule)
 }
 
 /* ---- the whole label ---- */
-
-static void print_nothing(struct fy_diag *diag, void *user, const char *text, size_t length)
-{
-	(void)diag;
-	(void)user;
-	(void)text;
-	(void)length;
-}
 
 static int refuse_syntax(struct ms_docker_rules *rules, struct fy_diag *diag)
 {

@@ -271,6 +271,8 @@ static const struct {
 	{ "[{\"dir\": \"out\", \"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"}]",
 	  "set x\n" RULE("1", "out", "from",
 			 "\"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"") },
+	{ "- dir: in\n  comment: \"web, from office\"\n  action: allow\n",
+	  RULE("1", "in", "to", "comment: \"web, from office\", action: allow") },
 	{ "[{dir: in, action: [{mark: {dscp: 8}}, allow]}]",
 	  RULE("1", "in", "to", "action: [{mark: {dscp: 8}}, allow]") },
 };
@@ -347,6 +349,10 @@ static const struct {
 	{ NULL, NULL, "- { dir: in, action: allow }",
 	  "label microseg.rules: rules need a group: the label microseg.group, or `group` in "
 	  "microseg.yaml" },
+	/* libfyaml writes the comment without quotes, and behind its comma is an action. */
+	{ "front", NULL,
+	  "- dir: in\n  comment: x, \"action\":[{\"quarantine\":{\"set\":\"offices\"}},\"allow\"]\n",
+	  "label microseg.rules: rule 1 has a text with a comma, brace or bracket in it" },
 	{ "front", NULL, "", "label microseg.rules: it is not YAML" },
 	{ "front", NULL, "allow", "label microseg.rules: it is not a list of rules" },
 	{ "front", NULL, "[]", "label microseg.rules: it is not a list of rules" },

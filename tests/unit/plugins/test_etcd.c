@@ -461,6 +461,9 @@ START_TEST(a_failure_is_said_once_and_then_once_a_minute)
 	/* Another reason is another failure; what was not said before comes with it. */
 	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "no majority", now), 2);
 	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "no majority", now), 0);
+	/* libcurl says how long it tried, each time another number. */
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "failed after 3 ms: x", now), 2);
+	ck_assert_uint_eq(ms_etcd_complaint_make(&complaint, "failed after 3001 ms: x", now), 0);
 	/* One that is longer than what is kept of it is the same, too. */
 	{
 		char longer[400];

@@ -269,15 +269,25 @@ static void free_clsact(struct clsact *clsact)
 	ms_ifindex_set_fini(&clsact->set);
 }
 
+static int read_clsact(struct ms_tc *tc, struct clsact *clsact)
+{
+	int r;
+
+	ms_ifindex_set_fini(&clsact->set);
+	r = ms_tc_hooks_read_clsact(tc->request, &clsact->set);
+	clsact->is_read = r == 0;
+	return r;
+}
+
 static int must_have_clsact(struct ms_tc *tc, struct clsact *clsact, uint32_t ifindex)
 {
-	if (!clsact->is_read) {
-		int r = ms_tc_hooks_read_clsact(tc->request, &clsact->set);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-		clsact->is_read = true;
-	}
+	/* What was read for another interface may be from before this one's qdisc. */
+	if (!clsact->is_read || !ms_ifindex_set_has(&clsact->set, ifindex))
+		r = read_clsact(tc, clsact);
+	if (r < 0)
+		return r;
 	/* An ingress qdisc takes filters for egress, too, and runs them at ingress. */
 	return ms_ifindex_set_has(&clsact->set, ifindex) ? 0 : -EBUSY;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,6 +160,7 @@ int __wrap_ms_request_dump(struct ms_request *request, struct nl_msg *message,
 			   ms_request_on_answer on_answer, void *user, bool *ret_inconsistent);
 
 static bool somebody_is_quicker;
+static bool somebody_comes_late; /* when it has been read who has a clsact qdisc */
 
 int __wrap_ms_request_dump(struct ms_request *request, struct nl_msg *message,
 			   ms_request_on_answer on_answer, void *user, bool *ret_inconsistent)
@@ -170,8 +172,25 @@ int __wrap_ms_request_dump(struct ms_request *request, struct nl_msg *message,
 		ms_hooks_add_filter("a0", MS_HOOK_INGRESS, MS_TC_PRIORITY,
 				    MS_TC_HANDLE | MS_TC_GUEST, "theirs", MS_HOOKS_FOREIGN);
 	}
+	if (somebody_comes_late && nlmsg_hdr(message)->nlmsg_type == RTM_GETQDISC) {
+		somebody_comes_late = false;
+		ms_netns_run_command("tc qdisc add dev a1 clsact");
+	}
 	return r;
 }
+
+START_TEST(foreign_qdisc_that_comes_during_a_batch_is_seen)
+{
+	struct ms_tc_request requests[] = { request_for("a0"), request_for("a1") };
+
+	ms_netns_run_command("tc qdisc add dev a0 clsact");
+	somebody_comes_late = true;
+	ck_assert_int_eq(ms_tc_attach(tc, requests, 2), 0);
+	ck_assert(!somebody_comes_late);
+	ck_assert_int_eq(requests[1].result, 0);
+	must_be_attached_once("a1");
+}
+END_TEST
 
 START_TEST(foreign_filter_that_comes_between_look_and_attach_stays)
 {
@@ -425,6 +444,7 @@ int main(void)
 	tcase_add_test(tcase, new_version_takes_the_place_of_the_old_one);
 	tcase_add_test(tcase, foreign_filter_in_our_place_stays_and_runs);
 	tcase_add_test(tcase, foreign_filter_that_comes_between_look_and_attach_stays);
+	tcase_add_test(tcase, foreign_qdisc_that_comes_during_a_batch_is_seen);
 	tcase_add_test(tcase, foreign_kind_at_our_priority_stays);
 	tcase_add_test(tcase, ours_is_found_behind_any_number_of_others);
 	tcase_add_test(tcase, more_than_one_of_ours_is_mended);

@@ -283,9 +283,9 @@ static int prepare(void *user, const struct ms_policy *policy, unsigned int half
 	return ms_keeper_prepare(((struct ms_manager *)user)->keeper, policy, half);
 }
 
-static int action_of(void *user, const struct ms_policy *policy,
-		     const struct ms_rule_action *action, uint8_t *ret_slot,
-		     struct ms_action_args *ret_args, struct ms_error *err)
+int ms_manager_action_of(void *user, const struct ms_policy *policy,
+			 const struct ms_rule_action *action, uint8_t *ret_slot,
+			 struct ms_action_args *ret_args, struct ms_error *err)
 {
 	struct ms_manager *manager = user;
 
@@ -297,7 +297,7 @@ static int open_committer(struct ms_manager *manager)
 	const struct ms_committer_hooks hooks = {
 		.prepare = prepare,
 		.panic_of = ms_manager_panic_of,
-		.action = action_of,
+		.action = ms_manager_action_of,
 		.away = ms_manager_away,
 		.user = manager,
 	};

@@ -304,6 +304,18 @@ static int do_step(struct ms_manager *manager, struct step *step, struct ms_erro
 	return r;
 }
 
+/* A plugin that is put back has forgotten what rules told it: it is asked as by a commit. */
+static void ask_again(struct ms_manager *manager)
+{
+	struct ms_encoding *encoding = NULL;
+
+	if (ms_encoding_new(ms_sources_merged(manager->sources), ms_manager_action_of, manager,
+			    &encoding) < 0)
+		ms_log_error("plugin", "actions were not asked about their rules again: %s",
+			     strerror(ENOMEM));
+	ms_encoding_free(encoding);
+}
+
 /* The first `count` steps; in the order in which the later one may stand on the earlier. */
 static void undo_steps(struct ms_manager_task *task, size_t count)
 {
@@ -319,6 +331,7 @@ static void undo_steps(struct ms_manager_task *task, size_t count)
 						  manager->named.file, step->description, NULL);
 	}
 	/* A new instance knows of no rule. */
+	ask_again(manager);
 	ms_manager_follow_actions(manager);
 }
 

@@ -407,6 +407,22 @@ START_TEST(a_reload_goes_on_counting)
 }
 END_TEST
 
+/* The plugin is made anew for its other configuration, and once more when the policy is refused. */
+START_TEST(a_refused_reload_leaves_it_at_work)
+{
+	char said[2048];
+
+	policy("{ set: bad }", "");
+	start();
+	ms_proc_write_config(microsegd, "plugins: { quarantine: { max: 7 } }\n");
+	ms_proc_write_policy(microsegd, "06-broken.yaml", "version: 1\nrules: 7\n");
+	ck_assert_int_eq(ms_ctl_status(microsegd, said, sizeof(said), "reload", NULL), 1);
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/quarantine");
@@ -426,6 +442,7 @@ int main(void)
 	tcase_add_test(tcase, who_is_in_for_longer_is_not_put_in);
 	tcase_add_test(tcase, who_came_while_there_was_no_daemon_is_shut_out_by_the_next);
 	tcase_add_test(tcase, a_reload_goes_on_counting);
+	tcase_add_test(tcase, a_refused_reload_leaves_it_at_work);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

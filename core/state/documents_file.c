@@ -29,6 +29,10 @@ static size_t encode_character(const unsigned char *p, size_t rest, FILE *out)
 		return 0;
 	if (c == '\n')
 		fputs_unlocked("\\n", out);
+	else if (c == '\t')
+		fputs_unlocked("\\t", out);
+	else if (c == '\r')
+		fputs_unlocked("\\r", out);
 	else if (c == '"' || c == '\\')
 		fprintf(out, "\\%c", (char)c);
 	else if (c < 0x20)

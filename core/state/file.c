@@ -128,13 +128,16 @@ static ssize_t drain_write(void *user, const char *bytes, size_t length)
 
 static int put_all(int fd, int (*put)(const void *what, FILE *out), const void *what)
 {
+	ms_cleanup(ms_free) char *buffer = malloc(STREAM_BUFFER);
 	struct drain drain = { .fd = fd };
-	FILE *out = fopencookie(&drain, "w", (cookie_io_functions_t) { .write = drain_write });
+	FILE *out =
+		buffer ? fopencookie(&drain, "w", (cookie_io_functions_t) { .write = drain_write })
+		       : NULL;
 	int r;
 
 	if (!out)
 		return -ENOMEM;
-	setvbuf(out, NULL, _IOFBF, STREAM_BUFFER);
+	setvbuf(out, buffer, _IOFBF, STREAM_BUFFER); /* without one its size would be glibc's */
 	r = put(what, out);
 	if (fclose(out) != 0 && r == 0)
 		r = -EIO;

@@ -16,7 +16,8 @@ struct label {
 	const char *key, *group;
 	struct fy_document *document;
 	struct ms_docker_rules *rules;
-	size_t number; /* of the rule that is taken */
+	size_t number;  /* of the rule that is taken */
+	uint32_t stamp; /* of all of it */
 };
 
 static int refuse(struct ms_docker_rules *rules, const char *format, ...)
@@ -171,10 +172,11 @@ static int compose(struct label *label, const char *name, const char *suffix, co
 			      length - ID_MAX);
 	if (is_taken(label->rules, id))
 		return refuse(label->rules, "two rules are called %s", name);
-	/* `rest` begins with the brace of its mapping. */
-	if (asprintf(&text, "{id: \"%s\", group: \"%s\", dir: %s, %s: \"set:%s\", %s", id,
+	/* `rest` begins with the brace of its mapping. The host refuses a text again that it had to
+	 * refuse with others of its origin: none of a label that was mended is the same. */
+	if (asprintf(&text, "{id: \"%s\", group: \"%s\", dir: %s, %s: \"set:%s\", %s # %08x", id,
 		     label->group, dir, strcmp(dir, "in") == 0 ? "to" : "from", label->key,
-		     rest + 1) < 0)
+		     rest + 1, label->stamp) < 0)
 		return -ENOMEM;
 	return append_rule(label->rules, text, label->number);
 }
@@ -288,6 +290,16 @@ static int rewrite(struct label *label, struct fy_node *rule)
 
 /* ---- the whole label ---- */
 
+/* FNV-1a. */
+static uint32_t stamp_of(const char *text)
+{
+	uint32_t stamp = 2166136261u;
+
+	for (; *text; text++)
+		stamp = (stamp ^ (unsigned char)*text) * 16777619u;
+	return stamp;
+}
+
 static int refuse_syntax(struct ms_docker_rules *rules, struct fy_diag *diag)
 {
 	void *at = NULL;
@@ -324,7 +336,9 @@ int ms_docker_rules_parse(const char *text, const char *key, const char *group,
 {
 	const struct fy_diag_cfg diag_cfg = { .output_fn = print_nothing };
 	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET, .diag = fy_diag_create(&diag_cfg) };
-	struct label label = { .key = key, .group = group, .rules = ret_rules };
+	struct label label = {
+		.key = key, .group = group, .rules = ret_rules, .stamp = stamp_of(text)
+	};
 	int r;
 
 	memset(ret_rules, 0, sizeof(*ret_rules));

@@ -325,8 +325,7 @@ START_TEST(no_rule_of_a_mended_label_is_the_same_text)
 }
 END_TEST
 
-/* The host is asked about a rule as its author wrote it, for the place of a mistake; never taken.
- */
+/* For the place of a mistake the host is asked about a rule as it was written: never taken. */
 START_TEST(what_the_author_wrote_is_never_taken)
 {
 	struct ms_error err = MS_ERROR_INIT;

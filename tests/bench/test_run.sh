@@ -37,11 +37,12 @@ has first 2
 has insert 3
 has store 3
 has stream 2
-has classify 2
-has classify_spread 2
+has classify 4
+has classify_spread 4
 has classify_lines 4
 has compile 2
 has change 4
+has member 2
 has commit 1
 has daemon 1
 has rule_memory 4

@@ -117,8 +117,9 @@ START_TEST(a_member_is_in_force_when_it_is_in)
 
 	policy("way: on_event, set: bad, ttl: 1h", "");
 	start();
-	/* The twin: nobody is in the set, so the first one comes through. */
-	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	/* The twin: nobody is in the set, so the first packet comes to the action. What follows it
+	 * may be too late. */
+	ms_site_reach(80, MS_SITE_SOON);
 	expect_told(1);
 	ck_assert_int_eq(told("code"), 0);
 	ck_assert(has_member("bad", HERE));
@@ -132,8 +133,10 @@ START_TEST(a_member_is_in_force_when_it_is_in)
 	ck_assert(has_member("bad", HERE));
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
 	/* Until somebody takes it out. */
+	ck_assert_int_eq(told("events"), 0);
 	ms_ctl_do(microsegd, "set", "del", "bad", HERE, NULL);
-	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	ms_site_reach(80, MS_SITE_SOON);
+	expect_told(1);
 	ms_proc_stop(microsegd);
 }
 END_TEST

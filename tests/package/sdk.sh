@@ -111,7 +111,7 @@ is_tried example_count null
 # said of /usr is true of the prefix.
 tutorial() {
   awk '
-    /^`[^`]+`:$/ { file = $0; gsub(/[`:]/, "", file); next }
+    /^`[^` ]+`:$/ { file = $0; gsub(/[`:]/, "", file); next }
     /^```console$/ { console = 1; next }
     /^```[a-z]+$/ && file { print "cat >" file " <<\047END OF FILE\047"; writing = 1; next }
     /^```$/ { if (writing) { print "END OF FILE"; file = "" } writing = console = 0; next }

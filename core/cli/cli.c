@@ -93,8 +93,7 @@ static void defuse(json_t *value)
 }
 
 /* One of several tries, as long as the daemon is busy: only the last one says so. */
-struct
-try {
+struct attempt {
 	bool is_last, is_busy;
 };
 
@@ -106,10 +105,10 @@ static void say_tries(struct ms_error *detail)
 		 LIST_TRIES);
 }
 
-/* `try` may be NULL: then there is only one. */
+/* `attempt` may be NULL: then there is only one. */
 static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, const char *method,
 		    json_t *parameters, int (*on_reply)(void *user, json_t *reply), void *user,
-		    struct try *try)
+		    struct attempt *attempt)
 {
 	struct ms_message_error failure;
 	bool continues = true;
@@ -122,9 +121,9 @@ static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, cons
 		json_auto_t *reply = NULL;
 
 		r = ms_cli_client_receive(client, &reply, &continues, &failure);
-		if (r == -EREMOTEIO && try && strcmp(failure.code, "busy") == 0) {
-			try->is_busy = !try->is_last;
-			if (try->is_busy)
+		if (r == -EREMOTEIO && attempt && strcmp(failure.code, "busy") == 0) {
+			attempt->is_busy = !attempt->is_last;
+			if (attempt->is_busy)
 				return MS_CLI_FAILED;
 			say_tries(&failure.detail);
 		}
@@ -138,7 +137,8 @@ static int exchange(const struct ms_cli *cli, struct ms_cli_client *client, cons
 }
 
 static int ask_stream(const struct ms_cli *cli, const char *method, json_t *parameters,
-		      int (*on_reply)(void *user, json_t *reply), void *user, struct try *try)
+		      int (*on_reply)(void *user, json_t *reply), void *user,
+		      struct attempt *attempt)
 {
 	struct ms_cli_client *client = NULL;
 	int code = ms_cli_connect(cli, &client);
@@ -147,7 +147,7 @@ static int ask_stream(const struct ms_cli *cli, const char *method, json_t *para
 		json_decref(parameters);
 		return code;
 	}
-	code = exchange(cli, client, method, parameters, on_reply, user, try);
+	code = exchange(cli, client, method, parameters, on_reply, user, attempt);
 	ms_cli_client_close(client);
 	return code;
 }
@@ -197,15 +197,15 @@ static int merge_reply(void *user, json_t *reply)
 int ms_cli_ask_list(const struct ms_cli *cli, const char *method, json_t *parameters,
 		    const char *plural, json_t **ret_reply)
 {
-	struct try try = { .is_busy = true };
+	struct attempt attempt = { .is_busy = true };
 	int code = MS_CLI_FAILED;
 
-	for (int left = LIST_TRIES; try.is_busy; left--) {
+	for (int left = LIST_TRIES; attempt.is_busy; left--) {
 		struct merging merging = { plural, json_object(), json_array() };
 
-		try = (struct try) { .is_last = left == 1 };
+		attempt = (struct attempt) { .is_last = left == 1 };
 		code = ask_stream(cli, method, json_incref(parameters), merge_reply, &merging,
-				  &try);
+				  &attempt);
 		json_decref(merging.list);
 		if (code == MS_CLI_OK)
 			*ret_reply = merging.merged;

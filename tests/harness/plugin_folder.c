@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/harness/plugin_folder.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "tests/harness/ms_check.h"
@@ -33,4 +34,14 @@ void ms_plugin_folder_start(struct ms_proc *daemon, const char *config)
 	if (config)
 		ms_proc_write_config(daemon, config);
 	ms_proc_start(daemon, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+}
+
+int ms_plugin_folder_check(char *ret_text, size_t size)
+{
+	ms_netns_read_command(ret_text, size,
+			      "setpriv --bounding-set=-all --inh-caps=-all " MS_TEST_BIN_DIR
+			      "/microsegctl -o json policy check --plugin-dir " MS_PLUGIN_FOLDER
+			      " --config " MS_NETNS_DIR "/one/microseg.yaml " MS_NETNS_DIR
+			      "/one/policy.d 2>&1; echo exit $?");
+	return strstr(ret_text, "exit 0") ? 0 : 1;
 }

@@ -19,5 +19,8 @@ void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy);
 void ms_plugin_folder_add(const char *plugin);
 /* Starts the daemon, with these settings unless they are NULL. */
 void ms_plugin_folder_start(struct ms_proc *daemon, const char *config);
+/* `microsegctl policy check` of the daemon "one"'s files, by a user without a capability and
+ * without a daemon. 0 = they are valid; `ret_text` is what it said. */
+int ms_plugin_folder_check(char *ret_text, size_t size);
 
 #endif

@@ -113,16 +113,6 @@ static const struct wrong refused[] = {
 	{ "{ ratelimit: { burst: 1 } }", "takes either 'pps' or 'bytes'", "57" },
 };
 
-static int check_unprivileged(void)
-{
-	ms_netns_read_command(text, sizeof(text),
-			      "setpriv --bounding-set=-all --inh-caps=-all " MS_TEST_BIN_DIR
-			      "/microsegctl -o json policy check --plugin-dir " MS_PLUGIN_FOLDER
-			      " --config " MS_NETNS_DIR "/one/microseg.yaml " MS_NETNS_DIR
-			      "/one/policy.d 2>&1; echo exit $?");
-	return strstr(text, "exit 0") ? 0 : 1;
-}
-
 START_TEST(what_only_the_plugin_can_refuse_is_found_too)
 {
 	const char *config = "plugins: { tally: { top: 5 }, mark: {}, ratelimit: {} }\n";
@@ -131,7 +121,7 @@ START_TEST(what_only_the_plugin_can_refuse_is_found_too)
 	ms_plugin_folder_add("ratelimit");
 	ms_proc_write_config(microsegd, config);
 	write_rule("", refused[_i].action);
-	ck_assert_int_eq(check_unprivileged(), 1);
+	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
 	expect_refused(&refused[_i]);
 	/* In the same words as by the daemon that has them. */
 	ms_proc_write_policy(microsegd, "10-test.yaml", head);
@@ -141,7 +131,7 @@ START_TEST(what_only_the_plugin_can_refuse_is_found_too)
 	expect_refused(&refused[_i]);
 	write_rule("",
 		   "{ tally: 5 }, { mark: { mark: 0x10, mask: 0xf0 } }, { ratelimit: { pps: 1 } }");
-	ck_assert_msg(check_unprivileged() == 0, "%s", text);
+	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
 	expect_said("\"unjudged_actions\":[]");
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ms_proc_stop(microsegd);

@@ -26,17 +26,6 @@ static void expect_said(const char *says)
 	ck_assert_msg(strstr(text, says) != NULL, "%s: %s", says, text);
 }
 
-/* The user has no capability and there is no daemon. */
-static int check(void)
-{
-	ms_netns_read_command(text, sizeof(text),
-			      "setpriv --bounding-set=-all --inh-caps=-all " MS_TEST_BIN_DIR
-			      "/microsegctl -o json policy check --plugin-dir " MS_PLUGIN_FOLDER
-			      " --config " MS_NETNS_DIR "/one/microseg.yaml " MS_NETNS_DIR
-			      "/one/policy.d 2>&1; echo exit $?");
-	return strstr(text, "exit 0") ? 0 : 1;
-}
-
 START_TEST(a_configuration_names_groups_that_there_are)
 {
 	static const char *const names[] = { "work", "back" };
@@ -47,7 +36,7 @@ START_TEST(a_configuration_names_groups_that_there_are)
 		snprintf(config, sizeof(config),
 			 "plugins:\n  docker: { sets: [back], groups: [work, %s] }\n", names[i]);
 		ms_proc_write_config(microsegd, config);
-		ck_assert_msg(check() == i, "%s", text);
+		ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == i, "%s", text);
 	}
 	expect_said("there is no group 'back', which groups of plugin docker names");
 	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":42,\"word\":\"back\"");
@@ -77,7 +66,7 @@ START_TEST(a_wrong_configuration_is_found_before_anything_runs)
 {
 	ms_plugin_folder_add("feed");
 	ms_proc_write_config(microsegd, misconfigured[_i].config);
-	ck_assert_int_eq(check(), 1);
+	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
 	expect_said(misconfigured[_i].says);
 	expect_said("\"file\":\"microseg.yaml\",");
 	expect_said(misconfigured[_i].place);
@@ -96,7 +85,7 @@ START_TEST(a_plugin_that_fails_here_is_no_wrong_configuration)
 {
 	ms_plugin_folder_add("create_fails");
 	ms_proc_write_config(microsegd, "plugins: { create_fails: {}, nosuch: {} }\n");
-	ck_assert_msg(check() == 0, "%s", text);
+	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
 }
 END_TEST
 

@@ -154,7 +154,7 @@ START_TEST(labels_arrive_and_go_with_their_container)
 	wait_for("set compose/shop/web\nmember compose/shop/web " B "/32 0\n", true);
 	wait_for("member container/web " B "/32 0\n", true);
 	wait_for("rule container web {id: \"container/web/http\", group: \"front\", dir: in, "
-		 "to: \"set:container/web\", proto: tcp, dport: 80, action: allow}\n",
+		 "to: \"set:container/web\", proto: tcp, dport: 80, action: allow} # ",
 		 true);
 	ck_assert_uint_eq(number_of("containers "), 2);
 	/* Since when that one's labels were told nobody knows: it ran before the source did. */
@@ -188,7 +188,7 @@ START_TEST(all_is_there_before_the_start)
 		       NETWORK B " --label microseg.group=front "
 				 "--label 'microseg.rules=[{dir: in, action: deny}]'");
 	wait_for("rule container web {id: \"container/web/1\", group: \"front\", dir: in, "
-		 "to: \"set:container/web\", action: deny}\n",
+		 "to: \"set:container/web\", action: deny} # ",
 		 true);
 	ck_assert_ptr_null(strstr(snapshot(), "bind"));
 	ms_podman_command("init web");

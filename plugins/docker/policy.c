@@ -202,20 +202,16 @@ static int check_sets(struct work *work)
 	return each_set(work, check_set);
 }
 
-static int add_filled_set(struct work *work, const char *name)
+/* By `add`: first all of the sets, and the addresses only when nothing else can be refused. */
+static int add_labelled(struct work *work, int (*add)(struct work *work, const char *name))
 {
-	int r = add_set(work, name);
+	int r = work->container->sets ? each_set(work, add) : 0;
 
-	return r < 0 ? r : add_members(work, name);
-}
-
-static int add_labelled_sets(struct work *work)
-{
-	int r = work->container->sets ? each_set(work, add_filled_set) : 0;
-
+	if (r == -E2BIG)
+		return refuse(work, "microseg.set", NO_ROOM);
 	if (r < 0 && r != -ENOMEM)
-		r = refuse(work, "microseg.set", "the host does not take \"%s\"",
-			   work->container->sets);
+		return refuse(work, "microseg.set", "the host does not take \"%s\"",
+			      work->container->sets);
 	return r;
 }
 
@@ -412,8 +408,10 @@ static int take_labels(struct work *work, struct ms_plugin_error *error)
 	if (r == 0)
 		r = check_sets(work);
 	if (r == 0)
+		r = add_labelled(work, add_set);
+	if (r == 0)
 		r = take_rules(work, group, error);
-	return r < 0 ? r : add_labelled_sets(work);
+	return r < 0 ? r : add_labelled(work, add_members);
 }
 
 static int add_own(struct work *work, enum ms_docker_policy_result *result,
@@ -459,7 +457,9 @@ static int add_foreign(struct work *work, enum ms_docker_policy_result *result,
 	if (r == 0)
 		r = check_sets(work);
 	if (r == 0)
-		r = add_labelled_sets(work);
+		r = add_labelled(work, add_set);
+	if (r == 0)
+		r = add_labelled(work, add_members);
 	if (r == -EINVAL) {
 		*result = MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS;
 		return 0;

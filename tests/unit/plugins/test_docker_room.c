@@ -37,7 +37,8 @@ static int add_member_in_room(struct ms_plugin_builder *builder, const char *set
 }
 
 static char name[] = "web", group[] = "front", project[] = "shop", service[] = "web";
-static char *groups[] = { group };
+static char sets[] = "a,b,c", pattern[] = "*", rules[] = "[{dir: in, action: allow}]";
+static char *groups[] = { group }, *patterns[] = { pattern };
 static struct ms_plugin_cidr addresses[] = { { { 10, 88, 0, 2 }, 4, 32, { 0 } } };
 static char said[512];
 
@@ -55,9 +56,9 @@ static struct ms_docker_container web(void)
 static const char *told(const struct ms_docker_container *container, unsigned int room_of_sets,
 			unsigned int room_of_members, enum ms_docker_policy_result result)
 {
-	static const struct ms_docker_policy_limits limits = { .groups = groups,
-							       .group_count = 1,
-							       .rules = true };
+	static const struct ms_docker_policy_limits limits = {
+		.groups = groups, .group_count = 1, .sets = patterns, .set_count = 1, .rules = true
+	};
 	static struct ms_plugin_builder builder;
 	static struct ms_plugin_host_state host;
 	struct ms_docker_policy policy = { &host.table, &limits, &builder, false };
@@ -105,12 +106,38 @@ START_TEST(without_room_for_its_compose_set_a_container_is_cut_off)
 }
 END_TEST
 
+/* Of one that is refused for the last of its sets nothing is in the others. */
+START_TEST(without_room_for_one_set_it_is_a_member_of_none)
+{
+	struct ms_docker_container container = web();
+
+	container.sets = sets;
+	if (_i == 1)
+		container.rules = rules;
+	for (unsigned int room = 0; room < 3 + (unsigned int)_i; room++) {
+		const char *text = told(&container, room, 9, MS_DOCKER_POLICY_REFUSED_LABEL);
+
+		expect_cut_off(text);
+		ck_assert_ptr_null(strstr(text, "member "));
+		ck_assert_ptr_null(strstr(text, "rule "));
+		ck_assert_ptr_nonnull(strstr(said, "containers together have no room for it"));
+	}
+	ck_assert_ptr_nonnull(
+		strstr(told(&container, 3 + (unsigned int)_i, 9, MS_DOCKER_POLICY_TAKEN),
+		       "member c 10.88.0.2/32 0\n"));
+	container.network = MS_DOCKER_CONTAINER_NETWORK_SHARED;
+	ck_assert_str_eq(told(&container, 2, 9, MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS),
+			 "set a\nset b\n");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("unit/plugins/docker_room");
 	TCase *tcase = tcase_create("docker_room");
 
 	tcase_add_test(tcase, without_room_for_its_compose_set_a_container_is_cut_off);
+	tcase_add_loop_test(tcase, without_room_for_one_set_it_is_a_member_of_none, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

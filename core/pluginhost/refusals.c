@@ -21,52 +21,97 @@ static void remove_nth(struct ms_pluginhost_refusals *refusals, size_t nth)
 		(refusals->count - nth) * sizeof(*refusals->list));
 }
 
+static void free_told(struct ms_pluginhost_refusals_told *told, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(told[i].rule.origin);
+		free(told[i].rule.text);
+	}
+	free(told);
+}
+
 void ms_pluginhost_refusals_fini(struct ms_pluginhost_refusals *refusals)
 {
 	for (size_t i = 0; i < refusals->count; i++)
 		fini_refusal(&refusals->list[i]);
 	free(refusals->list);
-	ms_source_offer_fini(&refusals->told);
+	free_told(refusals->told, refusals->n_told);
 	*refusals = (struct ms_pluginhost_refusals) { 0 };
+}
+
+/* Those that were taken for a refusal have no origin, and come first. */
+static int by_origin_and_text(const void *a, const void *b)
+{
+	const struct ms_source_text *one = &((const struct ms_pluginhost_refusals_told *)a)->rule;
+	const struct ms_source_text *other = &((const struct ms_pluginhost_refusals_told *)b)->rule;
+	int order;
+
+	if (!one->origin || !other->origin)
+		return (one->origin != NULL) - (other->origin != NULL);
+	order = strcmp(one->origin, other->origin);
+	if (order == 0 && one->length != other->length)
+		order = one->length < other->length ? -1 : 1;
+	return order ? order : memcmp(one->text, other->text, one->length);
+}
+
+/* Both are sorted. */
+static void carry_numbers(struct ms_pluginhost_refusals_told *told, size_t count,
+			  const struct ms_pluginhost_refusals_told *before, size_t n_before)
+{
+	for (size_t i = 0, j = 0; i < count && j < n_before;) {
+		int order = by_origin_and_text(&told[i], &before[j]);
+
+		if (order == 0)
+			told[i].since = before[j].since;
+		i += order <= 0;
+		j += order > 0;
+	}
 }
 
 /* Documents and groups stay out of it: no source is better off without one of them. */
 void ms_pluginhost_refusals_tell(struct ms_pluginhost_refusals *refusals,
 				 struct ms_source_offer *offer)
 {
-	struct ms_source_offer told = { 0 };
+	struct ms_pluginhost_refusals_told *told = NULL;
+	size_t count = 0;
 
+	refusals->number++;
 	for (size_t i = 0; i < offer->n_texts; i++) {
 		struct ms_source_text *text = &offer->texts[i];
+		const struct ms_pluginhost_refusals_told one = { *text, refusals->number };
 
-		if (text->kind == MS_SOURCE_TEXT_RULE &&
-		    ms_array_append(&told.texts, &told.n_texts, *text) == 0)
+		if (text->kind == MS_SOURCE_TEXT_RULE && ms_array_append(&told, &count, one) == 0)
 			*text = (struct ms_source_text) { 0 };
 	}
 	ms_source_offer_fini(offer);
-	ms_source_offer_fini(&refusals->told);
+	if (count)
+		qsort(told, count, sizeof(*told), by_origin_and_text);
+	carry_numbers(told, count, refusals->told, refusals->n_told);
+	free_told(refusals->told, refusals->n_told);
 	refusals->told = told;
+	refusals->n_told = count;
 }
 
 static struct ms_pluginhost_refusal take_told(struct ms_pluginhost_refusals *refusals,
-					      const char *origin)
+					      uint32_t number, const char *origin)
 {
 	struct ms_pluginhost_refusal refusal = { 0 };
 
-	for (size_t i = 0; i < refusals->told.n_texts; i++) {
-		struct ms_source_text *text = &refusals->told.texts[i];
+	for (size_t i = 0; i < refusals->n_told; i++) {
+		struct ms_pluginhost_refusals_told *told = &refusals->told[i];
 
-		if (text->origin && strcmp(text->origin, origin) == 0 &&
-		    ms_array_append(&refusal.rules.texts, &refusal.rules.n_texts, *text) == 0)
-			*text = (struct ms_source_text) { 0 };
+		if (told->rule.origin && told->since <= number &&
+		    strcmp(told->rule.origin, origin) == 0 &&
+		    ms_array_append(&refusal.rules.texts, &refusal.rules.n_texts, told->rule) == 0)
+			told->rule = (struct ms_source_text) { 0 };
 	}
 	return refusal;
 }
 
-bool ms_pluginhost_refusals_add(struct ms_pluginhost_refusals *refusals, const char *origin,
-				const char *sentence, uint64_t now_ns)
+bool ms_pluginhost_refusals_add(struct ms_pluginhost_refusals *refusals, uint32_t number,
+				const char *origin, const char *sentence, uint64_t now_ns)
 {
-	struct ms_pluginhost_refusal refusal = take_told(refusals, origin);
+	struct ms_pluginhost_refusal refusal = take_told(refusals, number, origin);
 
 	if (refusal.rules.n_texts == 0)
 		return false;

@@ -211,12 +211,13 @@ static const char *find_origin(const char *name, const struct ms_error *why)
 
 /* So short a frame goes as a whole or not at all. One that does not take it is told with its next
  * offer. */
-void ms_source_process_refuse(struct ms_source_process *process, const char *name,
+void ms_source_process_refuse(struct ms_source_process *process, const char *name, uint32_t number,
 			      const struct ms_error *why)
 {
 	const char *origin = find_origin(name, why);
 	const struct ms_source_wire_message message = {
 		.kind = MS_SOURCE_WIRE_REFUSED,
+		.number = number,
 		.origin = origin,
 		.origin_length = origin ? strlen(origin) : 0,
 		.text = why->message,

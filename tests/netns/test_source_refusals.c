@@ -73,6 +73,15 @@ static void expect_at_least(const char *path, json_int_t wanted)
 		      (long long)wanted);
 }
 
+/* From its beginning: no place is in front of it. */
+static void expect_error(const char *start)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "script", NULL);
+	const char *error = ms_ctl_text(json_array_get(lines, 0), "source.error");
+
+	ck_assert_msg(strncmp(error, start, strlen(start)) == 0, "%s", error);
+}
+
 static void pipe_path(char path[256], const char *which)
 {
 	snprintf(path, 256, "%s/offer-%s", microsegd->dir, which);
@@ -122,6 +131,33 @@ START_TEST(a_refusal_is_for_what_was_refused)
 }
 END_TEST
 
+/* More rules with actions than fit into one policy, from as many origins: what the last of them
+ * says is as good as what the first one does. */
+START_TEST(where_there_is_no_room_no_origin_is_to_blame)
+{
+	static char lines[1 << 20];
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < 4100; i++)
+		used += (size_t)sprintf(lines + used,
+					"rule { id: r%u, group: work, dir: in, proto: tcp, "
+					"dport: 9, action: [{ ratelimit: { pps: 9 } }, allow] }\n",
+					i);
+	ms_plugin_folder_add("ratelimit");
+	ms_plugin_folder_start(microsegd,
+			       "plugins:\n  ratelimit: {}\n  script: { file: " SCRIPT " }\n");
+	expect_at_least("source.members", 1);
+	say(lines);
+	expect_at_least("refused", 1);
+	expect_error("the policy does not fit: more than ");
+	/* It is not asked again without those of one line. */
+	say(MEMBER "member block 10.1.0.3\n");
+	expect_at_least("source.members", 2);
+	ck_assert_int_eq(number("refused"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("source refusals");
@@ -130,6 +166,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_refusal_is_for_what_was_refused);
+	tcase_add_test(tcase, where_there_is_no_room_no_origin_is_to_blame);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/pluginhost/refusals.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +12,6 @@ static void fini_refusal(struct ms_pluginhost_refusal *refusal)
 	free(refusal->origin);
 	free(refusal->sentence);
 	ms_source_offer_fini(&refusal->rules);
-}
-
-static void remove_nth(struct ms_pluginhost_refusals *refusals, size_t nth)
-{
-	fini_refusal(&refusals->list[nth]);
-	refusals->count--;
-	memmove(&refusals->list[nth], &refusals->list[nth + 1],
-		(refusals->count - nth) * sizeof(*refusals->list));
 }
 
 static void free_told(struct ms_pluginhost_refusals_told *told, size_t count)
@@ -68,6 +61,23 @@ static void carry_numbers(struct ms_pluginhost_refusals_told *told, size_t count
 	}
 }
 
+static void forget_others(struct ms_pluginhost_refusals *refusals)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < refusals->count; i++) {
+		struct ms_pluginhost_refusal refusal = refusals->list[i];
+
+		if (!refusal.is_asked_for) {
+			fini_refusal(&refusal);
+			continue;
+		}
+		refusal.is_asked_for = false;
+		refusals->list[kept++] = refusal;
+	}
+	refusals->count = kept;
+}
+
 /* Documents and groups stay out of it: no source is better off without one of them. */
 void ms_pluginhost_refusals_tell(struct ms_pluginhost_refusals *refusals,
 				 struct ms_source_offer *offer)
@@ -90,6 +100,7 @@ void ms_pluginhost_refusals_tell(struct ms_pluginhost_refusals *refusals,
 	free_told(refusals->told, refusals->n_told);
 	refusals->told = told;
 	refusals->n_told = count;
+	forget_others(refusals);
 }
 
 static struct ms_pluginhost_refusal take_told(struct ms_pluginhost_refusals *refusals,
@@ -108,6 +119,51 @@ static struct ms_pluginhost_refusal take_told(struct ms_pluginhost_refusals *ref
 	return refusal;
 }
 
+/* Where it is, or would be. */
+static size_t place_of(const struct ms_pluginhost_refusals *refusals, const char *origin)
+{
+	size_t low = 0, high = refusals->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(refusals->list[middle].origin, origin) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct ms_pluginhost_refusal *find(const struct ms_pluginhost_refusals *refusals,
+					  const char *origin)
+{
+	size_t at = place_of(refusals, origin);
+
+	return at < refusals->count && strcmp(refusals->list[at].origin, origin) == 0
+		       ? &refusals->list[at]
+		       : NULL;
+}
+
+/* In the place of what was refused from there before. */
+static int put(struct ms_pluginhost_refusals *refusals, struct ms_pluginhost_refusal *refusal)
+{
+	struct ms_pluginhost_refusal *there = find(refusals, refusal->origin);
+	size_t at = place_of(refusals, refusal->origin);
+
+	if (there) {
+		fini_refusal(there);
+		*there = *refusal;
+		return 0;
+	}
+	if (ms_array_append(&refusals->list, &refusals->count, *refusal) < 0)
+		return -ENOMEM;
+	memmove(&refusals->list[at + 1], &refusals->list[at],
+		(refusals->count - 1 - at) * sizeof(*refusals->list));
+	refusals->list[at] = *refusal;
+	return 0;
+}
+
 bool ms_pluginhost_refusals_add(struct ms_pluginhost_refusals *refusals, uint32_t number,
 				const char *origin, const char *sentence, uint64_t now_ns)
 {
@@ -118,14 +174,7 @@ bool ms_pluginhost_refusals_add(struct ms_pluginhost_refusals *refusals, uint32_
 	refusal.until_ns = now_ns + MS_PLUGINHOST_REFUSALS_KEPT_NS;
 	refusal.origin = strdup(origin);
 	refusal.sentence = strdup(sentence);
-	for (size_t i = refusals->count; i-- > 0;)
-		if (strcmp(refusals->list[i].origin, origin) == 0 ||
-		    refusals->list[i].until_ns <= now_ns)
-			remove_nth(refusals, i);
-	if (refusals->count == MS_PLUGINHOST_REFUSALS_MAX)
-		remove_nth(refusals, 0);
-	if (!refusal.origin || !refusal.sentence ||
-	    ms_array_append(&refusals->list, &refusals->count, refusal) < 0) {
+	if (!refusal.origin || !refusal.sentence || put(refusals, &refusal) < 0) {
 		fini_refusal(&refusal);
 		return false;
 	}
@@ -141,17 +190,15 @@ static bool has_rule(const struct ms_source_offer *rules, const char *text, size
 	return false;
 }
 
-const char *ms_pluginhost_refusals_find(const struct ms_pluginhost_refusals *refusals,
-					const char *origin, const char *text, size_t length,
-					uint64_t now_ns)
+const char *ms_pluginhost_refusals_find(struct ms_pluginhost_refusals *refusals, const char *origin,
+					const char *text, size_t length, uint64_t now_ns)
 {
-	for (size_t i = 0; i < refusals->count; i++) {
-		const struct ms_pluginhost_refusal *refusal = &refusals->list[i];
+	struct ms_pluginhost_refusal *refusal = find(refusals, origin);
 
-		if (strcmp(refusal->origin, origin) == 0)
-			return refusal->until_ns > now_ns && has_rule(&refusal->rules, text, length)
-				       ? refusal->sentence
-				       : NULL;
-	}
-	return NULL;
+	if (!refusal)
+		return NULL;
+	refusal->is_asked_for = true;
+	return refusal->until_ns > now_ns && has_rule(&refusal->rules, text, length)
+		       ? refusal->sentence
+		       : NULL;
 }

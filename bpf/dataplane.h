@@ -144,6 +144,9 @@ int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *
 			    int program_fd, struct ms_error *err);
 /* Empties the slot; its name stays, and with it whose it is. No program there is no failure. */
 int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot);
+/* The slots that lists call, a bit each, of both halves: a packet may be under way in the one that
+ * was in force, until a commit has waited for those and writes over it. */
+int ms_dataplane_action_called(const struct ms_dataplane *dp, uint64_t *ret_slots);
 /* Gives the slot's name away too. For a slot that no list in either half calls. */
 int ms_dataplane_action_forget(struct ms_dataplane *dp, uint32_t slot);
 /* The rules that have a list in the generation in force, by their numbers, and maybe some that had

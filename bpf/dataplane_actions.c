@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <bpf/bpf.h>
@@ -91,6 +92,46 @@ int ms_dataplane_action_rules(const struct ms_dataplane *dp, uint32_t **ret_rule
 	*ret_count = count;
 	rules = NULL;
 	return 0;
+}
+
+/* The slots that the list of one line calls. */
+static int add_called(const struct ms_dataplane *dp, uint32_t index, uint64_t *slots)
+{
+	struct ms_action_list list;
+
+	if (bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_action_lists"), &index, &list) < 0)
+		return -errno;
+	for (unsigned int i = 0; i < list.count && i < MS_ACTION_LIST_MAX; i++) {
+		uint8_t slot = (uint8_t)(list.slots >> 8 * i);
+
+		if (slot < MS_ACTION_SLOTS)
+			*slots |= 1ull << slot;
+	}
+	return 0;
+}
+
+int ms_dataplane_action_called(const struct ms_dataplane *dp, uint64_t *ret_slots)
+{
+	const uint32_t count = 2 * MS_SLOTS_MAX;
+	const struct ms_action_index *lines =
+		mmap(NULL, count * sizeof(*lines), PROT_READ, MAP_SHARED,
+		     ms_dataplane_map(dp, "ms_action_index"), 0);
+	int r = 0;
+
+	_Static_assert(MS_ACTION_SLOTS <= 64, "a bit each");
+	if (lines == MAP_FAILED)
+		return -errno;
+	*ret_slots = 0;
+	/* Lists that no line leads to are of policies before. */
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		if (lines[i].mode != MS_MODE_DISABLED)
+			r = add_called(dp,
+				       i / MS_SLOTS_MAX * MS_ACTION_LISTS +
+					       lines[i].list % MS_ACTION_LISTS,
+				       ret_slots);
+	}
+	munmap((void *)lines, count * sizeof(*lines));
+	return r;
 }
 
 static int erase(const struct ms_dataplane *dp, const char *map, uint32_t slot)

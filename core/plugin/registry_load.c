@@ -108,13 +108,14 @@ static int start(struct ms_plugin_registry *registry, struct ms_plugin_entry *en
 
 /* ---- slots ---- */
 
-/* The slot of this name; failing that, the first that is nobody's. -ENOSPC */
-static int find_slot(const struct ms_plugin_registry *registry, const char *action,
-		     uint32_t *ret_slot)
+/* -ENOENT: none has this name, and `*ret_free` is the first that is nobody's, MS_ACTION_SLOTS =
+ * none is. */
+static int find_name(const struct ms_plugin_registry *registry, const char *action,
+		     uint32_t *ret_slot, uint32_t *ret_free)
 {
 	struct ms_dataplane_action there;
-	bool has_free = false;
 
+	*ret_free = MS_ACTION_SLOTS;
 	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
 		int r = ms_dataplane_action_get(registry->dp, slot, &there);
 
@@ -122,12 +123,44 @@ static int find_slot(const struct ms_plugin_registry *registry, const char *acti
 			*ret_slot = slot;
 			return 0;
 		}
-		if (r == -ENOENT && !has_free) {
-			*ret_slot = slot;
-			has_free = true;
-		}
+		if (r == -ENOENT && *ret_free == MS_ACTION_SLOTS)
+			*ret_free = slot;
 	}
-	return has_free ? 0 : -ENOSPC;
+	return -ENOENT;
+}
+
+/* The first whose plugin is gone, or failed, and that no list calls: it is nobody's then. `entry`
+ * is about to be loaded. -ENOSPC */
+static int take_back(const struct ms_plugin_registry *registry, const struct ms_plugin_entry *entry,
+		     uint32_t *ret_slot)
+{
+	struct ms_dataplane_action there;
+	uint64_t called;
+	int r = ms_dataplane_action_called(registry->dp, &called);
+
+	for (uint32_t slot = 0; r == 0 && slot < MS_ACTION_SLOTS; slot++) {
+		if (called & 1ull << slot ||
+		    ms_dataplane_action_get(registry->dp, slot, &there) < 0 ||
+		    ms_plugin_registry_owner(registry, there.name) ||
+		    ms_plugin_registry_action(entry, there.name))
+			continue;
+		*ret_slot = slot;
+		return ms_dataplane_action_forget(registry->dp, slot);
+	}
+	return r < 0 ? r : -ENOSPC;
+}
+
+/* The slot of this name; failing that, one that is nobody's. -ENOSPC */
+static int find_slot(const struct ms_plugin_registry *registry, const struct ms_plugin_entry *entry,
+		     const char *action, uint32_t *ret_slot)
+{
+	uint32_t nobodys;
+	int r = find_name(registry, action, ret_slot, &nobodys);
+
+	if (r == 0)
+		return 0;
+	*ret_slot = nobodys;
+	return nobodys < MS_ACTION_SLOTS ? 0 : take_back(registry, entry, ret_slot);
 }
 
 static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
@@ -136,12 +169,13 @@ static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_ent
 	struct ms_plugin_error error = { "" };
 	uint32_t slot = 0;
 	char callback[96];
-	int fd = -1, r = find_slot(registry, action->name, &slot);
+	int fd = -1, r = find_slot(registry, entry, action->name, &slot);
 
 	if (r < 0)
 		return ms_error_set(err, r,
-				    "%s: all %d slots for actions are taken; those of plugins that "
-				    "are gone are free after `microsegd --cleanup`",
+				    "%s: all %d slots for actions are taken, by plugins that are "
+				    "loaded and by rules; what a rule called is free after two "
+				    "changes of the policy without it",
 				    entry->name, MS_ACTION_SLOTS);
 	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
 	ms_plugin_note_set(registry->page, entry->name, callback);

@@ -11,8 +11,8 @@
 struct ms_plugin_builder {
 	const char *name; /* the source's */
 	struct ms_source_offer offer;
-	const struct ms_pluginhost_refusals *refusals; /* rules that are not taken; NULL = none */
-	uint64_t now_ns;                               /* for these */
+	struct ms_pluginhost_refusals *refusals; /* rules that are not taken; NULL = none */
+	uint64_t now_ns;                         /* for these */
 };
 
 /* Fills in add_document, add_group, add_rule, add_set, add_member and bind. */

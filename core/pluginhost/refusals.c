@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/pluginhost/refusals.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +14,13 @@ static void fini_refusal(struct ms_pluginhost_refusal *refusal)
 	ms_source_offer_fini(&refusal->rules);
 }
 
-static void remove_nth(struct ms_pluginhost_refusals *refusals, size_t nth)
+static void free_told(struct ms_pluginhost_refusals_told *told, size_t count)
 {
-	fini_refusal(&refusals->list[nth]);
-	refusals->count--;
-	memmove(&refusals->list[nth], &refusals->list[nth + 1],
-		(refusals->count - nth) * sizeof(*refusals->list));
+	for (size_t i = 0; i < count; i++) {
+		free(told[i].rule.origin);
+		free(told[i].rule.text);
+	}
+	free(told);
 }
 
 void ms_pluginhost_refusals_fini(struct ms_pluginhost_refusals *refusals)
@@ -26,61 +28,153 @@ void ms_pluginhost_refusals_fini(struct ms_pluginhost_refusals *refusals)
 	for (size_t i = 0; i < refusals->count; i++)
 		fini_refusal(&refusals->list[i]);
 	free(refusals->list);
-	ms_source_offer_fini(&refusals->told);
+	free_told(refusals->told, refusals->n_told);
 	*refusals = (struct ms_pluginhost_refusals) { 0 };
+}
+
+/* Those that were taken for a refusal have no origin, and come first. */
+static int by_origin_and_text(const void *a, const void *b)
+{
+	const struct ms_source_text *one = &((const struct ms_pluginhost_refusals_told *)a)->rule;
+	const struct ms_source_text *other = &((const struct ms_pluginhost_refusals_told *)b)->rule;
+	int order;
+
+	if (!one->origin || !other->origin)
+		return (one->origin != NULL) - (other->origin != NULL);
+	order = strcmp(one->origin, other->origin);
+	if (order == 0 && one->length != other->length)
+		order = one->length < other->length ? -1 : 1;
+	return order ? order : memcmp(one->text, other->text, one->length);
+}
+
+/* Both are sorted. */
+static void carry_numbers(struct ms_pluginhost_refusals_told *told, size_t count,
+			  const struct ms_pluginhost_refusals_told *before, size_t n_before)
+{
+	for (size_t i = 0, j = 0; i < count && j < n_before;) {
+		int order = by_origin_and_text(&told[i], &before[j]);
+
+		if (order == 0)
+			told[i].since = before[j].since;
+		i += order <= 0;
+		j += order > 0;
+	}
+}
+
+static void forget_others(struct ms_pluginhost_refusals *refusals)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < refusals->count; i++) {
+		struct ms_pluginhost_refusal refusal = refusals->list[i];
+
+		if (!refusal.is_asked_for) {
+			fini_refusal(&refusal);
+			continue;
+		}
+		refusal.is_asked_for = false;
+		refusals->list[kept++] = refusal;
+	}
+	refusals->count = kept;
 }
 
 /* Documents and groups stay out of it: no source is better off without one of them. */
 void ms_pluginhost_refusals_tell(struct ms_pluginhost_refusals *refusals,
 				 struct ms_source_offer *offer)
 {
-	struct ms_source_offer told = { 0 };
+	struct ms_pluginhost_refusals_told *told = NULL;
+	size_t count = 0;
 
+	refusals->number++;
 	for (size_t i = 0; i < offer->n_texts; i++) {
 		struct ms_source_text *text = &offer->texts[i];
+		const struct ms_pluginhost_refusals_told one = { *text, refusals->number };
 
-		if (text->kind == MS_SOURCE_TEXT_RULE &&
-		    ms_array_append(&told.texts, &told.n_texts, *text) == 0)
+		if (text->kind == MS_SOURCE_TEXT_RULE && ms_array_append(&told, &count, one) == 0)
 			*text = (struct ms_source_text) { 0 };
 	}
 	ms_source_offer_fini(offer);
-	ms_source_offer_fini(&refusals->told);
+	if (count)
+		qsort(told, count, sizeof(*told), by_origin_and_text);
+	carry_numbers(told, count, refusals->told, refusals->n_told);
+	free_told(refusals->told, refusals->n_told);
 	refusals->told = told;
+	refusals->n_told = count;
+	forget_others(refusals);
 }
 
 static struct ms_pluginhost_refusal take_told(struct ms_pluginhost_refusals *refusals,
-					      const char *origin)
+					      uint32_t number, const char *origin)
 {
 	struct ms_pluginhost_refusal refusal = { 0 };
 
-	for (size_t i = 0; i < refusals->told.n_texts; i++) {
-		struct ms_source_text *text = &refusals->told.texts[i];
+	for (size_t i = 0; i < refusals->n_told; i++) {
+		struct ms_pluginhost_refusals_told *told = &refusals->told[i];
 
-		if (text->origin && strcmp(text->origin, origin) == 0 &&
-		    ms_array_append(&refusal.rules.texts, &refusal.rules.n_texts, *text) == 0)
-			*text = (struct ms_source_text) { 0 };
+		if (told->rule.origin && told->since <= number &&
+		    strcmp(told->rule.origin, origin) == 0 &&
+		    ms_array_append(&refusal.rules.texts, &refusal.rules.n_texts, told->rule) == 0)
+			told->rule = (struct ms_source_text) { 0 };
 	}
 	return refusal;
 }
 
-bool ms_pluginhost_refusals_add(struct ms_pluginhost_refusals *refusals, const char *origin,
-				const char *sentence, uint64_t now_ns)
+/* Where it is, or would be. */
+static size_t place_of(const struct ms_pluginhost_refusals *refusals, const char *origin)
 {
-	struct ms_pluginhost_refusal refusal = take_told(refusals, origin);
+	size_t low = 0, high = refusals->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(refusals->list[middle].origin, origin) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct ms_pluginhost_refusal *find(const struct ms_pluginhost_refusals *refusals,
+					  const char *origin)
+{
+	size_t at = place_of(refusals, origin);
+
+	return at < refusals->count && strcmp(refusals->list[at].origin, origin) == 0
+		       ? &refusals->list[at]
+		       : NULL;
+}
+
+/* In the place of what was refused from there before. */
+static int put(struct ms_pluginhost_refusals *refusals, struct ms_pluginhost_refusal *refusal)
+{
+	struct ms_pluginhost_refusal *there = find(refusals, refusal->origin);
+	size_t at = place_of(refusals, refusal->origin);
+
+	if (there) {
+		fini_refusal(there);
+		*there = *refusal;
+		return 0;
+	}
+	if (ms_array_append(&refusals->list, &refusals->count, *refusal) < 0)
+		return -ENOMEM;
+	memmove(&refusals->list[at + 1], &refusals->list[at],
+		(refusals->count - 1 - at) * sizeof(*refusals->list));
+	refusals->list[at] = *refusal;
+	return 0;
+}
+
+bool ms_pluginhost_refusals_add(struct ms_pluginhost_refusals *refusals, uint32_t number,
+				const char *origin, const char *sentence, uint64_t now_ns)
+{
+	struct ms_pluginhost_refusal refusal = take_told(refusals, number, origin);
 
 	if (refusal.rules.n_texts == 0)
 		return false;
 	refusal.until_ns = now_ns + MS_PLUGINHOST_REFUSALS_KEPT_NS;
 	refusal.origin = strdup(origin);
 	refusal.sentence = strdup(sentence);
-	for (size_t i = refusals->count; i-- > 0;)
-		if (strcmp(refusals->list[i].origin, origin) == 0 ||
-		    refusals->list[i].until_ns <= now_ns)
-			remove_nth(refusals, i);
-	if (refusals->count == MS_PLUGINHOST_REFUSALS_MAX)
-		remove_nth(refusals, 0);
-	if (!refusal.origin || !refusal.sentence ||
-	    ms_array_append(&refusals->list, &refusals->count, refusal) < 0) {
+	if (!refusal.origin || !refusal.sentence || put(refusals, &refusal) < 0) {
 		fini_refusal(&refusal);
 		return false;
 	}
@@ -96,17 +190,15 @@ static bool has_rule(const struct ms_source_offer *rules, const char *text, size
 	return false;
 }
 
-const char *ms_pluginhost_refusals_find(const struct ms_pluginhost_refusals *refusals,
-					const char *origin, const char *text, size_t length,
-					uint64_t now_ns)
+const char *ms_pluginhost_refusals_find(struct ms_pluginhost_refusals *refusals, const char *origin,
+					const char *text, size_t length, uint64_t now_ns)
 {
-	for (size_t i = 0; i < refusals->count; i++) {
-		const struct ms_pluginhost_refusal *refusal = &refusals->list[i];
+	struct ms_pluginhost_refusal *refusal = find(refusals, origin);
 
-		if (strcmp(refusal->origin, origin) == 0)
-			return refusal->until_ns > now_ns && has_rule(&refusal->rules, text, length)
-				       ? refusal->sentence
-				       : NULL;
-	}
-	return NULL;
+	if (!refusal)
+		return NULL;
+	refusal->is_asked_for = true;
+	return refusal->until_ns > now_ns && has_rule(&refusal->rules, text, length)
+		       ? refusal->sentence
+		       : NULL;
 }

@@ -132,10 +132,11 @@ static void send_offer(struct serving *serving, struct ms_plugin_builder *builde
 
 	ms_source_offer_finish(&builder->offer);
 	r = ms_source_offer_encode(&builder->offer, &buffer);
-	if (r < 0)
+	if (r < 0) {
 		say(serving, MS_SOURCE_WIRE_ABORT, 0, strerror(-r));
-	else
-		send_all(serving, buffer.bytes, buffer.length);
+		return;
+	}
+	send_all(serving, buffer.bytes, buffer.length);
 	ms_pluginhost_refusals_tell(&serving->refusals, &builder->offer);
 }
 
@@ -231,7 +232,8 @@ static int take_refusal(struct serving *serving, const struct ms_source_wire_mes
 
 	if (!origin || !sentence)
 		return -ENOMEM;
-	if (ms_pluginhost_refusals_add(&serving->refusals, origin, sentence, now_ns()))
+	if (ms_pluginhost_refusals_add(&serving->refusals, message->number, origin, sentence,
+				       now_ns()))
 		source_changed(&serving->state);
 	return 0;
 }

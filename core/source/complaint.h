@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is wrong with a source or sink, in its own words, and since when something is. Pure. */
+/* What is wrong with a source or sink, in its own words, since when, and whose fault it is. Pure.
+ */
 #ifndef MS_CORE_SOURCE_COMPLAINT_H
 #define MS_CORE_SOURCE_COMPLAINT_H
 
@@ -19,8 +20,11 @@ struct ms_source_complaint {
  * "" = it is over. */
 void ms_source_complaint_set(struct ms_source_complaint *complaint, const char *text,
 			     size_t length);
-/* `error` as one line of at most `size` - 1 bytes. */
+/* `error` as one line of at most `size` - 1 bytes; with its place if what is there is at fault. */
 void ms_source_complaint_error(char *into, size_t size, const struct ms_error *error);
+/* The origin of `name`'s, within `error`, whose texts are at fault; NULL = none is. Where there is
+ * no room for all, the place of an error is no more than where that was found out. */
+const char *ms_source_complaint_origin(const char *name, const struct ms_error *error);
 /* One line, whatever the plugin wrote. */
 void ms_source_complaint_line(char *into, size_t size, const char *text, size_t length);
 

@@ -17,7 +17,6 @@
 #include "core/source/restart.h"
 #include "core/source/saved.h"
 #include "core/source/turns.h"
-#include "microseg/plugin.h"
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S (1000 * NS_PER_MS)
@@ -149,7 +148,6 @@ static void refuse(struct ms_source_follower *follower, const struct ms_error *w
 	char text[sizeof(follower->error.text)];
 
 	ms_source_complaint_error(text, sizeof(text), why);
-	ms_source_process_refuse(follower->process, follower->name, why);
 	follower->refused++;
 	if (strcmp(text, follower->error.text) != 0)
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
@@ -166,17 +164,15 @@ static int settle(void *arg)
 }
 
 /* It is on disk beside its old self already: after a success only a rename can fail. */
-static void put_in_force(struct ms_source_follower *follower, struct ms_source_prepared *prepared)
+static int put_in_force(struct ms_source_follower *follower, struct ms_source_prepared *prepared,
+			struct ms_error *why)
 {
-	struct ms_error why = MS_ERROR_INIT;
 	int r = follower->config.apply(follower->config.user, follower, prepared,
-				       follower->has_offer ? &follower->offer : NULL, &why);
+				       follower->has_offer ? &follower->offer : NULL, why);
 
 	if (r < 0) {
-		ms_error_set(&why, r, "%s", strerror(-r));
 		ms_state_unstage_source(follower->config.state, follower->name);
-		refuse(follower, &why);
-		return;
+		return ms_error_set(why, r, "%s", strerror(-r));
 	}
 	take_offer(follower, &prepared->offer);
 	r = follower->config.away(follower->config.user, settle, follower);
@@ -185,6 +181,7 @@ static void put_in_force(struct ms_source_follower *follower, struct ms_source_p
 				       "%s: what is in force of it cannot be saved (%s): a restart "
 				       "would go back to what was saved before",
 				       follower->name, strerror(-r));
+	return 0;
 }
 
 static void listen_as_needed(struct ms_source_follower *follower)
@@ -194,17 +191,20 @@ static void listen_as_needed(struct ms_source_follower *follower)
 				       ms_source_turns_are_behind(&follower->turns));
 }
 
-static void on_prepared(void *user, unsigned int run, int result,
-			struct ms_source_prepared *prepared, const struct ms_error *why)
+static void on_prepared(void *user, const struct ms_source_turns_said *said, int result,
+			struct ms_source_prepared *prepared, struct ms_error *why)
 {
 	struct ms_source_follower *follower = user;
+	bool is_its = follower->process && said->run == follower->runs;
 
 	if (result == 0)
-		put_in_force(follower, prepared);
-	else
+		result = put_in_force(follower, prepared, why);
+	if (result < 0)
 		refuse(follower, why);
+	if (result < 0 && is_its)
+		ms_source_process_refuse(follower->process, follower->name, said->number, why);
 	/* What no builder makes comes from a process that is not ours any more. */
-	if (prepared->is_no_offer && follower->process && run == follower->runs)
+	if (prepared->is_no_offer && is_its)
 		ms_source_process_condemn(follower->process, why->message);
 	listen_as_needed(follower);
 }

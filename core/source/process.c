@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/source/complaint.h"
 #include "core/source/inbox.h"
 
 #define READ_SIZE (256u << 10) /* of one round of the loop: interfaces come first */
@@ -199,24 +200,15 @@ void ms_source_process_tell(struct ms_source_process *process)
 
 /* ---- what is refused ---- */
 
-/* A file is "NAME:ORIGIN" as ms_source_offer_policy() has it. NULL = it is none of `name`'s. */
-static const char *find_origin(const char *name, const struct ms_error *why)
-{
-	size_t length = strlen(name);
-
-	if (strncmp(why->file, name, length) != 0 || why->file[length] != ':')
-		return NULL;
-	return why->file + length + 1;
-}
-
 /* So short a frame goes as a whole or not at all. One that does not take it is told with its next
  * offer. */
-void ms_source_process_refuse(struct ms_source_process *process, const char *name,
+void ms_source_process_refuse(struct ms_source_process *process, const char *name, uint32_t number,
 			      const struct ms_error *why)
 {
-	const char *origin = find_origin(name, why);
+	const char *origin = ms_source_complaint_origin(name, why);
 	const struct ms_source_wire_message message = {
 		.kind = MS_SOURCE_WIRE_REFUSED,
+		.number = number,
 		.origin = origin,
 		.origin_length = origin ? strlen(origin) : 0,
 		.text = why->message,

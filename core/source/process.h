@@ -38,9 +38,9 @@ int ms_source_process_start(struct ms_loop *loop, const struct ms_plugin_spawn *
 			    struct ms_source_process **ret_process, struct ms_error *err);
 /* Something was added to the feed: it is sent soon, with what comes until then. */
 void ms_source_process_tell(struct ms_source_process *process);
-/* What it offered last is refused; if that is for what it said from one origin, it is told, and may
- * offer the rest. NULL and a sink are fine: those are not told. */
-void ms_source_process_refuse(struct ms_source_process *process, const char *name,
+/* Of what it offered, counted from 1, this `number` is refused; if that is for what it said from
+ * one origin, it is told, and may offer the rest. NULL and a sink are fine: those are not told. */
+void ms_source_process_refuse(struct ms_source_process *process, const char *name, uint32_t number,
 			      const struct ms_error *why);
 pid_t ms_source_process_pid(const struct ms_source_process *process);
 /* It says more than can be used: until that is over, its words are fetched less often. */

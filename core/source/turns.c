@@ -39,7 +39,7 @@ static void on_done(void *user)
 	}
 	r = ms_source_preparation_end(turns->preparation, &prepared, &why);
 	turns->preparation = NULL;
-	turns->hooks.on_prepared(turns->hooks.user, turns->prepared_of, r, &prepared, &why);
+	turns->hooks.on_prepared(turns->hooks.user, &turns->prepares, r, &prepared, &why);
 	ms_source_preparation_drop(&prepared);
 	ms_source_pace_took(turns->pace, turns->began_ns, ms_source_turns_now());
 	take_turn(turns);
@@ -60,13 +60,13 @@ static void prepare(struct ms_source_turns *turns)
 	int r;
 
 	turns->began_ns = ms_source_turns_now();
-	turns->prepared_of = turns->waiting_of;
+	turns->prepares = turns->waits;
 	r = ms_source_preparation_start(&config, &turns->waiting, &turns->preparation);
 	if (r == 0)
 		return;
 	ms_source_wire_buffer_fini(&turns->waiting);
 	ms_error_set(&why, r, "it cannot be prepared: %s", strerror(-r));
-	turns->hooks.on_prepared(turns->hooks.user, turns->prepared_of, r, &none, &why);
+	turns->hooks.on_prepared(turns->hooks.user, &turns->prepares, r, &none, &why);
 }
 
 static void take_turn(struct ms_source_turns *turns)
@@ -116,7 +116,8 @@ void ms_source_turns_add(struct ms_source_turns *turns, unsigned int run,
 	turns->superseded += turns->waiting.length > 0;
 	ms_source_wire_buffer_fini(&turns->waiting);
 	turns->waiting = *bytes;
-	turns->waiting_of = run;
+	turns->waits.number = run == turns->waits.run ? turns->waits.number + 1 : 1;
+	turns->waits.run = run;
 	*bytes = (struct ms_source_wire_buffer) { 0 };
 	take_turn(turns);
 }

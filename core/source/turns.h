@@ -13,14 +13,19 @@
 #include "core/source/pace.h"
 #include "core/source/preparation.h"
 
+/* Which transaction: the process that said it, and which of what that has said, from 1. */
+struct ms_source_turns_said {
+	unsigned int run;
+	uint32_t number;
+};
+
 struct ms_source_turns_hooks {
 	/* What is in force of it, NULL = nothing; it stays as it is until the next on_prepared().
 	 */
 	const struct ms_source_offer *(*before)(void *user);
-	/* Of what the source's `run` said: `result` 0, and it is staged and the callee's, who may
-	 * take of it; or why not. */
-	void (*on_prepared)(void *user, unsigned int run, int result,
-			    struct ms_source_prepared *prepared, const struct ms_error *why);
+	/* `result` 0: it is staged and the callee's, who may take of it; or `why` not. */
+	void (*on_prepared)(void *user, const struct ms_source_turns_said *said, int result,
+			    struct ms_source_prepared *prepared, struct ms_error *why);
 	/* After ms_source_turns_leave(): nothing is prepared any more. The last call. */
 	void (*on_left)(void *user);
 	void *user;
@@ -35,9 +40,9 @@ struct ms_source_turns {
 	struct ms_watch *turn;
 	struct ms_source_wire_buffer waiting; /* the latest; no bytes = none */
 	struct ms_source_preparation *preparation;
-	unsigned int waiting_of, prepared_of; /* the runs that said them */
-	uint64_t began_ns;                    /* the preparation */
-	uint64_t superseded;                  /* that a later one came before */
+	struct ms_source_turns_said waits, prepares; /* or did last */
+	uint64_t began_ns;                           /* the preparation */
+	uint64_t superseded;                         /* that a later one came before */
 	bool is_leaving;
 };
 

@@ -16,7 +16,8 @@
  *	STATS     a JSON array, as ms_plugin_emit has it
  *	BEGIN, COMMIT, READY, BEAT    nothing
  *	EVENTS    from the daemon, to a sink: see core/source/events.h
- *	REFUSED   from the daemon, to a source: origin, NUL, why the rules from there are refused
+ *	REFUSED   from the daemon, to a source: which of its transactions, from 1 (32 bits),
+ *	          origin, NUL, why the rules from there are refused
  *
  * Numbers are in the machine's byte order. What stands between BEGIN and COMMIT is a transaction;
  * without its COMMIT it is nothing.
@@ -72,7 +73,7 @@ struct ms_source_member {
 struct ms_source_wire_message {
 	enum ms_source_wire_kind kind;
 	uint32_t number;    /* MEMBERS: of its set; BIND: enum ms_plugin_workload; LOG: severity;
-			       TEXT: enum ms_source_text_kind */
+			       TEXT: enum ms_source_text_kind; REFUSED: of the transaction */
 	uint64_t workload;  /* BIND */
 	const char *origin; /* TEXT, REFUSED */
 	size_t origin_length;

@@ -138,8 +138,14 @@ static int start(void *user, struct ms_plugin_error *error)
 {
 	struct capture *self = user;
 	struct ms_capture_file *file;
-	int r = ms_capture_file_new(self->folder, self->file_size, self->files, &file);
+	int r;
 
+	if (ms_capture_writer_is_left()) {
+		self->host->error_set(error, "what wrote before it was unloaded still hangs in a "
+					     "write: load it again when that is over");
+		return -EBUSY;
+	}
+	r = ms_capture_file_new(self->folder, self->file_size, self->files, &file);
 	if (r == 0)
 		r = ms_capture_writer_new(file, ask, self, &self->writer);
 	if (r == 0)
@@ -155,7 +161,6 @@ static void stop(void *user)
 {
 	struct capture *self = user;
 
-	ms_capture_writer_pause(self->writer);
 	self->writer = ms_capture_writer_free(self->writer);
 }
 
@@ -181,6 +186,26 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	return 0;
 }
 
+/* The ring of this object from now on. */
+static int follow(struct capture *self, const struct capture_bpf *object,
+		  struct ms_plugin_error *error)
+{
+	int r = ms_capture_writer_pause(self->writer);
+
+	if (r < 0) {
+		self->host->error_set(error, "a write to %s has hung for more than a second",
+				      self->folder);
+		return r;
+	}
+	r = ms_capture_writer_run(self->writer, bpf_map__fd(object->maps.packets));
+	if (r < 0) {
+		self->host->error_set(error, "cannot follow its ring: %s", strerror(-r));
+		/* It was possible a moment ago; if not any more, packets are lost. */
+		ms_capture_writer_run(self->writer, bpf_map__fd(self->object->maps.packets));
+	}
+	return r;
+}
+
 static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 		struct ms_plugin_error *error)
 {
@@ -189,16 +214,8 @@ static int load(void *user, const struct ms_plugin_env *env, int *ret_prog_fd,
 	struct capture_bpf *object = capture_bpf__open();
 	int r = ms_action_load(self->host, object ? object->skeleton : NULL, kept, env, error);
 
-	if (r == 0 && self->writer) {
-		ms_capture_writer_pause(self->writer);
-		r = ms_capture_writer_run(self->writer, bpf_map__fd(object->maps.packets));
-		if (r < 0) {
-			self->host->error_set(error, "cannot follow its ring: %s", strerror(-r));
-			/* It was possible a moment ago; if not any more, packets are lost. */
-			ms_capture_writer_run(self->writer,
-					      bpf_map__fd(self->object->maps.packets));
-		}
-	}
+	if (r == 0 && self->writer)
+		r = follow(self, object, error);
 	if (r < 0) {
 		capture_bpf__destroy(object);
 		return r;

@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +25,9 @@
 #define NS_PER_S 1000000000ull
 #define RETRY_MS 1000 /* after a file could not be written */
 #define RETRY_NS (RETRY_MS * 1000000ull)
-#define AT_ONCE 1024 /* packets between two looks at whether to end */
-#define RULES 256    /* whose ids are remembered */
+#define END_NS NS_PER_S /* that the thread has to end in: the daemon waits for it */
+#define AT_ONCE 1024    /* packets between two looks at whether to end */
+#define RULES 256       /* whose ids are remembered */
 #define RULE_ID_SIZE 64
 #define INTERFACES 256 /* of one file */
 #define TAG_SIZE 4
@@ -55,18 +56,21 @@ struct ms_capture_writer {
 
 	pthread_t thread;
 	bool is_running;
-	int end_fd; /* an eventfd: the thread is to end */
+	int end_fd; /* an eventfd: the thread is to look whether to end */
 	void (*ask)(void *user);
 	void *user;
 
 	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t answered;
+	pthread_cond_t answered, ended;
 	struct rule_name rules[RULES]; /* by the remainder of their number */
 	uint32_t asked;                /* 0 = nothing */
-	bool is_ending;
+	bool is_ending, has_ended;
+	bool is_left; /* nobody waits for the thread, and it frees all this */
 	struct ms_capture_writer_trouble trouble; /* only the thread writes it */
 	struct ms_capture_writer_numbers numbers;
 };
+
+static atomic_uint n_left; /* threads; this code is never unloaded */
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -147,6 +151,14 @@ struct ms_capture_writer_numbers ms_capture_writer_numbers(struct ms_capture_wri
 	return numbers;
 }
 
+static void tell(struct ms_capture_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	if (!writer->is_left)
+		writer->ask(writer->user);
+	pthread_mutex_unlock(&writer->lock);
+}
+
 /* ---- files ---- */
 
 static void count(struct ms_capture_writer *writer, uint64_t packets, int r)
@@ -162,7 +174,7 @@ static void count(struct ms_capture_writer *writer, uint64_t packets, int r)
 	writer->trouble.write = r;
 	pthread_mutex_unlock(&writer->lock);
 	if (is_new)
-		writer->ask(writer->user);
+		tell(writer);
 }
 
 static int flush(struct ms_capture_writer *writer)
@@ -194,7 +206,7 @@ static void note_stuck(struct ms_capture_writer *writer)
 	is_new = trouble->stuck != was || strcmp(trouble->stuck_name, before) != 0;
 	pthread_mutex_unlock(&writer->lock);
 	if (is_new)
-		writer->ask(writer->user);
+		tell(writer);
 }
 
 static int begin_file(struct ms_capture_writer *writer)
@@ -345,6 +357,31 @@ static void replace_removed(struct ms_capture_writer *writer)
 		count(writer, 0, r);
 }
 
+static bool is_to_end(struct ms_capture_writer *writer)
+{
+	bool is_to_end;
+
+	pthread_mutex_lock(&writer->lock);
+	is_to_end = writer->has_ended = writer->is_ending;
+	if (is_to_end)
+		pthread_cond_signal(&writer->ended);
+	pthread_mutex_unlock(&writer->lock);
+	return is_to_end;
+}
+
+static void dispose(struct ms_capture_writer *writer)
+{
+	if (writer->ring)
+		ring_buffer__free(writer->ring);
+	if (writer->end_fd >= 0)
+		close(writer->end_fd);
+	ms_capture_file_free(writer->file);
+	pthread_cond_destroy(&writer->ended);
+	pthread_cond_destroy(&writer->answered);
+	pthread_mutex_destroy(&writer->lock);
+	free(writer);
+}
+
 static void *run(void *arg)
 {
 	struct ms_capture_writer *writer = arg;
@@ -352,12 +389,15 @@ static void *run(void *arg)
 		{ .fd = ring_buffer__epoll_fd(writer->ring), .events = POLLIN },
 		{ .fd = writer->end_fd, .events = POLLIN },
 	};
+	uint64_t times;
 
-	while (!fds[1].revents) {
+	while (!is_to_end(writer)) {
 		int n = poll(fds, 2, writer->trouble.write < 0 ? RETRY_MS : -1);
 
 		if (n == 0)
 			try_again(writer);
+		if (n > 0 && fds[1].revents && read(writer->end_fd, &times, sizeof(times)) > 0)
+			continue;
 		if (n <= 0 || !fds[0].revents)
 			continue;
 		writer->taken = 0;
@@ -366,6 +406,11 @@ static void *run(void *arg)
 		replace_removed(writer);
 		ring_buffer__consume(writer->ring);
 		flush(writer);
+	}
+	/* It was decided before the end was noted. */
+	if (writer->is_left) {
+		dispose(writer);
+		atomic_fetch_sub(&n_left, 1);
 	}
 	return NULL;
 }
@@ -385,6 +430,7 @@ int ms_capture_writer_new(struct ms_capture_file *file, void (*ask)(void *user),
 	writer->user = user;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->answered, NULL);
+	pthread_cond_init(&writer->ended, NULL);
 	writer->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (writer->end_fd < 0) {
 		r = -errno;
@@ -395,31 +441,15 @@ int ms_capture_writer_new(struct ms_capture_file *file, void (*ask)(void *user),
 	return 0;
 }
 
-struct ms_capture_writer *ms_capture_writer_free(struct ms_capture_writer *writer)
-{
-	if (!writer)
-		return NULL;
-	if (writer->end_fd >= 0)
-		close(writer->end_fd);
-	ms_capture_file_free(writer->file);
-	pthread_cond_destroy(&writer->answered);
-	pthread_mutex_destroy(&writer->lock);
-	free(writer);
-	return NULL;
-}
-
 int ms_capture_writer_run(struct ms_capture_writer *writer, int map_fd)
 {
 	sigset_t all, before;
-	uint64_t times;
 	int r;
 
 	writer->ring = ring_buffer__new(map_fd, take, writer, NULL);
 	if (!writer->ring)
 		return -errno;
-	if (read(writer->end_fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
-		return -errno;
-	writer->is_ending = false;
+	writer->is_ending = writer->has_ended = false;
 	/* Signals are the daemon's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -434,20 +464,67 @@ int ms_capture_writer_run(struct ms_capture_writer *writer, int map_fd)
 	return 0;
 }
 
-void ms_capture_writer_pause(struct ms_capture_writer *writer)
+/* False: it has not ended in time; `leave`: nor will it be waited for. */
+static bool end_in_time(struct ms_capture_writer *writer, bool leave)
 {
+	uint64_t by_ns = clock_ns(CLOCK_MONOTONIC) + END_NS;
+	struct timespec by = { (time_t)(by_ns / NS_PER_S), (long)(by_ns % NS_PER_S) };
 	const uint64_t once = 1;
+	bool has_ended;
+	int r = 0;
 
-	if (!writer->is_running)
-		return;
 	pthread_mutex_lock(&writer->lock);
 	writer->is_ending = true;
 	writer->asked = 0;
 	pthread_cond_signal(&writer->answered);
+	if (write(writer->end_fd, &once, sizeof(once)) < 0)
+		r = errno; /* it is told already */
+	while (!writer->has_ended && r != ETIMEDOUT)
+		r = pthread_cond_clockwait(&writer->ended, &writer->lock, CLOCK_MONOTONIC, &by);
+	has_ended = writer->has_ended;
+	writer->is_left = !has_ended && leave;
+	writer->is_ending = has_ended || leave;
+	atomic_fetch_add(&n_left, writer->is_left);
 	pthread_mutex_unlock(&writer->lock);
-	if (write(writer->end_fd, &once, sizeof(once)) == sizeof(once))
-		pthread_join(writer->thread, NULL);
+	return has_ended;
+}
+
+static void join(struct ms_capture_writer *writer)
+{
+	pthread_join(writer->thread, NULL);
 	ring_buffer__free(writer->ring);
 	writer->ring = NULL;
 	writer->is_running = false;
+}
+
+int ms_capture_writer_pause(struct ms_capture_writer *writer)
+{
+	if (!writer->is_running)
+		return 0;
+	if (!end_in_time(writer, false))
+		return -ETIMEDOUT;
+	join(writer);
+	return 0;
+}
+
+struct ms_capture_writer *ms_capture_writer_free(struct ms_capture_writer *writer)
+{
+	pthread_t thread;
+
+	if (!writer)
+		return NULL;
+	thread = writer->thread;
+	if (writer->is_running && !end_in_time(writer, true)) {
+		pthread_detach(thread);
+		return NULL;
+	}
+	if (writer->is_running)
+		join(writer);
+	dispose(writer);
+	return NULL;
+}
+
+bool ms_capture_writer_is_left(void)
+{
+	return atomic_load(&n_left) > 0;
 }

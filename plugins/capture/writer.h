@@ -7,6 +7,7 @@
 #ifndef MS_PLUGINS_CAPTURE_WRITER_H
 #define MS_PLUGINS_CAPTURE_WRITER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "file.h"
@@ -26,16 +27,21 @@ struct ms_capture_writer_trouble {
 	char stuck_name[MS_CAPTURE_FILE_NAME_SIZE];
 };
 
-/* `file` is the writer's from now on, also on failure. `ask` is called on its thread. */
+/* `file` is the writer's from now on, also on failure. `ask` is called on its thread, not after
+ * ms_capture_writer_free(). */
 int ms_capture_writer_new(struct ms_capture_file *file, void (*ask)(void *user), void *user,
 			  struct ms_capture_writer **ret_writer);
-/* After pause(). Returns NULL. */
+/* Ends its thread; one that hangs is left behind, and frees what it has when it is over. Returns
+ * NULL. */
 struct ms_capture_writer *ms_capture_writer_free(struct ms_capture_writer *writer);
+/* A thread that was left behind still hangs: it would disturb another one on the same ring. */
+bool ms_capture_writer_is_left(void);
 
 /* Begins to take from the ring `map_fd`, which must stay open until pause(). */
 int ms_capture_writer_run(struct ms_capture_writer *writer, int map_fd);
-/* Ends the thread; what it has not taken stays in the ring. */
-void ms_capture_writer_pause(struct ms_capture_writer *writer);
+/* Ends the thread; what it has not taken stays in the ring. -ETIMEDOUT: it hangs, in a write to the
+ * disk, and goes on as before when that is over. */
+int ms_capture_writer_pause(struct ms_capture_writer *writer);
 
 /* After `ask`: answers with what `rule_id` says. */
 void ms_capture_writer_answer(struct ms_capture_writer *writer,

@@ -14,6 +14,7 @@
 
 #define NAME_MAX_LENGTH 48 /* of sets and groups of the policy language */
 #define SHORT_ID 12
+#define NO_ROOM "all containers together have no room for it"
 
 struct work {
 	struct ms_docker_policy *policy;
@@ -34,6 +35,13 @@ static int refuse(struct work *work, const char *label, const char *format, ...)
 	vsnprintf(work->why + used, 512 - (size_t)used, format, args);
 	va_end(args);
 	return -EINVAL;
+}
+
+/* Nothing of the transaction can be told. */
+static int fail(struct work *work, int r, struct ms_plugin_error *error)
+{
+	work->policy->host->error_set(error, "%s: %s", work->origin, strerror(-r));
+	return r;
 }
 
 static bool is_name(const char *name, const char *letters)
@@ -102,7 +110,7 @@ static int add_set(struct work *work, const char *name)
 static int add_members(struct work *work, const char *name)
 {
 	const struct ms_plugin_host *host = work->policy->host;
-	int r = add_set(work, name);
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < work->container->address_count; i++)
 		r = host->add_member(work->policy->builder, name, &work->container->addresses[i], 0,
@@ -110,7 +118,16 @@ static int add_members(struct work *work, const char *name)
 	return r;
 }
 
-/* Compose knows capital letters in the names of services, the policy language does not. */
+/* Nobody asked for the set, so nobody is punished for its name; no rule can say it either. */
+static int ignore_compose(struct work *work)
+{
+	snprintf(work->why, 512, "compose/%s/%s is no name of a set: it gets none",
+		 work->container->project, work->container->service);
+	return 0;
+}
+
+/* A rule that denies the set would not find a container that is not in it: it is refused. Compose
+ * knows capital letters in the names of services, the policy language does not. */
 static int add_compose(struct work *work)
 {
 	const struct ms_docker_container *container = work->container;
@@ -125,17 +142,17 @@ static int add_compose(struct work *work)
 		if (*at >= 'A' && *at <= 'Z')
 			*at = (char)(*at - 'A' + 'a');
 	if (length < 0 || (size_t)length >= sizeof(name) ||
-	    !is_name(name, "abcdefghijklmnopqrstuvwxyz0123456789._/-")) {
-		/* Nobody asked for the set, so nobody is punished for its name. */
-		snprintf(work->why, 512, "compose/%s/%s is no name of a set: it gets none",
-			 container->project, container->service);
-		return 0;
-	}
-	r = add_members(work, name);
-	if (r != -E2BIG)
+	    !is_name(name, "abcdefghijklmnopqrstuvwxyz0123456789._/-"))
+		return ignore_compose(work);
+	r = add_set(work, name);
+	if (r == -EINVAL)
+		return ignore_compose(work);
+	if (r == 0)
+		r = add_members(work, name);
+	if (r == 0 || r == -ENOMEM)
 		return r;
-	snprintf(work->why, 512, "%s: all containers together have no room for it", name);
-	return 0;
+	snprintf(work->why, 512, "%s: %s", name, r == -E2BIG ? NO_ROOM : strerror(-r));
+	return -EINVAL;
 }
 
 static int check_set(struct work *work, const char *name)
@@ -185,13 +202,16 @@ static int check_sets(struct work *work)
 	return each_set(work, check_set);
 }
 
-static int add_labelled_sets(struct work *work)
+/* By `add`: first all of the sets, and the addresses only when nothing else can be refused. */
+static int add_labelled(struct work *work, int (*add)(struct work *work, const char *name))
 {
-	int r = work->container->sets ? each_set(work, add_members) : 0;
+	int r = work->container->sets ? each_set(work, add) : 0;
 
+	if (r == -E2BIG)
+		return refuse(work, "microseg.set", NO_ROOM);
 	if (r < 0 && r != -ENOMEM)
-		r = refuse(work, "microseg.set", "the host does not take \"%s\"",
-			   work->container->sets);
+		return refuse(work, "microseg.set", "the host does not take \"%s\"",
+			      work->container->sets);
 	return r;
 }
 
@@ -286,8 +306,7 @@ static int add_rules(struct work *work, const struct ms_docker_rules *rules,
 	if (r == 0)
 		r = add_members(work, work->key);
 	if (r == -E2BIG)
-		return refuse(work, "microseg.rules",
-			      "all containers together have no room for it");
+		return refuse(work, "microseg.rules", NO_ROOM);
 	return r;
 }
 
@@ -389,50 +408,69 @@ static int take_labels(struct work *work, struct ms_plugin_error *error)
 	if (r == 0)
 		r = check_sets(work);
 	if (r == 0)
+		r = add_labelled(work, add_set);
+	if (r == 0)
 		r = take_rules(work, group, error);
-	return r < 0 ? r : add_labelled_sets(work);
+	return r < 0 ? r : add_labelled(work, add_members);
 }
 
 static int add_own(struct work *work, enum ms_docker_policy_result *result,
 		   struct ms_plugin_error *error)
 {
 	const struct ms_docker_container *container = work->container;
-	int r = take_labels(work, error);
+	int r = add_compose(work);
 
+	if (r == 0 && *work->why)
+		*result = MS_DOCKER_POLICY_IGNORED;
+	if (r == 0)
+		r = take_labels(work, error);
 	if (r == -EINVAL) {
 		*result = MS_DOCKER_POLICY_REFUSED_LABEL;
 		return bind_refused(work, error);
 	}
-	if (r < 0) {
-		work->policy->host->error_set(error, "%s: %s", work->origin, strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return fail(work, r, error);
 	if (container->group)
 		return bind_links(work, container->group, error);
 	return container->rules ? bind_links(work, work->policy->limits->group, error) : 0;
 }
 
-/* Its links are the host's or another container's, and must not be moved by its labels. */
-static int add_foreign(struct work *work, enum ms_docker_policy_result *result)
+static void ignore_links(struct work *work)
 {
 	const struct ms_docker_container *container = work->container;
-	int r = check_unknown(work);
 
+	snprintf(work->why, 512, "label %s: its network is that of %s, so it has no links",
+		 container->group ? "microseg.group" : "microseg.rules",
+		 container->network == MS_DOCKER_CONTAINER_NETWORK_HOST ? "the host"
+									: "another container");
+}
+
+/* Its links are the host's or another container's, and must not be moved by its labels. */
+static int add_foreign(struct work *work, enum ms_docker_policy_result *result,
+		       struct ms_plugin_error *error)
+{
+	const struct ms_docker_container *container = work->container;
+	int r = add_compose(work);
+
+	if (r == 0)
+		r = check_unknown(work);
 	if (r == 0)
 		r = check_sets(work);
 	if (r == 0)
-		r = add_labelled_sets(work);
-	if (r == -EINVAL)
+		r = add_labelled(work, add_set);
+	if (r == 0)
+		r = add_labelled(work, add_members);
+	if (r == -EINVAL) {
 		*result = MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS;
-	else if (container->group || container->rules) {
-		*result = MS_DOCKER_POLICY_IGNORED;
-		snprintf(work->why, 512, "label %s: its network is that of %s, so it has no links",
-			 container->group ? "microseg.group" : "microseg.rules",
-			 container->network == MS_DOCKER_CONTAINER_NETWORK_HOST
-				 ? "the host"
-				 : "another container");
+		return 0;
 	}
-	return r == -EINVAL ? 0 : r;
+	if (r < 0)
+		return fail(work, r, error);
+	if (container->group || container->rules)
+		ignore_links(work);
+	if (*work->why)
+		*result = MS_DOCKER_POLICY_IGNORED;
+	return 0;
 }
 
 int ms_docker_policy_add(struct ms_docker_policy *policy,
@@ -441,21 +479,13 @@ int ms_docker_policy_add(struct ms_docker_policy *policy,
 			 struct ms_plugin_error *error)
 {
 	struct work work = { .policy = policy, .container = container, .why = ret_why };
-	int r;
 
 	ret_why[0] = '\0';
 	*ret_result = MS_DOCKER_POLICY_TAKEN;
 	if (!ms_docker_container_is_alive(container))
 		return 0;
 	make_key(&work);
-	r = add_compose(&work);
-	if (r < 0) {
-		policy->host->error_set(error, "%s: %s", work.origin, strerror(-r));
-		return r;
-	}
-	if (*ret_why)
-		*ret_result = MS_DOCKER_POLICY_IGNORED;
 	if (container->network == MS_DOCKER_CONTAINER_NETWORK_OWN)
 		return add_own(&work, ret_result, error);
-	return add_foreign(&work, ret_result);
+	return add_foreign(&work, ret_result, error);
 }

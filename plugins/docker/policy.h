@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From a container to what the host is told of it: sets, rules, and the group its links are bound
- * to. A label that is wrong hurts its own container alone, whose links are then bound to a group
- * that denies all; one that has none of its own is refused its labels. Pure but for the calls of
- * the host's builder.
+ * to. A label that is wrong, or a set that there is no room for, hurts its own container alone,
+ * whose links are then bound to a group that denies all; one that has none of its own is refused
+ * its labels. Pure but for the calls of the host's builder.
  */
 #ifndef MS_PLUGINS_DOCKER_POLICY_H
 #define MS_PLUGINS_DOCKER_POLICY_H

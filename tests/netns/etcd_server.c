@@ -33,8 +33,8 @@ void ms_etcd_server_init(unsigned members, int tls)
 		"new='openssl req -x509 -newkey rsa:2048 -nodes -days 2' && "
 		"$new -keyout ca.key -out ca.pem -subj /CN=ca && "
 		"$new -keyout other.key -out other.pem -subj /CN=other && "
-		"for who in server client; do "
-		"openssl req -newkey rsa:2048 -nodes -keyout $who.key -out $who.csr -subj /CN=$who && "
+		"for name in CN=server CN=client O=fleet; do who=${name#*=}; "
+		"openssl req -newkey rsa:2048 -nodes -keyout $who.key -out $who.csr -subj /$name && "
 		"printf 'subjectAltName=IP:127.0.1.1\\nextendedKeyUsage=serverAuth,clientAuth\\n' "
 		">ext && openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
 		"-days 2 -extfile ext -out $who.pem || exit 1; done");

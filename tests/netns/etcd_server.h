@@ -6,7 +6,8 @@
 #define MS_ETCD_SERVER_MEMBERS 3
 
 /* Which cluster it is; before the first start. `tls`: certificates for servers and clients, of an
- * authority that signs both, are made in MS_NETNS_DIR "/tls" and asked for. */
+ * authority that signs both, are made in MS_NETNS_DIR "/tls" and asked for. Of the clients', that
+ * of "client" has it as a common name, and that of "fleet" has none. */
 void ms_etcd_server_init(unsigned members, int tls);
 /* Begins all members and waits until they answer. */
 void ms_etcd_server_start_all(void);

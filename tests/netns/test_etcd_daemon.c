@@ -153,6 +153,61 @@ START_TEST(without_etcd_all_stays_and_with_it_all_comes)
 }
 END_TEST
 
+/* -1 = there is none. */
+static json_int_t shown_age_ms(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "etcd", NULL);
+	json_t *age = ms_ctl_at(json_array_get(lines, 0), "source.age_ms");
+
+	return json_is_integer(age) ? json_integer_value(age) : -1;
+}
+
+static bool is_old(void *user)
+{
+	return shown_age_ms() >= *(json_int_t *)user;
+}
+
+static json_int_t now_ms(void)
+{
+	return (json_int_t)(ms_netns_now_ns() / 1000000);
+}
+
+/* Between what has passed since `after` and since `before`; what is on disk has whole seconds. */
+static void expect_age(json_int_t before, json_int_t after, json_int_t inexact)
+{
+	json_int_t least = now_ms() - after, age = shown_age_ms(), most = now_ms() - before;
+
+	ck_assert_int_ge(age, least - inexact);
+	ck_assert_int_le(age, most + inexact);
+}
+
+START_TEST(what_is_in_force_has_its_age)
+{
+	json_int_t old = 2500, before, after;
+
+	ck_assert_int_eq(shown_age_ms(), -1);
+	before = now_ms();
+	put(BASE, "fleet/shut", 81, "deny");
+	expect("source.rules", NULL, 1);
+	after = now_ms();
+	expect_age(before, after, 0);
+	/* It grows as long as nothing else is said, with etcd or without it, and over a restart. */
+	ms_etcd_server_kill(0);
+	ck_assert(ms_netns_wait(is_old, &old, 20));
+	expect_age(before, after, 0);
+	ms_proc_kill(microsegd);
+	ms_plugin_folder_start(microsegd, NULL);
+	expect_age(before, after, 1000);
+	ms_etcd_server_start(0);
+	ms_etcd_server_await(0);
+	before = now_ms();
+	put(OWN, "own/open", 81, "allow");
+	expect("source.rules", NULL, 2);
+	expect_age(before, now_ms(), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("etcd daemon");
@@ -163,6 +218,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, what_is_put_denies_and_what_is_deleted_does_not);
 	tcase_add_test(all, what_does_not_parse_changes_nothing);
 	tcase_add_test(all, without_etcd_all_stays_and_with_it_all_comes);
+	tcase_add_test(all, what_is_in_force_has_its_age);
 	suite_add_tcase(suite, all);
 	return suite;
 }

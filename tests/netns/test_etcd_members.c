@@ -393,9 +393,10 @@ static void put_password(const char *password)
 	ms_netns_run_command("echo %s >" MS_NETNS_DIR "/password", password);
 }
 
-START_TEST(users_have_tokens)
+/* One member that knows users, the plugin with a wrong password. */
+static void serve_users(int tls)
 {
-	ms_etcd_server_init(1, 0);
+	ms_etcd_server_init(1, tls);
 	ms_etcd_server_start_all();
 	ms_etcd_server_ctl(0, "put " FLEET "base one");
 	ms_etcd_server_ctl(0, "user add root:rp");
@@ -408,6 +409,11 @@ START_TEST(users_have_tokens)
 	put_password("wrong");
 	set_string("user", "web1");
 	set_string("password_file", MS_NETNS_DIR "/password");
+}
+
+START_TEST(users_have_tokens)
+{
+	serve_users(0);
 	start(1);
 	UNTIL(strstr(host.trouble, "authentication failed, invalid user ID or password"));
 	put_password("hp");
@@ -427,14 +433,19 @@ END_TEST
 
 #define TLS(name) MS_NETNS_DIR "/tls/" name
 
+static void show_certificate(const char *certificate, const char *key)
+{
+	set_string("ca_file", TLS("ca.pem"));
+	set_string("cert_file", certificate);
+	set_string("key_file", key);
+}
+
 START_TEST(certificates_of_both_sides)
 {
 	ms_etcd_server_init(1, 1);
 	ms_etcd_server_start_all();
 	ms_etcd_server_ctl(0, "put " FLEET "base one");
-	set_string("ca_file", TLS("ca.pem"));
-	set_string("cert_file", TLS("client.pem"));
-	set_string("key_file", TLS("client.key"));
+	show_certificate(TLS("client.pem"), TLS("client.key"));
 	start(1);
 	SAYS(BASE("one"));
 	ms_etcd_server_ctl(0, "put " FLEET "base two");
@@ -453,6 +464,40 @@ START_TEST(a_wrong_certificate_is_refused)
 	start(1);
 	UNTIL(host.trouble[0]);
 	ck_assert_msg(strstr(host.trouble, _i ? "alert" : "certificate"), "%s", host.trouble);
+	ck_assert_uint_eq(host.changes, 0);
+}
+END_TEST
+
+/* The certificate opens the connection, the password names the user. */
+START_TEST(users_have_tokens_behind_certificates)
+{
+	serve_users(1);
+	ms_etcd_server_ctl(0, "--user root:rp role grant-permission --prefix web1 read " OWN);
+	show_certificate(TLS("fleet.pem"), TLS("fleet.key"));
+	start(1);
+	UNTIL(strstr(host.trouble, "authentication failed, invalid user ID or password"));
+	ck_assert_uint_eq(host.changes, 0);
+	put_password("hp");
+	SAYS(BASE("one"));
+	UNTIL(!host.trouble[0]);
+	ms_etcd_server_kill(0);
+	UNTIL(host.trouble[0]);
+	ms_etcd_server_start(0);
+	UNTIL(!host.trouble[0]);
+	ms_etcd_server_ctl(0, "--user root:rp put " FLEET "base two");
+	SAYS(BASE("two"));
+}
+END_TEST
+
+/* As the README says: etcd's gateway has no place for a name that a certificate gives. */
+START_TEST(a_certificate_with_a_name_is_no_user)
+{
+	serve_users(1);
+	put_password("hp");
+	show_certificate(TLS("client.pem"), TLS("client.key"));
+	start(1);
+	UNTIL(host.trouble[0]);
+	ck_assert_msg(strstr(host.trouble, "400") != NULL, "%s", host.trouble);
 	ck_assert_uint_eq(host.changes, 0);
 }
 END_TEST
@@ -512,6 +557,8 @@ static Suite *make_suite(void)
 		{ "users", users_have_tokens, 1 },
 		{ "certificates", certificates_of_both_sides, 1 },
 		{ "wrong certificate", a_wrong_certificate_is_refused, 2 },
+		{ "users with certificates", users_have_tokens_behind_certificates, 1 },
+		{ "named certificate", a_certificate_with_a_name_is_no_user, 1 },
 		{ "readme", the_readme_is_followed, 1 },
 	};
 	Suite *suite = suite_create("etcd members");

@@ -193,9 +193,8 @@ static struct ms_docker_policy_limits limits = { .groups = groups,
 						 .actions = actions,
 						 .action_count = 1,
 						 .rules = true };
-static char said[512];
+static char said[512]; /* about the container that was added last */
 
-/* What one container adds; `said` is the sentence about it. */
 /* Without the label's stamp, which each rule ends with. */
 static void cut_stamps(char *text)
 {
@@ -224,6 +223,7 @@ static const char *added(const struct ms_docker_container *container,
 }
 
 #define MEMBER(set) "set " set "\nmember " set " 10.88.0.2/32 0\n"
+#define MEMBERS_AB "set a\nset b\nmember a 10.88.0.2/32 0\nmember b 10.88.0.2/32 0\n"
 #define DENIED                                                                                                                        \
 	"group a wrong label {name: docker-refused, match: {kind: loopback, name: docker-refused}, default: {in: deny, out: deny}}\n" \
 	"bind docker-refused 1 155\n"
@@ -239,7 +239,7 @@ START_TEST(labels_become_groups_and_sets)
 	container.project = project;
 	container.service = service;
 	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_TAKEN),
-			 MEMBER("compose/shop/web") MEMBER("a") MEMBER("b") "bind front 1 155\n");
+			 MEMBER("compose/shop/web") MEMBERS_AB "bind front 1 155\n");
 	/* Before the first start its sets are there, and its link is known by its address. */
 	container.pid = 0;
 	container.is_new = true;
@@ -558,7 +558,7 @@ START_TEST(links_of_others_are_left_alone)
 		is_host ? MS_DOCKER_CONTAINER_NETWORK_HOST : MS_DOCKER_CONTAINER_NETWORK_SHARED;
 	container.group = group_front;
 	container.sets = sets_ab;
-	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_IGNORED), MEMBER("a") MEMBER("b"));
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_IGNORED), MEMBERS_AB);
 	ck_assert_str_eq(said, is_host ? "label microseg.group: its network is that of the host, "
 					 "so it has no links"
 				       : "label microseg.group: its network is that of another "

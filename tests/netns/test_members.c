@@ -56,15 +56,22 @@ static void connect_daemon(void)
 	ck_assert_int_eq(connect(control, (struct sockaddr *)&address, sizeof(address)), 0);
 }
 
+static void send_request(const char *text)
+{
+	ssize_t length = (ssize_t)strlen(text) + 1;
+
+	ck_assert_int_eq(send(control, text, (size_t)length, MSG_NOSIGNAL), length);
+}
+
 static void ask(const char *verb, const char *address)
 {
 	char text[256];
-	int length = snprintf(text, sizeof(text),
-			      "{\"method\":\"set.%s\",\"parameters\":{\"name\":\"some\","
-			      "\"members\":[\"%s\"]}}",
-			      verb, address);
 
-	ck_assert_int_eq(send(control, text, (size_t)length + 1, MSG_NOSIGNAL), length + 1);
+	snprintf(text, sizeof(text),
+		 "{\"method\":\"set.%s\",\"parameters\":{\"name\":\"some\","
+		 "\"members\":[\"%s\"]}}",
+		 verb, address);
+	send_request(text);
 }
 
 static bool is_answered(void)
@@ -249,6 +256,27 @@ START_TEST(packets_do_not_wait_for_the_disk)
 }
 END_TEST
 
+/* Its switch would have them judged again, but that comes when all of it is on disk. */
+START_TEST(a_commit_behind_it_holds_no_standing_flow_up)
+{
+	start(MS_TEST_SLOW_DISK);
+	go_first();
+	for (int i = 0; i < 2; i++) {
+		wait_for_quiet();
+		change(verbs[i], "10.9.0.2");
+		ck_assert_int_eq(passes(standing), i != 0);
+		change(verbs[i], HERE);
+		set_disk("s");
+		send_request("{\"method\":\"policy.apply\"}");
+		ck_assert_uint_lt(follow(i == 0), DISK_NS / 2);
+		ck_assert(!is_answered());
+		ck_assert_int_eq(unlink(DISK), 0);
+		ck_assert(answer());
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Nor is it answered for: the next daemon would know nothing of it. */
 START_TEST(what_cannot_be_saved_is_as_it_was)
 {
@@ -279,6 +307,7 @@ int main(void)
 	tcase_add_test(tcase, alone_it_holds_for_a_standing_flow_too);
 	tcase_add_test(tcase, behind_another_a_standing_flow_follows_within_an_epoch);
 	tcase_add_test(tcase, packets_do_not_wait_for_the_disk);
+	tcase_add_test(tcase, a_commit_behind_it_holds_no_standing_flow_up);
 	tcase_add_test(tcase, what_cannot_be_saved_is_as_it_was);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -157,14 +157,25 @@ static void go_first(const struct ms_config *config)
 			strerror(-r));
 }
 
+/* Before there is a second thread: the first one that asks for memory settles how many arenas there
+ * may be. */
+static void set_allocator(void)
+{
+	/* Policies go from one thread to the other: what one leaves free the other shall use, and
+	 * what it takes to merge pieces of it is done when they are freed, not by who asks next. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MXFAST, 0);
+	/* Else what is large is taken for small as soon as something larger was freed, and then
+	 * kept. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
 static int run(const struct ms_config *config, struct ms_error *err)
 {
 	struct daemon daemon = { 0 };
 	int r;
 
-	/* Else what is large is taken for small as soon as something larger was freed, and then
-	 * kept. */
-	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	set_allocator();
 	r = start(&daemon, config, err);
 	if (r == 0) {
 		malloc_trim(0);

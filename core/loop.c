@@ -28,6 +28,20 @@ static void on_libevent_log(int severity, const char *message)
 		ms_log_warn("libevent", "%s", message);
 }
 
+/* With a clock that does not stand still between two interrupts of the kernel's timer, 10 ms at
+ * most: timers of a few ms mean what they say. */
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 int ms_loop_new(struct ms_loop **ret_loop)
 {
 	struct ms_loop *loop = calloc(1, sizeof(*loop));
@@ -35,7 +49,7 @@ int ms_loop_new(struct ms_loop **ret_loop)
 	if (!loop)
 		return -ENOMEM;
 	event_set_log_callback(on_libevent_log);
-	loop->base = event_base_new();
+	loop->base = new_base();
 	if (!loop->base || event_base_priority_init(loop->base, MS_LOOP__PRIORITIES) < 0) {
 		ms_loop_free(loop);
 		return -ENOMEM;

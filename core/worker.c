@@ -3,7 +3,6 @@
 #include "core/worker.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -36,10 +35,6 @@ int ms_worker_start(int (*work)(void *user), void *user, struct ms_worker **ret_
 
 	if (!worker)
 		return -ENOMEM;
-	/* Policies go from one thread to the other: what one leaves free the other shall use, and
-	 * what it takes to merge pieces of it is done when they are freed, not by who asks next. */
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MXFAST, 0);
 	worker->work = work;
 	worker->user = user;
 	worker->fd = eventfd(0, EFD_CLOEXEC);

@@ -30,6 +30,13 @@ void ms_manager_touch(struct ms_manager *manager)
 	ms_watch_arm(manager->touch, TOUCH_MS, false);
 }
 
+void ms_manager_touch_rest(struct ms_manager *manager)
+{
+	if (manager->touch_again)
+		ms_dataplane_bump_epoch(manager->dp);
+	manager->touch_again = false;
+}
+
 enum ms_panic ms_manager_panic_of(void *user, const char *group)
 {
 	struct ms_manager *manager = user;

@@ -203,6 +203,8 @@ void ms_manager_plan_expiry(struct ms_manager *manager);
 void ms_manager_on_expiry(void *user);
 /* Sessions are judged again, at most every few ms however often this is called. */
 void ms_manager_touch(struct ms_manager *manager);
+/* Those that are waited for, now: before what keeps the loop longer than that. */
+void ms_manager_touch_rest(struct ms_manager *manager);
 enum ms_panic ms_manager_panic_of(void *user, const char *group);
 
 /* event.c: verdict events to history, listeners and log; news of interfaces to the log. */

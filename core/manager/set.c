@@ -101,58 +101,33 @@ static int settle_member(struct ms_manager *manager, const char *set, const stru
 	return r < 0 ? r : ms_set_table_hold(ms_committer_sets(manager->committer), &held, member);
 }
 
-/* The first `tried` of a change that the datapath could not take whole are there no more, unless
- * something else holds them. */
-static void take_back(struct ms_manager *manager, const struct ms_runtime_change *change,
-		      const struct ms_runtime_member *before, size_t tried)
-{
-	ms_sources_undo_members(manager->sources, change, before);
-	for (size_t i = 0; i < tried; i++)
-		settle_member(manager, change->set, &change->members[i]);
-}
-
-/* What is on disk must fit: a start that cannot load it would be no start. */
-static int add_members(struct ms_manager *manager, const struct ms_runtime_change *change,
-		       struct ms_error *err)
+/* In the datapath, and then on disk, which may take long: packets do not wait for a disk, and what
+ * the datapath cannot take is never saved, so that a start can load what is. Where either fails all
+ * is as it was. */
+static int change_members(struct ms_manager *manager, const struct ms_runtime_change *change,
+			  struct ms_error *err)
 {
 	ms_cleanup(ms_free) struct ms_runtime_member *before =
 		calloc(change->count + 1, sizeof(*before));
+	int r = before ? ms_sources_hold_members(manager->sources, change, before) : -ENOMEM;
 	size_t tried = 0;
-	int r = -ENOMEM;
-
-	if (before)
-		r = ms_sources_change_members(manager->sources, change, before, err);
-	while (r == 0 && tried < change->count)
-		r = settle_member(manager, change->set, &change->members[tried++]);
-	if (r < 0 && tried) {
-		take_back(manager, change, before, tried);
-		ms_error_set(err, r, "set %s: the datapath cannot take the members (%s)",
-			     change->set, strerror(-r));
-	}
-	/* What was refused before it was tried leaves the next change its turn. */
-	if (tried)
-		ms_manager_touch(manager);
-	return r;
-}
-
-/* In force before it is on disk, which may take long: nobody waits for an answer, and packets of
- * him who is put in do not wait for a disk. */
-static int put_in(struct ms_manager *manager, const struct ms_runtime_change *change)
-{
-	struct ms_runtime_member before;
-	int r = ms_sources_hold_members(manager->sources, change, &before);
 
 	if (r < 0)
 		return r;
-	r = settle_member(manager, change->set, change->members);
+	while (r == 0 && tried < change->count)
+		r = settle_member(manager, change->set, &change->members[tried++]);
+	if (r < 0)
+		ms_error_set(err, r, "set %s: the datapath cannot take the change (%s)",
+			     change->set, strerror(-r));
 	ms_manager_touch(manager);
 	if (r == 0)
-		r = ms_sources_save_members(manager->sources, change, NULL);
-	if (r < 0) {
-		ms_sources_release_members(manager->sources, change, &before);
-		settle_member(manager, change->set, change->members);
-		ms_manager_touch(manager);
-	}
+		r = ms_sources_save_members(manager->sources, change, err);
+	if (r == 0)
+		return 0;
+	ms_sources_release_members(manager->sources, change, before);
+	for (size_t i = 0; i < tried; i++)
+		settle_member(manager, change->set, &change->members[i]);
+	ms_manager_touch(manager);
 	return r;
 }
 
@@ -201,7 +176,7 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 		return add_set(manager, &change, dry_run, err);
 	if (dry_run)
 		return 0;
-	r = add_members(manager, &change, err);
+	r = change_members(manager, &change, err);
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
@@ -217,7 +192,7 @@ int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const str
 		.expires_ms = end_of(timeout_ns),
 		.plugin = plugin,
 	};
-	int r = put_in(manager, &change);
+	int r = change_members(manager, &change, NULL);
 
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
@@ -249,21 +224,6 @@ static int refuse_removal(struct ms_manager *manager, const struct ms_runtime_ch
 	return r;
 }
 
-static int remove_members(struct ms_manager *manager, const struct ms_runtime_change *change,
-			  struct ms_error *err)
-{
-	ms_cleanup(ms_free) struct ms_runtime_member *before =
-		calloc(change->count + 1, sizeof(*before));
-	int r = before ? ms_sources_change_members(manager->sources, change, before, err) : -ENOMEM;
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < change->count; i++)
-		r = settle_member(manager, change->set, &change->members[i]);
-	ms_manager_touch(manager);
-	return r;
-}
-
 int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 			    const struct ms_cidr *member)
 {
@@ -274,7 +234,7 @@ int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 		.count = 1,
 	};
 
-	return remove_members(manager, &change, NULL);
+	return change_members(manager, &change, NULL);
 }
 
 static int by_cidr(const void *a, const void *b)
@@ -351,7 +311,7 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 		return remove_set(manager, set, dry_run, err);
 	if (dry_run)
 		return 0;
-	return remove_members(manager, &change, err);
+	return change_members(manager, &change, err);
 }
 
 static void forget_ended(struct ms_manager *manager, const struct ms_runtime *runtime, int64_t now)

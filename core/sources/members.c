@@ -266,9 +266,7 @@ static int save_change(struct ms_sources *sources, const struct ms_runtime_chang
 {
 	int r;
 
-	sources->appended =
-		!sources->now.runtime_changed && !ms_state_wants_runtime(sources->state);
-	if (sources->appended)
+	if (!sources->now.runtime_changed && !ms_state_wants_runtime(sources->state))
 		return ms_state_append_runtime(sources->state, change);
 	r = ms_state_save_runtime(sources->state, &sources->now.runtime);
 	if (r == 0)
@@ -300,29 +298,4 @@ void ms_sources_release_members(struct ms_sources *sources, const struct ms_runt
 				const struct ms_runtime_member *before)
 {
 	restore_members(&sources->now.runtime, change, before, change->count);
-}
-
-int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			      struct ms_runtime_member *ret_before, struct ms_error *err)
-{
-	int r = ms_sources_hold_members(sources, change, ret_before);
-
-	if (r < 0)
-		return r;
-	r = ms_sources_save_members(sources, change, err);
-	if (r < 0)
-		ms_sources_release_members(sources, change, ret_before);
-	return r;
-}
-
-void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			     const struct ms_runtime_member *before)
-{
-	int r;
-
-	ms_sources_release_members(sources, change, before);
-	r = sources->appended ? ms_state_retract_runtime(sources->state) : -EAGAIN;
-	if (r < 0)
-		r = ms_state_save_runtime(sources->state, &sources->now.runtime);
-	sources->now.runtime_changed = r < 0;
 }

@@ -11,7 +11,6 @@ struct ms_sources {
 	struct ms_sources_next now; /* what is in force */
 	bool staged;                /* last-good.json waits for its rename */
 	bool members_behind;        /* of now.runtime_policy and now.merged, against now.runtime */
-	bool appended;              /* the last change of members is a line of the journal */
 };
 
 /* The times of members of `policy` begin now. */

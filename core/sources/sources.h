@@ -108,26 +108,20 @@ char *ms_sources_describe(const struct ms_sources *sources, char *buf, size_t si
 int ms_sources_replace_runtime(struct ms_sources *sources, struct ms_runtime *runtime,
 			       struct ms_error *err);
 /*
- * Members of a set in force come or go: saved by one line, then held; rules and other sets cost
- * nothing. What merged and runtime policy say of members follows with ms_sources_follow_members().
+ * Members of a set in force come or go, in two halves, so that they can be in the datapath before
+ * they are on disk; rules and other sets cost nothing. They are held, by nothing that outlives the
+ * daemon; they are saved, by one line, or else held still and the caller's to release. What merged
+ * and runtime policy say of members follows with ms_sources_follow_members().
  * `ret_before`, as long as the change: what each member was, its end MS_SOURCES_NO_MEMBER = it was
- * none, for ms_sources_undo_members(). On failure nothing changed.
+ * none.
  */
 #define MS_SOURCES_NO_MEMBER (-1)
-int ms_sources_change_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			      struct ms_runtime_member *ret_before, struct ms_error *err);
-/* Its two halves, for what is to be in the datapath before it is on disk: they are held, by
- * nothing that outlives the daemon; they are saved, or else held still and the caller's to
- * release. */
 int ms_sources_hold_members(struct ms_sources *sources, const struct ms_runtime_change *change,
 			    struct ms_runtime_member *ret_before);
 int ms_sources_save_members(struct ms_sources *sources, const struct ms_runtime_change *change,
 			    struct ms_error *err);
 void ms_sources_release_members(struct ms_sources *sources, const struct ms_runtime_change *change,
 				const struct ms_runtime_member *before);
-/* The change made last did not happen after all. */
-void ms_sources_undo_members(struct ms_sources *sources, const struct ms_runtime_change *change,
-			     const struct ms_runtime_member *before);
 /* Before members of the merged or the runtime policy are read; -ENOMEM, they are the old ones then.
  */
 int ms_sources_follow_members(struct ms_sources *sources);

@@ -27,7 +27,7 @@ void ms_journal_fini(struct ms_journal *journal)
 	if (journal->fd >= 0)
 		close(journal->fd);
 	journal->fd = -1;
-	journal->length = journal->settled = 0;
+	journal->length = 0;
 	journal->is_longer = false;
 }
 
@@ -84,7 +84,7 @@ static int replay_lines(struct ms_journal *journal, char *text, size_t length, u
 						    journal->name, number,
 						    why.message[0] ? why.message : strerror(-r));
 		}
-		journal->length = journal->settled = (size_t)(end + 1 - text);
+		journal->length = (size_t)(end + 1 - text);
 	}
 	return 0;
 }
@@ -132,13 +132,13 @@ static int write_at(int fd, const char *text, size_t length, size_t offset)
 	return 0;
 }
 
-static int cut(struct ms_journal *journal, size_t length)
+/* What stands behind `length` goes. */
+static int cut(struct ms_journal *journal)
 {
 	journal->is_longer = true;
-	if (ftruncate(journal->fd, (off_t)length) < 0 || fdatasync(journal->fd) < 0)
+	if (ftruncate(journal->fd, (off_t)journal->length) < 0 || fdatasync(journal->fd) < 0)
 		return -errno;
 	journal->is_longer = false;
-	journal->length = journal->settled = length;
 	return 0;
 }
 
@@ -160,39 +160,31 @@ static int begin(struct ms_journal *journal, uint64_t serial)
 		ms_journal_drop(journal);
 		return r;
 	}
-	journal->length = journal->settled = (size_t)length;
+	journal->length = (size_t)length;
 	return 0;
 }
 
 int ms_journal_append(struct ms_journal *journal, uint64_t serial, const char *line, size_t length)
 {
 	ms_cleanup(ms_free) char *text = malloc(length + 1);
-	size_t before;
 	int r = 0;
 
 	if (journal->fd < 0)
 		r = begin(journal, serial);
 	else if (journal->is_longer)
-		r = cut(journal, journal->length);
+		r = cut(journal);
 	if (r < 0 || !text)
 		return r < 0 ? r : -ENOMEM;
 	memcpy(text, line, length);
 	text[length] = '\n';
-	before = journal->length;
-	r = write_at(journal->fd, text, length + 1, before);
+	r = write_at(journal->fd, text, length + 1, journal->length);
 	if (r == 0 && fdatasync(journal->fd) < 0)
 		r = -errno;
 	if (r < 0) {
 		/* If even that fails the next append tries again before it writes. */
-		cut(journal, before);
+		cut(journal);
 		return r;
 	}
-	journal->settled = before;
-	journal->length = before + length + 1;
+	journal->length += length + 1;
 	return 0;
-}
-
-int ms_journal_retract(struct ms_journal *journal)
-{
-	return journal->length == journal->settled ? 0 : cut(journal, journal->settled);
 }

@@ -19,7 +19,6 @@ struct ms_journal {
 	const char *name;
 	int fd;         /* -1 = nothing was appended yet */
 	size_t length;  /* of what counts */
-	size_t settled; /* length before the last append */
 	bool is_longer; /* behind `length` stands the rest of an append that was not answered for */
 };
 
@@ -37,8 +36,6 @@ int ms_journal_load(struct ms_journal *journal, uint64_t serial,
 		    void *user, struct ms_error *err);
 /* `line` without its end. On failure the journal is as it was. */
 int ms_journal_append(struct ms_journal *journal, uint64_t serial, const char *line, size_t length);
-/* Takes the last append back; nothing if there was none. -errno: it is still there. */
-int ms_journal_retract(struct ms_journal *journal);
 /* The file it belongs to was saved whole: what stands here is over. */
 void ms_journal_drop(struct ms_journal *journal);
 

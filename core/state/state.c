@@ -130,11 +130,6 @@ int ms_state_append_runtime(struct ms_state *state, const struct ms_runtime_chan
 	return r < 0 ? r : ms_journal_append(&state->journal, state->serial, line, strlen(line));
 }
 
-int ms_state_retract_runtime(struct ms_state *state)
-{
-	return ms_journal_retract(&state->journal);
-}
-
 bool ms_state_wants_runtime(const struct ms_state *state)
 {
 	return state->is_doubtful || state->journal.length > JOURNAL_LONG;

@@ -32,8 +32,6 @@ int ms_state_load_runtime(struct ms_state *state, struct ms_runtime *runtime, st
 int ms_state_save_runtime(struct ms_state *state, const struct ms_runtime *runtime);
 /* One change to what was saved or loaded last, at the cost of a line. */
 int ms_state_append_runtime(struct ms_state *state, const struct ms_runtime_change *change);
-/* The last append did not happen after all. */
-int ms_state_retract_runtime(struct ms_state *state);
 /* All is to be saved instead: there are many lines, or the last such save failed. */
 bool ms_state_wants_runtime(const struct ms_state *state);
 

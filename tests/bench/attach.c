@@ -149,13 +149,6 @@ static double burst(void)
 	return (double)(ms_bench_wall_ns() - began) / 1e6;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void report(const struct ms_bench *bench, const char *table, const char *row,
 		   unsigned int round)
 {
@@ -165,11 +158,9 @@ static void report(const struct ms_bench *bench, const char *table, const char *
 	for (unsigned int i = 0; i < LINKS_MAX; i++)
 		if (links[i].done_ns)
 			times[count++] = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
-	qsort(times, count, sizeof(*times), by_value);
-	ms_bench_sample(bench, table, row, "p50", round, times[(count - 1) / 2]);
-	ms_bench_sample(bench, table, row, "p99", round,
-			times[(size_t)(0.99 * (double)(count - 1))]);
-	ms_bench_sample(bench, table, row, "max", round, times[count - 1]);
+	ms_bench_sample(bench, table, row, "p50", round, ms_bench_quantile(times, count, 0.5));
+	ms_bench_sample(bench, table, row, "p99", round, ms_bench_quantile(times, count, 0.99));
+	ms_bench_sample(bench, table, row, "max", round, ms_bench_quantile(times, count, 1));
 }
 
 /* `column` NULL: what the burst took is told elsewhere. */

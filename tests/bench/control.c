@@ -5,16 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,12 +17,11 @@
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
 #include "tests/bench/daemon.h"
-#include "tests/bench/drive.h"
+#include "tests/bench/member.h"
 #include "tests/bench/result.h"
 #include "tests/bench/world.h"
 
 #define DEADLINE_NS (60ull * 1000000000ull)
-#define PAUSE_NS 20000 /* between two packets of the probe */
 
 /* In a child: what one measurement leaves in the heap is not the next one's. */
 static void in_child(void (*work)(const struct ms_bench *bench, size_t rules, size_t more),
@@ -118,52 +111,6 @@ static void compile(const struct ms_bench *bench, size_t count, size_t nth)
 
 /* ---- commands ---- */
 
-struct wire {
-	int out, in;
-	struct ms_bench_frame frame;
-};
-
-static void open_wire(struct wire *wire)
-{
-	struct sockaddr_ll link = { .sll_family = AF_PACKET };
-	struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = htons(5432) };
-
-	ms_bench_command("ip link set lo up && ip link add w0 address 02:00:00:00:00:01 type veth "
-			 "peer name p0 && ip addr add 172.16.0.1/24 dev w0 && ip link set w0 up && "
-			 "ip link set p0 up && ip route add 10.0.0.0/8 dev w0 && "
-			 "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.w0.rp_filter=0");
-	wire->out = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	wire->in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	link.sll_ifindex = (int)if_nametoindex("p0");
-	if (bind(wire->out, (struct sockaddr *)&link, sizeof(link)) < 0 ||
-	    bind(wire->in, (struct sockaddr *)&server, sizeof(server)) < 0)
-		ms_bench_fail("the probe's sockets: %s", strerror(errno));
-	wire->frame = ms_bench_frame(4, IPPROTO_UDP, 0, 0);
-}
-
-/* One packet through the protected link. A veth pair delivers before send() returns. */
-static bool passes(const struct wire *wire)
-{
-	char text[256];
-	bool passed = false;
-
-	if (send(wire->out, wire->frame.bytes, wire->frame.length, 0) < 0)
-		ms_bench_fail("the probe cannot be sent: %s", strerror(errno));
-	while (recv(wire->in, text, sizeof(text), 0) >= 0)
-		passed = true;
-	return passed;
-}
-
-/* Before everything else on this CPU, or the command that has just been answered runs first. Not
- * without pause: what the kernel has to do on this CPU would never be done. */
-static void go_first(void)
-{
-	const struct sched_param first = { .sched_priority = 1 };
-
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) < 0)
-		ms_bench_fail("a real-time priority: %s", strerror(errno));
-}
-
 /* Is there a new generation's number in the folder that `state` (inotify) watches? */
 static bool has_number(int state)
 {
@@ -181,14 +128,13 @@ static bool has_number(int state)
 
 /* Returns when the daemon was first seen to write its number to `state` (inotify, -1 = nobody
  * looks), 0 = never. */
-static uint64_t wait_until(const struct wire *wire, bool pass, int state)
+static uint64_t wait_until(const struct ms_bench_wire *wire, bool pass, int state)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint64_t began = ms_bench_wall_ns(), written = 0;
 	bool is_done;
 
 	for (;;) {
-		is_done = passes(wire) == pass;
+		is_done = ms_bench_wire_passes(wire) == pass;
 		/* Behind the packet: both may have come since the last look. */
 		if (state >= 0 && !written && has_number(state))
 			written = ms_bench_wall_ns();
@@ -196,18 +142,18 @@ static uint64_t wait_until(const struct wire *wire, bool pass, int state)
 			return written;
 		if (ms_bench_wall_ns() - began > DEADLINE_NS)
 			ms_bench_fail("the probe's packets never %s", pass ? "passed" : "stopped");
-		ppoll(NULL, 0, &pause, NULL);
+		ms_bench_wire_pause();
 	}
 }
 
 /* Runs the command under a stream of packets that it lets pass or stops. */
-static void change(const struct ms_bench *bench, const struct wire *wire, const char *row,
+static void change(const struct ms_bench *bench, const struct ms_bench_wire *wire, const char *row,
 		   unsigned int round, bool pass, const char *words)
 {
 	uint64_t began = ms_bench_wall_ns();
 	int pid;
 
-	if (passes(wire) == pass)
+	if (ms_bench_wire_passes(wire) == pass)
 		ms_bench_fail("%s: nothing is left to change", words);
 	pid = ms_bench_daemon_ctl("%s", words);
 	wait_until(wire, pass, -1);
@@ -216,42 +162,17 @@ static void change(const struct ms_bench *bench, const struct wire *wire, const 
 	ms_bench_sample(bench, "change", row, "command has ended", round, since_ms(began));
 }
 
-/* A member comes or goes without a program that has to be started for it. */
-static void member(const struct ms_bench *bench, const struct wire *wire, size_t members,
-		   unsigned int round, bool pass)
-{
-	ms_cleanup(ms_close_fd) int fd = ms_bench_daemon_connect();
-	const char *method = pass ? "set.del" : "set.add";
-	char request[128], row[64];
-	uint64_t began;
-
-	snprintf(row, sizeof(row), "%s, %zu members", method, members);
-	snprintf(request, sizeof(request),
-		 "{\"method\":\"%s\",\"parameters\":"
-		 "{\"name\":\"probes\",\"members\":[\"10.0.0.0\"]}}",
-		 method);
-	if (passes(wire) == pass)
-		ms_bench_fail("%s: nothing is left to change", method);
-	began = ms_bench_wall_ns();
-	ms_bench_daemon_ask(fd, request);
-	wait_until(wire, pass, -1);
-	ms_bench_sample(bench, "member", row, "first packet under it", round, since_ms(began));
-	ms_bench_daemon_answer(fd);
-	ms_bench_sample(bench, "member", row, "answered", round, since_ms(began));
-}
-
 /* What it takes to start the program: not the daemon's doing. Under the same stream of packets,
  * which takes its share of the processors and goes first. */
-static void start_alone(const struct ms_bench *bench, const struct wire *wire, const char *row,
-			unsigned int round)
+static void start_alone(const struct ms_bench *bench, const struct ms_bench_wire *wire,
+			const char *row, unsigned int round)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint64_t began = ms_bench_wall_ns();
 	int pid = ms_bench_daemon_ctl("--version");
 
 	while (!ms_bench_daemon_ctl_has_ended(pid)) {
-		passes(wire);
-		ppoll(NULL, 0, &pause, NULL);
+		ms_bench_wire_passes(wire);
+		ms_bench_wire_pause();
 	}
 	ms_bench_sample(bench, "change", row, "version alone", round, since_ms(began));
 	ms_bench_daemon_ctl_end(pid);
@@ -272,7 +193,7 @@ static void changes(const struct ms_bench *bench, size_t count, size_t members)
 	unsigned int rounds = bench->smoke ? 1 : bench->quick ? 5 : 10;
 	char *text = NULL, *tail = NULL, row[64];
 	size_t length;
-	struct wire wire;
+	struct ms_bench_wire wire;
 	FILE *out = open_memstream(&tail, &length);
 
 	if (!out)
@@ -287,9 +208,9 @@ static void changes(const struct ms_bench *bench, size_t count, size_t members)
 	fclose(out);
 	text = ms_bench_rules_document(&rules, tail, &length);
 	ms_bench_world_enter();
-	open_wire(&wire);
+	ms_bench_wire_open(&wire);
 	ms_bench_daemon_start(text, length);
-	go_first();
+	ms_bench_wire_go_first();
 	wait_until(&wire, true, -1);
 	for (unsigned int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < ms_array_size(commands); i++) {
@@ -299,8 +220,8 @@ static void changes(const struct ms_bench *bench, size_t count, size_t members)
 			change(bench, &wire, row, round, commands[i].pass, commands[i].words);
 		}
 	}
-	for (unsigned int round = 0; count == 10 && round < 2 * rounds; round++)
-		member(bench, &wire, members, round, round % 2);
+	for (unsigned int round = 0; count == 10 && 2 * round < rounds; round++)
+		ms_bench_member(bench, &wire, members, round);
 	ms_bench_daemon_stop();
 }
 
@@ -328,7 +249,7 @@ static int watch_state(void)
 
 /* All documents anew, with one more that stops the probe's packets, or without it. What comes in
  * force has its number written first, when all is read, compiled and in the tables. */
-static void apply(const struct ms_bench *bench, const struct wire *wire, const char *row,
+static void apply(const struct ms_bench *bench, const struct ms_bench_wire *wire, const char *row,
 		  unsigned int round, bool pass)
 {
 	ms_cleanup(ms_close_fd) int state = watch_state();
@@ -337,7 +258,7 @@ static void apply(const struct ms_bench *bench, const struct wire *wire, const c
 
 	if (pass ? unlink(PROBE) < 0 : !put_probe())
 		ms_bench_fail(PROBE ": %s", strerror(errno));
-	if (passes(wire) == pass)
+	if (ms_bench_wire_passes(wire) == pass)
 		ms_bench_fail("a document: nothing is left to change");
 	began = ms_bench_wall_ns();
 	pid = ms_bench_daemon_ctl("policy apply");
@@ -359,16 +280,16 @@ static void applies(const struct ms_bench *bench, size_t count, size_t unused)
 	unsigned int rounds = bench->smoke ? 1 : bench->quick ? 5 : 10;
 	char *text, row[32];
 	size_t length;
-	struct wire wire;
+	struct ms_bench_wire wire;
 
 	(void)unused;
 	text = ms_bench_rules_document(
 		&rules, "  - { id: flows, from: 10.0.0.0/8, action: allow }\n", &length);
 	snprintf(row, sizeof(row), "%zu", count);
 	ms_bench_world_enter();
-	open_wire(&wire);
+	ms_bench_wire_open(&wire);
 	ms_bench_daemon_start(text, length);
-	go_first();
+	ms_bench_wire_go_first();
 	wait_until(&wire, true, -1);
 	for (unsigned int round = 0; round < 2 * rounds; round++)
 		apply(bench, &wire, row, round, round % 2);

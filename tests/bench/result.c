@@ -120,3 +120,16 @@ void ms_bench_compare(const struct ms_bench *bench, const char *table, const cha
 		}
 	}
 }
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double ms_bench_quantile(double *values, size_t count, double share)
+{
+	qsort(values, count, sizeof(*values), by_value);
+	return values[(size_t)(share * (double)(count - 1))];
+}

@@ -26,6 +26,9 @@ void ms_bench_sample(const struct ms_bench *bench, const char *table, const char
 void ms_bench_word(const struct ms_bench *bench, const char *table, const char *row,
 		   const char *column, const char *word);
 
+/* The value that `share` of them do not exceed: 0.5 = the median, 1 = the largest. Sorts them. */
+double ms_bench_quantile(double *values, size_t count, double share);
+
 uint64_t ms_bench_cpu_ns(void); /* of this thread: what others take of the CPU is not in it */
 /* This thread's and the softirqs' of its CPU, where it must stay; wall-clock time on kernels that
  * keep softirqs off every account (CONFIG_IRQ_TIME_ACCOUNTING). */

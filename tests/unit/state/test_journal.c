@@ -182,21 +182,6 @@ START_TEST(a_damaged_line_is_told_with_its_number)
 }
 END_TEST
 
-START_TEST(the_last_line_can_be_taken_back_once)
-{
-	struct ms_journal journal;
-
-	ck_assert_int_eq(load(&journal, 3, NULL), 0);
-	append(&journal, 3, "a");
-	append(&journal, 3, "b");
-	ck_assert_int_eq(ms_journal_retract(&journal), 0);
-	ck_assert_int_eq(ms_journal_retract(&journal), 0);
-	append(&journal, 3, "c");
-	ms_journal_fini(&journal);
-	expect_lines(3, "a;c;");
-}
-END_TEST
-
 /* The file may grow by three bytes more: half of a line gets there. */
 START_TEST(an_append_that_fails_leaves_nothing)
 {
@@ -321,7 +306,6 @@ int main(void)
 	tcase_add_test(tcase, one_of_a_later_save_is_refused);
 	tcase_add_test(tcase, a_last_line_without_an_end_does_not_count);
 	tcase_add_test(tcase, a_damaged_line_is_told_with_its_number);
-	tcase_add_test(tcase, the_last_line_can_be_taken_back_once);
 	tcase_add_test(tcase, an_append_that_fails_leaves_nothing);
 	tcase_add_loop_test(tcase, an_append_that_is_not_flushed_leaves_nothing, 1, 3);
 	tcase_add_test(tcase, changes_follow_a_save_and_end_with_the_next);

@@ -355,7 +355,7 @@ END_TEST
 
 /* ---- a thousand reloads ---- */
 
-#define RELOADS 1000
+#define RELOADS MS_CHECK_ROUNDS(1000)
 
 /* Shared with the sender: how many datagrams it has sent, and that it is to stop. */
 struct sending {

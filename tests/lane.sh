@@ -3,9 +3,9 @@
 #
 # One lane's tests, side by side. For tests/run.sh.
 
-# run_tests LANE BUILD_DIR JOBS [MORE]...
+# run_tests LANE BUILD_DIR JOBS [MORE]...: LANE may be several, "A|B", which run beside each other then.
 run_tests() {
-  ctest --test-dir "$2" -L "^$1\$" -j "$3" --output-on-failure --no-tests=error \
+  ctest --test-dir "$2" -L "^($1)\$" -j "$3" --output-on-failure --no-tests=error \
     --timeout "${MS_TEST_TIMEOUT:-1500}" "${@:4}" </dev/null
 }
 
@@ -13,10 +13,10 @@ run_tests() {
 # others are run once more, alone, and that counts: a busy machine is no fault of theirs. More are not
 # tried again. Sets lane_passed and lane_failed, by test case, lane_status, ctest's own, and
 # lane_unsteady, the names of those that passed alone only. The log is left as
-# BUILD_DIR/Testing/LANE.log.
+# BUILD_DIR/Testing/LANE.log, with a + in the place of a |.
 # shellcheck disable=SC2034 # for who sources this
 ctest_lane() {
-  local lane=$1 dir=$2 log=$2/Testing/$1.log list=$2/Testing/Temporary/LastTestsFailed.log beside
+  local lane=$1 dir=$2 log=$2/Testing/${1//|/+}.log list=$2/Testing/Temporary/LastTestsFailed.log beside
   lane_status=0
   lane_unsteady=
   rm -f "$list"

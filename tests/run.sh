@@ -118,12 +118,16 @@ if wants sanitize; then
   fi
   unset ASAN_OPTIONS UBSAN_OPTIONS
 fi
-# Guests are each other's strangers: they run at the same time.
-if wants kernels; then
-  run_lane kernels build/test "$jobs"
-fi
-if wants package; then
-  run_lane package build/test 1
+# Guests are each other's strangers and those of what is installed, whose tests go one after another
+# (tests/package): they run at the same time.
+guests=
+for lane in kernels package; do
+  if wants $lane; then
+    guests=${guests:+$guests|}$lane
+  fi
+done
+if [ -n "$guests" ]; then
+  run_lane "$guests" build/test $((jobs + 1))
 fi
 
 after=$(tests/residue.sh)

@@ -76,6 +76,15 @@ unsteady
 sums '9 0' "$(once c)" "$(once d)" "$(once e)"
 sums '4 4' "$(once f)" "$(once g)" "$(once h)" "$(once i)"
 
+# Two lanes beside each other.
+sums '1 1' true false
+checks=$((checks + 1))
+ctest_lane 'none|sums' "$scratch/build" 2 >/dev/null 2>&1
+if [ "$lane_passed $lane_failed" != '1 1' ] || [ ! -s "$scratch/build/Testing/none+sums.log" ]; then
+  failures=$((failures + 1))
+  echo "two lanes counted $lane_passed $lane_failed"
+fi
+
 # A lane that does not exist, and what is left behind.
 checks=$((checks + 1))
 if "$top/tests/run.sh" nonsense >"$scratch/out" 2>&1 || ! grep -q 'no lane "nonsense"' "$scratch/out"; then

@@ -20,7 +20,7 @@
 #include "core/base/cleanup.h"
 #include "tests/harness/netns.h"
 
-#define READY_SECONDS 30
+#define READY_SECONDS 30 /* times the patience */
 #define ARGS_MAX 32
 
 static char *path_of(const struct ms_proc *daemon, const char *name, char *buf, size_t size)
@@ -122,9 +122,14 @@ static void spawn(struct ms_proc *daemon, const char *program, va_list args)
 		run_daemon(daemon, program, args);
 }
 
+static uint64_t deadline_ns(void)
+{
+	return ms_netns_now_ns() + READY_SECONDS * ms_netns_patience() * 1000000000ull;
+}
+
 static void wait_ready(struct ms_proc *daemon)
 {
-	uint64_t deadline = ms_netns_now_ns() + READY_SECONDS * 1000000000ull;
+	uint64_t deadline = deadline_ns();
 	struct pollfd wait = { .fd = daemon->notify_fd, .events = POLLIN };
 	char text[512];
 	int status;
@@ -145,7 +150,8 @@ static void wait_ready(struct ms_proc *daemon)
 		}
 		if (ms_netns_now_ns() > deadline) {
 			show_log(daemon);
-			ck_abort_msg("the daemon is not ready after %d s", READY_SECONDS);
+			ck_abort_msg("the daemon is not ready after %u s",
+				     READY_SECONDS * ms_netns_patience());
 		}
 	}
 }
@@ -173,7 +179,7 @@ void ms_proc_start_program(struct ms_proc *daemon, const char *program, ...)
 /* Collects a child that is on its way out, with a deadline. */
 static int collect(pid_t pid)
 {
-	uint64_t deadline = ms_netns_now_ns() + READY_SECONDS * 1000000000ull;
+	uint64_t deadline = deadline_ns();
 	int status = 0;
 
 	while (waitpid(pid, &status, WNOHANG) != pid) {

@@ -370,7 +370,30 @@ bool ms_traffic_pump_advances(struct ms_traffic_pump *pump, unsigned int rounds)
 {
 	struct advance advance = { pump, pump->rounds + rounds };
 
-	return ms_netns_wait_exactly(has_advanced, &advance, 10);
+	return ms_netns_wait(has_advanced, &advance, 10);
+}
+
+struct silence {
+	const struct ms_traffic_pump *pump;
+	uint64_t rounds, stalls;
+};
+
+static bool is_silent(void *user)
+{
+	struct silence *silence = user;
+
+	if (silence->pump->rounds != silence->rounds) {
+		silence->rounds = silence->pump->rounds;
+		silence->stalls = silence->pump->stalls;
+	}
+	return silence->pump->stalls >= silence->stalls + 2;
+}
+
+bool ms_traffic_pump_stops(struct ms_traffic_pump *pump)
+{
+	struct silence silence = { pump, pump->rounds, pump->stalls };
+
+	return ms_netns_wait(is_silent, &silence, 20);
 }
 
 void ms_traffic_pump_end(struct ms_traffic_pump *pump)

@@ -37,8 +37,9 @@ int ms_traffic_ping(const char *ns, const char *address, unsigned int ms);
 struct ms_traffic_pump {
 	pid_t pid;
 	volatile uint64_t rounds; /* bytes that came back */
-	volatile uint64_t stalls; /* times nothing came for `patience_ms` */
-	volatile int error;       /* errno that ended the connection, 0 = none */
+	volatile uint64_t
+		stalls;     /* times nothing came for 300 ms, be it that the machine was busy */
+	volatile int error; /* errno that ended the connection, 0 = none */
 };
 
 enum ms_traffic_kind { MS_TRAFFIC_TCP, MS_TRAFFIC_UDP };
@@ -47,8 +48,10 @@ enum ms_traffic_kind { MS_TRAFFIC_TCP, MS_TRAFFIC_UDP };
 struct ms_traffic_pump *ms_traffic_pump_start(const char *ns, enum ms_traffic_kind kind,
 					      const char *address, uint16_t port,
 					      unsigned int pause_ms);
-/* Waits for at least `rounds` more; false = they did not come within ten seconds. */
+/* Waits for at least `rounds` more; false = they did not come. */
 bool ms_traffic_pump_advances(struct ms_traffic_pump *pump, unsigned int rounds);
+/* Waits until two stalls follow each other with no round between; false = they never did. */
+bool ms_traffic_pump_stops(struct ms_traffic_pump *pump);
 void ms_traffic_pump_end(struct ms_traffic_pump *pump);
 
 /* Frames as they are, on one interface; what is sent passes its egress hook. */

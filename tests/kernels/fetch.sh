@@ -4,11 +4,14 @@
 # usage: fetch.sh META DIR
 #
 # Unpacks the kernel that the package META depends on below DIR (nothing is installed) and prints
-# its version. What is there already is not fetched again.
+# its version. What is there already is not fetched again; who asks meanwhile waits.
 set -euo pipefail
 
 meta=$1
 dir=$(readlink -m "$2")
+mkdir -p "$dir"
+exec 9>"$dir/lock"
+flock 9
 
 newest() {
   apt-cache depends "$meta" 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p'

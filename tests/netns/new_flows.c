@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/netns/new_flows.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 
 #include "tests/harness/netns.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/traffic.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#define PAUSE_MS                                                                                   \
+	1 /* the datapath is the one of every build, and who changes the sets is slow enough */
+#else
+#define PAUSE_MS 0
+#endif
 
 static const char *of_interface; /* the child's copy is the one that counts */
 
@@ -20,6 +28,8 @@ static void send_all(void *user)
 		ms_traffic_raw_udp(fd, flows->from, sport, flows->to, 53, 0);
 		ms_traffic_raw_udp(fd, flows->from, sport, flows->to, 54, 0);
 		flows->sent++;
+		if (PAUSE_MS)
+			poll(NULL, 0, PAUSE_MS);
 	}
 	flows->stopped = true;
 }

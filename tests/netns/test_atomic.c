@@ -16,12 +16,7 @@
 #include "tests/harness/netns.h"
 #include "tests/harness/traffic.h"
 
-/* The kernel's part is the same with sanitizers, and commands take many times as long. */
-#ifdef __SANITIZE_ADDRESS__
-#define FLIPS 200
-#else
-#define FLIPS 1000
-#endif
+#define FLIPS MS_CHECK_ROUNDS(1000)
 #define X 1001
 #define Y 1002
 #define GENERATIONS_MAX 4096

@@ -15,7 +15,7 @@
 #include "tests/harness/netns.h"
 #include "tests/harness/traffic.h"
 
-#define PAIRS 500
+#define PAIRS MS_CHECK_ROUNDS(500)
 #define MANY_PAIRS 4000
 #define SAMPLES 20
 #define BATCH MS_NETNS_DIR "/batch"
@@ -168,7 +168,7 @@ START_TEST(five_hundred_pairs_are_protected_once_each)
 		expect_denied_both_ways(guarded, peer);
 	}
 	destroy();
-	ms_netns_wait(fewest_fds, &fds, 1);
+	ms_netns_wait_exactly(fewest_fds, &fds, 1);
 	rss = ms_proc_rss_bytes(microsegd);
 	create();
 	destroy();

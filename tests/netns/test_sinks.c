@@ -179,13 +179,23 @@ END_TEST
 
 /* ---- its end ---- */
 
+/* The daemon has collected it. */
+static bool is_gone(void *user)
+{
+	return kill(*(pid_t *)user, 0) != 0;
+}
+
+/* What is told to one that is dying dies with it: events wait from its end on. */
 START_TEST(a_sink_that_is_killed_comes_back)
 {
-	pid_t daemon = microsegd->pid;
+	pid_t daemon = microsegd->pid, sink;
 
 	send_denied(4005, 1);
 	json_decref(line_of(4005));
-	ms_netns_run_command("pkill -KILL -P %d -f -- '-- journal$'", (int)daemon);
+	ms_netns_read_command(text, sizeof(text), "pgrep -P %d -f -- '-- journal$'", (int)daemon);
+	sink = (pid_t)atoi(text);
+	ck_assert_int_eq(kill(sink, SIGKILL), 0);
+	ck_assert(ms_netns_wait(is_gone, &sink, SOON));
 	/* Whether it is told before it is back, or after, it is told. */
 	send_denied(4006, 1);
 	json_decref(line_of(4006));

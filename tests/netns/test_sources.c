@@ -172,7 +172,7 @@ START_TEST(a_live_session_of_a_new_member_ends)
 	ck_assert(ms_traffic_pump_advances(pump, 5));
 	say(BLOCK);
 	expect_number("source.members", 1);
-	ck_assert(!ms_traffic_pump_advances(pump, 5));
+	ck_assert(ms_traffic_pump_stops(pump));
 	ms_traffic_pump_end(pump);
 	ms_proc_stop(microsegd);
 }

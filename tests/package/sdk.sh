@@ -141,11 +141,13 @@ done
 run_taught
 
 # The page for man, too.
-cp -r "$examples/example_count" "$scratch/copies/man"
+mkdir "$scratch/copies/man"
 cd "$scratch/copies/man"
-sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" >"$scratch/man"
+sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" |
+  sed "s,/usr/share,$prefix/share," >"$scratch/man"
 expect 'microseg-plugin.7: its commands' outside bash -eux "$scratch/man"
 cp "$scratch/out" "$scratch/said"
 expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
+expect 'and one asks whether the host takes it' grep -q '^plugin  *example_count 1.0$' "$scratch/said"
 
 sum_up

@@ -12,7 +12,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
 
-int ms_sdnotify(const char *state)
+static int notify(const char *state, int flags)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -30,9 +30,20 @@ int ms_sdnotify(const char *state)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr, length) < 0)
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags, (struct sockaddr *)&addr,
+		   length) < 0)
 		return -errno;
 	return 0;
+}
+
+int ms_sdnotify(const char *state)
+{
+	return notify(state, 0);
+}
+
+int ms_sdnotify_alive(void)
+{
+	return notify("WATCHDOG=1", MSG_DONTWAIT);
 }
 
 uint64_t ms_sdnotify_watchdog_ms(void)

@@ -10,32 +10,72 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/sdnotify.h"
 #include "core/flips.h"
 #include "core/manager/internal.h"
 #include "core/policy/diff.h"
 #include "core/worker.h"
 
+#define NS 1000000000ull
+
 /* ---- the worker ---- */
+
+/* Words to the service manager's watchdog during one piece of work. What takes longer, a quarter of
+ * an hour as the unit is, does not end by itself. */
+#define WORDS_MAX 60
+
+/* Readable when the watchdog is to hear a word, the last one of the loop's own being up to half of
+ * its period ago; -1 = it does not listen. */
+static int open_words(void)
+{
+	uint64_t every_ns = ms_sdnotify_watchdog_ms() * 1000000;
+	const struct itimerspec times = {
+		.it_value = { (time_t)(every_ns / 2 / NS), (long)(every_ns / 2 % NS) },
+		.it_interval = { (time_t)(every_ns / NS), (long)(every_ns % NS) },
+	};
+	int fd = every_ns ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &times, NULL);
+	return fd;
+}
+
+/* False: that was the last one. */
+static bool say_word(int fd, unsigned int *words)
+{
+	uint64_t due;
+
+	if (read(fd, &due, sizeof(due)) == (ssize_t)sizeof(due))
+		ms_sdnotify_alive();
+	return ++*words < WORDS_MAX;
+}
 
 /* Until the work is done. Every other watch of the loop waits, as for any callback. */
 static void follow_interfaces(struct ms_manager *manager, const struct ms_worker *worker)
 {
+	ms_cleanup(ms_close_fd) int words_fd = open_words();
 	struct pollfd fds[] = {
 		{ .fd = ms_worker_fd(worker), .events = POLLIN },
 		{ .fd = ms_monitor_fd(manager->monitor), .events = POLLIN },
+		{ .fd = words_fd, .events = POLLIN },
 	};
+	unsigned int words = 0;
 
 	while (!fds[0].revents) {
 		if (poll(fds, ms_array_size(fds), -1) < 0) {
-			fds[0].revents = fds[1].revents = 0;
+			fds[0].revents = fds[1].revents = fds[2].revents = 0;
 			if (errno != EINTR)
 				return; /* ms_worker_end() waits as well */
 		}
 		if (fds[1].revents && ms_manager_dispatch_netlink(manager) < 0)
 			fds[1].fd = -1;
+		if (fds[2].revents && !say_word(words_fd, &words))
+			fds[2].fd = -1;
 	}
 }
 

@@ -219,7 +219,7 @@ static void on_touch(void *user)
 static void on_watchdog(void *user)
 {
 	(void)user;
-	ms_sdnotify("WATCHDOG=1");
+	ms_sdnotify_alive();
 }
 
 /* ---- start ---- */

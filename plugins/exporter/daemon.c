@@ -139,6 +139,15 @@ static bool is_last(const json_t *rules, const json_t *rule)
 	return last && json_equal(json_object_get(last, "id"), json_object_get(rule, "id"));
 }
 
+/* What a source offers comes and goes with what it follows, as containers do: each would leave its
+ * series behind in who scrapes. */
+static bool is_lasting(const struct ms_exporter_daemon *daemon, const json_t *rule)
+{
+	const char *source = json_string_value(json_object_get(rule, "source"));
+
+	return daemon->answers.source_rules || !source || strcmp(source, "plugin") != 0;
+}
+
 /* Whether there is room for more. */
 static bool keep_rules(struct ms_exporter_daemon *daemon, const json_t *parameters)
 {
@@ -146,13 +155,16 @@ static bool keep_rules(struct ms_exporter_daemon *daemon, const json_t *paramete
 	size_t i;
 
 	json_array_foreach (json_object_get(parameters, "rules"), i, rule) {
-		if (daemon->answers.rules_told >= daemon->answers.rules_max)
+		if (daemon->answers.rules_seen >= daemon->answers.rules_max)
 			return false;
+		daemon->answers.rules_seen++;
+		if (!is_lasting(daemon, rule))
+			continue;
 		daemon->answers.rules_told++;
 		if (!is_last(daemon->answers.rules, rule))
 			json_array_append(daemon->answers.rules, rule);
 	}
-	return daemon->answers.rules_told < daemon->answers.rules_max;
+	return daemon->answers.rules_seen < daemon->answers.rules_max;
 }
 
 /* Whether the question is answered with this. */
@@ -232,7 +244,7 @@ static void on_event(struct bufferevent *connection, short what, void *user)
 /* ---- rounds ---- */
 
 struct ms_exporter_daemon *ms_exporter_daemon_new(struct event_base *base, const char *path,
-						  uint64_t rules_max)
+						  uint64_t rules_max, bool source_rules)
 {
 	struct ms_exporter_daemon *daemon = calloc(1, sizeof(*daemon));
 
@@ -242,6 +254,7 @@ struct ms_exporter_daemon *ms_exporter_daemon_new(struct event_base *base, const
 	daemon->at.sun_family = AF_UNIX;
 	strncpy(daemon->at.sun_path, path, sizeof(daemon->at.sun_path) - 1);
 	daemon->answers.rules_max = rules_max;
+	daemon->answers.source_rules = source_rules;
 	daemon->end = event_new(base, -1, 0, on_end, daemon);
 	return daemon->end ? daemon : ms_exporter_daemon_free(daemon);
 }
@@ -264,7 +277,7 @@ static int begin(struct ms_exporter_daemon *daemon)
 
 	daemon->answers.shown = json_array();
 	daemon->answers.rules = daemon->answers.rules_max ? json_array() : NULL;
-	daemon->answers.rules_told = 0;
+	daemon->answers.rules_seen = daemon->answers.rules_told = 0;
 	daemon->connection = bufferevent_socket_new(daemon->base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!daemon->connection || event_add(daemon->end, &patience) < 0)
 		return -ENOMEM;

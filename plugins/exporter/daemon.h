@@ -14,7 +14,7 @@ struct ms_exporter_daemon;
 
 /* `path` of the socket is copied. NULL = out of memory. */
 struct ms_exporter_daemon *ms_exporter_daemon_new(struct event_base *base, const char *path,
-						  uint64_t rules_max);
+						  uint64_t rules_max, bool source_rules);
 /* A round that is under way ends unanswered. Returns NULL. */
 struct ms_exporter_daemon *ms_exporter_daemon_free(struct ms_exporter_daemon *daemon);
 

@@ -33,7 +33,8 @@ void ms_exporter_metrics_forget(struct ms_exporter_answers *answers)
 	json_decref(answers->plugins);
 	json_decref(answers->shown);
 	json_decref(answers->rules);
-	*answers = (struct ms_exporter_answers) { .rules_max = answers->rules_max };
+	*answers = (struct ms_exporter_answers) { .rules_max = answers->rules_max,
+						  .source_rules = answers->source_rules };
 }
 
 /* ---- one number of an answer, one family ---- */
@@ -288,7 +289,8 @@ static void write_left_out(struct ms_exporter_text *to, const struct ms_exporter
 	double all = number(answers->status, "rules"), told = (double)answers->rules_told;
 
 	family(to, "microseg_exporter_rules_left_out", "gauge", NULL,
-	       "Rules without metrics of their own, since there are more than `rules` allows.");
+	       "Rules without metrics of their own: there are more than `rules` allows, or a "
+	       "source offers them.");
 	sample(to, "microseg_exporter_rules_left_out", all > told ? all - told : 0, NULL);
 }
 
@@ -337,16 +339,30 @@ static bool take_room(uint64_t *left)
 	return true;
 }
 
+/* The ids of rules that have metrics of their own, as keys: what a rule is left out for does not
+ * come in by its numbers. */
+static json_t *make_told(const struct ms_exporter_answers *answers)
+{
+	json_t *told = json_object(), *rule;
+	size_t i;
+
+	json_array_foreach (answers->rules, i, rule)
+		json_object_set_new(told, text(rule, "id"), json_true());
+	return told;
+}
+
 /* A plugin's own numbers keep their names as labels, so that no plugin can take another's family.
  * Returns how many there was no room for. */
-static uint64_t write_numbers(struct ms_exporter_text *to, const json_t *shown, const char *kind,
-			      const char *name, struct room room)
+static uint64_t write_numbers(struct ms_exporter_text *to,
+			      const struct ms_exporter_answers *answers, const json_t *told,
+			      const char *kind, const char *name)
 {
+	struct room room = { answers->rules_max, MS_EXPORTER_NUMBERS_MAX };
 	json_t *answer, *stat;
 	uint64_t left_out = 0;
 	size_t i, j;
 
-	json_array_foreach (shown, i, answer) {
+	json_array_foreach (answers->shown, i, answer) {
 		const char *plugin = text(json_object_get(answer, "entry"), "name");
 
 		json_array_foreach (json_object_get(answer, "stats"), j, stat) {
@@ -354,7 +370,8 @@ static uint64_t write_numbers(struct ms_exporter_text *to, const json_t *shown, 
 
 			if (strcmp(text(stat, "kind"), kind) != 0)
 				continue;
-			if (take_room(*rule ? &room.of_rules : &room.of_plugins))
+			if ((!*rule || json_object_get(told, rule)) &&
+			    take_room(*rule ? &room.of_rules : &room.of_plugins))
 				sample(to, name, number(stat, "value"), "plugin", plugin, "name",
 				       text(stat, "name"), "rule", rule, NULL);
 			else
@@ -367,20 +384,20 @@ static uint64_t write_numbers(struct ms_exporter_text *to, const json_t *shown, 
 static void write_all_numbers(struct ms_exporter_text *to,
 			      const struct ms_exporter_answers *answers)
 {
-	const struct room room = { answers->rules_max, MS_EXPORTER_NUMBERS_MAX };
+	json_t *told = make_told(answers);
 	uint64_t left_out;
 
 	family(to, "microseg_plugin_number", "counter", NULL,
 	       "What the plugin itself counts: microsegctl plugin show.");
-	left_out =
-		write_numbers(to, answers->shown, "counter", "microseg_plugin_number_total", room);
+	left_out = write_numbers(to, answers, told, "counter", "microseg_plugin_number_total");
 	family(to, "microseg_plugin_level", "gauge", NULL,
 	       "What the plugin itself measures: microsegctl plugin show.");
-	left_out += write_numbers(to, answers->shown, "gauge", "microseg_plugin_level", room);
+	left_out += write_numbers(to, answers, told, "gauge", "microseg_plugin_level");
 	family(to, "microseg_exporter_numbers_left_out", "gauge", NULL,
 	       "Plugins' own numbers that are not told, since there are more than there is room "
 	       "for.");
 	sample(to, "microseg_exporter_numbers_left_out", (double)left_out, NULL);
+	json_decref(told);
 }
 
 static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_answers *answers)

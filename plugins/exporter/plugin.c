@@ -12,6 +12,7 @@ struct exporter {
 	const struct ms_plugin_host *host;
 	char *listen, *control;
 	uint64_t rules_max;
+	bool source_rules;
 	struct ms_exporter_listener listener;
 	struct ms_exporter_counts counts;
 	struct ms_exporter_server *server; /* NULL = not started */
@@ -34,6 +35,10 @@ static const struct ms_plugin_item config_items[] = {
 	  .help = "rules that have metrics of their own, the first ones; as many of plugins' numbers by rule",
 	  .max = 100000,
 	  .def = "1000" },
+	{ .name = "source_rules",
+	  .type = MS_PLUGIN_BOOL,
+	  .help = "rules that plugin sources offer have metrics of their own, too",
+	  .def = "false" },
 };
 
 static void destroy(void *user)
@@ -95,6 +100,7 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 	}
 	self->host = host;
 	self->rules_max = host->value_uint(config, "rules", 0);
+	self->source_rules = host->value_uint(config, "source_rules", 0) != 0;
 	r = parse_listen(self, error);
 	if (r < 0)
 		destroy(self);
@@ -110,8 +116,8 @@ static int start(void *user, struct ms_plugin_error *error)
 
 	r = ms_exporter_listener_open(&self->listener, &fd);
 	if (r == 0)
-		r = ms_exporter_server_new(fd, self->control, self->rules_max, &self->counts,
-					   &self->server);
+		r = ms_exporter_server_new(fd, self->control, self->rules_max, self->source_rules,
+					   &self->counts, &self->server);
 	if (r < 0)
 		self->host->error_set(error, "cannot listen on %s: %s", self->listen, strerror(-r));
 	return r;

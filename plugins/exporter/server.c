@@ -162,7 +162,8 @@ static int start_thread(struct ms_exporter_server *server)
 
 /* ---- making and freeing ---- */
 
-static int make_base(struct ms_exporter_server *server, const char *control, uint64_t rules_max)
+static int make_base(struct ms_exporter_server *server, const char *control, uint64_t rules_max,
+		     bool source_rules)
 {
 	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (server->stop_fd < 0)
@@ -171,7 +172,7 @@ static int make_base(struct ms_exporter_server *server, const char *control, uin
 	if (!server->base)
 		return -ENOMEM;
 	server->stop = event_new(server->base, server->stop_fd, EV_READ, on_stop, server);
-	server->daemon = ms_exporter_daemon_new(server->base, control, rules_max);
+	server->daemon = ms_exporter_daemon_new(server->base, control, rules_max, source_rules);
 	server->http = evhttp_new(server->base);
 	if (!server->stop || !server->daemon || !server->http || event_add(server->stop, NULL) < 0)
 		return -ENOMEM;
@@ -184,7 +185,7 @@ static int make_base(struct ms_exporter_server *server, const char *control, uin
 	return evhttp_set_cb(server->http, "/metrics", on_metrics, server) < 0 ? -ENOMEM : 0;
 }
 
-int ms_exporter_server_new(int fd, const char *control, uint64_t rules_max,
+int ms_exporter_server_new(int fd, const char *control, uint64_t rules_max, bool source_rules,
 			   struct ms_exporter_counts *counts,
 			   struct ms_exporter_server **ret_server)
 {
@@ -197,7 +198,7 @@ int ms_exporter_server_new(int fd, const char *control, uint64_t rules_max,
 	}
 	server->stop_fd = -1;
 	server->counts = counts;
-	r = make_base(server, control, rules_max);
+	r = make_base(server, control, rules_max, source_rules);
 	if (r == 0 && evhttp_accept_socket(server->http, fd) < 0)
 		r = -ENOMEM;
 	if (r < 0)

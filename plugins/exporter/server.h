@@ -8,6 +8,7 @@
 #define MS_EXPORTER_SERVER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Of both threads. */
@@ -19,7 +20,7 @@ struct ms_exporter_server;
 
 /* Takes `fd`, which listens, over and closes it, on failure too. `control` is the path of the
  * daemon's socket and copied, `counts` is borrowed until the server is freed. */
-int ms_exporter_server_new(int fd, const char *control, uint64_t rules_max,
+int ms_exporter_server_new(int fd, const char *control, uint64_t rules_max, bool source_rules,
 			   struct ms_exporter_counts *counts,
 			   struct ms_exporter_server **ret_server);
 /* Ends the thread; scrapes under way are not answered. Returns NULL. */

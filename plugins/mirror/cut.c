@@ -5,15 +5,26 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PREFIX "cut_"
 /* enum bpf_attach_type of <linux/bpf.h> since 6.6, which is newer than the headers of 6.1. */
 #define TCX_EGRESS ((enum bpf_attach_type)47)
+
+bool ms_mirror_cut_is_possible(void)
+{
+	unsigned int first[2] = { 0 }, here[2] = { 0 };
+	struct utsname name;
+
+	sscanf(MS_MIRROR_CUT_KERNEL, "%u.%u", &first[0], &first[1]);
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &here[0], &here[1]) != 2)
+		return false;
+	return here[0] > first[0] || (here[0] == first[0] && here[1] >= first[1]);
+}
 
 int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
 {

@@ -7,11 +7,17 @@
 #ifndef MS_PLUGINS_MIRROR_CUT_H
 #define MS_PLUGINS_MIRROR_CUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Puts the program on that interface, or in the place of an older one of ours. 0 or -errno; kernels
- * before 6.6 have no such links: -EINVAL. */
+#define MS_MIRROR_CUT_KERNEL "6.6" /* the first that has such links */
+
+/* Whether the running kernel is as new, by what it calls itself: who only checks a policy may ask
+ * nothing else of it. */
+bool ms_mirror_cut_is_possible(void);
+
+/* Puts the program on that interface, or in the place of an older one of ours. 0 or -errno. */
 int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex);
 
 /* Takes it from every interface that is not among `count` of `keep`. */

@@ -6,6 +6,8 @@
  */
 #include "microseg/action.bpf.h"
 
+#include <linux/errno.h>
+
 #include "mirror.h"
 
 /* Sets what is cut in cb[4], which is the action's and travels with the copy. The upper bits tell
@@ -30,6 +32,20 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counts SEC(".maps");
+
+/* What became of a copy. An interface that has frames takes none from one that has no link headers,
+ * and says so. */
+static __u32 send_copy(struct __sk_buff *skb, __u32 ifindex)
+{
+	switch (bpf_clone_redirect(skb, ifindex, 0)) {
+	case 0:
+		return MIRROR_COPIED;
+	case -ERANGE:
+		return MIRROR_UNFRAMED;
+	default:
+		return MIRROR_FAILED;
+	}
+}
 
 SEC("tc")
 int mirror(struct __sk_buff *skb)
@@ -58,8 +74,7 @@ int mirror(struct __sk_buff *skb)
 		return ms_action_next(skb);
 	}
 	MS_CB_STORE(skb, 4, cut);
-	ms_action_tally(&counts,
-			bpf_clone_redirect(skb, ifindex, 0) ? MIRROR_FAILED : MIRROR_COPIED);
+	ms_action_tally(&counts, send_copy(skb, ifindex));
 	return ms_action_next(skb);
 }
 

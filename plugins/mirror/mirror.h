@@ -16,6 +16,11 @@ struct mirror_args {
 	__u32 snap;                /* bytes of a copy from the link header on, 0 = all */
 };
 
-enum { MIRROR_COPIED = 0, MIRROR_FAILED, MIRROR_COUNTS };
+enum {
+	MIRROR_COPIED = 0,
+	MIRROR_FAILED,
+	MIRROR_UNFRAMED, /* came without a link header, which the tap's frames have */
+	MIRROR_COUNTS
+};
 
 #endif

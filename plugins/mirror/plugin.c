@@ -66,7 +66,8 @@ static const struct ms_plugin_item arguments[] = {
 	  .def = "1" },
 	{ .name = "snap",
 	  .type = MS_PLUGIN_BYTES,
-	  .help = "bytes of a copy, link header included; default: all (needs kernel 6.6)",
+	  .help = "bytes of a copy, link header included; default: all (needs "
+		  "kernel " MS_MIRROR_CUT_KERNEL ")",
 	  .min = 14,
 	  .max = 65535 },
 };
@@ -114,7 +115,6 @@ static bool is_to_cut(const struct tap *tap)
 static uint32_t find_usable(struct mirror *self, struct tap *tap)
 {
 	uint32_t ifindex = if_nametoindex(tap->name);
-	int r = 0;
 
 	tap->why = find_fault(self, tap);
 	if (!ifindex)
@@ -123,13 +123,16 @@ static uint32_t find_usable(struct mirror *self, struct tap *tap)
 		tap->why = "it is protected itself; a tap must be in no group";
 		return 0;
 	}
-	if (is_to_cut(tap) && (ifindex != tap->ifindex || !tap->is_cut)) {
-		r = ms_mirror_cut_put(self->pin_dir_fd,
-				      bpf_program__fd(self->object->progs.mirror_cut), ifindex);
-		tap->is_cut = r == 0;
-	}
-	if (r < 0) {
-		tap->why = "its copies cannot be shortened, which needs kernel 6.6";
+	if (is_to_cut(tap) && (ifindex != tap->ifindex || !tap->is_cut))
+		tap->is_cut = ms_mirror_cut_put(self->pin_dir_fd,
+						bpf_program__fd(self->object->progs.mirror_cut),
+						ifindex) == 0;
+	/* The rules in force have theirs, whatever one that is only asked about would want. */
+	if (tap->in_force.cuts && !tap->is_cut) {
+		tap->why =
+			ms_mirror_cut_is_possible()
+				? "its copies cannot be shortened"
+				: "its copies cannot be shortened before kernel " MS_MIRROR_CUT_KERNEL;
 		return 0;
 	}
 	return ifindex;
@@ -336,6 +339,13 @@ static void destroy(void *user)
 	free(self);
 }
 
+/* A daemon that starts must not fail over a policy that was in force: on this kernel such a rule
+ * copies nothing then, and that is a problem. */
+static bool may_refuse(const struct mirror *self)
+{
+	return self->links_fd < 0 || self->is_told;
+}
+
 static int encode_args(void *user, const struct ms_plugin_values *values,
 		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
@@ -345,8 +355,15 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	const char *name = host->value_string(values, "to", 0);
 	const struct tap *known = find_tap(self, name);
 	struct wish before = known ? known->asked : (struct wish) { .is = false };
-	struct tap *tap = ask_for(self, name);
+	struct tap *tap;
 
+	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
+	if (args.snap && !ms_mirror_cut_is_possible() && may_refuse(self)) {
+		host->error_set(error, "'snap' needs kernel " MS_MIRROR_CUT_KERNEL
+				       " or later; without it copies are whole");
+		return -EOPNOTSUPP;
+	}
+	tap = ask_for(self, name);
 	if (!tap) {
 		host->error_set(error,
 				"the rules name more than %d interfaces to copy to: '%s' is one "
@@ -357,7 +374,6 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	}
 	memcpy(args.to, tap->name, sizeof(args.to));
 	args.one_in = (uint32_t)host->value_uint(values, "one_in", 0);
-	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
 	if (args.snap)
 		tap->asked.cuts = true;
 	/* There when the rule is; what is known is followed. */
@@ -444,6 +460,9 @@ static void stats(void *user, struct ms_plugin_emit *to)
 			 ms_action_count(self->object->maps.counts, MIRROR_COPIED), 0);
 	self->host->emit(to, "failed", "packets that could not be copied", NULL,
 			 ms_action_count(self->object->maps.counts, MIRROR_FAILED), 0);
+	self->host->emit(to, "unframed",
+			 "packets without a link header, not copied to an interface that has them",
+			 NULL, ms_action_count(self->object->maps.counts, MIRROR_UNFRAMED), 0);
 }
 
 static const struct ms_plugin_action actions[] = {

@@ -336,6 +336,69 @@ START_TEST(a_refused_transaction_is_a_metric)
 }
 END_TEST
 
+/* ---- rules that come and go ---- */
+
+#define ROUNDS 10
+
+static unsigned int count_lines(const char *pattern)
+{
+	ms_netns_read_command(text, sizeof(text),
+			      "wget -q -O - http://127.0.0.1:9477/metrics | grep -c '%s' || true",
+			      pattern);
+	return (unsigned int)strtoul(text, NULL, 10);
+}
+
+static bool is_offered(void *user)
+{
+	json_auto_t *rules = ms_ctl(microsegd, "rule", "list", NULL);
+
+	return ms_ctl_find(rules, "rules", "id", user) != NULL;
+}
+
+/* Containers with rules, one after the other, each of another name. */
+static unsigned int follow_rounds(const char *pattern)
+{
+	unsigned int lines = 0;
+	char script[256], id[32];
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		snprintf(id, sizeof(id), "container/c%u/web", i);
+		snprintf(script, sizeof(script),
+			 "rule { id: %s, group: work, dir: in, proto: tcp, dport: 80, "
+			 "action: allow }\n",
+			 id);
+		ms_netns_put_file(MS_NETNS_DIR "/script", script);
+		ck_assert(ms_netns_wait(is_offered, id, SOON));
+		lines += count_lines(pattern);
+	}
+	return lines;
+}
+
+/* Who scrapes keeps each series for months. */
+START_TEST(rules_that_a_source_offers_leave_no_series)
+{
+	static const char *const settings[] = { "{}", "{ source_rules: true }" };
+	bool is_wanted = _i == 1;
+	char config[256];
+
+	ms_proc_stop(microsegd);
+	ms_plugin_folder_add("script");
+	ms_netns_put_file(MS_NETNS_DIR "/script", "");
+	snprintf(config, sizeof(config),
+		 "plugins: { exporter: %s, script: { file: " MS_NETNS_DIR "/script } }\n",
+		 settings[_i]);
+	ms_plugin_folder_start(microsegd, config);
+	/* Hits, packets and bytes of each; the last hit is that of none. */
+	ck_assert_uint_eq(follow_rounds("^microseg.*rule=\"container/"),
+			  is_wanted ? 3 * ROUNDS : 0);
+	/* It is known that they are there, and whose. */
+	ck_assert_uint_eq(exported("microseg_exporter_rules_left_out"), is_wanted ? 0 : 1);
+	ck_assert_uint_eq(exported("microseg_source_entries{source=\"script\",kind=\"rules\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_rule_hits_total{rule=\"no/udp\"}"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Somebody else has its port, from the start or since: while that lasts it is a problem. */
 START_TEST(a_port_that_is_taken_is_a_problem)
 {
@@ -421,6 +484,7 @@ int main(void)
 	tcase_add_test(cases, a_journal_that_cannot_write_is_a_problem);
 	tcase_add_test(cases, a_source_in_trouble_is_a_metric);
 	tcase_add_test(cases, a_refused_transaction_is_a_metric);
+	tcase_add_loop_test(cases, rules_that_a_source_offers_leave_no_series, 0, 2);
 	tcase_add_test(cases, a_port_that_is_taken_is_a_problem);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);
 	suite_add_tcase(suite, cases);

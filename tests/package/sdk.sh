@@ -6,7 +6,8 @@
 # As somebody who has installed microseg and never seen its tree: the project goes into a prefix, and
 # from then on only that prefix is used. The teaching plugins are built there with the CMake package
 # and with pkg-config and make, looked at as the host looks at them, and run by their own tests. Then
-# docs/plugin-sdk.md is followed to the letter: its files are written, its commands are run.
+# docs/plugin-sdk.md is followed to the letter: its files are written, its commands are run. What came of it
+# all runs in the daemon of that prefix, under packets.
 set -euo pipefail
 
 root=$(readlink -f "$1")
@@ -14,11 +15,13 @@ build=$(readlink -f "$2")
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tests/package/expect.sh
 . "$here/expect.sh"
+# shellcheck source=tests/package/sdk_traffic.sh
+. "$here/sdk_traffic.sh"
 
 # A plugin is loaded from folders that nobody but root may write, so not from below /tmp: a file system
 # of this test's own.
 if [ "${MS_PACKAGE_NAMESPACE:-}" != "$$" ]; then
-  MS_PACKAGE_NAMESPACE=$$ exec unshare --mount "$0" "$@"
+  MS_PACKAGE_NAMESPACE=$$ exec unshare --mount --net "$0" "$@"
 fi
 mount -t tmpfs -o mode=0755 tmpfs /opt
 scratch=/opt
@@ -135,12 +138,16 @@ for name in max_length resolvers; do
   expect "$name is a plugin" is_a_plugin "$prefix/lib/microseg/plugins/$name.so"
 done
 
+run_taught
+
 # The page for man, too.
-cp -r "$examples/example_count" "$scratch/copies/man"
+mkdir "$scratch/copies/man"
 cd "$scratch/copies/man"
-sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" >"$scratch/man"
+sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" |
+  sed "s,/usr/share,$prefix/share," >"$scratch/man"
 expect 'microseg-plugin.7: its commands' outside bash -eux "$scratch/man"
 cp "$scratch/out" "$scratch/said"
 expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
+expect 'and one asks whether the host takes it' grep -q '^plugin  *example_count 1.0$' "$scratch/said"
 
 sum_up

@@ -105,6 +105,7 @@ expect 'starts, and says READY itself' systemctl enable --now microsegd.service
 systemctl status --no-pager microsegd.service >"$scratch/status" 2>&1
 expect 'is active' is ActiveState active
 is ActiveState active || journalctl -u microsegd.service --no-pager | tail -n 20
+expect 'is watched' eventually is WatchdogUSec 30s
 expect 'its pins are seen outside of its sandbox' test -d /sys/fs/bpf/microseg
 expect 'the socket is for the group' is_socket_of_group
 expect 'the loopback is protected' eventually attached_in lo
@@ -174,6 +175,11 @@ same_flow() {
 }
 expect 'and keeps its beginning' same_flow
 
+# From the next start on; an emulated machine is slow, but its loop goes first.
+mkdir -p /run/systemd/system/microsegd.service.d
+printf '[Service]\nWatchdogSec=15s\n' >/run/systemd/system/microsegd.service.d/test.conf
+systemctl daemon-reload
+
 old=$(pid)
 kill -KILL "$old"
 expect 'filters while it is dead' attached veth1a2b
@@ -184,6 +190,12 @@ expect 'is restarted at once' eventually restarted
 expect 'with the same session' same_flow
 expect 'and the rule' microsegctl rule show test/nine
 expect 'and what a source said' has barred 127.0.0.3
+
+old=$(pid)
+kill -STOP "$old"
+expect 'one that stands still is ended by the watchdog, and restarted' eventually restarted
+expect 'which the journal says' log_says 'Watchdog timeout'
+expect 'with the same session, too' same_flow
 
 old=$(pid)
 expect 'is upgraded while it runs' dpkg -i /microseg_0.1.1.deb

@@ -90,10 +90,13 @@ __attribute__((unused)) static int reconfigure(void *self, const struct ms_plugi
 	return 0;
 }
 
-#ifdef LATER_HANGS
+#if defined(LATER_HANGS) || defined(LATER_CRASHES)
 static void due(void *self)
 {
 	(void)self;
+#ifdef LATER_CRASHES
+	crash();
+#endif
 	for (;;)
 		pause();
 }
@@ -102,7 +105,7 @@ static void due(void *self)
 __attribute__((unused)) static int start(void *self, struct ms_plugin_error *error)
 {
 	(void)self, (void)error;
-#ifdef LATER_HANGS
+#if defined(LATER_HANGS) || defined(LATER_CRASHES)
 	struct ms_plugin_watch *watch;
 
 	return the_host->watch_time(the_host->state, 300000000, 0, due, self, &watch);

@@ -63,6 +63,7 @@ START_TEST(numbers_of_plugins_are_bounded)
 {
 	struct ms_exporter_answers answers = {
 		.shown = make_shown(rooms[_i].by_rule, rooms[_i].plain),
+		.rules = json_pack("[{s:s}]", "id", "r"),
 		.rules_max = rooms[_i].rules_max,
 	};
 	char left_out[64], *text = write_text(&answers);
@@ -77,6 +78,23 @@ START_TEST(numbers_of_plugins_are_bounded)
 }
 END_TEST
 
+/* Who has none gets none by a plugin that counts by rule. */
+START_TEST(numbers_of_a_rule_that_is_left_out_are_too)
+{
+	struct ms_exporter_answers answers = {
+		.shown = make_shown(3, 1),
+		.rules = json_pack("[{s:s}]", "id", "other"),
+		.rules_max = 9,
+	};
+	char *text = write_text(&answers);
+
+	ck_assert_uint_eq(count(text, "rule=\"r\""), 0);
+	ck_assert_uint_eq(count(text, ",rule=\"\"} 7\n"), 1);
+	ck_assert_ptr_nonnull(strstr(text, "\nmicroseg_exporter_numbers_left_out 3\n"));
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("plugins/exporter_metrics");
@@ -84,6 +102,7 @@ int main(void)
 
 	tcase_add_loop_test(cases, numbers_of_plugins_are_bounded, 0,
 			    (int)(sizeof(rooms) / sizeof(rooms[0])));
+	tcase_add_test(cases, numbers_of_a_rule_that_is_left_out_are_too);
 	suite_add_tcase(suite, cases);
 	return ms_check_run(suite);
 }

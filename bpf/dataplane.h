@@ -174,6 +174,23 @@ int ms_dataplane_set_foreach(const struct ms_dataplane *dp,
 					   uint32_t expires_tick),
 			     void *user);
 
+/* ---- members: of which sets an address is one, besides what the sets themselves say ---- */
+
+/* Replaces what is said of the prefix. */
+int ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
+			    const struct ms_member_sets *sets);
+/* -ENOENT if nothing is said of it. */
+int ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
+/* Nothing is said of any. */
+int ms_dataplane_members_clear(struct ms_dataplane *dp);
+int ms_dataplane_asked_get(const struct ms_dataplane *dp, struct ms_asked *ret_asked);
+/* Packets may see a part of it: one word is to differ, but for `count`, which grows after the word
+ * it is for. */
+int ms_dataplane_asked_put(struct ms_dataplane *dp, const struct ms_asked *asked);
+
+/* Every packet that began before the call has been judged when it returns. */
+int ms_dataplane_wait_grace(void);
+
 /* ---- interfaces ---- */
 
 int ms_dataplane_put_iface(struct ms_dataplane *dp, const struct ms_iface *line);

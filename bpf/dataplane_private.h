@@ -139,8 +139,7 @@ int ms_dataplane_map(const struct ms_dataplane *dp, const char *name);
 int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name);
 /* Runs one of the programs made for user space. */
 int ms_dataplane_run(int program, const void *data, size_t length);
-/* Every packet that began before the call has been judged when it returns. */
-int ms_dataplane_wait_grace(void);
+/* As ms_dataplane_wait_grace(), on any kernel. */
 int ms_dataplane_wait_grace_by_map(void);
 /* A step of the epoch that skips the numbers with a meaning of their own. */
 uint32_t ms_dataplane_next_epoch(uint32_t epoch);

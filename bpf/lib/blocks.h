@@ -23,7 +23,11 @@
  * destination ports (first, last << 16) | decision | what and where (MS_ENTRY_*) | first and last
  * place of the destination | 2 words of 0 and, where it says MS_ENTRY_MORE, behind it what | its
  * mask | where | its mask | source set | destination set | 2 words of 0
- * Cut: a node of a kind (enum ms_cut), whose children are runs or cuts, or 0: nothing there
+ * Sets: two parts of MS_SETS_WORDS, of rules that stand with a source's set and with a
+ *destination's. A set's row is found by its id, as an IPv6 source's is by its address; all rows are
+ *also listed, by pairs of id and row. Entries of a source's set ask for places as those of a prefix
+ *do; those of a destination's ask for places of the source, found as an IPv6 address's are. Cut: a
+ *node of a kind (enum ms_cut), whose children are runs or cuts, or 0: nothing there
  */
 #ifndef MS_BPF_LIB_BLOCKS_H
 #define MS_BPF_LIB_BLOCKS_H
@@ -55,6 +59,18 @@ enum {
 	MS_ROW_PARTIAL,   /* the same for a later fragment, whose ports are not known */
 	MS_ROW_PLACES,    /* two words: which 64ths of the places its rules' destinations touch */
 	MS_ROW_WORDS = 8, /* here a short run begins */
+};
+
+/* Of one side, in words from its part's first. */
+enum {
+	MS_SETS_BEST,        /* least decision of its rules */
+	MS_SETS_ROOT,        /* child from id to row */
+	MS_SETS_COUNT,       /* of sets */
+	MS_SETS_LIST,        /* of pairs */
+	MS_SETS_PLACES,      /* of a destination's: child from source to place */
+	MS_SETS_PLACE_SHIFT, /* as of struct ms_pairs_root */
+	MS_SETS_REGION_SHIFT,
+	MS_SETS_WORDS = 8,
 };
 
 /* By what a long run is cut. */
@@ -91,12 +107,14 @@ enum {
 #define MS_PAIRS_CUTS 4     /* cuts one behind the other */
 #define MS_PAIRS_ASKED 8    /* rows looked at in one step */
 #define MS_PAIRS_WALKED 8   /* entries of a run walked in one */
-#define MS_PAIRS_STEPS 2048 /* for one packet */
+#define MS_PAIRS_LISTED 8   /* sets of the list asked in one */
+#define MS_PAIRS_STEPS 8192 /* for one packet */
 
 struct ms_pairs_root {      /* one family's, in ms_policy_head */
 	__u32 src, dst;     /* IPv4: arrays of MS_SPAN_ROOT4 children, IPv6: a child */
 	__u32 place_shift;  /* to 16 bits, for MS_CUT_PLACE */
 	__u32 region_shift; /* to 6 bits, for MS_ROW_PLACES */
+	__u32 sets;         /* 0 = no rule stands with a set */
 };                          /* src 0 = this family is judged by the linear engine */
 
 #endif

@@ -13,9 +13,10 @@
 
 #include <linux/types.h>
 
+#include "bpf/lib/layout_sets.h"
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 9
+#define MS_LAYOUT_VERSION 10
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -367,32 +368,6 @@ static inline enum ms_dir ms_session_dir(__u8 key_flags, unsigned int index)
 {
 	return (index == 0) == !!(key_flags & MS_KEY_LO_OUT) ? MS_DIR_OUT : MS_DIR_IN;
 }
-
-/* ---- sets: ms_set4/6, LPM_TRIE ---- */
-
-struct ms_set_key4 {
-	__u32 prefixlen; /* 32 for the set's id, and the member's length */
-	__u32 set;
-	__be32 addr;
-};
-
-struct ms_set_key6 {
-	__u32 prefixlen;
-	__u32 set;
-	__be32 addr[4];
-};
-
-/* Entries of each family: for all sets of the policy together, which is one of a million with
- * itself as it will be beside it, and those that only set:host may use. */
-#define MS_SET_MEMBERS_MAX (1u << 21)
-#define MS_SET_HOST_MEMBERS 4096
-
-struct ms_set_entry {
-	__u32 expires; /* the member's own end: tick, 0 = never */
-	/* The latest end of this member and all that cover it. A look-up finds the longest member
-	 * alone, and that one may have expired before a wider one has. */
-	__u32 until;
-};
 
 /* ---- fragments: ms_frags, LRU_HASH; what became of the first fragment of a datagram ---- */
 

@@ -112,6 +112,29 @@ struct {
 	__type(value, struct ms_set_entry);
 } ms_set6 SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MS_SET_MEMBERS_MAX + MS_SET_HOST_MEMBERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ms_member_key4);
+	__type(value, struct ms_member_sets);
+} ms_member4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MS_SET_MEMBERS_MAX + MS_SET_HOST_MEMBERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ms_member_key6);
+	__type(value, struct ms_member_sets);
+} ms_member6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_asked);
+} ms_asked SEC(".maps");
+
 /* Two-way sessions: never evicted, so nothing that only claims to be new can push one out, and the
  * counters they carry are never lost. Full = flows stay in the one-way table. */
 #ifdef MS_SET_TABLE

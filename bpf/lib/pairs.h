@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pairs engine: the rules of each prefix that holds the source, the longest first, and of these
- * those whose destinations hold the packet's, as long as any could better what has been found.
+ * those whose destinations hold the packet's, as long as any could better what has been found; then
+ * those of the sets that have the source or the destination.
  *
  * A walk of steps: each looks for the next row that may have a rule, or goes on with that row's.
  * Where it stands is kept in the query between steps, so that the verifier sees one step and
@@ -10,12 +11,7 @@
 #ifndef MS_BPF_LIB_PAIRS_H
 #define MS_BPF_LIB_PAIRS_H
 
-#include "bpf/lib/spans.h"
-
-static __always_inline __u32 ms_pairs_base(const struct ms_query *query)
-{
-	return query->half * MS_BLOCKS_WORDS;
-}
+#include "bpf/lib/set_rows.h"
 
 static __always_inline __u32 ms_pairs_value(const struct ms_query *query, __u32 kind)
 {
@@ -66,7 +62,7 @@ static __always_inline int ms_pairs_matches(const struct ms_query *query, const 
  * has. */
 static __always_inline __u32 ms_pairs_next(struct ms_query *query)
 {
-	__u32 base = ms_pairs_base(query), found = query->found, table = 0;
+	__u32 base = ms_spans_base(query), found = query->found, table = 0;
 	__u32 row = query->row, behind = query->behind;
 
 	MS_UNROLL
@@ -101,7 +97,7 @@ static __always_inline __u32 ms_pairs_next(struct ms_query *query)
 /* Walks a part of the run at `run`; where it goes on, 0 = it is over. */
 static __always_inline __u32 ms_pairs_run(struct ms_query *query, __u32 run)
 {
-	__u32 at = ms_pairs_base(query) + run, asked = 0, decision = 0, found = query->found;
+	__u32 at = ms_spans_base(query) + run, asked = 0, decision = 0, found = query->found;
 	const struct ms_block *block = ms_spans_block(at);
 	int matches = 0;
 
@@ -124,7 +120,7 @@ static __always_inline __u32 ms_pairs_run(struct ms_query *query, __u32 run)
 		if (asked & MS_ENTRY_MORE)
 			at += MS_ENTRY_WORDS;
 	}
-	at -= ms_pairs_base(query);
+	at -= ms_spans_base(query);
 	if (!matches)
 		return at;
 	if (asked & MS_ENTRY_MORE)
@@ -150,7 +146,7 @@ __noinline int ms_pairs_step(struct ms_query *query)
 	if (!run)
 		run = ms_pairs_next(query);
 	if (run & MS_SPAN_NODE)
-		run = ms_spans_find(ms_pairs_base(query), run,
+		run = ms_spans_find(ms_spans_base(query), run,
 				    ms_pairs_value(query, run >> MS_SPAN_KIND & 7));
 	if (run && !(run & MS_SPAN_NODE))
 		run = ms_pairs_run(query, run);
@@ -188,7 +184,7 @@ __noinline int ms_pairs_more(struct ms_query *query)
 
 	if (!query)
 		return 0;
-	at = ms_pairs_base(query) + (query->run & ~MS_PAIRS_MORE);
+	at = ms_spans_base(query) + (query->run & ~MS_PAIRS_MORE);
 	block = ms_spans_block(at);
 	if (!block)
 		return 0;
@@ -213,11 +209,11 @@ __noinline int ms_pairs_walk(struct ms_query *query)
 		return 0;
 	MS_LOOP_OF_CALLS
 	for (int i = 0; i < MS_PAIRS_FAN; i++) {
-		int left = ms_pairs_step(query);
+		int left = ms_pairs_left(query) && ms_pairs_step(query);
 
 		if (left && query->run & MS_PAIRS_MORE)
 			left = ms_pairs_more(query);
-		if (!left)
+		if (!left && !ms_sets_next(query))
 			return 0;
 	}
 	return 1;
@@ -238,7 +234,7 @@ __noinline int ms_pairs_begin(struct ms_query *query)
 	policy = bpf_map_lookup_elem(&ms_policy, &head);
 	if (!policy)
 		return 0;
-	base = ms_pairs_base(query);
+	base = ms_spans_base(query);
 	query->late = MS_CHOOSE(query->family == 4, policy->late4, policy->late6);
 	if (query->family == 4) {
 		root = &policy->pairs[0];
@@ -255,9 +251,11 @@ __noinline int ms_pairs_begin(struct ms_query *query)
 	query->found = MS_DECISION_NONE;
 	query->run = 0;
 	query->row = src;
+	query->behind = 0;
 	query->place = dst;
 	query->place_shift = root->place_shift & 31;
 	query->region = dst >> (root->region_shift & 31) & 63;
+	ms_sets_begin(query, root->sets);
 	return 1;
 }
 

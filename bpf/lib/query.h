@@ -22,20 +22,24 @@ struct ms_query {
 	__u16 sport, dport; /* host order */
 	__u8 family;
 	__u8 dirs;
-	__u8 partial; /* ports and types are not known: would any do? */
-	__u8 failsafe;
-	__u8 dir;
-	__u8 side;
 	__u8 group;
 	__u8 bank;
+	__u8 partial : 1; /* ports and types are not known: would any do? */
+	__u8 failsafe : 1;
+	__u8 dir : 1;
+	__u8 side : 1;
+	/* Where it stands among the sets (set_rows.h): whose are asked, MS_SET_*, and how. */
+	__u8 sets_which : 1;
+	__u8 sets_stage : 3;
 	/* Where the pairs engine stands (pairs.h). */
+	__u8 late;        /* late rules of the query's family */
+	__u8 place_shift; /* from the place to 16 bits of it */
+	__u8 region;      /* which 64th of the places it is in */
 	__u32 found;      /* best decision so far */
 	__u32 row;        /* the source's row to look at next */
 	__u32 behind;     /* least decision from there on, MS_DECISION_NONE = all have been */
 	__u32 place;      /* of the destination */
-	__u16 late;       /* late rules of the query's family */
-	__u8 place_shift; /* from the place to 16 bits of it */
-	__u8 region;      /* which 64th of the places it is in */
+	__u32 sets_at;
 };
 _Static_assert(sizeof(struct ms_query) == 88, "no padding");
 

@@ -107,6 +107,6 @@ struct ms_policy_head {
 	struct ms_pairs_root pairs[2]; /* IPv4, IPv6 */
 	__u16 late4, late6;            /* rows of the bank */
 };
-_Static_assert(sizeof(struct ms_policy_head) == 60, "packed by hand");
+_Static_assert(sizeof(struct ms_policy_head) == 68, "packed by hand");
 
 #endif

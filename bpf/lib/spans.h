@@ -7,6 +7,12 @@
 
 #include "bpf/lib/query.h"
 
+/* Where the query's half begins. */
+static __always_inline __u32 ms_spans_base(const struct ms_query *query)
+{
+	return query->half * MS_BLOCKS_WORDS;
+}
+
 static __always_inline const struct ms_block *ms_spans_block(__u32 at)
 {
 	__u32 index = at / MS_BLOCK_WORDS;
@@ -67,8 +73,8 @@ static __always_inline void ms_spans_halve(struct ms_spans_search *search)
 	search->left -= half;
 }
 
-/* Child of `node` that `value` falls to. */
-static __always_inline __u32 ms_spans_find(__u32 base, __u32 node, __u32 value)
+/* Child of `node` that `value` falls to. False only for the verifier. */
+static __always_inline int ms_spans_child(__u32 base, __u32 node, __u32 value, __u32 *ret_child)
 {
 	struct ms_spans_search search;
 
@@ -80,7 +86,15 @@ static __always_inline __u32 ms_spans_find(__u32 base, __u32 node, __u32 value)
 		if (search.left <= 1)
 			break;
 	}
-	return ms_spans_word(search.block, search.pair + 1);
+	*ret_child = ms_spans_word(search.block, search.pair + 1);
+	return 1;
+}
+
+static __always_inline __u32 ms_spans_find(__u32 base, __u32 node, __u32 value)
+{
+	__u32 child = 0;
+
+	return ms_spans_child(base, node, value, &child) ? child : 0;
 }
 
 /* The leaves of an IPv4 source and destination: one does not wait for the other. */

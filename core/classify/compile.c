@@ -18,7 +18,7 @@ static void free_image(struct ms_image **image)
 	ms_image_free(*image);
 }
 
-/* Fewer rows are walked as fast as they are looked up. */
+/* Fewer rows are walked as fast as they are looked up, unless they ask for sets. */
 #define LINEAR_ENOUGH 32
 
 static void free_chains(struct ms_chains **chains)
@@ -232,7 +232,9 @@ static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
 
 	*choice =
 		(struct ms_engine_choice) { .engine = MS_ENGINE_PAIRS, .n_rows = (uint32_t)count };
-	if (engine == MS_ENGINE_PAIRS || (engine == MS_ENGINE_FASTEST && count > LINEAR_ENOUGH))
+	if (engine == MS_ENGINE_PAIRS ||
+	    (engine == MS_ENGINE_FASTEST &&
+	     (count > LINEAR_ENOUGH || ms_pairs_by_sets(rows, family))))
 		r = ms_pairs_build(blocks, rows, family, &head->pairs[family == 6], &choice->bound);
 	if ((r != -E2BIG && r != -ENOSPC) || engine == MS_ENGINE_PAIRS)
 		return r;

@@ -68,11 +68,16 @@ size_t ms_cuts_run_words(const struct ms_cuts_entry *const *entries, size_t coun
 
 size_t ms_cuts_run_steps(const struct ms_cuts_entry *const *entries, size_t count)
 {
-	size_t steps = count / MS_PAIRS_WALKED + 1;
+	size_t steps = 0, walked = MS_PAIRS_WALKED;
 
-	/* The walk stops at each of these that matches so far. */
-	for (size_t i = 0; i < count; i++)
-		steps += needs_more(entries[i]->rest);
+	/* The walk stops at each that needs more and matches so far: at most at all of them. */
+	for (size_t i = 0; i < count; i++) {
+		if (walked == MS_PAIRS_WALKED) {
+			walked = 0;
+			steps++;
+		}
+		walked = needs_more(entries[i]->rest) ? MS_PAIRS_WALKED : walked + 1;
+	}
 	return steps;
 }
 

@@ -45,7 +45,7 @@ const char *ms_engine_limit_name(enum ms_engine_limit limit);
 const char *ms_engine_family_name(unsigned int index); /* "IPv4", "IPv6" */
 /* "linear", "pairs", or which of them for which family. Returns `buf`. */
 char *ms_engine_describe(const struct ms_engine_choice *choices, char *buf, size_t size);
-/* "one packet might take 3000 steps, 2048 is the bound". Returns `buf`. */
+/* "one packet might take 9000 steps, 8192 is the bound". Returns `buf`. */
 char *ms_engine_explain(const struct ms_engine_bound *bound, char *buf, size_t size);
 /* The sentence of a family that is slower than it was meant to be. False: it is not. */
 bool ms_engine_warn(const struct ms_engine_choice *choices, unsigned int index, char *buf,

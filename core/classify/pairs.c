@@ -7,21 +7,29 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
-#include "core/classify/cuts.h"
+#include "core/classify/set_rows.h"
 #include "core/classify/spans.h"
 
 /* Runs that an entry may stand in, on the average, before wide ones go apart: fewer rows to look at
  * where there is room for it, less memory where there is not. */
 static const size_t spreads[] = { 4, 1 };
 
+/* Rows that ask for a set are asked one by one where there are no more. */
+#define FEW_SETS 4
+
 /* What one row asks of one side. */
 struct asked {
 	struct ms_spans_prefix prefix; /* best = the row's decision */
 	uint32_t row;
+	size_t pair;
 };
 
+/* By what a row is found. */
+enum part { PART_SRC, PART_SRC_SET, PART_DST_SET, PART__COUNT };
+
 struct pair {
-	uint32_t src, dst; /* places of the prefixes */
+	uint32_t key;   /* place of the source's prefix, or a set's id */
+	uint32_t place; /* of the destination's prefix; of the source's, if the key is its set */
 	uint32_t row;
 };
 
@@ -32,17 +40,18 @@ struct side {
 };
 
 struct builder {
-	struct ms_blocks *blocks;
 	const struct ms_rows *rows;
 	unsigned int family;
 	size_t count; /* of rows */
-	struct side src, dst;
 	struct pair *pairs;
+	size_t ends[PART__COUNT]; /* of each part's pairs, one behind the other */
+	struct side src, dst, set_src;
 	struct ms_cuts_entry *entries; /* of one source */
 	const struct ms_cuts_entry **list;
-	size_t most_spread;
+	struct ms_pair_rows writer;
 	struct ms_pairs_root root;
-	size_t *steps; /* that the rows from one on may take, by the place of its prefix */
+	size_t *steps;    /* that the rows from one on may take, by the place of its prefix */
+	size_t set_steps; /* that the rows of all sets may */
 };
 
 /* ---- prefixes ---- */
@@ -86,99 +95,47 @@ static int by_prefix(const void *a, const void *b)
 	return order ? order : x->row < y->row ? -1 : 1;
 }
 
-/* Numbers the distinct prefixes of one side and tells each pair its places. */
-static int number_side(struct builder *builder, bool is_dst, struct side *side)
+/* Numbers the distinct prefixes of one side of the pairs [first, end), and tells each its place. */
+static int number_side(struct builder *builder, size_t first, size_t end, bool is_dst,
+		       struct side *side)
 {
-	ms_cleanup(ms_free) struct asked *asked = calloc(builder->count + 1, sizeof(*asked));
+	ms_cleanup(ms_free) struct asked *asked = calloc(end - first + 1, sizeof(*asked));
+	size_t count = end - first;
 
-	side->prefixes = calloc(builder->count + 1, sizeof(*side->prefixes));
+	side->prefixes = calloc(count + 1, sizeof(*side->prefixes));
 	if (!asked || !side->prefixes)
 		return -ENOMEM;
-	for (size_t i = 0; i < builder->count; i++) {
-		asked[i].prefix = prefix_of(builder, i, is_dst);
-		asked[i].prefix.best = rest_of(builder, i)->decision;
-		asked[i].row = (uint32_t)i;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t row = builder->pairs[first + i].row;
+
+		asked[i].prefix = prefix_of(builder, row, is_dst);
+		asked[i].prefix.best = rest_of(builder, row)->decision;
+		asked[i].row = row;
+		asked[i].pair = first + i;
 	}
-	qsort(asked, builder->count, sizeof(*asked), by_prefix);
-	for (size_t i = 0; i < builder->count; i++) {
-		struct pair *pair = &builder->pairs[asked[i].row];
+	qsort(asked, count, sizeof(*asked), by_prefix);
+	for (size_t i = 0; i < count; i++) {
+		struct pair *pair = &builder->pairs[asked[i].pair];
 		const struct ms_spans_prefix *last = side->prefixes + side->count;
 
 		/* The first of equal ones is the first row: it has the best decision. */
 		if (side->count == 0 || ms_spans_compare(last - 1, &asked[i].prefix) != 0)
 			side->prefixes[side->count++] = asked[i].prefix;
-		*(is_dst ? &pair->dst : &pair->src) = (uint32_t)side->count;
+		/* A row that stands with its source's prefix has both. */
+		*(side == &builder->src ? &pair->key : &pair->place) = (uint32_t)side->count;
 	}
+	ms_spans_nest(side->prefixes, side->count);
 	return 0;
 }
 
-/* ---- rows ---- */
-
-static int by_source(const void *a, const void *b)
+/* A place is what an address is looked up to. */
+static void number_places(struct side *side)
 {
-	const struct pair *x = a, *y = b;
-
-	if (x->src != y->src)
-		return x->src < y->src ? -1 : 1;
-	return x->row < y->row ? -1 : 1;
+	for (size_t i = 0; i < side->count; i++)
+		side->prefixes[i].leaf = (uint32_t)i + 1;
 }
 
-/* Which 64ths of the places the destinations of these touch. */
-static uint64_t regions_of(const struct builder *builder, const struct ms_cuts_entry *const *list,
-			   size_t count)
-{
-	uint64_t regions = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		uint32_t first = list[i]->first >> builder->root.region_shift;
-		uint32_t last = list[i]->last >> builder->root.region_shift;
-
-		regions |= (~0ull << first) & (~0ull >> (63 - last));
-	}
-	return regions;
-}
-
-/* A row of these entries, before the row at `*next`, which becomes it. */
-static int put_row(struct builder *builder, const struct ms_cuts_entry *const *list, size_t count,
-		   uint32_t *next, size_t *steps)
-{
-	bool is_short = count <= MS_CUTS_SHORT;
-	size_t run_words = is_short ? ms_cuts_run_words(list, count) : 0;
-	uint64_t regions = regions_of(builder, list, count);
-	uint32_t at, *row, behind = MS_DECISION_NONE;
-	struct ms_cuts_table table;
-	int r;
-
-	r = ms_blocks_alloc(builder->blocks, MS_ROW_WORDS + run_words, &at);
-	if (r < 0)
-		return r;
-	if (is_short) {
-		ms_cuts_put_run(list, count, &builder->blocks->words[at + MS_ROW_WORDS]);
-		table = (struct ms_cuts_table) { .whole = at + MS_ROW_WORDS,
-						 .partial = at + MS_ROW_WORDS,
-						 .steps = ms_cuts_run_steps(list, count) };
-	} else {
-		r = ms_cuts_build(builder->blocks, list, count, builder->root.place_shift, &table);
-		if (r < 0)
-			return r;
-	}
-	if (*next) {
-		row = &builder->blocks->words[*next];
-		behind = row[MS_ROW_BEST] < row[MS_ROW_BEHIND] ? row[MS_ROW_BEST]
-							       : row[MS_ROW_BEHIND];
-	}
-	row = &builder->blocks->words[at];
-	row[MS_ROW_BEST] = list[0]->rest->decision;
-	row[MS_ROW_NEXT] = *next;
-	row[MS_ROW_BEHIND] = behind;
-	row[MS_ROW_TABLE] = table.whole;
-	row[MS_ROW_PARTIAL] = table.partial;
-	row[MS_ROW_PLACES] = (uint32_t)regions;
-	row[MS_ROW_PLACES + 1] = (uint32_t)(regions >> 32);
-	*next = at;
-	*steps += table.steps;
-	return 0;
-}
+/* ---- parts ---- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -187,64 +144,90 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint32_t width_of(const struct ms_cuts_entry *entry)
+/* Of all rows, sorted. */
+static void list_sets(const struct builder *builder, bool is_dst, uint32_t *ret_sets)
 {
-	return entry->last - entry->first;
+	for (size_t i = 0; i < builder->count; i++) {
+		const struct ms_row_rest *rest = rest_of(builder, i);
+
+		ret_sets[i] = is_dst ? rest->dst_set : rest->src_set;
+	}
+	qsort(ret_sets, builder->count, sizeof(*ret_sets), by_number);
 }
 
-/* The wider half of the entries to the end, both in their order. `*ret_narrow` = how many are not;
- * all of them if all are as wide. */
-static int split(const struct ms_cuts_entry **list, size_t count, size_t *ret_narrow)
+/* How many are below `set`. */
+static size_t count_below(const uint32_t *sets, size_t count, uint64_t set)
 {
-	ms_cleanup(ms_free) const struct ms_cuts_entry **wide = calloc(count, sizeof(*wide));
-	ms_cleanup(ms_free) uint32_t *widths = calloc(count, sizeof(*widths));
-	size_t n = 0, n_wide = 0;
-	uint32_t limit;
+	size_t first = 0, end = count;
 
-	if (!wide || !widths)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		widths[i] = width_of(list[i]);
-	qsort(widths, count, sizeof(*widths), by_number);
-	limit = widths[count / 2];
-	/* Where the half is as wide as the widest: these and the others. */
-	if (limit == widths[count - 1] && limit > widths[0])
-		limit--;
-	for (size_t i = 0; i < count; i++) {
-		if (width_of(list[i]) > limit)
-			wide[n_wide++] = list[i];
+	while (first < end) {
+		size_t half = first + (end - first) / 2;
+
+		if (sets[half] < set)
+			first = half + 1;
 		else
-			list[n++] = list[i];
+			end = half;
 	}
-	memcpy(list + n, wide, n_wide * sizeof(*wide));
-	*ret_narrow = n;
+	return first;
+}
+
+static size_t count_of(const uint32_t *sets, size_t count, uint32_t set)
+{
+	return count_below(sets, count, (uint64_t)set + 1) - count_below(sets, count, set);
+}
+
+/* Between two sets: with the one that fewer rows ask for. */
+static enum part part_of(const struct builder *builder, size_t row, const uint32_t *srcs,
+			 const uint32_t *dsts)
+{
+	const struct ms_row_rest *rest = rest_of(builder, row);
+
+	if (!rest->src_set || !rest->dst_set)
+		return rest->dst_set ? PART_DST_SET : rest->src_set ? PART_SRC_SET : PART_SRC;
+	return count_of(srcs, builder->count, rest->src_set) <=
+			       count_of(dsts, builder->count, rest->dst_set)
+		       ? PART_SRC_SET
+		       : PART_DST_SET;
+}
+
+static int part_rows(struct builder *builder)
+{
+	ms_cleanup(ms_free) uint32_t *srcs = calloc(builder->count + 1, sizeof(*srcs));
+	ms_cleanup(ms_free) uint32_t *dsts = calloc(builder->count + 1, sizeof(*dsts));
+	ms_cleanup(ms_free) uint8_t *parts = calloc(builder->count + 1, sizeof(*parts));
+	bool by_sets = ms_pairs_by_sets(builder->rows, builder->family);
+	size_t n = 0;
+
+	if (!srcs || !dsts || !parts)
+		return -ENOMEM;
+	if (by_sets) {
+		list_sets(builder, false, srcs);
+		list_sets(builder, true, dsts);
+	}
+	for (size_t i = 0; i < builder->count; i++)
+		parts[i] = by_sets ? (uint8_t)part_of(builder, i, srcs, dsts) : PART_SRC;
+	for (enum part part = 0; part < PART__COUNT; part++) {
+		for (size_t i = 0; i < builder->count; i++)
+			if (parts[i] == part)
+				builder->pairs[n++].row = (uint32_t)i;
+		builder->ends[part] = n;
+	}
 	return 0;
 }
 
-/* Rows of these entries of one prefix. Wide ones that would stand in all too many runs have a row
- * of their own, behind. */
-static int put_rows(struct builder *builder, const struct ms_cuts_entry **list, size_t count,
-		    uint32_t *next, size_t *steps)
-{
-	size_t spread = 0, n_narrow = count;
-	int r = 0;
+/* ---- rows ---- */
 
-	if (count > MS_CUTS_SHORT)
-		r = ms_cuts_spread(list, count, builder->root.place_shift, &spread);
-	/* A piece is so many places, each of which a wide entry would stand in a run of. */
-	if (r == 0 && spread << builder->root.place_shift > builder->most_spread * count)
-		r = split(list, count, &n_narrow);
-	if (r == 0 && n_narrow < count) {
-		r = put_rows(builder, list + n_narrow, count - n_narrow, next, steps);
-		if (r == 0)
-			r = put_rows(builder, list, n_narrow, next, steps);
-		return r;
-	}
-	return r < 0 ? r : put_row(builder, list, count, next, steps);
+static int by_key(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->row < y->row ? -1 : 1;
 }
 
 /* Of no use if a packet could take longer than its look-up may: through all rows around one
- * address, none of which takes no step, and one more to see the end. */
+ * address, none of which takes no step, those of all sets, and one more to see the end. */
 static int check_steps(const struct builder *builder)
 {
 	size_t most = 0;
@@ -254,72 +237,141 @@ static int check_steps(const struct builder *builder)
 		if (builder->steps[place] > most)
 			most = builder->steps[place];
 	}
-	if (most + 1 <= MS_PAIRS_STEPS)
+	most += builder->set_steps + 1;
+	if (most <= MS_PAIRS_STEPS)
 		return 0;
-	builder->blocks->bound =
-		(struct ms_engine_bound) { MS_ENGINE_STEPS, MS_PAIRS_STEPS, most + 1 };
+	builder->writer.blocks->bound =
+		(struct ms_engine_bound) { MS_ENGINE_STEPS, MS_PAIRS_STEPS, most };
 	return -E2BIG;
 }
 
 static int build_rows(struct builder *builder)
 {
-	size_t next;
+	size_t count = builder->ends[PART_SRC], next;
 
-	qsort(builder->pairs, builder->count, sizeof(*builder->pairs), by_source);
-	for (size_t first = 0; first < builder->count; first = next) {
-		uint32_t place = builder->pairs[first].src;
-		struct ms_spans_prefix *prefix;
+	qsort(builder->pairs, count, sizeof(*builder->pairs), by_key);
+	for (size_t first = 0; first < count; first = next) {
+		uint32_t place = builder->pairs[first].key;
+		struct ms_spans_prefix *prefix = &builder->src.prefixes[place - 1];
 		int r;
 
-		for (next = first; next < builder->count && builder->pairs[next].src == place;
-		     next++) {
+		for (next = first; next < count && builder->pairs[next].key == place; next++) {
 			const struct pair *pair = &builder->pairs[next];
 
 			builder->list[next - first] = &builder->entries[next - first];
 			builder->entries[next - first] = (struct ms_cuts_entry) {
 				.rest = rest_of(builder, pair->row),
-				.first = pair->dst,
-				.last = builder->dst.prefixes[pair->dst - 1].last,
+				.first = pair->place,
+				.last = builder->dst.prefixes[pair->place - 1].last,
 			};
 		}
-		prefix = &builder->src.prefixes[place - 1];
 		if (prefix->outer)
 			prefix->leaf = builder->src.prefixes[prefix->outer - 1].leaf;
-		r = put_rows(builder, builder->list, next - first, &prefix->leaf,
-			     &builder->steps[place]);
+		r = ms_pair_rows_put(&builder->writer, builder->list, next - first, &prefix->leaf,
+				     &builder->steps[place]);
 		if (r < 0)
 			return r;
 	}
-	return check_steps(builder);
+	return 0;
+}
+
+/* ---- sets ---- */
+
+static void sort_part(struct builder *builder, enum part part)
+{
+	size_t first = builder->ends[part - 1];
+
+	for (size_t i = first; i < builder->ends[part]; i++) {
+		const struct ms_row_rest *rest = rest_of(builder, builder->pairs[i].row);
+
+		builder->pairs[i].key = part == PART_DST_SET ? rest->dst_set : rest->src_set;
+	}
+	qsort(builder->pairs + first, builder->ends[part] - first, sizeof(*builder->pairs), by_key);
+}
+
+/* Rows of one side's sets. What its row says anyway an entry does not ask for. */
+static int build_set_rows(struct builder *builder, enum part part, uint32_t at)
+{
+	size_t first = builder->ends[part - 1], count = builder->ends[part] - first;
+	ms_cleanup(ms_free) struct ms_set_rows_item *items = calloc(count + 1, sizeof(*items));
+	ms_cleanup(ms_free) struct ms_row_rest *rests = calloc(count + 1, sizeof(*rests));
+	const struct side *side = part == PART_DST_SET ? &builder->set_src : &builder->dst;
+
+	if (!items || !rests)
+		return -ENOMEM;
+	sort_part(builder, part);
+	for (size_t i = 0; i < count; i++) {
+		const struct pair *pair = &builder->pairs[first + i];
+
+		rests[i] = *rest_of(builder, pair->row);
+		*(part == PART_DST_SET ? &rests[i].dst_set : &rests[i].src_set) = 0;
+		items[i] = (struct ms_set_rows_item) {
+			.set = pair->key,
+			.entry = { .rest = &rests[i],
+				   .first = pair->place,
+				   .last = side->prefixes[pair->place - 1].last },
+		};
+	}
+	return ms_set_rows_put(&builder->writer, items, count, at, &builder->set_steps);
+}
+
+/* Places of sources are few, and looked up for these rows alone: without IPv4's array. */
+static int build_sets(struct builder *builder)
+{
+	struct ms_blocks *blocks = builder->writer.blocks;
+	size_t first = builder->ends[PART_SRC_SET];
+	uint32_t at, *part;
+	int r;
+
+	if (builder->ends[PART_SRC] == builder->count)
+		return 0;
+	r = ms_blocks_alloc(blocks, 2 * MS_SETS_WORDS, &at);
+	if (r == 0)
+		r = build_set_rows(builder, PART_SRC_SET, at);
+	if (r == 0)
+		r = number_side(builder, first, builder->count, false, &builder->set_src);
+	if (r < 0)
+		return r;
+	number_places(&builder->set_src);
+	ms_pair_rows_measure(&builder->writer, builder->set_src.count);
+	builder->root.sets = at;
+	at += MS_SETS_WORDS;
+	r = build_set_rows(builder, PART_DST_SET, at);
+	part = &blocks->words[at];
+	part[MS_SETS_PLACE_SHIFT] = builder->writer.place_shift;
+	part[MS_SETS_REGION_SHIFT] = builder->writer.region_shift;
+	return r < 0 ? r
+		     : ms_spans_build(blocks, 6, builder->set_src.prefixes, builder->set_src.count,
+				      &part[MS_SETS_PLACES]);
 }
 
 /* ---- all of it ---- */
 
 static int build(struct builder *builder)
 {
-	int r;
+	struct ms_blocks *blocks = builder->writer.blocks;
+	int r = part_rows(builder);
 
-	for (size_t i = 0; i < builder->count; i++)
-		builder->pairs[i].row = (uint32_t)i;
-	r = number_side(builder, false, &builder->src);
 	if (r == 0)
-		r = number_side(builder, true, &builder->dst);
+		r = number_side(builder, 0, builder->ends[PART_SRC], false, &builder->src);
+	if (r == 0)
+		r = number_side(builder, 0, builder->ends[PART_SRC_SET], true, &builder->dst);
 	if (r < 0)
 		return r;
-	ms_spans_nest(builder->src.prefixes, builder->src.count);
-	ms_spans_nest(builder->dst.prefixes, builder->dst.count);
-	for (size_t i = 0; i < builder->dst.count; i++)
-		builder->dst.prefixes[i].leaf = (uint32_t)i + 1;
-	while (builder->dst.count >> builder->root.place_shift > UINT16_MAX)
-		builder->root.place_shift++;
-	while (builder->dst.count >> builder->root.region_shift > 63)
-		builder->root.region_shift++;
+	number_places(&builder->dst);
+	ms_pair_rows_measure(&builder->writer, builder->dst.count);
+	builder->root.place_shift = builder->writer.place_shift;
+	builder->root.region_shift = builder->writer.region_shift;
 	r = build_rows(builder);
 	if (r == 0)
-		r = ms_spans_build(builder->blocks, builder->family, builder->src.prefixes,
+		r = build_sets(builder);
+	if (r == 0)
+		r = check_steps(builder);
+	if (r == 0)
+		r = ms_spans_build(blocks, builder->family, builder->src.prefixes,
 				   builder->src.count, &builder->root.src);
 	if (r == 0)
-		r = ms_spans_build(builder->blocks, builder->family, builder->dst.prefixes,
+		r = ms_spans_build(blocks, builder->family, builder->dst.prefixes,
 				   builder->dst.count, &builder->root.dst);
 	return r;
 }
@@ -328,11 +380,10 @@ static int build_once(struct ms_blocks *blocks, const struct ms_rows *rows, unsi
 		      size_t most_spread, struct ms_pairs_root *ret_root)
 {
 	struct builder builder = {
-		.blocks = blocks,
 		.rows = rows,
 		.family = family,
 		.count = family == 4 ? rows->n_rows4 : rows->n_rows6,
-		.most_spread = most_spread,
+		.writer = { .blocks = blocks, .most_spread = most_spread },
 	};
 	int r = -ENOMEM;
 
@@ -346,11 +397,25 @@ static int build_once(struct ms_blocks *blocks, const struct ms_rows *rows, unsi
 		*ret_root = builder.root;
 	free(builder.src.prefixes);
 	free(builder.dst.prefixes);
+	free(builder.set_src.prefixes);
 	free(builder.pairs);
 	free(builder.entries);
 	free(builder.list);
 	free(builder.steps);
 	return r;
+}
+
+bool ms_pairs_by_sets(const struct ms_rows *rows, unsigned int family)
+{
+	size_t count = family == 4 ? rows->n_rows4 : rows->n_rows6, n_sets = 0;
+
+	for (size_t i = 0; i < count && n_sets <= FEW_SETS; i++) {
+		const struct ms_row_rest *rest =
+			family == 4 ? &rows->rows4[i].rest : &rows->rows6[i].rest;
+
+		n_sets += (rest->src_set || rest->dst_set);
+	}
+	return n_sets > FEW_SETS;
 }
 
 int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/log.h"
 #include "core/set_table/private.h"
 
 struct writing {
@@ -56,6 +57,7 @@ static int put_member(struct ms_set_table *table, struct ms_membership *set,
 
 	if (is_new && !make_room(table, set, ms_set_table_family(&member->cidr)))
 		return -ENOSPC;
+	ms_set_table_choose(table, set, set->count + is_new);
 	r = ms_membership_put(set, member);
 	if (r < 0)
 		return r;
@@ -70,8 +72,10 @@ static int put_member(struct ms_set_table *table, struct ms_membership *set,
 		ms_membership_put(set, &before);
 	else
 		ms_membership_remove(set, &member->cidr);
-	if (is_new)
+	if (is_new) {
 		ms_dataplane_set_remove(table->dp, set->set, &member->cidr);
+		ms_set_table_untell(table, set->set, &member->cidr);
+	}
 	write_changed(table, set, &member->cidr);
 	return r;
 }
@@ -209,6 +213,8 @@ void ms_set_table_clear_ended(struct ms_set_table *table)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp);
 
+	if (table->is_untold && !table->pending.items && ms_set_table_tell_anew(table) == 0)
+		ms_log_notice("policy", "addresses are told again what sets they are members of");
 	for (size_t i = 0; i < table->live.count; i++) {
 		const struct ms_membership *set = &table->live.items[i];
 

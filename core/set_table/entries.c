@@ -60,6 +60,7 @@ int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set, const struc
 {
 	if (member->is_cleared)
 		return 0;
+	ms_set_table_tell(table, set, member);
 	return ms_dataplane_set_add(table->dp, set, &member->cidr, member->expires_tick,
 				    member->until_tick);
 }
@@ -67,6 +68,7 @@ int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set, const struc
 void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
 {
 	ms_dataplane_set_remove(table->dp, set, cidr);
+	ms_set_table_untell(table, set, cidr);
 	table->used[ms_set_table_family(cidr)]--;
 }
 
@@ -77,6 +79,7 @@ void ms_set_table_drop_stale(struct ms_set_table *table)
 	free(table->stale);
 	table->stale = NULL;
 	table->n_stale = 0;
+	ms_set_table_forget_asked(table);
 }
 
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family)

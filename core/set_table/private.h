@@ -4,6 +4,7 @@
 #define MS_CORE_SET_TABLE_PRIVATE_H
 
 #include "core/membership.h"
+#include "core/set_table/member_tree.h"
 #include "core/set_table/set_table.h"
 
 /* set:host has one id for ever: the next daemon finds it by that. */
@@ -33,6 +34,10 @@ struct ms_set_table {
 	 * generation may still ask them: they go when the half they belonged to is idle. */
 	struct ms_set_table_stale *stale;
 	size_t n_stale;
+	/* What the datapath is told of addresses, and of which sets it asks (members.c). */
+	struct ms_member_tree *tree;
+	struct ms_asked asked;
+	bool is_untold; /* it is not told all, and asks of every set */
 };
 
 /* ---- entries ---- */
@@ -55,6 +60,23 @@ void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const st
 void ms_set_table_drop_stale(struct ms_set_table *table);
 /* Entries of that family that a set other than set:host may still take. */
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family);
+
+/* ---- what an address is told ---- */
+
+/* All of it, from the sets in force and set:host; between them no load may be under way. On failure
+ * the datapath asks of every set. */
+int ms_set_table_tell_anew(struct ms_set_table *table);
+/* `set` is to have so many members: is an address told of it, or asked? What it has already is told
+ * no more then. */
+void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership *set, size_t count);
+/* Of a member, before it is stored in its set; nothing where addresses are asked of the set. */
+void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member);
+void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
+/* Sets that are gone are not asked of. */
+void ms_set_table_forget_asked(struct ms_set_table *table);
+
+/* ---- sets ---- */
+
 /* NULL = none */
 struct ms_membership *ms_set_table_find_name(const struct ms_set_table_sets *sets,
 					     const char *name);

@@ -88,6 +88,10 @@ int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_tabl
 	table->host.set = MS_SET_TABLE_HOST_ID;
 	table->next_id = MS_SET_TABLE_HOST_ID + 1;
 	r = take_over(table);
+	if (r == 0)
+		r = ms_dataplane_asked_get(dp, &table->asked);
+	if (r == 0)
+		r = ms_set_table_tell_anew(table);
 	if (r < 0) {
 		ms_set_table_free(table);
 		return r;
@@ -103,6 +107,7 @@ struct ms_set_table *ms_set_table_free(struct ms_set_table *table)
 	free_sets(&table->live);
 	free_sets(&table->pending);
 	ms_membership_fini(&table->host);
+	ms_member_tree_free(table->tree);
 	free(table->stale);
 	free(table);
 	return NULL;
@@ -211,6 +216,7 @@ static void clear_over(struct ms_set_table *table, struct ms_membership *set)
 static int put_beside(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
 {
 	set->set = table->next_id++;
+	ms_set_table_choose(table, set, set->count);
 	for (size_t i = 0; i < set->count; i++) {
 		int r = ms_set_table_put_entry(table, set->set, &set->members[i]);
 
@@ -339,6 +345,7 @@ void ms_set_table_abandon(struct ms_set_table *table)
 	for (size_t i = 0; i < table->pending.count; i++)
 		unload_set(table, &table->pending.items[i]);
 	free_sets(&table->pending);
+	ms_set_table_forget_asked(table);
 }
 
 /* What `old` has beyond `set`, NULL = all: packets may still ask a set that is gone. */
@@ -390,6 +397,7 @@ int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *de
 		refuse_size(table, &set, err);
 	} else {
 		set.set = live->set;
+		ms_set_table_choose(table, live, set.count);
 		r = put_changed(table, &set, live, err);
 		if (r < 0)
 			unload_set(table, &set);

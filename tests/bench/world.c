@@ -79,6 +79,7 @@ struct ms_bench_world *ms_bench_world_close(struct ms_bench_world *world)
 	struct ms_error error = MS_ERROR_INIT;
 
 	if (world) {
+		ms_member_tree_free(world->members);
 		ms_dataplane_close(world->dp);
 		ms_dataplane_unpin_all(world->pin_dir, &error);
 		free(world);
@@ -200,6 +201,11 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 	return 0;
 }
 
+static int store_member(void *user, const struct ms_cidr *cidr, const struct ms_member_sets *sets)
+{
+	return ms_dataplane_member_put(user, cidr, sets);
+}
+
 static void put_members(struct ms_bench_world *world, char side, size_t rule, uint32_t addr,
 			unsigned int len)
 {
@@ -212,13 +218,23 @@ static void put_members(struct ms_bench_world *world, char side, size_t rule, ui
 		struct ms_cidr member = { .addr.family = 4, .len = (uint8_t)longer };
 
 		memcpy(member.addr.bytes, &at, sizeof(at));
-		if (ms_dataplane_set_add(world->dp, set_number(NULL, name), &member, 0, 0) < 0)
+		if (ms_dataplane_set_add(world->dp, set_number(NULL, name), &member, 0, 0) < 0 ||
+		    ms_member_tree_put(world->members, set_number(NULL, name), &member, 0) < 0)
 			ms_bench_fail("set %s has no room", name);
 	}
 }
 
 void ms_bench_world_put_members(struct ms_bench_world *world, const struct ms_bench_rules *rules)
 {
+	const struct ms_member_tree_hooks hooks = { .store = store_member, .user = world->dp };
+	const struct ms_asked asked = { .is_ready = 1 };
+
+	/* The sets of before are nobody's any more. */
+	ms_member_tree_free(world->members);
+	world->members = ms_member_tree_new(&hooks);
+	if (!world->members || ms_dataplane_members_clear(world->dp) < 0 ||
+	    ms_dataplane_asked_put(world->dp, &asked) < 0)
+		ms_bench_fail("members have no room");
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct ms_bench_rule *rule = &rules->rules[i];
 

@@ -8,6 +8,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/classify/engine.h"
+#include "core/set_table/member_tree.h"
 #include "tests/bench/rules.h"
 
 #define MS_BENCH_DEVICE 1
@@ -17,7 +18,8 @@ struct ms_bench_world {
 	struct ms_dataplane *dp;
 	char pin_dir[64];
 	uint32_t generation;
-	char engine[MS_ENGINE_NAMES]; /* that holds the policy in force */
+	char engine[MS_ENGINE_NAMES];   /* that holds the policy in force */
+	struct ms_member_tree *members; /* what addresses are told of sets */
 };
 
 /* New namespaces for this process, a bpffs in them. */

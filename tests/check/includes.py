@@ -17,7 +17,7 @@ ROOMS = {
     "abi": ("bpf/include/microseg/", ""),
     "sdk": ("core/include/microseg/", "abi"),
     "plugin": ("plugins/", "abi sdk"),
-    "layout": ("bpf/lib/layout.h", "abi"),
+    "layout": ("bpf/lib/layout", "abi"),
     "blocks": ("bpf/lib/blocks.h", "abi"),
     "rows": ("bpf/lib/rules.h", "abi layout blocks"),
     "flowkey": ("bpf/lib/flow_key.h", "abi layout"),

@@ -70,7 +70,7 @@ static bool warns(json_t *reply)
 
 	if (!warning)
 		return false;
-	ck_assert_ptr_nonnull(strstr(ms_ctl_text(warning, "message"), "2048 is the bound"));
+	ck_assert_ptr_nonnull(strstr(ms_ctl_text(warning, "message"), "8192 is the bound"));
 	return true;
 }
 
@@ -89,8 +89,8 @@ static void expect_engines(json_t *reply, const char *engine, bool is_slow)
 		if (!is_slow)
 			continue;
 		ck_assert_str_eq(ms_ctl_text(of, "bound"), "steps");
-		ck_assert_int_eq(ms_ctl_int(of, "limit"), 2048);
-		ck_assert_int_gt(ms_ctl_int(of, "needed"), 2048);
+		ck_assert_int_eq(ms_ctl_int(of, "limit"), 8192);
+		ck_assert_int_gt(ms_ctl_int(of, "needed"), 8192);
 	}
 }
 
@@ -113,7 +113,7 @@ START_TEST(what_the_look_up_cannot_hold_is_judged_as_written_and_said_everywhere
 		const char *engine;
 		bool is_slow;
 	} steps[] = { { 1000, "pairs", false },
-		      { 2048, "linear", true },
+		      { 7400, "linear", true },
 		      { 1000, "pairs", false } };
 	char text[4096];
 
@@ -139,9 +139,9 @@ START_TEST(what_the_look_up_cannot_hold_is_judged_as_written_and_said_everywhere
 		expect_status(steps[i].engine, steps[i].is_slow);
 		expect("10.9.0.0", "deny", "r0");
 		expect("10.9.3.231", "deny", "r999");
-		expect("10.9.7.255", steps[i].is_slow ? "deny" : "allow",
-		       steps[i].is_slow ? "r2047" : "default/loopback/out");
-		expect("10.9.8.0", "allow", "default/loopback/out");
+		expect("10.9.28.231", steps[i].is_slow ? "deny" : "allow",
+		       steps[i].is_slow ? "r7399" : "default/loopback/out");
+		expect("10.9.28.232", "allow", "default/loopback/out");
 	}
 }
 END_TEST

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
@@ -21,7 +22,6 @@ static const char policy[] =
 	"version: 1\n"
 	"groups:\n"
 	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
-	"sets: { some: [] }\n"
 	"rules:\n"
 	"  - { id: let, group: work, dir: in, proto: udp, dport: 53, from: \"set:some\", action: allow }\n"
 	"  - { id: shut, group: work, dir: in, proto: udp, dport: 54, from: \"set:some\", action: deny }\n"
@@ -30,16 +30,61 @@ static const char policy[] =
 	"  - { id: else-shut, group: work, dir: in, proto: udp, dport: 54, action: allow }\n"
 	"  - { id: else-web, group: work, dir: in, proto: tcp, dport: 80, action: deny, log: true }\n";
 
+#define CROWD 20      /* sets more than a packet would be asked of one by one */
+#define TOLD_MAX 4096 /* members of a set that addresses are told of */
+
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
-static void setup(void)
+/* `some` has so many members that are nobody here. The test is in each of the crowd, which rules
+ * ask for too: sets have rows of their own then. */
+static void write_sets(unsigned int n_members, unsigned int n_crowd)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, "version: 1\nsets:\n  some: [");
+	for (unsigned int i = 0; i < n_members; i++)
+		fprintf(out, "%s10.100.%u.%u", i ? ", " : "", i / 256, i % 256);
+	fprintf(out, "]\n");
+	for (unsigned int i = 0; i < n_crowd; i++)
+		fprintf(out, "  crowd%u: [%s]\n", i, i % 2 ? HERE : "10.0.0.0/8");
+	if (n_crowd)
+		fprintf(out, "rules:\n");
+	for (unsigned int i = 0; i < n_crowd; i++)
+		fprintf(out,
+			"  - { id: crowd%u, group: work, dir: in, proto: udp, dport: %u, from: "
+			"\"set:crowd%u\", action: allow }\n",
+			i, 1000 + i, i);
+	ck_assert_int_eq(fclose(out), 0);
+	ms_proc_write_policy(microsegd, "20-sets.yaml", text);
+}
+
+static void start(unsigned int n_members, unsigned int n_crowd)
 {
 	ms_site_setup(microsegd);
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+	write_sets(n_members, n_crowd);
 	ms_proc_start(microsegd, NULL);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 	ms_ctl_do(microsegd, "set", "add", "some", HERE, NULL);
+}
+
+static void setup(void)
+{
+	start(0, 0);
+}
+
+static void setup_crowd(void)
+{
+	start(0, CROWD);
+}
+
+static void setup_many(void)
+{
+	start(TOLD_MAX - 1, CROWD);
 }
 
 /* What is changed: neighbours of the one that stays, and what it lies in. */
@@ -122,15 +167,87 @@ START_TEST(the_flow_of_one_that_goes_is_judged_again)
 }
 END_TEST
 
+/* ---- a set of more members than addresses are told of ---- */
+
+/* One packet, judged by the rule of that name and by no other of the two. */
+static void expect_judged(const char *rule, const char *other)
+{
+	json_int_t before = ms_ctl_rule_packets(microsegd, rule);
+	json_int_t others = ms_ctl_rule_packets(microsegd, other);
+	ms_cleanup(ms_close_fd) int flow = ms_traffic_udp(NULL, GUARDED, 53, 0);
+
+	/* A dropped one is the sender's error. */
+	(void)!send(flow, "x", 1, 0);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, rule), before + 1);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, other), others);
+}
+
+static bool is_asked(void)
+{
+	char text[32];
+
+	ms_netns_read_command(
+		text, sizeof(text),
+		"bpftool -j map dump pinned $(find " MS_NETNS_BPFFS
+		" -name ms_asked) | grep -o '\"sets\":\\[[0-9]*' | grep -o '[0-9]*$'");
+	return strcmp(text, "0") != 0;
+}
+
+START_TEST(a_set_that_grows_is_asked_of)
+{
+	struct new_flows *flows;
+	uint64_t sent;
+
+	ck_assert(!is_asked());
+	flows = new_flows_start("veth-a", HERE, GUARDED);
+	ms_ctl_do(microsegd, "set", "add", "some", "10.99.0.1", NULL);
+	sent = new_flows_end(flows);
+	ck_assert(is_asked());
+	ck_assert_uint_gt(sent, 0);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "let"), (json_int_t)sent);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "shut"), (json_int_t)sent);
+	expect_judged("let", "else-let");
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	expect_judged("else-let", "let");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(another_daemon_tells_addresses_the_same)
+{
+	expect_judged("let", "else-let");
+	ms_proc_kill(microsegd);
+	ms_proc_start(microsegd, NULL);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+	expect_judged("let", "else-let");
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	expect_judged("else-let", "let");
+	ms_ctl_do(microsegd, "set", "add", "some", "10.0.0.0/8", NULL);
+	expect_judged("let", "else-let");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/set_changes");
-	TCase *tcase = tcase_create("set_changes");
+	TCase *few = tcase_create("few"), *crowd = tcase_create("crowd");
+	TCase *many = tcase_create("many");
 
-	tcase_add_checked_fixture(tcase, setup, NULL);
-	tcase_set_timeout(tcase, 120);
-	tcase_add_test(tcase, who_stays_a_member_is_one_all_the_while);
-	tcase_add_test(tcase, the_flow_of_one_that_goes_is_judged_again);
-	suite_add_tcase(suite, tcase);
+	tcase_add_checked_fixture(few, setup, NULL);
+	tcase_add_checked_fixture(crowd, setup_crowd, NULL);
+	tcase_add_checked_fixture(many, setup_many, NULL);
+	tcase_set_timeout(many, 120);
+	tcase_set_timeout(few, 120);
+	tcase_set_timeout(crowd, 120);
+	tcase_add_test(few, who_stays_a_member_is_one_all_the_while);
+	tcase_add_test(few, the_flow_of_one_that_goes_is_judged_again);
+	tcase_add_test(crowd, who_stays_a_member_is_one_all_the_while);
+	tcase_add_test(crowd, the_flow_of_one_that_goes_is_judged_again);
+	tcase_add_test(many, a_set_that_grows_is_asked_of);
+	tcase_add_test(crowd, another_daemon_tells_addresses_the_same);
+	suite_add_tcase(suite, few);
+	suite_add_tcase(suite, crowd);
+	suite_add_tcase(suite, many);
 	return ms_netns_run(suite);
 }

@@ -72,29 +72,39 @@ static const struct {
 	enum ms_engine_limit limits[MS_ENGINE_FAMILIES];
 } policies[] = {
 	/* So few that no look-up is wanted. */
-	{ 20, "from: set:s", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR }, { 0, 0 } },
-	{ 28, "from: set:s", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_PAIRS }, { 0, 0 } },
-	{ 29, "from: set:s", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	{ 20, "dscp: 46", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR }, { 0, 0 } },
+	{ 28, "dscp: 46", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_PAIRS }, { 0, 0 } },
+	{ 29, "dscp: 46", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	/* Each is another look-up where rows are walked. */
+	{ 4, "from: set:s", false, 0, { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR }, { 0, 0 } },
+	{ 5, "from: set:s", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
 	/* Ports part them, so each has a short list. */
-	{ 3000, "from: set:s", true, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
-	/* Each is a step that the set is asked for, and an eighth of one that its list is walked.
-	 */
-	{ 1700, "from: set:s", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
-	{ 1900,
-	  "from: set:s",
+	{ 3000, "dscp: 46", true, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	/* They stand with their set: an eighth of a step each. */
+	{ 15000, "from: set:s", false, 0, { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS }, { 0, 0 } },
+	/* Each is a step that the other set is asked for, and an eighth of one that its list is
+	 * walked. */
+	{ 8000,
+	  "from: set:s, to: set:s",
+	  false,
+	  0,
+	  { MS_ENGINE_PAIRS, MS_ENGINE_PAIRS },
+	  { 0, 0 } },
+	{ 8300,
+	  "from: set:s, to: set:s",
 	  false,
 	  0,
 	  { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR },
 	  { MS_ENGINE_STEPS, MS_ENGINE_STEPS } },
 	/* One family is as fast as it would be without the other. */
-	{ 1900,
-	  "from: set:s, to: 10.0.0.0/8",
+	{ 8300,
+	  "dscp: 46, to: 10.0.0.0/8",
 	  false,
 	  0,
 	  { MS_ENGINE_LINEAR, MS_ENGINE_LINEAR },
 	  { MS_ENGINE_STEPS, MS_ENGINE_UNLIMITED } },
 	/* More than is walked, too. */
-	{ 16300, "from: set:s", false, -ENOSPC, { 0, 0 }, { 0, 0 } },
+	{ 16300, "dscp: 46", false, -ENOSPC, { 0, 0 }, { 0, 0 } },
 };
 
 START_TEST(a_policy_gets_the_fastest_engine_that_holds_it)
@@ -103,7 +113,7 @@ START_TEST(a_policy_gets_the_fastest_engine_that_holds_it)
 
 	ck_assert_msg(r == policies[_i].r, "%d: %s", r, err.message);
 	if (r < 0) {
-		ck_assert_ptr_nonnull(strstr(err.message, "steps, 2048 is the bound"));
+		ck_assert_ptr_nonnull(strstr(err.message, "steps, 8192 is the bound"));
 		ck_assert_ptr_nonnull(strstr(err.message, "16304 rows of IPv4"));
 		return;
 	}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/set_table/member_tree.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The prefix is a member of it. */
+struct link {
+	uint32_t set, until;
+};
+
+/* A prefix, or where two of them part. */
+struct node {
+	struct ms_cidr cidr;
+	struct node *child[2]; /* by the first bit behind the prefix */
+	struct link *links;
+	size_t n_links;
+};
+
+struct ms_member_tree {
+	struct ms_member_tree_hooks hooks;
+	struct node *root[2]; /* IPv4, IPv6 */
+};
+
+struct ms_member_tree *ms_member_tree_new(const struct ms_member_tree_hooks *hooks)
+{
+	struct ms_member_tree *tree = calloc(1, sizeof(*tree));
+
+	if (tree)
+		tree->hooks = *hooks;
+	return tree;
+}
+
+static void free_nodes(struct node *node)
+{
+	if (!node)
+		return;
+	free_nodes(node->child[0]);
+	free_nodes(node->child[1]);
+	free(node->links);
+	free(node);
+}
+
+struct ms_member_tree *ms_member_tree_free(struct ms_member_tree *tree)
+{
+	if (!tree)
+		return NULL;
+	free_nodes(tree->root[0]);
+	free_nodes(tree->root[1]);
+	free(tree);
+	return NULL;
+}
+
+/* ---- what is said of a prefix ---- */
+
+/* Sorted by set. What is said last of a set holds: wider prefixes are said first. */
+static void say(struct ms_member_sets *sets, const struct link *link)
+{
+	uint32_t at = 0;
+
+	if (sets->count == MS_MEMBER_MANY)
+		return;
+	while (at < sets->count && sets->of[at].set < link->set)
+		at++;
+	if (at == sets->count || sets->of[at].set != link->set) {
+		if (sets->count == MS_MEMBER_SETS) {
+			*sets = (struct ms_member_sets) { .count = MS_MEMBER_MANY };
+			return;
+		}
+		memmove(&sets->of[at + 1], &sets->of[at], (sets->count - at) * sizeof(sets->of[0]));
+		sets->count++;
+	}
+	sets->of[at].set = link->set;
+	sets->of[at].until = link->until;
+}
+
+static void say_all(struct ms_member_sets *sets, const struct node *node)
+{
+	for (size_t i = 0; i < node->n_links; i++)
+		say(sets, &node->links[i]);
+}
+
+/* Of a node and all below it, `wider` being what is said of the prefixes around. Goes on after a
+ * failure, of which it returns the first. */
+static int store_below(const struct ms_member_tree *tree, const struct node *node,
+		       const struct ms_member_sets *wider)
+{
+	struct ms_member_sets sets = *wider;
+	int result = 0;
+
+	say_all(&sets, node);
+	if (node->n_links)
+		result = tree->hooks.store(tree->hooks.user, &node->cidr, &sets);
+	for (int i = 0; i < 2; i++) {
+		int r = node->child[i] ? store_below(tree, node->child[i], &sets) : 0;
+
+		if (result == 0)
+			result = r;
+	}
+	return result;
+}
+
+/* ---- the way to a prefix ---- */
+
+static unsigned int bit_of(const struct ms_cidr *cidr, unsigned int bit)
+{
+	return cidr->addr.bytes[bit / 8] >> (7 - bit % 8) & 1;
+}
+
+/* How many bits both begin with. */
+static unsigned int common_bits(const struct ms_cidr *a, const struct ms_cidr *b)
+{
+	unsigned int most = a->len < b->len ? a->len : b->len, bits = 0;
+
+	while (bits < most && bit_of(a, bits) == bit_of(b, bits))
+		bits++;
+	return bits;
+}
+
+static struct node *new_node(const struct ms_cidr *cidr, unsigned int len)
+{
+	struct node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->cidr = *cidr;
+	node->cidr.len = (uint8_t)len;
+	for (unsigned int bit = len; bit < 8 * sizeof(cidr->addr.bytes); bit++)
+		node->cidr.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	return node;
+}
+
+/* Where the node of `cidr` is or would be; `wider` is told what is said of those around it. */
+static struct node **find_place(struct ms_member_tree *tree, const struct ms_cidr *cidr,
+				struct ms_member_sets *wider)
+{
+	struct node **place = &tree->root[cidr->addr.family == 6];
+
+	while (*place && (*place)->cidr.len < cidr->len && ms_cidr_covers(&(*place)->cidr, cidr)) {
+		say_all(wider, *place);
+		place = &(*place)->child[bit_of(cidr, (*place)->cidr.len)];
+	}
+	return place;
+}
+
+static bool is_at(const struct node *node, const struct ms_cidr *cidr)
+{
+	return node && ms_cidr_compare(&node->cidr, cidr) == 0;
+}
+
+/* The node of `cidr`, which is made if it is not there. NULL = out of memory. */
+static struct node *make_node(struct node **place, const struct ms_cidr *cidr)
+{
+	struct node *there = *place, *node, *fork;
+	unsigned int bits;
+
+	if (is_at(there, cidr))
+		return there;
+	node = new_node(cidr, cidr->len);
+	if (!node || !there) {
+		*place = node;
+		return node;
+	}
+	bits = common_bits(&there->cidr, cidr);
+	if (bits == cidr->len) {
+		node->child[bit_of(&there->cidr, bits)] = there;
+		*place = node;
+		return node;
+	}
+	fork = new_node(cidr, bits);
+	if (!fork) {
+		free(node);
+		return NULL;
+	}
+	fork->child[bit_of(cidr, bits)] = node;
+	fork->child[bit_of(&there->cidr, bits)] = there;
+	*place = fork;
+	return node;
+}
+
+/* Takes a node out that stands for nothing. */
+static void tidy(struct node **place)
+{
+	struct node *node = *place;
+
+	if (!node || node->n_links || (node->child[0] && node->child[1]))
+		return;
+	*place = node->child[0] ? node->child[0] : node->child[1];
+	free(node->links);
+	free(node);
+}
+
+/* And the fork above it, which then has one way only. */
+static void tidy_way(struct ms_member_tree *tree, const struct ms_cidr *cidr)
+{
+	struct node **place = &tree->root[cidr->addr.family == 6], **above = NULL;
+
+	while (*place && (*place)->cidr.len < cidr->len && ms_cidr_covers(&(*place)->cidr, cidr)) {
+		above = place;
+		place = &(*place)->child[bit_of(cidr, (*place)->cidr.len)];
+	}
+	if (is_at(*place, cidr))
+		tidy(place);
+	if (above)
+		tidy(above);
+}
+
+/* ---- members ---- */
+
+static struct link *find_link(struct node *node, uint32_t set)
+{
+	for (size_t i = 0; i < node->n_links; i++) {
+		if (node->links[i].set == set)
+			return &node->links[i];
+	}
+	return NULL;
+}
+
+static int put_link(struct node *node, uint32_t set, uint32_t until)
+{
+	struct link *link = find_link(node, set);
+
+	if (!link) {
+		link = reallocarray(node->links, node->n_links + 1, sizeof(*link));
+		if (!link)
+			return -ENOMEM;
+		node->links = link;
+		link += node->n_links++;
+	}
+	*link = (struct link) { set, until };
+	return 0;
+}
+
+int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+		       uint32_t until)
+{
+	struct ms_member_sets wider = { 0 };
+	struct node *node = make_node(find_place(tree, cidr, &wider), cidr);
+
+	if (!node || put_link(node, set, until) < 0) {
+		tidy_way(tree, cidr);
+		return -ENOMEM;
+	}
+	return store_below(tree, node, &wider);
+}
+
+int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr)
+{
+	struct ms_member_sets wider = { 0 };
+	struct node **place = find_place(tree, cidr, &wider);
+	struct link *link = is_at(*place, cidr) ? find_link(*place, set) : NULL;
+	int r, result = 0;
+
+	if (!link)
+		return -ENOENT;
+	*link = (*place)->links[--(*place)->n_links];
+	if ((*place)->n_links == 0)
+		result = tree->hooks.drop(tree->hooks.user, cidr);
+	r = store_below(tree, *place, &wider);
+	tidy_way(tree, cidr);
+	return result < 0 ? result : r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Of which sets an address is a member: a tree of all prefixes that are in any set. Pure; what is
+ * to be stored of a prefix (struct ms_member_sets: its sets, and those of all wider ones) goes to
+ * the owner's hooks. Of one thread at a time.
+ */
+#ifndef MS_CORE_SET_TABLE_MEMBER_TREE_H
+#define MS_CORE_SET_TABLE_MEMBER_TREE_H
+
+#include <stdint.h>
+
+#include "bpf/lib/layout.h"
+#include "core/base/addr.h"
+
+struct ms_member_tree;
+
+struct ms_member_tree_hooks {
+	/* Negative = it could not be stored. */
+	int (*store)(void *user, const struct ms_cidr *cidr, const struct ms_member_sets *sets);
+	int (*drop)(void *user, const struct ms_cidr *cidr);
+	void *user;
+};
+
+/* NULL = out of memory. */
+struct ms_member_tree *ms_member_tree_new(const struct ms_member_tree_hooks *hooks);
+struct ms_member_tree *ms_member_tree_free(struct ms_member_tree *tree); /* returns NULL */
+
+/*
+ * `cidr` is a member of `set` until that tick, 0 = for ever; the latest end of it and of the set's
+ * wider ones, as in struct ms_set_entry. What becomes other than it was by that is stored: `cidr`
+ * and those within it. -ENOMEM: nothing has changed. What a hook refuses is the tree's all the
+ * same; the first refusal is returned.
+ */
+int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+		       uint32_t until);
+/* -ENOENT if it is no member; else as above. */
+int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr);
+
+#endif

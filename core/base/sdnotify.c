@@ -12,6 +12,8 @@
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
 
+#define AGAIN_MS 1000
+
 static int notify(const char *state, int flags)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -41,9 +43,12 @@ int ms_sdnotify(const char *state)
 	return notify(state, 0);
 }
 
-int ms_sdnotify_alive(void)
+uint64_t ms_sdnotify_alive(void)
 {
-	return notify("WATCHDOG=1", MSG_DONTWAIT);
+	uint64_t every_ms = ms_sdnotify_watchdog_ms();
+
+	/* The socket is all services', so it may be full for a while. */
+	return notify("WATCHDOG=1", MSG_DONTWAIT) < 0 && every_ms > AGAIN_MS ? AGAIN_MS : every_ms;
 }
 
 uint64_t ms_sdnotify_watchdog_ms(void)

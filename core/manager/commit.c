@@ -21,38 +21,32 @@
 #include "core/policy/diff.h"
 #include "core/worker.h"
 
-#define NS 1000000000ull
-
 /* ---- the worker ---- */
 
 /* Words to the service manager's watchdog during one piece of work. What takes longer, a quarter of
  * an hour as the unit is, does not end by itself. */
 #define WORDS_MAX 60
 
-/* Readable when the watchdog is to hear a word, the last one of the loop's own being up to half of
- * its period ago; -1 = it does not listen. */
-static int open_words(void)
+/* Says a word, and when the next one is due. */
+static void say_word(int fd)
 {
-	uint64_t every_ns = ms_sdnotify_watchdog_ms() * 1000000;
+	uint64_t every_ms = ms_sdnotify_alive();
 	const struct itimerspec times = {
-		.it_value = { (time_t)(every_ns / 2 / NS), (long)(every_ns / 2 % NS) },
-		.it_interval = { (time_t)(every_ns / NS), (long)(every_ns % NS) },
+		.it_value = { (time_t)(every_ms / 1000), (long)(every_ms % 1000 * 1000000) },
 	};
-	int fd = every_ns ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
 
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &times, NULL);
-	return fd;
+	timerfd_settime(fd, 0, &times, NULL);
 }
 
-/* False: that was the last one. */
-static bool say_word(int fd, unsigned int *words)
+/* Readable when the watchdog is to hear the next word; -1 = it does not listen. The first is said
+ * now: a commit is of many pieces, and the loop spoke before all of them. */
+static int open_words(void)
 {
-	uint64_t due;
+	int fd = ms_sdnotify_watchdog_ms() ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
 
-	if (read(fd, &due, sizeof(due)) == (ssize_t)sizeof(due))
-		ms_sdnotify_alive();
-	return ++*words < WORDS_MAX;
+	if (fd >= 0)
+		say_word(fd);
+	return fd;
 }
 
 /* Until the work is done. Every other watch of the loop waits, as for any callback. */
@@ -74,7 +68,9 @@ static void follow_interfaces(struct ms_manager *manager, const struct ms_worker
 		}
 		if (fds[1].revents && ms_manager_dispatch_netlink(manager) < 0)
 			fds[1].fd = -1;
-		if (fds[2].revents && !say_word(words_fd, &words))
+		if (fds[2].revents && ++words < WORDS_MAX)
+			say_word(words_fd);
+		else if (fds[2].revents)
 			fds[2].fd = -1;
 	}
 }

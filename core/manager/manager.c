@@ -218,8 +218,9 @@ static void on_touch(void *user)
 
 static void on_watchdog(void *user)
 {
-	(void)user;
-	ms_sdnotify_alive();
+	struct ms_manager *manager = user;
+
+	ms_watch_arm(manager->watchdog, ms_sdnotify_alive(), false);
 }
 
 /* ---- start ---- */

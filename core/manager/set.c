@@ -101,6 +101,23 @@ static int settle_member(struct ms_manager *manager, const char *set, const stru
 	return r < 0 ? r : ms_set_table_hold(ms_committer_sets(manager->committer), &held, member);
 }
 
+/* The first `tried` of a change, as all who hold them say. What cannot be put back is mended later,
+ * see ms_manager_mend_sets(). */
+static int put_back(struct ms_manager *manager, const struct ms_runtime_change *change,
+		    size_t tried)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < tried; i++) {
+		int r = settle_member(manager, change->set, &change->members[i]);
+
+		if (result == 0)
+			result = r;
+	}
+	manager->is_torn |= result < 0;
+	return result;
+}
+
 /* In the datapath, and then on disk, which may take long: packets do not wait for a disk, and what
  * the datapath cannot take is never saved, so that a start can load what is. Where either fails all
  * is as it was. */
@@ -125,8 +142,11 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 	if (r == 0)
 		return 0;
 	ms_sources_release_members(manager->sources, change, before);
-	for (size_t i = 0; i < tried; i++)
-		settle_member(manager, change->set, &change->members[i]);
+	if (put_back(manager, change, tried) < 0)
+		ms_log_error("policy",
+			     "set %s: not all members are as they were before what was refused; it "
+			     "is tried again every 10 s",
+			     change->set);
 	ms_manager_touch(manager);
 	return r;
 }

@@ -46,16 +46,14 @@ int ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *ci
 static int clear_map(int fd)
 {
 	union member_key key;
+	int r = fd < 0 ? fd : 0;
 
-	if (fd < 0)
-		return fd;
-	while (bpf_map_get_next_key(fd, NULL, &key) == 0) {
-		int r = bpf_map_delete_elem(fd, &key);
-
-		if (r < 0)
-			return r;
+	while (r == 0) {
+		r = bpf_map_get_next_key(fd, NULL, &key);
+		if (r == 0)
+			r = bpf_map_delete_elem(fd, &key);
 	}
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 int ms_dataplane_members_clear(struct ms_dataplane *dp)

@@ -23,11 +23,13 @@
  * destination ports (first, last << 16) | decision | what and where (MS_ENTRY_*) | first and last
  * place of the destination | 2 words of 0 and, where it says MS_ENTRY_MORE, behind it what | its
  * mask | where | its mask | source set | destination set | 2 words of 0
- * Sets: two parts of MS_SETS_WORDS, of rules that stand with a source's set and with a
- *destination's. A set's row is found by its id, as an IPv6 source's is by its address; all rows are
- *also listed, by pairs of id and row. Entries of a source's set ask for places as those of a prefix
- *do; those of a destination's ask for places of the source, found as an IPv6 address's are. Cut: a
- *node of a kind (enum ms_cut), whose children are runs or cuts, or 0: nothing there
+ *
+ * Sets: two parts of MS_SETS_WORDS, of rules that stand with a source's set and of those that stand
+ * with a destination's. A set's row is found by its id, as an IPv6 source's is by its address; all
+ * rows are listed, too, by pairs of id and row. Entries of a source's set ask for places as those
+ * of a prefix do; those of a destination's ask for places of the source, found as in IPv6.
+ *
+ * Cut: a node of a kind (enum ms_cut), whose children are runs or cuts, or 0: nothing there
  */
 #ifndef MS_BPF_LIB_BLOCKS_H
 #define MS_BPF_LIB_BLOCKS_H
@@ -107,7 +109,7 @@ enum {
 #define MS_PAIRS_CUTS 4     /* cuts one behind the other */
 #define MS_PAIRS_ASKED 8    /* rows looked at in one step */
 #define MS_PAIRS_WALKED 8   /* entries of a run walked in one */
-#define MS_PAIRS_LISTED 8   /* sets of the list asked in one */
+#define MS_PAIRS_LISTED 8   /* sets that are listed or asked of, looked at in one */
 #define MS_PAIRS_STEPS 8192 /* for one packet */
 
 struct ms_pairs_root {      /* one family's, in ms_policy_head */

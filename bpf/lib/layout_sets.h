@@ -64,13 +64,14 @@ _Static_assert(sizeof(struct ms_member_sets) == 124, "packed by hand");
  * set may for a moment be both. Zero, as in new tables, is not ready: each set that any rule asks
  * for is asked of then, as it is of an address that has MS_MEMBER_MANY.
  */
-#define MS_ASKED_MAX 64 /* a power of two */
+#define MS_ASKED_MAX 128 /* a power of two */
 
 struct ms_asked {
+	__u32 next_set;           /* ids of sets from there on have never been used */
 	__u32 is_ready;           /* ms_member4/6 say all they should */
 	__u32 count;              /* places behind them are free */
 	__u32 sets[MS_ASKED_MAX]; /* a set keeps its place, 0 = it is free */
 };
-_Static_assert(sizeof(struct ms_asked) == 264, "no padding");
+_Static_assert(sizeof(struct ms_asked) == 524, "no padding");
 
 #endif

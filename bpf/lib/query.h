@@ -42,6 +42,7 @@ struct ms_query {
 	__u32 sets_at;
 };
 _Static_assert(sizeof(struct ms_query) == 88, "no padding");
+_Static_assert(MS_LATE_ROWS <= 255, "a byte says how many there are");
 
 /* Where ms_policy has what is said of this policy. */
 static __always_inline __u32 ms_query_head(const struct ms_query *query)

@@ -85,7 +85,8 @@ static __always_inline void ms_sets_leave(struct ms_query *query)
 	query->behind = MS_DECISION_NONE;
 }
 
-/* The same by the set's id. Calls nothing: with its callers it is as deep as the stack allows. */
+/* Enters a row by its set's id. Calls nothing: with its callers it is as deep as the stack allows.
+ */
 __noinline int ms_sets_enter(struct ms_query *query, __u32 set)
 {
 	const __u32 *part;
@@ -106,27 +107,26 @@ __noinline int ms_sets_enter(struct ms_query *query, __u32 set)
 /* Begins a side, unless nothing there could better what has been found. */
 __noinline int ms_sets_turn(struct ms_query *query)
 {
-	const struct ms_asked *ready;
-	__u32 zero = 0, base, place;
+	const struct ms_asked *asked;
+	__u32 zero = 0, shift, place;
 	const __u32 *part;
 
 	if (!query)
 		return 0;
-	base = ms_spans_base(query);
 	part = ms_sets_part(query);
-	ready = bpf_map_lookup_elem(&ms_asked, &zero);
-	if (!part || !ready || part[MS_SETS_BEST] >= query->found) {
+	asked = bpf_map_lookup_elem(&ms_asked, &zero);
+	if (!part || !asked || part[MS_SETS_BEST] >= query->found) {
 		ms_sets_end(query);
 		return 0;
 	}
-	ms_sets_stage(query, MS_READ_ONCE(ready->is_ready) ? MS_SETS_MEMBERS : MS_SETS_LISTED);
+	ms_sets_stage(query, MS_READ_ONCE(asked->is_ready) ? MS_SETS_MEMBERS : MS_SETS_LISTED);
 	if (query->sets_which == MS_SET_SRC)
 		return 0;
 	query->place_shift = part[MS_SETS_PLACE_SHIFT] & 31;
-	base = part[MS_SETS_REGION_SHIFT] & 31;
+	shift = part[MS_SETS_REGION_SHIFT] & 31;
 	place = ms_spans_leaf6(query, ms_spans_base(query), part[MS_SETS_PLACES], MS_SET_SRC);
 	query->place = place;
-	query->region = place >> base & 63;
+	query->region = place >> shift & 63;
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 static const size_t spreads[] = { 4, 1 };
 
 /* Rows that ask for a set are asked one by one where there are no more. */
-#define FEW_SETS 4
+#define FEW_SET_ROWS 4
 
 /* What one row asks of one side. */
 struct asked {
@@ -407,15 +407,15 @@ static int build_once(struct ms_blocks *blocks, const struct ms_rows *rows, unsi
 
 bool ms_pairs_by_sets(const struct ms_rows *rows, unsigned int family)
 {
-	size_t count = family == 4 ? rows->n_rows4 : rows->n_rows6, n_sets = 0;
+	size_t count = family == 4 ? rows->n_rows4 : rows->n_rows6, n_asking = 0;
 
-	for (size_t i = 0; i < count && n_sets <= FEW_SETS; i++) {
+	for (size_t i = 0; i < count && n_asking <= FEW_SET_ROWS; i++) {
 		const struct ms_row_rest *rest =
 			family == 4 ? &rows->rows4[i].rest : &rows->rows6[i].rest;
 
-		n_sets += (rest->src_set || rest->dst_set);
+		n_asking += (rest->src_set || rest->dst_set);
 	}
-	return n_sets > FEW_SETS;
+	return n_asking > FEW_SET_ROWS;
 }
 
 int ms_pairs_build(struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,

@@ -10,6 +10,25 @@
 #include "core/base/cleanup.h"
 #include "core/classify/spans.h"
 
+static int by_steps(const void *a, const void *b)
+{
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* Of the sets that an address may be told of, the longest: should it be in more meanwhile, or one
+ * of them be asked of, the walk comes to them again. */
+static size_t again_steps(size_t *steps, size_t n_sets)
+{
+	size_t sum = 0;
+
+	qsort(steps, n_sets, sizeof(*steps), by_steps);
+	for (size_t i = 0; i < n_sets && i < MS_MEMBER_SETS; i++)
+		sum += steps[i];
+	return sum;
+}
+
 /* Steps that asking for sets takes besides their rows: those of the list, or those that are asked
  * and what each address is a member of, and the turn of the side. */
 static size_t asking_steps(size_t n_sets)
@@ -32,9 +51,10 @@ static int put_rows(struct ms_pair_rows *rows, const struct ms_set_rows_item *it
 		    struct ms_spans_prefix *prefixes, size_t *ret_n_sets, size_t *steps)
 {
 	ms_cleanup(ms_free) const struct ms_cuts_entry **list = calloc(count + 1, sizeof(*list));
+	ms_cleanup(ms_free) size_t *of_set = calloc(count + 1, sizeof(*of_set));
 	size_t next;
 
-	if (!list)
+	if (!list || !of_set)
 		return -ENOMEM;
 	*ret_n_sets = 0;
 	for (size_t first = 0; first < count; first = next) {
@@ -44,10 +64,13 @@ static int put_rows(struct ms_pair_rows *rows, const struct ms_set_rows_item *it
 		*prefix = prefix_of(items[first].set);
 		for (next = first; next < count && items[next].set == items[first].set; next++)
 			list[next - first] = &items[next].entry;
-		r = ms_pair_rows_put(rows, list, next - first, &prefix->leaf, steps);
+		r = ms_pair_rows_put(rows, list, next - first, &prefix->leaf,
+				     &of_set[*ret_n_sets - 1]);
 		if (r < 0)
 			return r;
+		*steps += of_set[*ret_n_sets - 1];
 	}
+	*steps += again_steps(of_set, *ret_n_sets);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ static bool make_room(struct ms_set_table *table, const struct ms_membership *se
 	if (has_room(table, set, family))
 		return true;
 	if (table->n_stale && ms_dataplane_idle_half(table->dp, &half) == 0)
-		ms_set_table_drop_stale(table);
+		ms_set_table_drop_stale(table, SIZE_MAX);
 	return has_room(table, set, family);
 }
 
@@ -75,6 +75,8 @@ static int put_member(struct ms_set_table *table, struct ms_membership *set,
 	if (is_new) {
 		ms_dataplane_set_remove(table->dp, set->set, &member->cidr);
 		ms_set_table_untell(table, set->set, &member->cidr);
+	} else {
+		ms_set_table_tell(table, set->set, &before);
 	}
 	write_changed(table, set, &member->cidr);
 	return r;
@@ -209,12 +211,23 @@ uint64_t ms_set_table_next_expiry(const struct ms_set_table *table)
 	return ms_dataplane_ticks_to_ns(table->dp, (uint32_t)nearest);
 }
 
+/* What a generation left behind is said of addresses until it is gone, and would be too much. */
+static void tidy(struct ms_set_table *table)
+{
+	unsigned int half;
+
+	if (table->n_stale && ms_dataplane_idle_half(table->dp, &half) == 0)
+		ms_set_table_drop_stale(table, MS_SET_TABLE_DROPPED_MAX);
+	if (table->is_untold && ms_set_table_tell_anew(table) == 0)
+		ms_log_notice("policy", "addresses are told again what sets they are members of");
+}
+
 void ms_set_table_clear_ended(struct ms_set_table *table)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp);
 
-	if (table->is_untold && !table->pending.items && ms_set_table_tell_anew(table) == 0)
-		ms_log_notice("policy", "addresses are told again what sets they are members of");
+	if (!table->pending.items)
+		tidy(table);
 	for (size_t i = 0; i < table->live.count; i++) {
 		const struct ms_membership *set = &table->live.items[i];
 

@@ -72,13 +72,21 @@ void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const st
 	table->used[ms_set_table_family(cidr)]--;
 }
 
-void ms_set_table_drop_stale(struct ms_set_table *table)
+void ms_set_table_drop_stale(struct ms_set_table *table, size_t most)
 {
-	for (size_t i = 0; i < table->n_stale; i++)
-		ms_set_table_erase_entry(table, table->stale[i].set, &table->stale[i].cidr);
-	free(table->stale);
-	table->stale = NULL;
-	table->n_stale = 0;
+	if (table->n_stale == 0)
+		return;
+	ms_member_tree_hold(table->tree);
+	for (; table->n_stale > 0 && most > 0; most--) {
+		const struct ms_set_table_stale *last = &table->stale[--table->n_stale];
+
+		ms_set_table_erase_entry(table, last->set, &last->cidr);
+	}
+	ms_set_table_tell_held(table);
+	if (table->n_stale == 0) {
+		free(table->stale);
+		table->stale = NULL;
+	}
 	ms_set_table_forget_asked(table);
 }
 

@@ -17,11 +17,14 @@ struct node {
 	struct node *child[2]; /* by the first bit behind the prefix */
 	struct link *links;
 	size_t n_links;
+	bool is_stored;
+	bool is_changed; /* it and all below are to be stored anew */
 };
 
 struct ms_member_tree {
 	struct ms_member_tree_hooks hooks;
 	struct node *root[2]; /* IPv4, IPv6 */
+	bool is_held;
 };
 
 struct ms_member_tree *ms_member_tree_new(const struct ms_member_tree_hooks *hooks)
@@ -82,23 +85,55 @@ static void say_all(struct ms_member_sets *sets, const struct node *node)
 		say(sets, &node->links[i]);
 }
 
-/* Of a node and all below it, `wider` being what is said of the prefixes around. Goes on after a
- * failure, of which it returns the first. */
-static int store_below(const struct ms_member_tree *tree, const struct node *node,
-		       const struct ms_member_sets *wider)
+/* Takes a node out that stands for nothing. */
+static void tidy(struct node **place)
 {
-	struct ms_member_sets sets = *wider;
+	struct node *node = *place;
+
+	if (node->n_links || (node->child[0] && node->child[1]))
+		return;
+	*place = node->child[0] ? node->child[0] : node->child[1];
+	free(node->links);
+	free(node);
+}
+
+static int store_node(const struct ms_member_tree *tree, struct node *node,
+		      const struct ms_member_sets *sets)
+{
+	int r = 0;
+
+	if (node->n_links)
+		r = tree->hooks.store(tree->hooks.user, &node->cidr, sets);
+	else if (node->is_stored)
+		r = tree->hooks.drop(tree->hooks.user, &node->cidr);
+	node->is_stored = node->n_links > 0;
+	return r;
+}
+
+/* What has changed of the node at `place` and below it, all of it if that is of something around,
+ * of which `wider` is said. Goes on after a failure, of which it returns the first. */
+static int store_below(const struct ms_member_tree *tree, struct node **place,
+		       const struct ms_member_sets *wider, bool is_changed)
+{
+	struct node *node = *place;
+	struct ms_member_sets sets;
 	int result = 0;
 
+	if (!node)
+		return 0;
+	sets = *wider;
 	say_all(&sets, node);
-	if (node->n_links)
-		result = tree->hooks.store(tree->hooks.user, &node->cidr, &sets);
+	is_changed |= node->is_changed;
+	node->is_changed = false;
+	if (is_changed)
+		result = store_node(tree, node, &sets);
 	for (int i = 0; i < 2; i++) {
-		int r = node->child[i] ? store_below(tree, node->child[i], &sets) : 0;
+		int r = store_below(tree, &node->child[i], &sets, is_changed);
 
 		if (result == 0)
 			result = r;
 	}
+	tidy(place);
 	return result;
 }
 
@@ -159,7 +194,9 @@ static struct node *make_node(struct node **place, const struct ms_cidr *cidr)
 	if (is_at(there, cidr))
 		return there;
 	node = new_node(cidr, cidr->len);
-	if (!node || !there) {
+	if (!node)
+		return NULL;
+	if (!there) {
 		*place = node;
 		return node;
 	}
@@ -180,19 +217,7 @@ static struct node *make_node(struct node **place, const struct ms_cidr *cidr)
 	return node;
 }
 
-/* Takes a node out that stands for nothing. */
-static void tidy(struct node **place)
-{
-	struct node *node = *place;
-
-	if (!node || node->n_links || (node->child[0] && node->child[1]))
-		return;
-	*place = node->child[0] ? node->child[0] : node->child[1];
-	free(node->links);
-	free(node);
-}
-
-/* And the fork above it, which then has one way only. */
+/* Takes out what stands for nothing of the node at `cidr` and the fork above it. */
 static void tidy_way(struct ms_member_tree *tree, const struct ms_cidr *cidr)
 {
 	struct node **place = &tree->root[cidr->addr.family == 6], **above = NULL;
@@ -233,17 +258,34 @@ static int put_link(struct node *node, uint32_t set, uint32_t until)
 	return 0;
 }
 
+/* A change of the node at `cidr`, `wider` being said around it. */
+static int settle(struct ms_member_tree *tree, struct node **place, const struct ms_cidr *cidr,
+		  const struct ms_member_sets *wider)
+{
+	int r;
+
+	(*place)->is_changed = true;
+	if (tree->is_held)
+		return 0;
+	r = store_below(tree, place, wider, false);
+	tidy_way(tree, cidr);
+	return r;
+}
+
 int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
 		       uint32_t until)
 {
 	struct ms_member_sets wider = { 0 };
-	struct node *node = make_node(find_place(tree, cidr, &wider), cidr);
+	struct node **place = find_place(tree, cidr, &wider);
+	struct node *node = make_node(place, cidr);
 
 	if (!node || put_link(node, set, until) < 0) {
-		tidy_way(tree, cidr);
+		if (!tree->is_held)
+			tidy_way(tree, cidr);
 		return -ENOMEM;
 	}
-	return store_below(tree, node, &wider);
+	/* Below a fork, if one was made. */
+	return settle(tree, find_place(tree, cidr, &(struct ms_member_sets) { 0 }), cidr, &wider);
 }
 
 int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr)
@@ -251,14 +293,24 @@ int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struc
 	struct ms_member_sets wider = { 0 };
 	struct node **place = find_place(tree, cidr, &wider);
 	struct link *link = is_at(*place, cidr) ? find_link(*place, set) : NULL;
-	int r, result = 0;
 
 	if (!link)
 		return -ENOENT;
 	*link = (*place)->links[--(*place)->n_links];
-	if ((*place)->n_links == 0)
-		result = tree->hooks.drop(tree->hooks.user, cidr);
-	r = store_below(tree, *place, &wider);
-	tidy_way(tree, cidr);
-	return result < 0 ? result : r;
+	return settle(tree, place, cidr, &wider);
+}
+
+void ms_member_tree_hold(struct ms_member_tree *tree)
+{
+	tree->is_held = true;
+}
+
+int ms_member_tree_release(struct ms_member_tree *tree)
+{
+	const struct ms_member_sets none = { 0 };
+	int r4 = store_below(tree, &tree->root[0], &none, false);
+	int r6 = store_below(tree, &tree->root[1], &none, false);
+
+	tree->is_held = false;
+	return r4 < 0 ? r4 : r6;
 }

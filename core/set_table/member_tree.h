@@ -36,4 +36,8 @@ int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct m
 /* -ENOENT if it is no member; else as above. */
 int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr);
 
+/* From here to the release nothing is stored; then all is that has changed, each prefix once. */
+void ms_member_tree_hold(struct ms_member_tree *tree);
+int ms_member_tree_release(struct ms_member_tree *tree);
+
 #endif

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the datapath is told of each address: the sets it is a member of, but for the largest ones,
- * of which it is asked. Where it cannot be told all, it asks of every set, so nothing here is a
- * failure to those who change members: packets are judged right in any case.
+ * What the datapath is told of each address: the sets it is a member of, but for large ones, of
+ * which it is asked as long as there are places for them. Where it cannot be told all, it asks of
+ * every set, so nothing here is a failure to those who change members: packets are judged right in
+ * any case.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "core/base/log.h"
 #include "core/set_table/private.h"
-
-/* A set with more members costs one look-up of each new flow, and not as much memory again. */
-#define TOLD_MEMBERS_MAX 4096
 
 static int store(void *user, const struct ms_cidr *cidr, const struct ms_member_sets *sets)
 {
@@ -36,8 +34,6 @@ static void say_ready(struct ms_set_table *table, bool is_ready)
 	put_asked(table);
 }
 
-/* ---- those that are asked of ---- */
-
 static uint32_t *find_asked(struct ms_set_table *table, uint32_t set)
 {
 	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
@@ -46,6 +42,55 @@ static uint32_t *find_asked(struct ms_set_table *table, uint32_t set)
 	}
 	return NULL;
 }
+
+/* ---- those that an address is told of ---- */
+
+static void break_off(struct ms_set_table *table, int r)
+{
+	if (table->is_untold)
+		return;
+	table->is_untold = true;
+	say_ready(table, false);
+	ms_log_warn("policy",
+		    "what sets an address is a member of cannot be stored (%s): new flows are "
+		    "asked of every set until it can",
+		    strerror(-r));
+}
+
+static void untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
+{
+	int r = ms_member_tree_remove(table->tree, set, cidr);
+
+	if (r < 0 && r != -ENOENT)
+		break_off(table, r);
+}
+
+void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member)
+{
+	int r;
+
+	if (find_asked(table, set))
+		return;
+	r = ms_member_tree_put(table->tree, set, &member->cidr, member->until_tick);
+	if (r < 0)
+		break_off(table, r);
+}
+
+void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
+{
+	if (!find_asked(table, set))
+		untell(table, set, cidr);
+}
+
+void ms_set_table_tell_held(struct ms_set_table *table)
+{
+	int r = ms_member_tree_release(table->tree);
+
+	if (r < 0)
+		break_off(table, r);
+}
+
+/* ---- those that are asked of ---- */
 
 /* Packets see its place before `count` says that there is one. */
 static bool ask(struct ms_set_table *table, uint32_t set)
@@ -63,7 +108,7 @@ static bool ask(struct ms_set_table *table, uint32_t set)
 	return true;
 }
 
-static bool is_used(const struct ms_set_table_sets *sets, uint32_t set)
+static bool is_there(const struct ms_set_table_sets *sets, uint32_t set)
 {
 	for (size_t i = 0; i < sets->count; i++) {
 		if (sets->items[i].set == set)
@@ -72,12 +117,22 @@ static bool is_used(const struct ms_set_table_sets *sets, uint32_t set)
 	return false;
 }
 
+/* By a generation, or still by packets that began under the last one. */
+static bool is_used(const struct ms_set_table *table, uint32_t set)
+{
+	for (size_t i = 0; i < table->n_stale; i++) {
+		if (table->stale[i].set == set)
+			return true;
+	}
+	return is_there(&table->live, set) || is_there(&table->pending, set);
+}
+
 void ms_set_table_forget_asked(struct ms_set_table *table)
 {
 	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
 		uint32_t *place = &table->asked.sets[i];
 
-		if (*place && !is_used(&table->live, *place) && !is_used(&table->pending, *place)) {
+		if (*place && !is_used(table, *place)) {
 			*place = 0;
 			put_asked(table);
 		}
@@ -86,47 +141,19 @@ void ms_set_table_forget_asked(struct ms_set_table *table)
 
 void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership *set, size_t count)
 {
-	if (set == &table->host || count <= TOLD_MEMBERS_MAX || find_asked(table, set->set) ||
-	    !ask(table, set->set))
+	if (set == &table->host || count <= MS_SET_TABLE_TOLD_MAX || find_asked(table, set->set) ||
+	    !ask(table, set->set) || !is_there(&table->live, set->set))
 		return;
 	/* Who did not see yet that it is asked of still finds it the other way. */
-	ms_dataplane_wait_grace();
+	if (ms_dataplane_wait_grace() < 0)
+		return;
+	ms_member_tree_hold(table->tree);
 	for (size_t i = 0; i < set->count; i++)
-		ms_set_table_untell(table, set->set, &set->members[i].cidr);
+		untell(table, set->set, &set->members[i].cidr);
+	ms_set_table_tell_held(table);
 }
 
-/* ---- those that an address is told of ---- */
-
-static void break_off(struct ms_set_table *table, int r)
-{
-	if (table->is_untold)
-		return;
-	table->is_untold = true;
-	say_ready(table, false);
-	ms_log_warn("policy",
-		    "what sets an address is a member of cannot be stored (%s): new flows are "
-		    "asked of every set until it can",
-		    strerror(-r));
-}
-
-void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member)
-{
-	int r;
-
-	if (find_asked(table, set))
-		return;
-	r = ms_member_tree_put(table->tree, set, &member->cidr, member->until_tick);
-	if (r < 0)
-		break_off(table, r);
-}
-
-void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
-{
-	int r = ms_member_tree_remove(table->tree, set, cidr);
-
-	if (r < 0 && r != -ENOENT)
-		break_off(table, r);
-}
+/* ---- all of it ---- */
 
 static int tell_all(struct ms_set_table *table, const struct ms_membership *set)
 {
@@ -140,26 +167,44 @@ static int tell_all(struct ms_set_table *table, const struct ms_membership *set)
 	return r;
 }
 
-int ms_set_table_tell_anew(struct ms_set_table *table)
+static int tell_sets(struct ms_set_table *table)
 {
-	const struct ms_member_tree_hooks hooks = { store, drop, table->dp };
-	int r;
+	int r = ms_dataplane_members_clear(table->dp);
 
-	say_ready(table, false);
-	/* Of those who may have seen that it was. */
-	ms_dataplane_wait_grace();
-	ms_member_tree_free(table->tree);
-	table->tree = ms_member_tree_new(&hooks);
-	if (!table->tree)
-		return -ENOMEM;
-	r = ms_dataplane_members_clear(table->dp);
 	if (r == 0)
 		r = tell_all(table, &table->host);
 	for (size_t i = 0; r == 0 && i < table->live.count; i++) {
-		ms_set_table_choose(table, &table->live.items[i], table->live.items[i].count);
-		if (!find_asked(table, table->live.items[i].set))
-			r = tell_all(table, &table->live.items[i]);
+		const struct ms_membership *set = &table->live.items[i];
+
+		if (!find_asked(table, set->set) &&
+		    (set->count <= MS_SET_TABLE_TOLD_MAX || !ask(table, set->set)))
+			r = tell_all(table, set);
 	}
+	return r;
+}
+
+int ms_set_table_tell_anew(struct ms_set_table *table)
+{
+	const struct ms_member_tree_hooks hooks = { store, drop, table->dp };
+	struct ms_member_tree *tree = ms_member_tree_new(&hooks);
+	int r;
+
+	if (!tree)
+		return -ENOMEM;
+	ms_member_tree_free(table->tree);
+	table->tree = tree;
+	say_ready(table, false);
+	/* Of those who may have seen that it was. */
+	r = ms_dataplane_wait_grace();
+	if (r < 0)
+		return r;
+	ms_member_tree_hold(tree);
+	r = tell_sets(table);
+	if (r == 0)
+		r = ms_member_tree_release(tree);
+	/* And what was written is seen before that it is ready. */
+	if (r == 0)
+		r = ms_dataplane_wait_grace();
 	table->is_untold = r < 0;
 	if (r == 0)
 		say_ready(table, true);

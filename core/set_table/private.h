@@ -7,6 +7,11 @@
 #include "core/set_table/member_tree.h"
 #include "core/set_table/set_table.h"
 
+/* A set with more members costs each new flow a look-up, and not as much memory again. */
+#define MS_SET_TABLE_TOLD_MAX 4096
+/* Entries that are dropped at once where others wait for it. */
+#define MS_SET_TABLE_DROPPED_MAX 8192
+
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1
 
@@ -56,8 +61,8 @@ const struct ms_member *ms_set_table_next_entry(const struct ms_membership *set,
 int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set,
 			   const struct ms_member *member);
 void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
-/* When no packet asks them any more. */
-void ms_set_table_drop_stale(struct ms_set_table *table);
+/* When no packet asks them any more; so many of them at most. */
+void ms_set_table_drop_stale(struct ms_set_table *table, size_t most);
 /* Entries of that family that a set other than set:host may still take. */
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family);
 
@@ -72,6 +77,8 @@ void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership 
 /* Of a member, before it is stored in its set; nothing where addresses are asked of the set. */
 void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member);
 void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
+/* What has been told since ms_member_tree_hold(). */
+void ms_set_table_tell_held(struct ms_set_table *table);
 /* Sets that are gone are not asked of. */
 void ms_set_table_forget_asked(struct ms_set_table *table);
 

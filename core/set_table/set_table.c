@@ -90,8 +90,11 @@ int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_tabl
 	r = take_over(table);
 	if (r == 0)
 		r = ms_dataplane_asked_get(dp, &table->asked);
-	if (r == 0)
-		r = ms_set_table_tell_anew(table);
+	if (r == 0 && table->asked.next_set > table->next_id)
+		table->next_id = table->asked.next_set;
+	/* If they cannot be told all, they are asked, and told later. */
+	if (r == 0 && ms_set_table_tell_anew(table) < 0 && !table->tree)
+		r = -ENOMEM;
 	if (r < 0) {
 		ms_set_table_free(table);
 		return r;
@@ -213,13 +216,28 @@ static void clear_over(struct ms_set_table *table, struct ms_membership *set)
 		set->members[i].is_cleared = ms_set_table_is_over(&set->members[i], now);
 }
 
+/* Used once, also by daemons to come: a set may have no member by which it would be found, and
+ * rules that name it. */
+static int take_id(struct ms_set_table *table, uint32_t *ret_set)
+{
+	if (table->next_id == UINT32_MAX)
+		return -EOVERFLOW;
+	table->asked.next_set = table->next_id + 1;
+	ms_dataplane_asked_put(table->dp, &table->asked);
+	*ret_set = table->next_id++;
+	return 0;
+}
+
 static int put_beside(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
 {
-	set->set = table->next_id++;
+	int r;
+
+	r = take_id(table, &set->set);
+	if (r < 0)
+		return ms_error_set(err, r, "set %s has no number: all have been used", set->name);
 	ms_set_table_choose(table, set, set->count);
 	for (size_t i = 0; i < set->count; i++) {
-		int r = ms_set_table_put_entry(table, set->set, &set->members[i]);
-
+		r = ms_set_table_put_entry(table, set->set, &set->members[i]);
 		if (r < 0)
 			return ms_error_set(err, r, "set %s cannot be stored: %s", set->name,
 					    strerror(-r));
@@ -278,15 +296,11 @@ static void unload_set(struct ms_set_table *table, const struct ms_membership *s
 	}
 }
 
-int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
-		      struct ms_error *err)
+static int load_sets(struct ms_set_table *table, const struct ms_policy *policy,
+		     struct ms_error *err)
 {
 	struct ms_set_table_sets *pending = &table->pending;
 
-	ms_set_table_drop_stale(table);
-	pending->items = calloc(policy->n_sets + 1, sizeof(*pending->items));
-	if (!pending->items)
-		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		struct ms_membership set;
 		int r = ms_membership_build(&policy->sets[i], ms_set_table_deadline, table->dp,
@@ -303,6 +317,21 @@ int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy
 			return r;
 	}
 	return 0;
+}
+
+int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
+		      struct ms_error *err)
+{
+	int r;
+
+	ms_set_table_drop_stale(table, SIZE_MAX);
+	table->pending.items = calloc(policy->n_sets + 1, sizeof(*table->pending.items));
+	if (!table->pending.items)
+		return -ENOMEM;
+	ms_member_tree_hold(table->tree);
+	r = load_sets(table, policy, err);
+	ms_set_table_tell_held(table);
+	return r;
 }
 
 /* What `set` has beyond `before`, under the same id, or with another end. */
@@ -334,16 +363,20 @@ int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err)
 		const struct ms_membership *set = &table->pending.items[i];
 		const struct ms_membership *before = find_id(&table->live, set->set);
 
-		if (before)
+		if (before) {
+			ms_set_table_choose(table, before, set->count);
 			r = put_changed(table, set, before, err);
+		}
 	}
 	return r;
 }
 
 void ms_set_table_abandon(struct ms_set_table *table)
 {
+	ms_member_tree_hold(table->tree);
 	for (size_t i = 0; i < table->pending.count; i++)
 		unload_set(table, &table->pending.items[i]);
+	ms_set_table_tell_held(table);
 	free_sets(&table->pending);
 	ms_set_table_forget_asked(table);
 }

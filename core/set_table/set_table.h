@@ -76,7 +76,8 @@ size_t ms_set_table_count(const struct ms_set_table *table, const char *name);
 /* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
  * it let in must be judged again then. */
 uint64_t ms_set_table_next_expiry(const struct ms_set_table *table);
-/* Members whose time is over give their room back, wherever they come from. */
+/* Members whose time is over give their room back, wherever they come from, and so does a part of
+ * what an earlier generation left. What addresses could not be told is tried again. */
 void ms_set_table_clear_ended(struct ms_set_table *table);
 
 #endif

@@ -22,6 +22,7 @@
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
 #include "core/session/session.h"
+#include "core/set_table/member_tree.h"
 #include "tests/bpf/carry.h"
 #include "tests/bpf/random_late.h"
 #include "tests/bpf/random_policy.h"
@@ -57,6 +58,7 @@ struct world {
 	unsigned int half, current;
 	uint32_t generation;
 	uint64_t late; /* rules that were */
+	struct ms_member_tree *members;
 	char names[NAMES_MAX][MS_ORACLE_ID];
 	uint32_t n_names;
 	uint64_t packets_of[NAMES_MAX], bytes_of[NAMES_MAX];
@@ -100,6 +102,32 @@ static uint32_t set_number(void *user, const char *name)
 
 /* ---- one policy, two ways ---- */
 
+static int store_member(void *user, const struct ms_cidr *cidr, const struct ms_member_sets *sets)
+{
+	return ms_dataplane_member_put(user, cidr, sets);
+}
+
+static int drop_member(void *user, const struct ms_cidr *cidr)
+{
+	return ms_dataplane_member_remove(user, cidr);
+}
+
+static void open_members(struct world *w)
+{
+	const struct ms_member_tree_hooks hooks = { store_member, drop_member, w->dp };
+
+	w->members = ms_member_tree_new(&hooks);
+	ck_assert_ptr_nonnull(w->members);
+}
+
+/* Of one policy an address is told its sets, of the next it is asked. */
+static void choose_way(struct world *w)
+{
+	const struct ms_asked asked = { .is_ready = w->generation % 2 };
+
+	ck_assert_int_eq(ms_dataplane_asked_put(w->dp, &asked), 0);
+}
+
 static void change_members(struct world *w, const struct ms_random_policy *policy, bool add)
 {
 	for (unsigned int set = 0; policy && set < MS_RANDOM_SETS; set++) {
@@ -110,6 +138,9 @@ static void change_members(struct world *w, const struct ms_random_policy *polic
 			memcpy(cidr.addr.bytes, member->addr, 16);
 			ck_assert_int_eq(add ? ms_dataplane_set_add(w->dp, set + 1, &cidr, 0, 0)
 					     : ms_dataplane_set_remove(w->dp, set + 1, &cidr),
+					 0);
+			ck_assert_int_eq(add ? ms_member_tree_put(w->members, set + 1, &cidr, 0)
+					     : ms_member_tree_remove(w->members, set + 1, &cidr),
 					 0);
 		}
 	}
@@ -169,6 +200,7 @@ static void new_policy(struct world *w)
 	ms_random_late_move(&w->source.random, w->dp, merged, &late, &numbering, image, &w->half);
 	change_members(w, w->policy, false);
 	change_members(w, policy, true);
+	choose_way(w);
 	ms_dataplane_publish(w->dp, w->half, w->generation);
 	ms_oracle_set_policy(w->oracle, &policy->oracle);
 	ms_image_free(image);
@@ -521,6 +553,7 @@ static void open_world(uint64_t seed)
 	world->previous = calloc(1, sizeof(*world->previous));
 	world->dp = ms_tables_open(&config, &(bool) { false });
 	ms_carry_open(world->dp);
+	open_members(world);
 	world->oracle = ms_oracle_new();
 	ms_random_source_init(&world->source, seed, IFACES);
 	set_timeouts(world, 1000 * HOUR_NS);
@@ -540,6 +573,7 @@ static void open_world(uint64_t seed)
 
 static void close_world(void)
 {
+	ms_member_tree_free(world->members);
 	ms_dataplane_close(world->dp);
 	ms_oracle_free(world->oracle);
 	free(world->policy);

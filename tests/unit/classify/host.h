@@ -28,8 +28,12 @@ static bool set_has(uint32_t set, const uint8_t *last);
  * as the index is not there, or as the address is a member of too many. */
 enum { MS_HOST_MEMBERS, MS_HOST_ASKED, MS_HOST_NOT_READY, MS_HOST_MANY, MS_HOST__WAYS };
 
-#define MS_HOST_SETS 8      /* ids below */
+#define MS_HOST_SETS 8      /* numbers below */
 #define MS_HOST_ASKED_SET 3 /* of which MS_HOST_ASKED asks */
+
+/* Ids differ in either half of their bits, and a query's time is 0. */
+#define MS_HOST_SET_ID(number) ((number) << 16 | ((number) ^ 0xffff))
+#define ENDED (~0u)
 
 static int ms_host_way;
 
@@ -41,10 +45,9 @@ static void *ms_host_member_of(const uint8_t *last)
 	for (uint32_t set = 1; set < MS_HOST_SETS; set++) {
 		if (ms_host_way == MS_HOST_ASKED && set == MS_HOST_ASKED_SET)
 			continue;
-		if (set_has(set, last)) {
-			sets.of[sets.count].until = 0;
-			sets.of[sets.count++].set = set;
-		}
+		/* One that is none any more is told still. */
+		sets.of[sets.count].until = set_has(set, last) ? 0 : ENDED;
+		sets.of[sets.count++].set = MS_HOST_SET_ID(set);
 	}
 	if (ms_host_way == MS_HOST_MANY)
 		sets.count = MS_MEMBER_MANY;
@@ -58,7 +61,7 @@ static void *ms_host_asked(void)
 	asked = (struct ms_asked) { .is_ready = ms_host_way != MS_HOST_NOT_READY };
 	if (ms_host_way == MS_HOST_ASKED) {
 		asked.count = 12; /* more than one step of it */
-		asked.sets[10] = MS_HOST_ASKED_SET;
+		asked.sets[10] = MS_HOST_SET_ID(MS_HOST_ASKED_SET);
 	}
 	return &asked;
 }
@@ -79,11 +82,11 @@ static void *ms_host_look_up(const void *map, const void *key)
 	if (map == &ms_rules6)
 		return index < ms_host_rows.n_rows6 ? &ms_host_rows.rows6[index] : NULL;
 	if (map == &ms_set4)
-		return set_has(key4->set, (const uint8_t *)&key4->addr + 3) ? &ms_host_member
-									    : NULL;
+		return set_has(key4->set >> 16, (const uint8_t *)&key4->addr + 3) ? &ms_host_member
+										  : NULL;
 	if (map == &ms_set6)
-		return set_has(key6->set, (const uint8_t *)key6->addr + 15) ? &ms_host_member
-									    : NULL;
+		return set_has(key6->set >> 16, (const uint8_t *)key6->addr + 15) ? &ms_host_member
+										  : NULL;
 	if (map == &ms_member4)
 		return ms_host_member_of(
 			(const uint8_t *)&((const struct ms_member_key4 *)key)->addr + 3);

@@ -35,9 +35,9 @@ static bool rest_matches(const struct ms_row_rest *rest, const struct ms_query *
 		return false;
 	if (!(q->dirs & rest->dirs))
 		return false;
-	if (rest->src_set && !set_has(rest->src_set, (const uint8_t *)q->src + size - 1))
+	if (rest->src_set && !set_has(rest->src_set >> 16, (const uint8_t *)q->src + size - 1))
 		return false;
-	if (rest->dst_set && !set_has(rest->dst_set, (const uint8_t *)q->dst + size - 1))
+	if (rest->dst_set && !set_has(rest->dst_set >> 16, (const uint8_t *)q->dst + size - 1))
 		return false;
 	if (q->partial)
 		return !(rest->flags & MS_ROW_PORTS) || !(rest->flags & MS_ROW_DENY);
@@ -90,7 +90,7 @@ static uint32_t below(uint32_t limit)
 static uint32_t set_of(void *user, const char *name)
 {
 	(void)user;
-	return (uint32_t)(name[0] - '0');
+	return MS_HOST_SET_ID((uint32_t)(name[0] - '0'));
 }
 
 static uint16_t group_of(void *user, const char *name)

@@ -198,6 +198,30 @@ START_TEST(what_is_refused_is_the_trees_all_the_same)
 }
 END_TEST
 
+START_TEST(what_is_held_is_stored_once)
+{
+	ck_assert_int_eq(put(1, "10.0.0.0/24", 0), 0);
+	ck_assert_int_eq(put(1, "10.0.1.7", 0), 0);
+	n_written = 0;
+	ms_member_tree_hold(tree);
+	for (uint32_t set = 2; set < 10; set++)
+		ck_assert_int_eq(put(set, "10.0.0.0/16", 0), 0);
+	ck_assert_int_eq(take_out(1, "10.0.0.0/24"), 0);
+	ck_assert_int_eq(put(3, "10.0.9.9", 0), 0);
+	ck_assert_int_eq(take_out(3, "10.0.9.9"), 0);
+	ck_assert_uint_eq(n_written, 0);
+	ck_assert_str_eq(said("10.0.0.0/24"), "1");
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_uint_eq(n_written, 2);
+	ck_assert_str_eq(said("10.0.0.0/16"), "2 3 4 5 6 7 8 9");
+	ck_assert_str_eq(said("10.0.0.0/24"), "-");
+	ck_assert_str_eq(said("10.0.1.7"), "1 2 3 4 5 6 7 8 9");
+	ck_assert_str_eq(said("10.0.9.9"), "-");
+	ck_assert_int_eq(put(3, "10.0.9.9", 0), 0);
+	ck_assert_str_eq(said("10.0.9.9"), "2 3 4 5 6 7 8 9");
+}
+END_TEST
+
 /* ---- at random ---- */
 
 static struct member *find_member(uint32_t set, const struct ms_cidr *of)
@@ -254,6 +278,8 @@ static struct ms_cidr draw(void)
 
 START_TEST(it_says_what_a_list_says)
 {
+	if (_i == 1)
+		ms_member_tree_hold(tree);
 	for (unsigned int round = 0; round < 6000; round++) {
 		struct member *known = n_members ? &members[below((uint32_t)n_members)] : NULL;
 		struct ms_cidr of = known && below(2) ? known->cidr : draw();
@@ -273,7 +299,13 @@ START_TEST(it_says_what_a_list_says)
 		} else {
 			ck_assert_int_eq(ms_member_tree_remove(tree, set, &of), -ENOENT);
 		}
-		expect(&of);
+		/* In the other round all at once, now and then. */
+		if (_i == 0)
+			expect(&of);
+		if (_i == 1 && round % 100 == 0) {
+			ck_assert_int_eq(ms_member_tree_release(tree), 0);
+			ms_member_tree_hold(tree);
+		}
 		if (round % 100 == 0)
 			for (size_t i = 0; i < n_members; i++)
 				expect(&members[i].cidr);
@@ -283,6 +315,7 @@ START_TEST(it_says_what_a_list_says)
 
 		ck_assert_int_eq(ms_member_tree_remove(tree, last->set, &last->cidr), 0);
 	}
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
 	ck_assert_uint_eq(n_stored, 0);
 }
 END_TEST
@@ -297,7 +330,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_change_writes_what_it_is_about);
 	tcase_add_test(tcase, more_sets_than_are_named_are_many);
 	tcase_add_test(tcase, what_is_refused_is_the_trees_all_the_same);
-	tcase_add_test(tcase, it_says_what_a_list_says);
+	tcase_add_test(tcase, what_is_held_is_stored_once);
+	tcase_add_loop_test(tcase, it_says_what_a_list_says, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

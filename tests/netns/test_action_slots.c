@@ -31,6 +31,10 @@ static const char policy[] =
 	"  - { id: counted, group: work, dir: in, proto: tcp, dport: 80,\n"
 	"      action: [{ tally: 3 }, allow], fallback: deny }\n";
 
+static const char all_taken[] =
+	"tally: all 64 slots for actions are taken, by plugins that are loaded and by rules; what "
+	"a rule called is free after two changes of the policy without it";
+
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
@@ -38,7 +42,6 @@ static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, policy);
 	ms_plugin_folder_add("tally");
-	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static int open_map(const char *name)
@@ -106,6 +109,7 @@ static void load_tally(void)
 
 START_TEST(plugins_that_are_gone_give_their_slots_back)
 {
+	ms_plugin_folder_start(microsegd, NULL);
 	name_all_slots();
 	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
 	load_tally();
@@ -113,16 +117,13 @@ START_TEST(plugins_that_are_gone_give_their_slots_back)
 }
 END_TEST
 
-static void expect_refused(void)
+static void expect_refused(const char *why)
 {
 	char text[1024];
 
 	ck_assert_int_eq(
 		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "tally", NULL), 1);
-	ck_assert_msg(strstr(text, "tally: all 64 slots for actions are taken, by plugins that are "
-				   "loaded and by rules; what a rule called is free after two "
-				   "changes of the policy without it") != NULL,
-		      "%s", text);
+	ck_assert_msg(strstr(text, why) != NULL, "%s", text);
 	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
 }
 
@@ -132,17 +133,28 @@ START_TEST(not_those_that_lists_call)
 {
 	const uint32_t half = (uint32_t)_i;
 
+	ms_plugin_folder_start(microsegd, NULL);
 	name_all_slots();
 	call_all_slots(half);
-	expect_refused();
+	expect_refused(all_taken);
 	if (half_in_force() == half) {
 		ms_ctl_do(microsegd, "policy", "apply", NULL);
 		ck_assert_uint_ne(half_in_force(), half);
-		expect_refused();
+		expect_refused(all_taken);
 	}
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ck_assert_uint_eq(half_in_force(), half);
 	load_tally();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Nothing that the operator could change. */
+START_TEST(what_cannot_be_found_out_is_not_taken)
+{
+	ms_proc_start_program(microsegd, MS_TEST_NO_LISTS, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+	name_all_slots();
+	expect_refused("tally: no slot is found for action tally: Cannot allocate memory");
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -156,6 +168,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, plugins_that_are_gone_give_their_slots_back);
 	tcase_add_loop_test(tcase, not_those_that_lists_call, 0, 2);
+	tcase_add_test(tcase, what_cannot_be_found_out_is_not_taken);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Builds the tests, runs the lanes that were asked for (all of them by default) one after another,
-# and ends with one line: "N passed, N failed", counted by test case over all lanes. A lane that
-# cannot run, or that holds no test, has failed; so has a run that leaves something behind.
+# Builds the tests, runs the lanes that were asked for (all of them by default) one after another, but
+# for kernels and package, which run beside each other at the end and have one sum, and ends with one
+# line: "N passed, N failed", counted by test case over all lanes. A lane that cannot run, or that
+# holds no test, has failed; so has a run that leaves something behind.
 #
 # Called by ./setup.sh test, which has installed what is needed. Root.
 set -uo pipefail
@@ -47,18 +48,15 @@ say_failed() {
   failed=$((failed + 1))
 }
 
-# run_lane LANE BUILD_DIR JOBS
+# run_lane LANE BUILD_DIR JOBS: LANE may be several, "A|B".
 run_lane() {
-  local lane=$1 dir=$2 start=$SECONDS
+  local lane=$1 dir=$2 start=$SECONDS label what
   ctest_lane "$@"
   passed=$((passed + lane_passed))
   failed=$((failed + lane_failed))
-  # ctest knows failures that leave no mark in the log.
-  if [ "$lane_status" -ne 0 ] && [ "$lane_failed" -eq 0 ]; then
-    say_failed "$lane" "ctest ended with $lane_status"
-  elif [ $((lane_passed + lane_failed)) -eq 0 ]; then
-    say_failed "$lane" "no test was counted"
-  fi
+  while read -r label what; do
+    say_failed "$label" "$what"
+  done < <(lane_faults "$lane")
   if [ -n "$lane_unsteady" ]; then
     unsteady="$unsteady$(basename "$dir"): $lane_unsteady; "
   fi

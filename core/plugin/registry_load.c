@@ -163,6 +163,19 @@ static int find_slot(const struct ms_plugin_registry *registry, const struct ms_
 	return nobodys < MS_ACTION_SLOTS ? 0 : take_back(registry, entry, ret_slot);
 }
 
+static int refuse_without_slot(const struct ms_plugin_entry *entry, const char *action, int r,
+			       struct ms_error *err)
+{
+	if (r != -ENOSPC)
+		return ms_error_set(err, r, "%s: no slot is found for action %s: %s", entry->name,
+				    action, strerror(-r));
+	return ms_error_set(err, r,
+			    "%s: all %d slots for actions are taken, by plugins that are loaded "
+			    "and by rules; what a rule called is free after two changes of the "
+			    "policy without it",
+			    entry->name, MS_ACTION_SLOTS);
+}
+
 static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
 		       const struct ms_plugin_action *action, struct ms_error *err)
 {
@@ -172,11 +185,7 @@ static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_ent
 	int fd = -1, r = find_slot(registry, entry, action->name, &slot);
 
 	if (r < 0)
-		return ms_error_set(err, r,
-				    "%s: all %d slots for actions are taken, by plugins that are "
-				    "loaded and by rules; what a rule called is free after two "
-				    "changes of the policy without it",
-				    entry->name, MS_ACTION_SLOTS);
+		return refuse_without_slot(entry, action->name, r, err);
 	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
 	ms_plugin_note_set(registry->page, entry->name, callback);
 	r = action->load(entry->self, &entry->env, &fd, &error);

@@ -119,7 +119,7 @@ static struct ms_pluginhost_refusal take_told(struct ms_pluginhost_refusals *ref
 	return refusal;
 }
 
-/* Where it is, or would be. */
+/* Where the first from there is, or would be. */
 static size_t place_of(const struct ms_pluginhost_refusals *refusals, const char *origin)
 {
 	size_t low = 0, high = refusals->count;
@@ -135,27 +135,11 @@ static size_t place_of(const struct ms_pluginhost_refusals *refusals, const char
 	return low;
 }
 
-static struct ms_pluginhost_refusal *find(const struct ms_pluginhost_refusals *refusals,
-					  const char *origin)
+/* Before those that were refused from there earlier, which stay refused. */
+static int put(struct ms_pluginhost_refusals *refusals, const struct ms_pluginhost_refusal *refusal)
 {
-	size_t at = place_of(refusals, origin);
-
-	return at < refusals->count && strcmp(refusals->list[at].origin, origin) == 0
-		       ? &refusals->list[at]
-		       : NULL;
-}
-
-/* In the place of what was refused from there before. */
-static int put(struct ms_pluginhost_refusals *refusals, struct ms_pluginhost_refusal *refusal)
-{
-	struct ms_pluginhost_refusal *there = find(refusals, refusal->origin);
 	size_t at = place_of(refusals, refusal->origin);
 
-	if (there) {
-		fini_refusal(there);
-		*there = *refusal;
-		return 0;
-	}
 	if (ms_array_append(&refusals->list, &refusals->count, *refusal) < 0)
 		return -ENOMEM;
 	memmove(&refusals->list[at + 1], &refusals->list[at],
@@ -193,12 +177,15 @@ static bool has_rule(const struct ms_source_offer *rules, const char *text, size
 const char *ms_pluginhost_refusals_find(struct ms_pluginhost_refusals *refusals, const char *origin,
 					const char *text, size_t length, uint64_t now_ns)
 {
-	struct ms_pluginhost_refusal *refusal = find(refusals, origin);
+	const char *sentence = NULL;
 
-	if (!refusal)
-		return NULL;
-	refusal->is_asked_for = true;
-	return refusal->until_ns > now_ns && has_rule(&refusal->rules, text, length)
-		       ? refusal->sentence
-		       : NULL;
+	for (size_t i = place_of(refusals, origin);
+	     i < refusals->count && strcmp(refusals->list[i].origin, origin) == 0; i++) {
+		struct ms_pluginhost_refusal *refusal = &refusals->list[i];
+
+		refusal->is_asked_for = refusal->until_ns > now_ns;
+		if (refusal->is_asked_for && has_rule(&refusal->rules, text, length))
+			sentence = refusal->sentence;
+	}
+	return sentence;
 }

@@ -6,9 +6,10 @@
  * They may be right one day without a change of theirs, so they are forgotten after a while. The
  * source may have told other rules since the refused ones; those are judged by themselves.
  *
- * There is no most of them: one that gave way to another would be told again, refused again, and
- * have the next one give way, for ever. Those that the source does not add any more are forgotten
- * with its next transaction, so there are no more than origins that it would tell. Pure.
+ * There is no most of them, of an origin or of all: one that gave way to another would be told
+ * again, refused again, and have the next one give way, for ever. Those of an origin of which the
+ * source does not add anything any more, and those whose time is over, are forgotten with its next
+ * transaction. Pure.
  */
 #ifndef MS_CORE_PLUGINHOST_REFUSALS_H
 #define MS_CORE_PLUGINHOST_REFUSALS_H
@@ -17,7 +18,7 @@
 
 #define MS_PLUGINHOST_REFUSALS_KEPT_NS (3600 * 1000000000ull)
 
-/* The rules of one origin. */
+/* Rules of one origin that were refused at one time. */
 struct ms_pluginhost_refusal {
 	char *origin, *sentence;
 	struct ms_source_offer rules; /* texts alone */
@@ -35,7 +36,7 @@ struct ms_pluginhost_refusals {
 	uint32_t number;                          /* of the last transaction, from 1 */
 	struct ms_pluginhost_refusals_told *told; /* its rules, sorted */
 	size_t n_told;
-	struct ms_pluginhost_refusal *list; /* sorted by origin */
+	struct ms_pluginhost_refusal *list; /* sorted by origin, the last refused first */
 	size_t count;
 };
 

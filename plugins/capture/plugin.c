@@ -11,10 +11,13 @@
 #include "microseg/plugin.h"
 #include "writer.h"
 
+#define RETRY_NS 1000000000ull
+
 struct capture {
 	const struct ms_plugin_host *host;
 	struct capture_bpf *object;       /* of the last load, NULL before */
-	struct ms_capture_writer *writer; /* NULL = not started */
+	struct ms_capture_writer *writer; /* NULL = not started, or not yet */
+	struct ms_plugin_watch *retry;    /* until there is one */
 	char folder[MS_CAPTURE_FILE_FOLDER_MAX + 1];
 	uint64_t file_size;
 	uint32_t files;
@@ -74,22 +77,32 @@ static const char *rule_id(void *user, uint32_t rule)
 	return self->host->rule_id(self->host->state, rule);
 }
 
+static void tell_unwritten(const struct capture *self, int r)
+{
+	char sentence[MS_CAPTURE_FILE_FOLDER_MAX + 160];
+
+	snprintf(sentence, sizeof(sentence),
+		 "cannot write packets to %s: %s; tried again every second", self->folder,
+		 strerror(-r));
+	self->host->source_trouble(self->host->state, sentence);
+}
+
 static void tell_trouble(const struct capture *self)
 {
 	struct ms_capture_writer_trouble trouble = ms_capture_writer_trouble(self->writer);
 	const struct ms_plugin_host *host = self->host;
 	char sentence[MS_CAPTURE_FILE_FOLDER_MAX + MS_CAPTURE_FILE_NAME_SIZE + 160];
 
-	if (trouble.write < 0)
-		snprintf(sentence, sizeof(sentence),
-			 "cannot write packets to %s: %s; tried again every second", self->folder,
-			 strerror(-trouble.write));
-	else if (trouble.stuck < 0)
+	if (trouble.write < 0) {
+		tell_unwritten(self, trouble.write);
+		return;
+	}
+	if (trouble.stuck < 0)
 		snprintf(sentence, sizeof(sentence),
 			 "cannot remove or replace %s/%s: %s; packets are "
 			 "written all the same",
 			 self->folder, trouble.stuck_name, strerror(-trouble.stuck));
-	host->source_trouble(host->state, trouble.write < 0 || trouble.stuck < 0 ? sentence : NULL);
+	host->source_trouble(host->state, trouble.stuck < 0 ? sentence : NULL);
 }
 
 static void woken(void *user)
@@ -134,26 +147,63 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 	return 0;
 }
 
-static int start(void *user, struct ms_plugin_error *error)
+static int begin(struct capture *self)
 {
-	struct capture *self = user;
 	struct ms_capture_file *file;
-	int r;
+	int r = ms_capture_file_new(self->folder, self->file_size, self->files, &file);
 
-	if (ms_capture_writer_is_left()) {
-		self->host->error_set(error, "what wrote before it was unloaded still hangs in a "
-					     "write: load it again when that is over");
-		return -EBUSY;
-	}
-	r = ms_capture_file_new(self->folder, self->file_size, self->files, &file);
 	if (r == 0)
 		r = ms_capture_writer_new(file, ask, self, &self->writer);
 	if (r == 0)
 		r = ms_capture_writer_run(self->writer, bpf_map__fd(self->object->maps.packets));
-	if (r < 0) {
-		self->host->error_set(error, "cannot write to %s: %s", self->folder, strerror(-r));
+	if (r < 0)
 		self->writer = ms_capture_writer_free(self->writer);
+	return r;
+}
+
+static void begin_late(void *user)
+{
+	struct capture *self = user;
+	int r;
+
+	if (ms_capture_writer_is_left())
+		return;
+	r = begin(self);
+	if (r < 0) {
+		tell_unwritten(self, r);
+		return;
 	}
+	self->host->unwatch(self->host->state, self->retry);
+	self->retry = NULL;
+	self->host->source_trouble(self->host->state, NULL);
+}
+
+/* A hung write may last for days, and a plugin that was refused for it could not even go back to
+ * the configuration it had. What the program takes waits in the ring. */
+static int wait_for_left(struct capture *self, struct ms_plugin_error *error)
+{
+	const struct ms_plugin_host *host = self->host;
+	int r = host->watch_time(host->state, RETRY_NS, RETRY_NS, begin_late, self, &self->retry);
+
+	if (r < 0)
+		host->error_set(error, "cannot wait for a write that hangs: %s", strerror(-r));
+	else
+		host->source_trouble(host->state,
+				     "a write that was begun before it was loaded still hangs; "
+				     "packets are written when that is over");
+	return r;
+}
+
+static int start(void *user, struct ms_plugin_error *error)
+{
+	struct capture *self = user;
+	int r;
+
+	if (ms_capture_writer_is_left())
+		return wait_for_left(self, error);
+	r = begin(self);
+	if (r < 0)
+		self->host->error_set(error, "cannot write to %s: %s", self->folder, strerror(-r));
 	return r;
 }
 
@@ -161,6 +211,7 @@ static void stop(void *user)
 {
 	struct capture *self = user;
 
+	self->retry = NULL; /* ends by itself */
 	self->writer = ms_capture_writer_free(self->writer);
 }
 
@@ -238,11 +289,10 @@ static void stats(void *user, struct ms_plugin_emit *to)
 {
 	const struct capture *self = user;
 	const struct ms_plugin_host *host = self->host;
-	struct ms_capture_writer_numbers numbers;
+	struct ms_capture_writer_numbers numbers = { 0 };
 
-	if (!self->writer)
-		return;
-	numbers = ms_capture_writer_numbers(self->writer);
+	if (self->writer)
+		numbers = ms_capture_writer_numbers(self->writer);
 	host->emit(to, "taken", "packets handed over by the program", NULL,
 		   ms_action_count(self->object->maps.counts, CAPTURE_TAKEN), 0);
 	host->emit(to, "over_rate", "packets over their rule's rate, left out", NULL,

@@ -369,6 +369,17 @@ static bool is_to_end(struct ms_capture_writer *writer)
 	return is_to_end;
 }
 
+/* Decided before the end was noted. */
+static bool is_left(struct ms_capture_writer *writer)
+{
+	bool is_left;
+
+	pthread_mutex_lock(&writer->lock);
+	is_left = writer->is_left;
+	pthread_mutex_unlock(&writer->lock);
+	return is_left;
+}
+
 static void dispose(struct ms_capture_writer *writer)
 {
 	if (writer->ring)
@@ -407,8 +418,7 @@ static void *run(void *arg)
 		ring_buffer__consume(writer->ring);
 		flush(writer);
 	}
-	/* It was decided before the end was noted. */
-	if (writer->is_left) {
+	if (is_left(writer)) {
 		dispose(writer);
 		atomic_fetch_sub(&n_left, 1);
 	}

@@ -85,6 +85,23 @@ if [ "$lane_passed $lane_failed" != '1 1' ] || [ ! -s "$scratch/build/Testing/no
   echo "two lanes counted $lane_passed $lane_failed"
 fi
 
+# faults LANE 'LINE': what is said of the lane that ran last.
+faults() {
+  local got
+  checks=$((checks + 1))
+  got=$(lane_faults "$1")
+  if [ "$got" != "$2" ]; then
+    failures=$((failures + 1))
+    echo "said of $1: '$got', not '$2'"
+  fi
+}
+# One of the two is empty, which the other's tests do not make up for.
+faults 'none|sums' 'none it holds no test'
+ctest_lane none "$scratch/build" 2 >/dev/null 2>&1
+faults none 'none it holds no test'
+ctest_lane sums "$scratch/build" 2 >/dev/null 2>&1
+faults sums ''
+
 # A lane that does not exist, and what is left behind.
 checks=$((checks + 1))
 if "$top/tests/run.sh" nonsense >"$scratch/out" 2>&1 || ! grep -q 'no lane "nonsense"' "$scratch/out"; then

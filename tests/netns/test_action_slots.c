@@ -31,6 +31,10 @@ static const char policy[] =
 	"  - { id: counted, group: work, dir: in, proto: tcp, dport: 80,\n"
 	"      action: [{ tally: 3 }, allow], fallback: deny }\n";
 
+static const char all_taken[] =
+	"tally: all 64 slots for actions are taken, by plugins that are loaded and by rules; what "
+	"a rule called is free after two changes of the policy without it";
+
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
@@ -38,7 +42,6 @@ static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, policy);
 	ms_plugin_folder_add("tally");
-	ms_plugin_folder_start(microsegd, NULL);
 }
 
 static int open_map(const char *name)
@@ -70,9 +73,20 @@ static void name_all_slots(void)
 	}
 }
 
-/* By eight rules of the first half, eight each. */
-static void call_all_slots(void)
+static uint32_t half_in_force(void)
 {
+	ms_cleanup(ms_close_fd) int fd = open_map("ms_control");
+	struct ms_control control;
+	uint32_t key = 0;
+
+	ck_assert_int_eq(bpf_map_lookup_elem(fd, &key, &control), 0);
+	return control.half & MS_HALF_MASK;
+}
+
+/* By eight rules of this half, eight each. */
+static void call_all_slots(uint32_t half)
+{
+	const uint32_t first_list = half * MS_ACTION_LISTS, first_line = half * MS_SLOTS_MAX;
 	ms_cleanup(ms_close_fd) int lists = open_map("ms_action_lists");
 	ms_cleanup(ms_close_fd) int lines = open_map("ms_action_index");
 
@@ -82,8 +96,8 @@ static void call_all_slots(void)
 
 		for (uint64_t j = 0; j < MS_ACTION_LIST_MAX; j++)
 			list.slots |= (i * MS_ACTION_LIST_MAX + j) << 8 * j;
-		put(lists, SPARE_LIST - i, &list);
-		put(lines, SPARE_RULE - i, &line);
+		put(lists, first_list + SPARE_LIST - i, &list);
+		put(lines, first_line + SPARE_RULE - i, &line);
 	}
 }
 
@@ -95,6 +109,7 @@ static void load_tally(void)
 
 START_TEST(plugins_that_are_gone_give_their_slots_back)
 {
+	ms_plugin_folder_start(microsegd, NULL);
 	name_all_slots();
 	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
 	load_tally();
@@ -102,24 +117,44 @@ START_TEST(plugins_that_are_gone_give_their_slots_back)
 }
 END_TEST
 
-/* A packet may be on its way to any of them. */
-START_TEST(not_those_that_lists_call)
+static void expect_refused(const char *why)
 {
 	char text[1024];
 
-	name_all_slots();
-	call_all_slots();
 	ck_assert_int_eq(
 		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "tally", NULL), 1);
-	ck_assert_msg(strstr(text, "tally: all 64 slots for actions are taken, by plugins that are "
-				   "loaded and by rules; what a rule called is free after two "
-				   "changes of the policy without it") != NULL,
-		      "%s", text);
+	ck_assert_msg(strstr(text, why) != NULL, "%s", text);
 	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 80, GONE), -ETIMEDOUT);
-	/* Both halves are another policy's then. */
+}
+
+/* A packet may be on its way to any of them, in either half: the one in force, and the one before,
+ * which the next policy takes. */
+START_TEST(not_those_that_lists_call)
+{
+	const uint32_t half = (uint32_t)_i;
+
+	ms_plugin_folder_start(microsegd, NULL);
+	name_all_slots();
+	call_all_slots(half);
+	expect_refused(all_taken);
+	if (half_in_force() == half) {
+		ms_ctl_do(microsegd, "policy", "apply", NULL);
+		ck_assert_uint_ne(half_in_force(), half);
+		expect_refused(all_taken);
+	}
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
-	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_uint_eq(half_in_force(), half);
 	load_tally();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Nothing that the operator could change. */
+START_TEST(what_cannot_be_found_out_is_not_taken)
+{
+	ms_proc_start_program(microsegd, MS_TEST_NO_LISTS, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+	name_all_slots();
+	expect_refused("tally: no slot is found for action tally: Cannot allocate memory");
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -132,7 +167,8 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, plugins_that_are_gone_give_their_slots_back);
-	tcase_add_test(tcase, not_those_that_lists_call);
+	tcase_add_loop_test(tcase, not_those_that_lists_call, 0, 2);
+	tcase_add_test(tcase, what_cannot_be_found_out_is_not_taken);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

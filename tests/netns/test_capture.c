@@ -35,11 +35,22 @@ static void setup(void)
 	ms_plugin_folder_add("capture");
 }
 
-static void start(const char *config)
+static void configure(const char *config)
 {
 	snprintf(text, sizeof(text), "plugins: { capture: { folder: " FILES "%s } }\n", config);
 	ms_proc_write_config(microsegd, text);
+}
+
+static void start(const char *config)
+{
+	configure(config);
 	ms_plugin_folder_start(microsegd, NULL);
+}
+
+static void reload(const char *config)
+{
+	configure(config);
+	ms_ctl_do(microsegd, "reload", NULL);
 }
 
 static void policy(const char *action)
@@ -183,10 +194,7 @@ START_TEST(fewer_files_than_before_are_kept)
 			     " && rm microseg.3.pcapng && touch microseg.5.pcapng.kept");
 	expect_files("microseg.1.pcapng microseg.2.pcapng microseg.4.pcapng microseg.5.pcapng "
 		     "microseg.5.pcapng.kept microseg.pcapng");
-	snprintf(text, sizeof(text),
-		 "plugins: { capture: { folder: " FILES ", file_size: 64KiB, files: 2 } }\n");
-	ms_proc_write_config(microsegd, text);
-	ms_ctl_do(microsegd, "reload", NULL);
+	reload(", file_size: 64KiB, files: 2");
 	send_some(10);
 	wait_for(10);
 	expect_files("microseg.1.pcapng microseg.5.pcapng.kept microseg.pcapng");
@@ -425,6 +433,83 @@ START_TEST(a_folder_that_cannot_be_is_said)
 }
 END_TEST
 
+#define HANG MS_NETNS_DIR "/hang"
+
+static bool hangs(void *user)
+{
+	(void)user;
+	return strcmp(ms_netns_read_command(text, sizeof(text), "cat " HANG), "hangs") == 0;
+}
+
+static void start_and_hang(void)
+{
+	setenv("MS_TEST_HUNG_WRITE", HANG, 1);
+	setenv("LD_PRELOAD", MS_TEST_HUNG_WRITE, 1);
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+	policy("[capture, allow]");
+	start("");
+	unsetenv("LD_PRELOAD");
+	send_some(3);
+	wait_for(3);
+	ms_netns_run_command("touch " HANG);
+	send_some(1);
+	ck_assert(ms_netns_wait(hangs, NULL, 10));
+}
+
+/* By another configuration, or by another load. */
+static void begin_again(bool is_load, const char *config)
+{
+	if (!is_load) {
+		reload(config);
+		return;
+	}
+	policy("allow");
+	ms_ctl_do(microsegd, "plugin", "unload", "capture", NULL);
+	ms_ctl_do(microsegd, "plugin", "load", "capture", NULL);
+	policy("[capture, allow]");
+}
+
+/* Its rules do not go to their fallback for it, and it mends itself. */
+START_TEST(it_begins_again_while_a_write_hangs)
+{
+	static char told[] = "capture: a write that was begun before it was loaded still hangs";
+
+	start_and_hang();
+	begin_again(_i, ", files: 2");
+	ck_assert(has_problem(told));
+	send_some(2);
+	ck_assert_int_eq(stat_of("taken"), 6);
+	ck_assert_int_eq(stat_of("written"), 0);
+	/* And once more, with no thread of its own to end. */
+	begin_again(_i, ", files: 3");
+	ck_assert(has_problem(told));
+	ms_netns_run_command("rm " HANG);
+	ck_assert(ms_netns_wait(is_well, NULL, 10));
+	send_some(1);
+	wait_for(3);
+	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 3);
+	ck_assert_uint_eq(ms_pcapng_read(FILES "/microseg.1.pcapng", packets, 512), 4);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(after_a_hung_write_a_folder_that_cannot_be_is_a_problem)
+{
+	static char told[] = "capture: cannot write packets to " FILES "/not/there: No such file";
+
+	start_and_hang();
+	reload("/not/there");
+	ms_netns_run_command("rm " HANG);
+	ck_assert(ms_netns_wait(has_problem, told, 10));
+	ms_netns_run_command("mkdir " FILES "/not");
+	ck_assert(ms_netns_wait(is_well, NULL, 10));
+	send_some(1);
+	wait_for(1);
+	ck_assert_uint_eq(ms_pcapng_read(FILES "/not/there/microseg.pcapng", packets, 512), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/capture");
@@ -445,6 +530,8 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_is_removed_is_begun_anew);
 	tcase_add_test(tcase, without_a_folder_it_is_the_daemons_state_directory);
 	tcase_add_test(tcase, a_folder_that_cannot_be_is_said);
+	tcase_add_loop_test(tcase, it_begins_again_while_a_write_hangs, 0, 2);
+	tcase_add_test(tcase, after_a_hung_write_a_folder_that_cannot_be_is_a_problem);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

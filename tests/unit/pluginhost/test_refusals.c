@@ -97,6 +97,33 @@ START_TEST(a_refusal_does_not_reach_what_was_told_later)
 }
 END_TEST
 
+/* If it did, a source that adds both each time would tell the one, the other, the one, ... */
+START_TEST(a_refusal_does_not_end_an_earlier_one)
+{
+	tell_one("two");
+	ck_assert(refused("evil", "two is wrong", 1));
+	ck_assert_ptr_nonnull(found("evil", "two", 1));
+	ck_assert_ptr_null(found("evil", "three", 1));
+	tell_one("three");
+	ck_assert(refused("evil", "three is wrong", 2));
+	/* Each with its own sentence, and for its own time; the next transaction changes nothing.
+	 */
+	for (int i = 0; i < 2; i++) {
+		ck_assert_str_eq(found("evil", "two", HOUR), "two is wrong");
+		ck_assert_str_eq(found("evil", "three", HOUR), "three is wrong");
+		ck_assert_ptr_null(found("evil", "four", HOUR));
+		tell_one("four");
+	}
+	ck_assert_ptr_null(found("evil", "two", HOUR + 1));
+	ck_assert_str_eq(found("evil", "three", HOUR + 1), "three is wrong");
+	/* What is over is not kept. */
+	tell_one("four");
+	ck_assert_uint_eq(refusals.count, 1);
+	ck_assert_str_eq(found("evil", "three", HOUR + 1), "three is wrong");
+	ms_pluginhost_refusals_fini(&refusals);
+}
+END_TEST
+
 START_TEST(it_is_forgotten_after_a_while)
 {
 	tell();
@@ -158,6 +185,7 @@ int main(void)
 	tcase_add_test(tcase, rules_of_one_origin_are_refused);
 	tcase_add_test(tcase, what_was_not_told_is_not_told_anew);
 	tcase_add_test(tcase, a_refusal_does_not_reach_what_was_told_later);
+	tcase_add_test(tcase, a_refusal_does_not_end_an_earlier_one);
 	tcase_add_test(tcase, it_is_forgotten_after_a_while);
 	tcase_add_test(tcase, all_wrong_origins_are_left_out);
 	suite_add_tcase(suite, tcase);

@@ -149,9 +149,9 @@ START_TEST(labels_arrive_and_go_with_their_container)
 				 "--label 'microseg.rules=[{id: http, dir: in, proto: tcp, "
 				 "dport: 80, action: allow}]'");
 	expect_bound("front", "web");
-	wait_for("set office\nmember office " B "/32 0\n", true);
-	wait_for("set web\nmember web " B "/32 0\n", true);
-	wait_for("set compose/shop/web\nmember compose/shop/web " B "/32 0\n", true);
+	wait_for("\nmember office " B "/32 0\n", true);
+	wait_for("\nmember web " B "/32 0\n", true);
+	wait_for("\nmember compose/shop/web " B "/32 0\n", true);
 	wait_for("member container/web " B "/32 0\n", true);
 	wait_for("rule container web {id: \"container/web/http\", group: \"front\", dir: in, "
 		 "to: \"set:container/web\", proto: tcp, dport: 80, action: allow} # ",

@@ -22,11 +22,11 @@
 #include "core/policy/document.h"
 #include "core/policy/merge.h"
 #include "core/session/session.h"
-#include "core/set_table/member_tree.h"
 #include "tests/bpf/carry.h"
 #include "tests/bpf/random_late.h"
 #include "tests/bpf/random_policy.h"
 #include "tests/bpf/tables.h"
+#include "tests/bpf/told.h"
 #include "tests/bpf/wide_rule.h"
 #include "tests/harness/netns.h"
 
@@ -58,7 +58,7 @@ struct world {
 	unsigned int half, current;
 	uint32_t generation;
 	uint64_t late; /* rules that were */
-	struct ms_member_tree *members;
+	struct ms_told told;
 	char names[NAMES_MAX][MS_ORACLE_ID];
 	uint32_t n_names;
 	uint64_t packets_of[NAMES_MAX], bytes_of[NAMES_MAX];
@@ -101,50 +101,6 @@ static uint32_t set_number(void *user, const char *name)
 }
 
 /* ---- one policy, two ways ---- */
-
-static int store_member(void *user, const struct ms_cidr *cidr, const struct ms_member_sets *sets)
-{
-	return ms_dataplane_member_put(user, cidr, sets);
-}
-
-static int drop_member(void *user, const struct ms_cidr *cidr)
-{
-	return ms_dataplane_member_remove(user, cidr);
-}
-
-static void open_members(struct world *w)
-{
-	const struct ms_member_tree_hooks hooks = { store_member, drop_member, w->dp };
-
-	w->members = ms_member_tree_new(&hooks);
-	ck_assert_ptr_nonnull(w->members);
-}
-
-/* Of one policy an address is told its sets, of the next it is asked. */
-static void choose_way(struct world *w)
-{
-	const struct ms_asked asked = { .is_ready = w->generation % 2 };
-
-	ck_assert_int_eq(ms_dataplane_asked_put(w->dp, &asked), 0);
-}
-
-static void change_members(struct world *w, const struct ms_random_policy *policy, bool add)
-{
-	for (unsigned int set = 0; policy && set < MS_RANDOM_SETS; set++) {
-		for (size_t m = 0; m < policy->sets[set].n_members; m++) {
-			const struct ms_oracle_cidr *member = &policy->members[set][m];
-			struct ms_cidr cidr = { .addr.family = member->family, .len = member->len };
-
-			memcpy(cidr.addr.bytes, member->addr, 16);
-			ck_assert_int_eq(add ? ms_dataplane_set_add(w->dp, set + 1, &cidr, 0, 0)
-					     : ms_dataplane_set_remove(w->dp, set + 1, &cidr),
-					 0);
-			ck_assert_int_eq(add ? ms_member_tree_put(w->members, set + 1, &cidr, 0)
-					     : ms_member_tree_remove(w->members, set + 1, &cidr),
-					 0);
-		}
-	}
-}
 
 static void put_device(struct world *w, unsigned int iface)
 {
@@ -198,9 +154,10 @@ static void new_policy(struct world *w)
 	r = ms_dataplane_load_image(w->dp, w->half, image, &error);
 	ck_assert_msg(r == 0, "%s", ms_error_format(&error, text, sizeof(text)));
 	ms_random_late_move(&w->source.random, w->dp, merged, &late, &numbering, image, &w->half);
-	change_members(w, w->policy, false);
-	change_members(w, policy, true);
-	choose_way(w);
+	ms_told_change(&w->told, w->policy, false);
+	ms_told_change(&w->told, policy, true);
+	/* Of one policy addresses are told their sets, of the next they are asked. */
+	ms_told_choose(&w->told, w->generation % 2);
 	ms_dataplane_publish(w->dp, w->half, w->generation);
 	ms_oracle_set_policy(w->oracle, &policy->oracle);
 	ms_image_free(image);
@@ -553,7 +510,7 @@ static void open_world(uint64_t seed)
 	world->previous = calloc(1, sizeof(*world->previous));
 	world->dp = ms_tables_open(&config, &(bool) { false });
 	ms_carry_open(world->dp);
-	open_members(world);
+	ms_told_open(&world->told, world->dp);
 	world->oracle = ms_oracle_new();
 	ms_random_source_init(&world->source, seed, IFACES);
 	set_timeouts(world, 1000 * HOUR_NS);
@@ -573,7 +530,7 @@ static void open_world(uint64_t seed)
 
 static void close_world(void)
 {
-	ms_member_tree_free(world->members);
+	ms_told_close(&world->told);
 	ms_dataplane_close(world->dp);
 	ms_oracle_free(world->oracle);
 	free(world->policy);

@@ -108,6 +108,12 @@ static bool ask(struct ms_set_table *table, uint32_t set)
 	return true;
 }
 
+static void ask_no_more(struct ms_set_table *table, uint32_t *place)
+{
+	*place = 0;
+	put_asked(table);
+}
+
 static bool is_there(const struct ms_set_table_sets *sets, uint32_t set)
 {
 	for (size_t i = 0; i < sets->count; i++) {
@@ -132,10 +138,8 @@ void ms_set_table_forget_asked(struct ms_set_table *table)
 	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
 		uint32_t *place = &table->asked.sets[i];
 
-		if (*place && !is_used(table, *place)) {
-			*place = 0;
-			put_asked(table);
-		}
+		if (*place && !is_used(table, *place))
+			ask_no_more(table, place);
 	}
 }
 
@@ -145,8 +149,10 @@ void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership 
 	    !ask(table, set->set) || !is_there(&table->live, set->set))
 		return;
 	/* Who did not see yet that it is asked of still finds it the other way. */
-	if (ms_dataplane_wait_grace() < 0)
+	if (ms_dataplane_wait_grace() < 0) {
+		ask_no_more(table, find_asked(table, set->set));
 		return;
+	}
 	ms_member_tree_hold(table->tree);
 	for (size_t i = 0; i < set->count; i++)
 		untell(table, set->set, &set->members[i].cidr);
@@ -187,12 +193,13 @@ int ms_set_table_tell_anew(struct ms_set_table *table)
 {
 	const struct ms_member_tree_hooks hooks = { store, drop, table->dp };
 	struct ms_member_tree *tree = ms_member_tree_new(&hooks);
-	int r;
+	int r, stored;
 
 	if (!tree)
 		return -ENOMEM;
 	ms_member_tree_free(table->tree);
 	table->tree = tree;
+	table->is_untold = true;
 	say_ready(table, false);
 	/* Of those who may have seen that it was. */
 	r = ms_dataplane_wait_grace();
@@ -200,13 +207,15 @@ int ms_set_table_tell_anew(struct ms_set_table *table)
 		return r;
 	ms_member_tree_hold(tree);
 	r = tell_sets(table);
+	stored = ms_member_tree_release(tree);
 	if (r == 0)
-		r = ms_member_tree_release(tree);
+		r = stored;
 	/* And what was written is seen before that it is ready. */
 	if (r == 0)
 		r = ms_dataplane_wait_grace();
-	table->is_untold = r < 0;
-	if (r == 0)
-		say_ready(table, true);
-	return r;
+	if (r < 0)
+		return r;
+	table->is_untold = false;
+	say_ready(table, true);
+	return 0;
 }

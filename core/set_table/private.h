@@ -10,7 +10,7 @@
 /* A set with more members costs each new flow a look-up, and not as much memory again. */
 #define MS_SET_TABLE_TOLD_MAX 4096
 /* Entries that are dropped at once where others wait for it. */
-#define MS_SET_TABLE_DROPPED_MAX 8192
+#define MS_SET_TABLE_DROPPED_MAX 2048
 
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1

@@ -4,8 +4,10 @@
  * and whose flow a member let in is judged again when the member goes. The tests are 10.1.0.1.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
@@ -32,6 +34,9 @@ static const char policy[] =
 
 #define CROWD 20      /* sets more than a packet would be asked of one by one */
 #define TOLD_MAX 4096 /* members of a set that addresses are told of */
+
+#define DAEMON MS_TEST_BIN_DIR "/microsegd"
+#define UNTOLD MS_NETNS_DIR "/untold"
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
@@ -64,29 +69,35 @@ static void write_sets(unsigned int n_members, unsigned int n_crowd)
 	ms_proc_write_policy(microsegd, "20-sets.yaml", text);
 }
 
-static void start(unsigned int n_members, unsigned int n_crowd)
+static void start(const char *program, unsigned int n_members, unsigned int n_crowd)
 {
 	ms_site_setup(microsegd);
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 	write_sets(n_members, n_crowd);
-	ms_proc_start(microsegd, NULL);
+	ms_proc_start_program(microsegd, program, NULL);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 	ms_ctl_do(microsegd, "set", "add", "some", HERE, NULL);
 }
 
 static void setup(void)
 {
-	start(0, 0);
+	start(DAEMON, 0, 0);
 }
 
 static void setup_crowd(void)
 {
-	start(0, CROWD);
+	start(DAEMON, 0, CROWD);
 }
 
 static void setup_many(void)
 {
-	start(TOLD_MAX - 1, CROWD);
+	start(DAEMON, TOLD_MAX - 1, CROWD);
+}
+
+static void setup_untold(void)
+{
+	setenv("MS_TEST_UNTOLD", UNTOLD, 1);
+	start(MS_TEST_UNTOLD_DAEMON, 0, CROWD);
 }
 
 /* What is changed: neighbours of the one that stays, and what it lies in. */
@@ -230,16 +241,113 @@ START_TEST(another_daemon_tells_addresses_the_same)
 }
 END_TEST
 
+/* ---- what generations leave ---- */
+
+/* What the test's own address is told. */
+static void read_told(char *ret_text, size_t size)
+{
+	ms_netns_read_command(ret_text, size,
+			      "bpftool -j map lookup pinned $(find " MS_NETNS_BPFFS
+			      " -name ms_member4) key 32 0 0 0 10 1 0 1 | tr -d ' \n'");
+}
+
+/* Of so many sets. */
+static unsigned int n_told(void)
+{
+	static const char key[] = "\"count\":";
+	char text[8192], *at;
+
+	read_told(text, sizeof(text));
+	at = strstr(text, key);
+	ck_assert_msg(at != NULL, "%s", text);
+	return (unsigned int)atoi(at + strlen(key));
+}
+
+static bool is_told_of(void *user)
+{
+	return n_told() == *(unsigned int *)user;
+}
+
+START_TEST(sets_of_before_are_told_no_more)
+{
+	unsigned int before = n_told();
+
+	/* Half of the crowd, `some`, and this machine's own. */
+	ck_assert_uint_eq(before, CROWD / 2 + 2);
+	/* `some` is another one now, and two of the crowd that the test was in are gone. */
+	write_sets(1, CROWD - 4);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	before -= 2;
+	ck_assert_msg(ms_netns_wait(is_told_of, &before, 40), "of %u sets", n_told());
+	expect_judged("let", "else-let");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- tables that cannot be written ---- */
+
+static bool has_logged(void *user)
+{
+	return ms_proc_logged(microsegd, user);
+}
+
+START_TEST(what_cannot_be_told_is_asked_until_it_can)
+{
+	char told[] = "addresses are told again";
+
+	ms_netns_put_file(UNTOLD "-member", "");
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	expect_judged("else-let", "let");
+	ms_ctl_do(microsegd, "set", "add", "some", "10.1.0.0/24", NULL);
+	ck_assert(ms_proc_logged(microsegd, "new flows are asked of every set"));
+	expect_judged("let", "else-let");
+	ms_ctl_do(microsegd, "set", "del", "some", "10.1.0.0/24", NULL);
+	expect_judged("else-let", "let");
+	ck_assert(!has_logged(told));
+
+	ck_assert_int_eq(unlink(UNTOLD "-member"), 0);
+	ck_assert(ms_netns_wait(has_logged, told, 40));
+	expect_judged("else-let", "let");
+	ms_ctl_do(microsegd, "set", "add", "some", "10.1.0.0/24", NULL);
+	expect_judged("let", "else-let");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_renewal_that_failed_is_told_to_nobody)
+{
+	char text[512], before[8192], after[8192];
+
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	ms_ctl_do(microsegd, "set", "add", "--for", "10m", "some", HERE, NULL);
+	read_told(before, sizeof(before));
+	ms_netns_put_file(UNTOLD "-set", "");
+	ck_assert_int_ne(ms_ctl_status(microsegd, text, sizeof(text), "set", "add", "--for", "1h",
+				       "some", HERE, NULL),
+			 0);
+	read_told(after, sizeof(after));
+	ck_assert_str_eq(before, after);
+	/* Its twin. */
+	ck_assert_int_eq(unlink(UNTOLD "-set"), 0);
+	ms_ctl_do(microsegd, "set", "add", "--for", "1h", "some", HERE, NULL);
+	read_told(after, sizeof(after));
+	ck_assert_str_ne(before, after);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/set_changes");
 	TCase *few = tcase_create("few"), *crowd = tcase_create("crowd");
-	TCase *many = tcase_create("many");
+	TCase *many = tcase_create("many"), *untold = tcase_create("untold");
 
 	tcase_add_checked_fixture(few, setup, NULL);
 	tcase_add_checked_fixture(crowd, setup_crowd, NULL);
 	tcase_add_checked_fixture(many, setup_many, NULL);
 	tcase_set_timeout(many, 120);
+	tcase_add_checked_fixture(untold, setup_untold, NULL);
+	tcase_set_timeout(untold, 120);
 	tcase_set_timeout(few, 120);
 	tcase_set_timeout(crowd, 120);
 	tcase_add_test(few, who_stays_a_member_is_one_all_the_while);
@@ -250,6 +358,10 @@ int main(void)
 	tcase_add_test(crowd, another_daemon_tells_addresses_the_same);
 	suite_add_tcase(suite, few);
 	suite_add_tcase(suite, crowd);
+	tcase_add_test(crowd, sets_of_before_are_told_no_more);
+	tcase_add_test(untold, what_cannot_be_told_is_asked_until_it_can);
+	tcase_add_test(untold, a_renewal_that_failed_is_told_to_nobody);
 	suite_add_tcase(suite, many);
+	suite_add_tcase(suite, untold);
 	return ms_netns_run(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/harness/plugin_folder.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -20,6 +21,20 @@ void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy)
 	ms_plugin_folder_make();
 	if (policy)
 		ms_proc_write_policy(daemon, "10-test.yaml", policy);
+}
+
+void ms_plugin_folder_say(const char *lines)
+{
+	ms_netns_put_file(MS_PLUGIN_SCRIPT, lines);
+}
+
+void ms_plugin_folder_setup_script(struct ms_proc *daemon, const char *policy, const char *lines)
+{
+	ms_plugin_folder_setup(daemon, policy);
+	ms_plugin_folder_add("script");
+	ms_proc_write_config(daemon, "plugins:\n  script: { file: " MS_PLUGIN_SCRIPT " }\n");
+	setenv("MS_TEST_HELD", daemon->dir, 1);
+	ms_plugin_folder_say(lines);
 }
 
 void ms_plugin_folder_add(const char *plugin)

@@ -10,6 +10,7 @@
 #include "tests/harness/proc.h"
 
 #define MS_PLUGIN_FOLDER MS_NETNS_DIR "/plugins"
+#define MS_PLUGIN_SCRIPT MS_NETNS_DIR "/script"
 
 /* Makes it, empty. After ms_netns_setup(). */
 void ms_plugin_folder_make(void);
@@ -17,6 +18,11 @@ void ms_plugin_folder_make(void);
  * site's. */
 void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy);
 void ms_plugin_folder_add(const char *plugin);
+/* What the tests' source `script` is to say, from now on. */
+void ms_plugin_folder_say(const char *lines);
+/* ms_plugin_folder_setup() with that source, which says `lines`, for a daemon that is held
+ * (MS_TEST_HELD_DAEMON). */
+void ms_plugin_folder_setup_script(struct ms_proc *daemon, const char *policy, const char *lines);
 /* Starts the daemon, with these settings unless they are NULL. */
 void ms_plugin_folder_start(struct ms_proc *daemon, const char *config);
 /* `microsegctl policy check` of the daemon "one"'s files, by a user without a capability and

@@ -411,6 +411,17 @@ static void serve_users(int tls)
 	set_string("password_file", MS_NETNS_DIR "/password");
 }
 
+/* A server that starts has forgotten its tokens. */
+static void expect_tokens_anew(void)
+{
+	ms_etcd_server_kill(0);
+	UNTIL(host.trouble[0]);
+	ms_etcd_server_start(0);
+	UNTIL(!host.trouble[0]);
+	ms_etcd_server_ctl(0, "--user root:rp put " FLEET "base two");
+	SAYS(BASE("two"));
+}
+
 START_TEST(users_have_tokens)
 {
 	serve_users(0);
@@ -421,13 +432,7 @@ START_TEST(users_have_tokens)
 	ms_etcd_server_ctl(0, "--user root:rp role grant-permission --prefix web1 read " OWN);
 	SAYS(BASE("one"));
 	UNTIL(!host.trouble[0]);
-	/* It forgets its tokens. */
-	ms_etcd_server_kill(0);
-	UNTIL(host.trouble[0]);
-	ms_etcd_server_start(0);
-	UNTIL(!host.trouble[0]);
-	ms_etcd_server_ctl(0, "--user root:rp put " FLEET "base two");
-	SAYS(BASE("two"));
+	expect_tokens_anew();
 }
 END_TEST
 
@@ -480,12 +485,7 @@ START_TEST(users_have_tokens_behind_certificates)
 	put_password("hp");
 	SAYS(BASE("one"));
 	UNTIL(!host.trouble[0]);
-	ms_etcd_server_kill(0);
-	UNTIL(host.trouble[0]);
-	ms_etcd_server_start(0);
-	UNTIL(!host.trouble[0]);
-	ms_etcd_server_ctl(0, "--user root:rp put " FLEET "base two");
-	SAYS(BASE("two"));
+	expect_tokens_anew();
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
 
-#define SCRIPT MS_NETNS_DIR "/script"
+#define SCRIPT MS_PLUGIN_SCRIPT
 
 static const char policy[] =
 	"version: 1\n"
@@ -32,18 +32,9 @@ static const char policy[] =
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
-static void say(const char *lines)
-{
-	ms_netns_put_file(SCRIPT, lines);
-}
-
 static void setup(void)
 {
-	ms_plugin_folder_setup(microsegd, policy);
-	ms_plugin_folder_add("script");
-	ms_proc_write_config(microsegd, "plugins:\n  script: { file: " SCRIPT " }\n");
-	setenv("MS_TEST_HELD", microsegd->dir, 1);
-	say(MEMBER);
+	ms_plugin_folder_setup_script(microsegd, policy, MEMBER);
 }
 
 static json_int_t number(const char *path)
@@ -107,7 +98,7 @@ static void hold_an_offer(const char *lines)
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	pipe_path(path, "go");
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	say(lines);
+	ms_plugin_folder_say(lines);
 	open_pipe("there", O_RDONLY);
 }
 
@@ -119,12 +110,12 @@ START_TEST(a_refusal_is_for_what_was_refused)
 	expect_at_least("source.members", 1);
 	hold_an_offer("well\n" TAKEN MEMBER);
 	/* The first of two gives way to the second, which has arrived then. */
-	say("flood 1\n" GOOD MEMBER);
+	ms_plugin_folder_say("flood 1\n" GOOD MEMBER);
 	expect_at_least("superseded", 1);
 	open_pipe("go", O_WRONLY);
 	expect_at_least("refused", 1);
 	expect_at_least("source.rules", 1);
-	say("well\n" GOOD MEMBER "member block 10.1.0.3\n");
+	ms_plugin_folder_say("well\n" GOOD MEMBER "member block 10.1.0.3\n");
 	expect_at_least("source.members", 2);
 	ck_assert_int_eq(number("refused"), 1);
 	ms_proc_stop(microsegd);
@@ -147,11 +138,11 @@ START_TEST(where_there_is_no_room_no_origin_is_to_blame)
 	ms_plugin_folder_start(microsegd,
 			       "plugins:\n  ratelimit: {}\n  script: { file: " SCRIPT " }\n");
 	expect_at_least("source.members", 1);
-	say(lines);
+	ms_plugin_folder_say(lines);
 	expect_at_least("refused", 1);
 	expect_error("the policy does not fit: more than ");
 	/* It is not asked again without those of one line. */
-	say(MEMBER "member block 10.1.0.3\n");
+	ms_plugin_folder_say(MEMBER "member block 10.1.0.3\n");
 	expect_at_least("source.members", 2);
 	ck_assert_int_eq(number("refused"), 1);
 	ms_proc_stop(microsegd);

@@ -20,7 +20,7 @@
 #include "tests/harness/plugin_folder.h"
 #include "tests/harness/traffic.h"
 
-#define SCRIPT MS_NETNS_DIR "/script"
+#define SCRIPT MS_PLUGIN_SCRIPT
 #define GUARDED "10.1.0.2"
 #define GONE 400
 
@@ -38,18 +38,9 @@ static const char policy[] =
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
-static void say(const char *lines)
-{
-	ms_netns_put_file(SCRIPT, lines);
-}
-
 static void setup(void)
 {
-	ms_plugin_folder_setup(microsegd, policy);
-	ms_plugin_folder_add("script");
-	ms_proc_write_config(microsegd, "plugins:\n  script: { file: " SCRIPT " }\n");
-	setenv("MS_TEST_HELD", microsegd->dir, 1);
-	say(BLOCK);
+	ms_plugin_folder_setup_script(microsegd, policy, BLOCK);
 }
 
 static void start(void)
@@ -152,7 +143,7 @@ static void hold_an_offer(const char *lines)
 {
 	make_pipe("there");
 	make_pipe("go");
-	say(lines);
+	ms_plugin_folder_say(lines);
 	open_pipe("there", O_RDONLY);
 }
 
@@ -179,7 +170,7 @@ START_TEST(of_what_comes_meanwhile_the_latest_counts)
 			      NULL);
 	expect_at_least("source.members", 1);
 	hold_an_offer("set block\n");
-	say("flood 500\n" BLOCK);
+	ms_plugin_folder_say("flood 500\n" BLOCK);
 	expect_at_least("superseded", 500);
 	open_pipe("go", O_WRONLY);
 	expect_at_least("transactions", 3);
@@ -198,7 +189,7 @@ START_TEST(an_unload_does_not_wait_for_what_is_prepared)
 	ms_ctl_do(microsegd, "plugin", "unload", "script", NULL);
 	expect_open();
 	open_pipe("go", O_WRONLY);
-	say(BLOCK);
+	ms_plugin_folder_say(BLOCK);
 	ms_ctl_do(microsegd, "plugin", "load", "script", NULL);
 	expect_at_least("source.members", 1);
 	expect_denied();
@@ -224,7 +215,7 @@ START_TEST(a_flood_of_offers_takes_turns)
 {
 	start();
 	expect_at_least("source.members", 1);
-	say("flood 50000\n" BLOCK);
+	ms_plugin_folder_say("flood 50000\n" BLOCK);
 	ck_assert(ms_netns_wait(is_all_done, NULL, 40));
 	/* Far fewer came in force than were said, and the last one did. */
 	ck_assert_int_lt(number("transactions"), FLOOD / 10);
@@ -246,7 +237,7 @@ START_TEST(a_flood_of_lines_is_counted_not_written)
 
 	start();
 	expect_at_least("source.members", 1);
-	say("chatter 20000\n" BLOCK);
+	ms_plugin_folder_say("chatter 20000\n" BLOCK);
 	expect_at_least("transactions", 2);
 	lost = number("suppressed_lines");
 	ms_netns_read_command(count, sizeof(count), "grep -c ': chatter ' %s/daemon.log",
@@ -277,7 +268,7 @@ START_TEST(one_that_never_stops_talking_has_a_share_of_the_loop)
 
 	start();
 	expect_at_least("source.members", 1);
-	say("babble\n");
+	ms_plugin_folder_say("babble\n");
 	expect_at_least("suppressed_lines", 1000);
 	from = now();
 	before = number("suppressed_lines");
@@ -285,7 +276,7 @@ START_TEST(one_that_never_stops_talking_has_a_share_of_the_loop)
 	lines = number("suppressed_lines") - before;
 	ck_assert_msg((double)lines < LINES_A_SECOND * (now() - from) + 1000,
 		      "%lld lines in %.3f s", (long long)lines, now() - from);
-	say(BLOCK);
+	ms_plugin_folder_say(BLOCK);
 	ms_ctl_do(microsegd, "plugin", "reload", "script", NULL);
 	expect_at_least("transactions", 2);
 	expect_text("source.state", "running");
@@ -303,12 +294,12 @@ static bool is_denied(void *user)
 
 START_TEST(members_that_could_not_be_put_back_are_later)
 {
-	say(BLOCK "set flooding\n");
+	ms_plugin_folder_say(BLOCK "set flooding\n");
 	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
 			      NULL);
 	expect_at_least("source.members", 1);
 	ms_netns_run_command("touch %s/no-memory", microsegd->dir);
-	say("set block\nset flooding\nmember flooding 192.0.2.1\n");
+	ms_plugin_folder_say("set block\nset flooding\nmember flooding 192.0.2.1\n");
 	expect_at_least("refused", 1);
 	ck_assert(ms_proc_logged(microsegd, "not all members are as they were"));
 	ck_assert_int_eq(number("source.members"), 1);
@@ -335,12 +326,12 @@ START_TEST(what_is_no_whole_transaction_changes_nothing)
 {
 	start();
 	expect_at_least("source.members", 1);
-	say(ends[_i].lines);
+	ms_plugin_folder_say(ends[_i].lines);
 	expect_at_least("crashes", 1);
 	ck_assert_int_eq(number("transactions"), 1);
 	ck_assert_int_eq(number("source.members"), 1);
 	expect_denied();
-	say("set block\n");
+	ms_plugin_folder_say("set block\n");
 	expect_at_least("transactions", 2);
 	expect_open();
 	ms_proc_stop(microsegd);
@@ -397,12 +388,12 @@ START_TEST(a_file_that_cannot_be_read_is_set_aside)
 	expect_at_least("source.members", 1);
 	ms_proc_stop(microsegd);
 	ms_netns_run_command("echo nonsense >%s/state/source-script", microsegd->dir);
-	say("wait\n");
+	ms_plugin_folder_say("wait\n");
 	start();
 	expect_text("source.state", "running");
 	expect_text("source.error", "what was saved of it cannot be read");
 	ms_netns_run_command("grep -q nonsense %s/state/source-script.damaged", microsegd->dir);
-	say(BLOCK);
+	ms_plugin_folder_say(BLOCK);
 	expect_at_least("source.members", 1);
 	expect_denied();
 	ms_proc_stop(microsegd);
@@ -463,7 +454,7 @@ START_TEST(a_trouble_has_its_time)
 
 	start();
 	expect_at_least("source.members", 1);
-	say(BLOCK "trouble cannot reach the registry\n");
+	ms_plugin_folder_say(BLOCK "trouble cannot reach the registry\n");
 	expect_text("source.trouble", "cannot reach the registry");
 	snprintf(began, sizeof(began), "%s", since("source.trouble_since"));
 	ck_assert_msg(strncmp(began, "20", 2) == 0, "%s", began);
@@ -473,14 +464,14 @@ START_TEST(a_trouble_has_its_time)
 	expect_printed("status", wanted);
 	/* It is not over, only told otherwise, a beat of two seconds later. */
 	before = beats();
-	say(BLOCK "trouble cannot reach the registry\n");
+	ms_plugin_folder_say(BLOCK "trouble cannot reach the registry\n");
 	ck_assert(ms_netns_wait(has_beaten, &before, 20));
-	say(BLOCK "trouble cannot reach the other one\n");
+	ms_plugin_folder_say(BLOCK "trouble cannot reach the other one\n");
 	expect_text("source.trouble", "the other one");
 	ck_assert_str_eq(since("source.trouble_since"), began);
-	say(BLOCK "well\n");
+	ms_plugin_folder_say(BLOCK "well\n");
 	ck_assert(ms_netns_wait(is_well, NULL, 20));
-	say("fail no such thing\n");
+	ms_plugin_folder_say("fail no such thing\n");
 	expect_text("source.error", "no such thing");
 	snprintf(wanted, sizeof(wanted), "no such thing (since %s)", since("source.error_since"));
 	expect_printed("status", wanted);
@@ -539,7 +530,7 @@ START_TEST(sources_are_judged_as_the_file_names_them)
 {
 	ms_plugin_folder_add("script_other");
 	ms_netns_put_file(OTHER, RULE("of/other"));
-	say(RULE("of/mine"));
+	ms_plugin_folder_say(RULE("of/mine"));
 	configure("script: { file: " SCRIPT " }, script_other: { file: " OTHER " }");
 	start();
 	expect_order("of/mine", "of/other");

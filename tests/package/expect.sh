@@ -19,6 +19,19 @@ expect() {
   fi
 }
 
+# eventually COMMAND...: until it succeeds, $patience_s at most, a minute unless that is set.
+eventually() {
+  local round
+  for ((round = 0; round < 5 * ${patience_s:-60}; round++)); do
+    if "$@" >"$scratch/last" 2>&1; then
+      return 0
+    fi
+    read -r -t 0.2 <> <(:) || :
+  done
+  cat "$scratch/last"
+  return 1
+}
+
 never() {
   ! "$@"
 }

@@ -6,18 +6,7 @@
 # teaching ones and the tutorial, in the daemon of that prefix, under packets. Each thing they do has a twin
 # in which they do not.
 
-# eventually COMMAND...: until it succeeds, 20 s at most.
-eventually() {
-  local round
-  for ((round = 0; round < 100; round++)); do
-    if "$@" >"$scratch/last" 2>&1; then
-      return 0
-    fi
-    read -r -t 0.2 <> <(:) || :
-  done
-  cat "$scratch/last"
-  return 1
-}
+patience_s=20
 
 ctl() {
   outside microsegctl --socket "$scratch/run/control.sock" "$@"

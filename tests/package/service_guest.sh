@@ -11,19 +11,6 @@ scratch=$(mktemp -d)
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
 echo "guest: up, kernel $(uname -r)"
 
-# eventually COMMAND...: until it succeeds, a minute at most.
-eventually() {
-  local round
-  for ((round = 0; round < 300; round++)); do
-    if "$@" >"$scratch/last" 2>&1; then
-      return 0
-    fi
-    read -r -t 0.2 <> <(:) || :
-  done
-  cat "$scratch/last"
-  return 1
-}
-
 is() {
   [ "$(systemctl show -P "$1" microsegd.service)" = "$2" ]
 }

@@ -198,6 +198,13 @@ static void find_problems(const struct ms_manager *manager, const struct ms_mana
 		add_problem(problems, "%s", status->fallback_problem);
 	if (status->host_problem[0])
 		add_problem(problems, "%s", status->host_problem);
+	if (status->sets_are_torn)
+		add_problem(problems, "not all members of sets are as they should be: it is tried "
+				      "again every 10 s");
+	if (status->sets_are_asked)
+		add_problem(problems,
+			    "what sets an address is a member of cannot be stored: each new flow "
+			    "is asked of every set; it is tried again every 10 s");
 	if (status->panic != MS_PANIC_OFF)
 		add_problem(problems, "panic %s is in force",
 			    ms_control_shape_panic(status->panic));

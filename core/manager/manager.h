@@ -88,6 +88,8 @@ struct ms_manager_status {
 	char pins_problem[384];  /* somebody hid or removed our pins, "" = they are where they were
 				  */
 	char host_problem[160];  /* set:host has not all addresses, "" = it has */
+	bool sets_are_torn;      /* some have members that they should not, or lack some */
+	bool sets_are_asked;     /* each new flow is asked of every set: tables cannot be written */
 	char fallback_problem[512]; /* a rule is on its fallback, "" = all act as written */
 	size_t rules_on_fallback;
 	bool degraded; /* anything not as desired */

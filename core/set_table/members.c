@@ -90,6 +90,11 @@ void ms_set_table_tell_held(struct ms_set_table *table)
 		break_off(table, r);
 }
 
+bool ms_set_table_is_told(const struct ms_set_table *table)
+{
+	return !table->is_untold;
+}
+
 /* ---- those that are asked of ---- */
 
 /* Packets see its place before `count` says that there is one. */

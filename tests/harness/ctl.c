@@ -289,6 +289,14 @@ json_int_t ms_ctl_rule_packets(const struct ms_proc *daemon, const char *id)
 	return ms_ctl_int(rule, "packets");
 }
 
+bool ms_ctl_has_problem(const struct ms_proc *daemon, const char *part)
+{
+	json_auto_t *status = ms_ctl(daemon, "status", NULL);
+	ms_cleanup(ms_free) char *text = json_dumps(ms_ctl_at(status, "0.problems"), 0);
+
+	return strstr(text, part) != NULL;
+}
+
 json_int_t ms_ctl_stat(const struct ms_proc *daemon, const char *name)
 {
 	json_auto_t *lines = ms_ctl(daemon, "stats", NULL);

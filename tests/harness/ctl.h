@@ -35,6 +35,8 @@ void ms_ctl_rule_add(const struct ms_proc *daemon, char ret_id[MS_CTL_ID], ...)
 void ms_ctl_rule_del(const struct ms_proc *daemon, const char *id);
 /* Packets that this rule (also "default/GROUP/in" ...) has decided, those in live sessions too. */
 json_int_t ms_ctl_rule_packets(const struct ms_proc *daemon, const char *id);
+/* Has one of the problems that `status` names this in its text? */
+bool ms_ctl_has_problem(const struct ms_proc *daemon, const char *part);
 /* A number of `stats`. */
 json_int_t ms_ctl_stat(const struct ms_proc *daemon, const char *name);
 /* The newest event of this rule and verdict; waits for it, fails if none comes. New reference. */

@@ -28,17 +28,10 @@ static void setup(void)
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 }
 
-static bool has_problem(const char *part)
-{
-	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
-	ms_cleanup(ms_free) char *text = json_dumps(ms_ctl_at(status, "0.problems"), 0);
-
-	return strstr(text, part) != NULL;
-}
-
 static bool sweep_fails(void *user)
 {
-	return has_problem("sessions are not swept: Input/output error") == *(bool *)user;
+	return ms_ctl_has_problem(microsegd, "sessions are not swept: Input/output error") ==
+	       *(bool *)user;
 }
 
 static int check_status(void)
@@ -86,8 +79,9 @@ START_TEST(a_mode_given_by_hand_is_seen)
 	ck_assert_int_eq(check_status(), 0);
 	ms_ctl_do(microsegd, "group", "mode", "work", _i ? "disabled" : "audit", NULL);
 	ck_assert_int_eq(check_status(), 4);
-	ck_assert(has_problem(_i ? "group work is in mode disabled by hand, the policy says enforce"
-				 : "group work is in mode audit by hand, the policy says enforce"));
+	ck_assert(ms_ctl_has_problem(
+		microsegd, _i ? "group work is in mode disabled by hand, the policy says enforce"
+			      : "group work is in mode audit by hand, the policy says enforce"));
 	status = ms_ctl(microsegd, "status", NULL);
 	ck_assert_uint_eq(json_array_size(ms_ctl_at(status, "0.mode_overrides")), 2);
 	ck_assert_str_eq(ms_ctl_text(status, "0.mode_overrides.0.group"), "work");
@@ -106,9 +100,10 @@ END_TEST
 static bool tells_of_all(void *user)
 {
 	(void)user;
-	return has_problem("source feed: file:///nowhere/list: ") &&
-	       has_problem("source docker: /nowhere.sock: ") && has_problem("none_such") &&
-	       has_problem("none_either");
+	return ms_ctl_has_problem(microsegd, "source feed: file:///nowhere/list: ") &&
+	       ms_ctl_has_problem(microsegd, "source docker: /nowhere.sock: ") &&
+	       ms_ctl_has_problem(microsegd, "none_such") &&
+	       ms_ctl_has_problem(microsegd, "none_either");
 }
 
 START_TEST(one_plugin_in_trouble_hides_no_other)
@@ -140,7 +135,7 @@ START_TEST(a_name_that_no_file_has_is_not_kept)
 	ck_assert_msg(strstr(text, "there is no plugin 'none_such'") != NULL, "%s", text);
 	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "list", NULL);
 	ck_assert_int_eq(strstr(text, "none_such") != NULL, _i);
-	ck_assert_int_eq(has_problem("none_such"), _i);
+	ck_assert_int_eq(ms_ctl_has_problem(microsegd, "none_such"), _i);
 	ck_assert_int_eq(check_status(), _i ? 4 : 0);
 	ms_proc_stop(microsegd);
 }

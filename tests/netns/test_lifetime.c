@@ -215,19 +215,11 @@ START_TEST(a_pin_folder_of_another_owner_is_refused)
 }
 END_TEST
 
-static bool has_problem(const char *part)
-{
-	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
-	ms_cleanup(ms_free) char *text = json_dumps(status, 0);
-
-	return strstr(text, part) != NULL;
-}
-
 START_TEST(a_bpffs_mounted_over_ours_makes_no_second_enforcement)
 {
 	ms_proc_start(microsegd, NULL);
 	ms_site_expect_enforced();
-	ck_assert(!has_problem("mounted over"));
+	ck_assert(!ms_ctl_has_problem(microsegd, "mounted over"));
 	ms_proc_stop(microsegd);
 	/* The pins are out of sight; the programs still judge. */
 	ms_netns_run_command("mount -t bpf bpf " MS_NETNS_BPFFS);
@@ -236,7 +228,7 @@ START_TEST(a_bpffs_mounted_over_ours_makes_no_second_enforcement)
 	ck_assert_uint_eq(programs_on("egress"), 1);
 	ms_site_expect_enforced();
 	ck_assert(ms_proc_logged(microsegd, "was a bpffs mounted over it"));
-	ck_assert(has_problem("mounted over"));
+	ck_assert(ms_ctl_has_problem(microsegd, "mounted over"));
 	ms_proc_stop(microsegd);
 	ms_netns_run_command("umount " MS_NETNS_BPFFS);
 	ms_proc_start(microsegd, NULL);

@@ -300,6 +300,7 @@ START_TEST(what_cannot_be_told_is_asked_until_it_can)
 	expect_judged("else-let", "let");
 	ms_ctl_do(microsegd, "set", "add", "some", "10.1.0.0/24", NULL);
 	ck_assert(ms_proc_logged(microsegd, "new flows are asked of every set"));
+	ck_assert(ms_ctl_has_problem(microsegd, "each new flow is asked of every set"));
 	expect_judged("let", "else-let");
 	ms_ctl_do(microsegd, "set", "del", "some", "10.1.0.0/24", NULL);
 	expect_judged("else-let", "let");
@@ -307,6 +308,7 @@ START_TEST(what_cannot_be_told_is_asked_until_it_can)
 
 	ck_assert_int_eq(unlink(UNTOLD "-member"), 0);
 	ck_assert(ms_netns_wait(has_logged, told, 40));
+	ck_assert(!ms_ctl_has_problem(microsegd, "each new flow is asked of every set"));
 	expect_judged("else-let", "let");
 	ms_ctl_do(microsegd, "set", "add", "some", "10.1.0.0/24", NULL);
 	expect_judged("let", "else-let");

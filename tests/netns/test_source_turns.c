@@ -302,6 +302,7 @@ START_TEST(members_that_could_not_be_put_back_are_later)
 	ms_plugin_folder_say("set block\nset flooding\nmember flooding 192.0.2.1\n");
 	expect_at_least("refused", 1);
 	ck_assert(ms_proc_logged(microsegd, "not all members are as they were"));
+	ck_assert(ms_ctl_has_problem(microsegd, "not all members of sets are as they should be"));
 	ck_assert_int_eq(number("source.members"), 1);
 	expect_open();
 	ms_netns_run_command("rm %s/no-memory", microsegd->dir);
@@ -309,6 +310,7 @@ START_TEST(members_that_could_not_be_put_back_are_later)
 	/* By the rule; one that was under way then may be the first, and was denied in its session.
 	 */
 	json_decref(ms_ctl_event(microsegd, "blocked", "deny"));
+	ck_assert(!ms_ctl_has_problem(microsegd, "not all members of sets"));
 	ms_proc_stop(microsegd);
 }
 END_TEST

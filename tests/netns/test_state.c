@@ -27,14 +27,6 @@ static void damage(const char *file, const char *with)
 	ms_netns_run_command("printf '%s' >%s/state/%s", with, microsegd->dir, file);
 }
 
-static bool has_problem(const char *part)
-{
-	json_auto_t *status = ms_ctl(microsegd, "status", NULL);
-	ms_cleanup(ms_free) char *text = json_dumps(ms_ctl_at(status, "0.problems"), 0);
-
-	return strstr(text, part) != NULL;
-}
-
 /* ---- damaged ---- */
 
 static const char *const garbage[] = { "garbage", "", "[]", "[{\"name\": \"10-test.yaml\"}]" };
@@ -67,7 +59,7 @@ START_TEST(a_damaged_last_good_policy_is_renewed_from_the_directory)
 	damage("last-good.json", "garbage");
 	ms_proc_start(microsegd, NULL);
 	ms_site_expect_enforced();
-	ck_assert(!has_problem("damaged"));
+	ck_assert(!ms_ctl_has_problem(microsegd, "damaged"));
 	ms_proc_stop(microsegd);
 	ms_netns_run_command("rm %s/policy.d/*", microsegd->dir);
 	ms_proc_start(microsegd, NULL);
@@ -107,11 +99,11 @@ START_TEST(damaged_applied_documents_leave_the_last_good_ones)
 			     "default: { in: allow, out: allow } }]\n");
 	ms_proc_start(microsegd, NULL);
 	ms_site_expect_enforced();
-	ck_assert(has_problem("applied.json in the state directory is damaged"));
+	ck_assert(ms_ctl_has_problem(microsegd, "applied.json in the state directory is damaged"));
 	/* As the sentence in docs/operations.md says. */
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ck_assert_int_eq(ms_site_reach(81, MS_SITE_SOON), 0);
-	ck_assert(!has_problem("damaged"));
+	ck_assert(!ms_ctl_has_problem(microsegd, "damaged"));
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -292,7 +284,7 @@ static void setup_small(void)
 static bool all_is_saved(void *user)
 {
 	(void)user;
-	return !has_problem("cannot save");
+	return !ms_ctl_has_problem(microsegd, "cannot save");
 }
 
 START_TEST(a_full_disk_does_not_keep_the_daemon_from_starting)
@@ -303,8 +295,8 @@ START_TEST(a_full_disk_does_not_keep_the_daemon_from_starting)
 	for (int i = 0; i < 2; i++) {
 		ms_proc_start(microsegd, NULL);
 		ms_site_expect_enforced();
-		ck_assert(has_problem("cannot save"));
-		ck_assert(has_problem("No space left on device"));
+		ck_assert(ms_ctl_has_problem(microsegd, "cannot save"));
+		ck_assert(ms_ctl_has_problem(microsegd, "No space left on device"));
 		ck_assert(ms_proc_logged(microsegd, "cannot save"));
 		ms_proc_stop(microsegd);
 		ms_netns_run_command(MS_TEST_BIN_DIR "/microsegctl cleanup --bpffs " PINS);
@@ -342,8 +334,8 @@ START_TEST(panic_is_in_force_on_a_full_disk_and_says_that_it_may_not_last)
 	fill();
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "panic", "closed", NULL), 4);
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
-	ck_assert(has_problem("cannot save"));
-	ck_assert(has_problem("panic closed is in force"));
+	ck_assert(ms_ctl_has_problem(microsegd, "cannot save"));
+	ck_assert(ms_ctl_has_problem(microsegd, "panic closed is in force"));
 	/* Any other change is refused. */
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "rule", "add", "--dport",
 				       "82", "--proto", "tcp", "deny", NULL),

@@ -110,7 +110,10 @@ enum {
 #define MS_PAIRS_ASKED 8    /* rows looked at in one step */
 #define MS_PAIRS_WALKED 8   /* entries of a run walked in one */
 #define MS_PAIRS_LISTED 8   /* sets that are listed or asked of, looked at in one */
-#define MS_PAIRS_STEPS 8192 /* for one packet */
+#define MS_PAIRS_STEPS 8192 /* for a packet whose addresses are told their sets */
+/* For any: addresses in more sets than one is told of, or that are asked of all, go through all
+ * rows of those. */
+#define MS_PAIRS_STEPS_MOST 131072
 
 struct ms_pairs_root {      /* one family's, in ms_policy_head */
 	__u32 src, dst;     /* IPv4: arrays of MS_SPAN_ROOT4 children, IPv6: a child */

@@ -50,8 +50,8 @@ struct builder {
 	const struct ms_cuts_entry **list;
 	struct ms_pair_rows writer;
 	struct ms_pairs_root root;
-	size_t *steps;    /* that the rows from one on may take, by the place of its prefix */
-	size_t set_steps; /* that the rows of all sets may */
+	size_t *steps; /* that the rows from one on may take, by the place of its prefix */
+	struct ms_set_rows_steps set_steps;
 };
 
 /* ---- prefixes ---- */
@@ -226,23 +226,29 @@ static int by_key(const void *a, const void *b)
 	return x->row < y->row ? -1 : 1;
 }
 
+static int expect_steps(const struct builder *builder, size_t needed, size_t most)
+{
+	if (needed <= most)
+		return 0;
+	builder->writer.blocks->bound = (struct ms_engine_bound) { MS_ENGINE_STEPS, most, needed };
+	return -E2BIG;
+}
+
 /* Of no use if a packet could take longer than its look-up may: through all rows around one
- * address, none of which takes no step, those of all sets, and one more to see the end. */
+ * address, none of which takes no step, those of sets, and one more to see the end. */
 static int check_steps(const struct builder *builder)
 {
-	size_t most = 0;
+	size_t most = 1;
+	int r;
 
 	for (size_t place = 1; place <= builder->src.count; place++) {
 		builder->steps[place] += builder->steps[builder->src.prefixes[place - 1].outer];
-		if (builder->steps[place] > most)
-			most = builder->steps[place];
+		if (builder->steps[place] >= most)
+			most = builder->steps[place] + 1;
 	}
-	most += builder->set_steps + 1;
-	if (most <= MS_PAIRS_STEPS)
-		return 0;
-	builder->writer.blocks->bound =
-		(struct ms_engine_bound) { MS_ENGINE_STEPS, MS_PAIRS_STEPS, most };
-	return -E2BIG;
+	r = expect_steps(builder, most + builder->set_steps.told, MS_PAIRS_STEPS);
+	return r < 0 ? r
+		     : expect_steps(builder, most + builder->set_steps.all, MS_PAIRS_STEPS_MOST);
 }
 
 static int build_rows(struct builder *builder)

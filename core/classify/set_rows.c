@@ -17,9 +17,8 @@ static int by_steps(const void *a, const void *b)
 	return x > y ? -1 : x < y;
 }
 
-/* Of the sets that an address may be told of, the longest: should it be in more meanwhile, or one
- * of them be asked of, the walk comes to them again. */
-static size_t again_steps(size_t *steps, size_t n_sets)
+/* Of the sets that an address may be told of, the longest. */
+static size_t told_steps(size_t *steps, size_t n_sets)
 {
 	size_t sum = 0;
 
@@ -48,11 +47,12 @@ static struct ms_spans_prefix prefix_of(uint32_t set)
 
 /* The rows of each set: its prefix's leaf. */
 static int put_rows(struct ms_pair_rows *rows, const struct ms_set_rows_item *items, size_t count,
-		    struct ms_spans_prefix *prefixes, size_t *ret_n_sets, size_t *steps)
+		    struct ms_spans_prefix *prefixes, size_t *ret_n_sets,
+		    struct ms_set_rows_steps *steps)
 {
 	ms_cleanup(ms_free) const struct ms_cuts_entry **list = calloc(count + 1, sizeof(*list));
 	ms_cleanup(ms_free) size_t *of_set = calloc(count + 1, sizeof(*of_set));
-	size_t next;
+	size_t next, told;
 
 	if (!list || !of_set)
 		return -ENOMEM;
@@ -68,9 +68,13 @@ static int put_rows(struct ms_pair_rows *rows, const struct ms_set_rows_item *it
 				     &of_set[*ret_n_sets - 1]);
 		if (r < 0)
 			return r;
-		*steps += of_set[*ret_n_sets - 1];
+		steps->all += of_set[*ret_n_sets - 1];
 	}
-	*steps += again_steps(of_set, *ret_n_sets);
+	told = told_steps(of_set, *ret_n_sets);
+	steps->told += told;
+	/* Should an address be in more sets than it was told of by the time, or one of them be
+	 * asked of, the walk comes to those again. */
+	steps->all += told;
 	return 0;
 }
 
@@ -91,7 +95,7 @@ static int put_list(struct ms_blocks *blocks, const struct ms_spans_prefix *pref
 }
 
 int ms_set_rows_put(struct ms_pair_rows *rows, const struct ms_set_rows_item *items, size_t count,
-		    uint32_t part, size_t *steps)
+		    uint32_t part, struct ms_set_rows_steps *steps)
 {
 	ms_cleanup(ms_free) struct ms_spans_prefix *prefixes = calloc(count + 1, sizeof(*prefixes));
 	uint32_t *words = &rows->blocks->words[part], best = MS_DECISION_NONE;
@@ -112,7 +116,8 @@ int ms_set_rows_put(struct ms_pair_rows *rows, const struct ms_set_rows_item *it
 	if (r < 0)
 		return r;
 	words[MS_SETS_COUNT] = (uint32_t)n_sets;
-	*steps += asking_steps(n_sets);
+	steps->told += asking_steps(0);
+	steps->all += asking_steps(n_sets);
 	ms_spans_nest(prefixes, n_sets);
 	return ms_spans_build(rows->blocks, 6, prefixes, n_sets, &words[MS_SETS_ROOT]);
 }

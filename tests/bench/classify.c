@@ -272,7 +272,7 @@ static void measure_made(const struct ms_bench *bench, const struct setting *set
 /* What rules between sets cost: nothing but membership tells them apart. */
 static void measure_sets(const struct ms_bench *bench, const struct setting *setting)
 {
-	static const size_t sizes[] = { 10, 100, 1000 };
+	static const size_t sizes[] = { 10, 100, 1000, 10000 };
 	char row[64];
 
 	for (size_t i = 0; i < ms_array_size(sizes); i++) {

@@ -12,7 +12,7 @@
 #include "tests/bpf/rig.h"
 
 #define MS_RIG_AUTHORS_MAX 128
-#define MS_RIG_SETS_MAX 16
+#define MS_RIG_SETS_MAX 32
 #define MS_RIG_SESSIONS 1024
 #define MS_RIG_PLUGINS_MAX 4
 #define MS_RIG_PLUGIN_SLOT 32

@@ -514,27 +514,6 @@ START_TEST(trace_changes_nothing)
 }
 END_TEST
 
-START_TEST(thousands_of_rows_are_walked_to_the_end)
-{
-	static char yaml[256 * 1024];
-	size_t length = (size_t)snprintf(yaml, sizeof(yaml), "%srules:\n", GROUPS NO_DOORS);
-
-	/* One id for all but the last: the bench knows few authors, the rows are what counts. */
-	length += (size_t)snprintf(yaml + length, sizeof(yaml) - length,
-				   "  - { id: many, from: [10.9.0.0");
-	for (int i = 1; i < 8000; i++)
-		length += (size_t)snprintf(yaml + length, sizeof(yaml) - length, ", 10.9.%d.%d",
-					   i / 256, i % 256);
-	snprintf(yaml + length, sizeof(yaml) - length,
-		 "], action: deny }\n  - { id: last, from: 10.9.0.0/16, action: allow }\n");
-	ms_rig_policy(yaml);
-	tcp_in("10.9.0.0", 80, "deny rule many");
-	tcp_in("10.9.31.63", 80, "deny rule many");
-	tcp_in("10.9.31.64", 80, "allow rule last");
-	tcp_in("10.10.0.1", 80, "deny default default/g/in");
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("datapath_policy");
@@ -564,7 +543,6 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, events_of_a_slot_are_limited_and_the_rest_counted);
 	tcase_add_test(tcase, a_log_rule_goes_on_logging_on_the_cached_path);
 	tcase_add_test(tcase, trace_changes_nothing);
-	tcase_add_test(tcase, thousands_of_rows_are_walked_to_the_end);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -128,6 +128,60 @@ START_TEST(a_policy_gets_the_fastest_engine_that_holds_it)
 }
 END_TEST
 
+/* ---- many sets ---- */
+
+/* Each rule is between two of the sets, and becomes two rows. */
+static int plan_sets(unsigned int n_sets, unsigned int n_rules)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fputs("version: 1\nsets:\n", out);
+	for (unsigned int i = 0; i < n_sets; i++)
+		fprintf(out, "  s%u: [10.0.0.1]\n", i);
+	fputs("rules:\n", out);
+	for (unsigned int i = 0; i < n_rules; i++)
+		fprintf(out,
+			"  - { id: r%u, from: \"set:s%u\", to: \"set:s%u\", vlan: [1, 2], action: "
+			"allow }\n",
+			i, i % n_sets, (i + i / n_sets) % n_sets);
+	ck_assert_int_eq(fclose(out), 0);
+	return plan_as("a.yaml", text, length);
+}
+
+/* An address is told fifteen of its sets, so what counts is how long the rows of those are; all of
+ * them only where it cannot be told. */
+static const struct {
+	unsigned int n_sets, n_rules;
+	const char *bound; /* NULL = none is in the way */
+} between[] = {
+	{ 30000, 30000, NULL },
+	{ 200, 40000, NULL },
+	{ 15, 4200, "steps, 8192 is the bound" },
+	{ 2000, 66000, "steps, 131072 is the bound" },
+};
+
+START_TEST(rules_between_many_sets_are_looked_up)
+{
+	int r = plan_sets(between[_i].n_sets, between[_i].n_rules);
+	char why[128];
+
+	ck_assert_msg(r == 0 || (r == -ENOSPC && between[_i].bound &&
+				 strstr(err.message, between[_i].bound)),
+		      "%d: %s", r, err.message);
+	for (int i = 0; r == 0 && i < MS_ENGINE_FAMILIES; i++) {
+		ck_assert_int_eq(choices[i].engine,
+				 between[_i].bound ? MS_ENGINE_LINEAR : MS_ENGINE_PAIRS);
+		if (between[_i].bound)
+			ck_assert_ptr_nonnull(
+				strstr(ms_engine_explain(&choices[i].bound, why, sizeof(why)),
+				       between[_i].bound));
+	}
+}
+END_TEST
+
 /* ---- memory ---- */
 
 static const struct {
@@ -294,6 +348,8 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("engine");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, rules_between_many_sets_are_looked_up, 0,
+			    (int)(sizeof(between) / sizeof(between[0])));
 	tcase_add_loop_test(tcase, a_policy_gets_the_fastest_engine_that_holds_it, 0,
 			    (int)ms_array_size(policies));
 	tcase_add_loop_test(tcase, memory_that_is_refused_says_how_much_it_would_have_been, 0,

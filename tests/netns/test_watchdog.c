@@ -47,8 +47,9 @@ static void setup(void)
 	listen_every(WATCHDOG_US);
 }
 
-/* The next word to the watchdog: when it was sent, 0 = none came within `ms`. */
-static uint64_t hear(int ms)
+/* The next time that this word comes, without the other one before it: when it was sent, 0 = within
+ * `ms` nothing came. */
+static uint64_t hear_word(const char *word, const char *never, int ms)
 {
 	struct pollfd ready = { .fd = microsegd->notify_fd, .events = POLLIN };
 
@@ -62,13 +63,21 @@ static uint64_t hear(int ms)
 		struct timespec at;
 
 		ck_assert_int_gt(recvmsg(microsegd->notify_fd, &message, 0), 0);
-		if (strcmp(text, "WATCHDOG=1") != 0)
+		if (strcmp(text, word) != 0) {
+			ck_assert_str_ne(text, never);
 			continue;
+		}
 		ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
 		memcpy(&at, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(at));
 		return (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
 	}
 	return 0;
+}
+
+/* The next word to the watchdog. */
+static uint64_t hear(int ms)
+{
+	return hear_word("WATCHDOG=1", "", ms);
 }
 
 static void expect_words(void)
@@ -251,6 +260,31 @@ START_TEST(a_manager_that_does_not_listen_holds_up_nothing)
 }
 END_TEST
 
+static bool is_reloaded(void *user)
+{
+	return ms_proc_logged(microsegd, user);
+}
+
+/* What it would say of a reload waits for room, not the loop; and then it says what holds. */
+START_TEST(a_reload_is_told_when_there_is_room)
+{
+	char reloaded[] = "generation 2 in force";
+
+	ms_proc_start(microsegd, NULL);
+	ck_assert(!ms_netns_wait_exactly(is_dead, NULL, 1));
+	ms_proc_write_policy(microsegd, "20-more.yaml",
+			     "version: 1\nsets: { more: [192.0.2.1] }\n");
+	ms_proc_hangup(microsegd);
+	ck_assert(ms_netns_wait(is_reloaded, reloaded, 10));
+	ms_ctl_do(microsegd, "status", NULL);
+	ck_assert_uint_ne(hear_word("READY=1", "RELOADING=1", MS_SITE_SOON), 0);
+	ms_proc_hangup(microsegd);
+	ck_assert_uint_ne(hear_word("RELOADING=1", "READY=1", MS_SITE_SOON), 0);
+	ck_assert_uint_ne(hear_word("READY=1", "RELOADING=1", MS_SITE_SOON), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- who asks for nothing ---- */
 
 static const struct asked {
@@ -287,6 +321,7 @@ int main(void)
 	tcase_add_test(tcase, a_daemon_that_is_stopped_tells_nothing);
 	tcase_add_test(tcase, a_loop_that_hangs_tells_nothing);
 	tcase_add_test(tcase, a_manager_that_does_not_listen_holds_up_nothing);
+	tcase_add_test(tcase, a_reload_is_told_when_there_is_room);
 	tcase_add_loop_test(tcase, who_does_not_ask_is_told_nothing, 0,
 			    (int)ms_array_size(not_asked));
 	suite_add_tcase(suite, tcase);

@@ -399,6 +399,30 @@ START_TEST(rules_that_a_source_offers_leave_no_series)
 }
 END_TEST
 
+/* Nor do they take the place of others, though they are judged first. */
+START_TEST(rules_that_a_source_offers_leave_no_rule_out)
+{
+	char script[4096];
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < 40; i++)
+		used += (size_t)sprintf(script + used,
+					"rule { id: s%u, group: work, dir: in, action: allow }\n",
+					i);
+	ms_proc_stop(microsegd);
+	ms_plugin_folder_add("script");
+	ms_netns_put_file(MS_NETNS_DIR "/script", script);
+	ms_plugin_folder_start(microsegd,
+			       "plugins:\n  exporter: { rules: 30 }\n"
+			       "  script: { file: " MS_NETNS_DIR "/script, before: true }\n");
+	ck_assert(ms_netns_wait(is_offered, (char[]) { "s39" }, SOON));
+	ck_assert_uint_eq(count_lines("^microseg_rule_hits_total{rule=\"no/udp\"} 0"), 1);
+	ck_assert_uint_eq(count_lines("^microseg.*rule=\"s"), 0);
+	ck_assert_uint_eq(exported("microseg_exporter_rules_left_out"), 40);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Somebody else has its port, from the start or since: while that lasts it is a problem. */
 START_TEST(a_port_that_is_taken_is_a_problem)
 {
@@ -485,6 +509,7 @@ int main(void)
 	tcase_add_test(cases, a_source_in_trouble_is_a_metric);
 	tcase_add_test(cases, a_refused_transaction_is_a_metric);
 	tcase_add_loop_test(cases, rules_that_a_source_offers_leave_no_series, 0, 2);
+	tcase_add_test(cases, rules_that_a_source_offers_leave_no_rule_out);
 	tcase_add_test(cases, a_port_that_is_taken_is_a_problem);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);
 	suite_add_tcase(suite, cases);

@@ -185,6 +185,13 @@ static bool is_gone(void *user)
 	return kill(*(pid_t *)user, 0) != 0;
 }
 
+static pid_t pid_of_journal(void)
+{
+	ms_netns_read_command(text, sizeof(text), "pgrep -P %d -f -- '-- journal$'",
+			      (int)microsegd->pid);
+	return (pid_t)atoi(text);
+}
+
 /* What is told to one that is dying dies with it: events wait from its end on. */
 START_TEST(a_sink_that_is_killed_comes_back)
 {
@@ -192,14 +199,105 @@ START_TEST(a_sink_that_is_killed_comes_back)
 
 	send_denied(4005, 1);
 	json_decref(line_of(4005));
-	ms_netns_read_command(text, sizeof(text), "pgrep -P %d -f -- '-- journal$'", (int)daemon);
-	sink = (pid_t)atoi(text);
+	sink = pid_of_journal();
 	ck_assert_int_eq(kill(sink, SIGKILL), 0);
 	ck_assert(ms_netns_wait(is_gone, &sink, SOON));
 	/* Whether it is told before it is back, or after, it is told. */
 	send_denied(4006, 1);
 	json_decref(line_of(4006));
 	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == daemon);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static json_int_t lost_of_journal(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL);
+
+	return ms_ctl_int(ms_ctl_find(lines, "plugins", "name", "journal"), "events_lost");
+}
+
+static bool is_told_of_one(void *user)
+{
+	(void)user;
+	return stat_of("journal", "lost") == 1;
+}
+
+static bool has_another(void *user)
+{
+	pid_t now = pid_of_journal();
+
+	return now > 0 && now != *(const pid_t *)user;
+}
+
+static bool has_come_to_exporter(void *user)
+{
+	return exported("microseg_exporter_events_total") > *(const uint64_t *)user;
+}
+
+/* It has been handed the event, as the exporter has, and never got to it. */
+START_TEST(what_a_sink_that_is_killed_was_handed_is_counted)
+{
+	uint64_t before = exported("microseg_exporter_events_total");
+	pid_t sink;
+
+	send_denied(4005, 1);
+	json_decref(line_of(4005));
+	ck_assert(ms_netns_wait(has_come_to_exporter, &before, SOON));
+	sink = pid_of_journal();
+	ck_assert_int_eq(kill(sink, SIGSTOP), 0);
+	before = exported("microseg_exporter_events_total");
+	send_denied(4006, 1);
+	ck_assert(ms_netns_wait(has_come_to_exporter, &before, SOON));
+	ck_assert_int_eq(lost_of_journal(), 0);
+	ck_assert_int_eq(kill(sink, SIGKILL), 0);
+	ck_assert(ms_netns_wait(is_gone, &sink, SOON));
+	ck_assert_int_eq(lost_of_journal(), 1);
+	ck_assert_uint_eq(exported("microseg_sink_events_lost_total{plugin=\"journal\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_sink_events_lost_total{plugin=\"exporter\"}"), 0);
+	/* The next one is told. */
+	send_denied(4007, 1);
+	json_decref(line_of(4007));
+	ck_assert(ms_netns_wait(is_told_of_one, NULL, SOON));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* It has half a second to do so: where this process was not given its turn for so long, nothing is
+ * seen. True: it was. */
+static bool see_a_stop(uint16_t from)
+{
+	uint64_t before = exported("microseg_exporter_events_total"), begun;
+	pid_t sink = pid_of_journal();
+	bool is_seen;
+
+	ck_assert_int_eq(kill(sink, SIGSTOP), 0);
+	send_denied(from, 1);
+	ck_assert(ms_netns_wait(has_come_to_exporter, &before, SOON));
+	begun = ms_netns_now_ns();
+	ms_ctl_do(microsegd, "plugin", "reload", "journal", NULL);
+	ck_assert_int_eq(kill(sink, SIGCONT), 0);
+	is_seen = ms_netns_now_ns() - begun < 300000000;
+	ck_assert(ms_netns_wait(is_gone, &sink, SOON));
+	if (is_seen)
+		json_decref(line_of(from));
+	ck_assert(ms_netns_wait(has_another, &sink, SOON));
+	return is_seen;
+}
+
+/* What a sink was handed before it is told to stop it takes, and that is none that is lost. */
+START_TEST(what_a_sink_that_stops_was_handed_is_taken)
+{
+	bool is_seen = false;
+
+	for (uint16_t i = 0; i < 10 && !is_seen; i++) {
+		json_int_t lost = lost_of_journal();
+
+		is_seen = see_a_stop((uint16_t)(4100 + i));
+		if (is_seen)
+			ck_assert_int_eq(lost_of_journal(), lost);
+	}
+	ck_assert(is_seen);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -504,6 +602,8 @@ int main(void)
 	tcase_add_test(cases, promtool_finds_nothing_wrong);
 	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
 	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
+	tcase_add_test(cases, what_a_sink_that_is_killed_was_handed_is_counted);
+	tcase_add_test(cases, what_a_sink_that_stops_was_handed_is_taken);
 	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);
 	tcase_add_test(cases, a_journal_that_cannot_write_is_a_problem);
 	tcase_add_test(cases, a_source_in_trouble_is_a_metric);

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -196,26 +195,11 @@ START_TEST(a_daemon_that_is_stopped_tells_nothing)
 }
 END_TEST
 
-static void load_what_hangs(void *user)
-{
-	char said[1024];
-
-	(void)user;
-	ms_ctl_status(microsegd, said, sizeof(said), "plugin", "load", "later_hangs", NULL);
-	for (;;)
-		pause();
-}
-
 static bool hangs(void *user)
 {
-	char noted[128];
-
-	(void)user;
 	while (hear(0)) /* what nobody hears keeps the loop from going on */
 		;
-	ms_netns_read_command(noted, sizeof(noted),
-			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE, microsegd->dir);
-	return strstr(noted, "the callback of a timer") != NULL;
+	return ms_plugin_folder_hangs(user);
 }
 
 /* The process has other threads: they must not speak for the loop. */
@@ -226,8 +210,8 @@ START_TEST(a_loop_that_hangs_tells_nothing)
 	ms_plugin_folder_add("later_hangs");
 	ms_plugin_folder_start(microsegd, "plugins: {}\n");
 	expect_words();
-	loading = ms_proc_fork(NULL, load_what_hangs, NULL);
-	ck_assert(ms_netns_wait(hangs, NULL, 10));
+	loading = ms_plugin_folder_begin_load(microsegd, "later_hangs");
+	ck_assert(ms_netns_wait(hangs, microsegd, 10));
 	expect_silence();
 	ck_assert(ms_proc_is_alive(microsegd));
 	ms_proc_kill(microsegd);
@@ -237,17 +221,11 @@ END_TEST
 
 /* ---- who does not listen ---- */
 
-static bool is_dead(void *user)
-{
-	(void)user;
-	return !ms_proc_is_alive(microsegd);
-}
-
 /* Its socket is full after a few words; the loop must not wait for room. */
 START_TEST(a_manager_that_does_not_listen_holds_up_nothing)
 {
 	ms_proc_start(microsegd, NULL);
-	ck_assert(!ms_netns_wait_exactly(is_dead, NULL, 1));
+	ck_assert(!ms_netns_wait_exactly(ms_proc_has_ended, microsegd, 1));
 	ms_ctl_do(microsegd, "status", NULL);
 	ms_netns_add("b");
 	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
@@ -271,7 +249,7 @@ START_TEST(a_reload_is_told_when_there_is_room)
 	char reloaded[] = "generation 2 in force";
 
 	ms_proc_start(microsegd, NULL);
-	ck_assert(!ms_netns_wait_exactly(is_dead, NULL, 1));
+	ck_assert(!ms_netns_wait_exactly(ms_proc_has_ended, microsegd, 1));
 	ms_proc_write_policy(microsegd, "20-more.yaml",
 			     "version: 1\nsets: { more: [192.0.2.1] }\n");
 	ms_proc_hangup(microsegd);

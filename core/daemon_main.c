@@ -29,8 +29,27 @@ struct daemon {
 	struct ms_manager *manager;
 	struct ms_control_server *server;
 	struct ms_watch *signals[3];
+	struct ms_watch *say_again;
+	const char *state; /* as the service manager is to know it */
 	bool is_reloading, reload_again;
 };
+
+static void on_say_again(void *user)
+{
+	struct daemon *daemon = user;
+
+	if (ms_sdnotify(daemon->state) == -EAGAIN)
+		ms_watch_arm(daemon->say_again, MS_SDNOTIFY_AGAIN_MS, false);
+	else
+		ms_watch_disarm(daemon->say_again);
+}
+
+/* At once or when there is room; what was to be said before is not true any more. */
+static void say(struct daemon *daemon, const char *state)
+{
+	daemon->state = state;
+	on_say_again(daemon);
+}
 
 static void on_stop(void *user)
 {
@@ -79,7 +98,7 @@ static void on_reloaded(void *user, const struct ms_manager_done *done)
 	if (daemon->reload_again)
 		on_reload(daemon);
 	else
-		ms_sdnotify("READY=1");
+		say(daemon, "READY=1");
 }
 
 /* What is read was there when the last signal came: one more round covers any number of them. */
@@ -90,12 +109,12 @@ static void on_reload(void *user)
 	daemon->reload_again = daemon->is_reloading;
 	if (daemon->is_reloading)
 		return;
-	ms_sdnotify("RELOADING=1");
+	say(daemon, "RELOADING=1");
 	daemon->is_reloading = true;
 	if (ms_manager_configure(daemon->manager, false, on_reloaded, daemon) < 0) {
 		ms_log_error("policy", "out of memory: nothing was changed");
 		daemon->is_reloading = false;
-		ms_sdnotify("READY=1");
+		say(daemon, "READY=1");
 	}
 }
 
@@ -122,6 +141,9 @@ static int start(struct daemon *daemon, const struct ms_config *config, struct m
 
 	if (r == 0)
 		r = watch_signals(daemon);
+	if (r == 0)
+		r = ms_loop_add_timer(daemon->loop, MS_LOOP_CONTROL, on_say_again, daemon,
+				      &daemon->say_again);
 	if (r == 0 && mkdir(config->run_dir, 0755) < 0 && errno != EEXIST)
 		r = ms_error_set(err, -errno, "cannot make %s: %s", config->run_dir,
 				 strerror(errno));
@@ -140,6 +162,7 @@ static void stop(struct daemon *daemon)
 	ms_manager_stop(daemon->manager);
 	for (size_t i = 0; i < ms_array_size(daemon->signals); i++)
 		ms_watch_free(daemon->signals[i]);
+	ms_watch_free(daemon->say_again);
 	ms_loop_free(daemon->loop);
 }
 
@@ -182,7 +205,7 @@ static int run(const struct ms_config *config, struct ms_error *err)
 		if (config->trial)
 			ms_banner_print(daemon.manager, stdout);
 		go_first(config);
-		ms_sdnotify("READY=1");
+		say(&daemon, "READY=1");
 		r = ms_loop_run(daemon.loop);
 		ms_sdnotify("STOPPING=1");
 	}

@@ -12,9 +12,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
 
-#define AGAIN_MS 1000
-
-static int notify(const char *state, int flags)
+int ms_sdnotify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -32,23 +30,19 @@ static int notify(const char *state, int flags)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags, (struct sockaddr *)&addr,
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&addr,
 		   length) < 0)
 		return -errno;
 	return 0;
-}
-
-int ms_sdnotify(const char *state)
-{
-	return notify(state, 0);
 }
 
 uint64_t ms_sdnotify_alive(void)
 {
 	uint64_t every_ms = ms_sdnotify_watchdog_ms();
 
-	/* The socket is all services', so it may be full for a while. */
-	return notify("WATCHDOG=1", MSG_DONTWAIT) < 0 && every_ms > AGAIN_MS ? AGAIN_MS : every_ms;
+	return ms_sdnotify("WATCHDOG=1") < 0 && every_ms > MS_SDNOTIFY_AGAIN_MS
+		       ? MS_SDNOTIFY_AGAIN_MS
+		       : every_ms;
 }
 
 uint64_t ms_sdnotify_watchdog_ms(void)

@@ -10,6 +10,7 @@
 #include "core/classify/chains.h"
 #include "core/classify/late.h"
 #include "core/classify/pairs.h"
+#include "core/classify/room.h"
 #include "core/classify/rows.h"
 #include "core/policy/builtin.h"
 
@@ -146,13 +147,6 @@ static int add_decision(struct ms_image_table *table, const struct ms_rule *rule
 	return ms_image_add_row(table, decision);
 }
 
-/* The built-in that the datapath itself decides; an operator's rule of that id is a plain rule. */
-static bool is_icmp_error(const struct ms_rule *rule)
-{
-	return rule->origin.source == MS_SOURCE_BUILTIN &&
-	       strcmp(rule->id, MS_BUILTIN_ICMP_ERROR) == 0;
-}
-
 static int add_rules(struct ms_image *image, const struct ms_policy *policy,
 		     const struct ms_late *late, struct ms_rows *rows, struct ms_policy_head *head,
 		     struct ms_error *err)
@@ -175,7 +169,7 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy,
 			continue;
 		}
 		r = ms_compile_decision(rule, rows->numbering, &decision, err);
-		if (r == 0 && is_icmp_error(rule)) {
+		if (r == 0 && ms_builtin_is_icmp_error(rule)) {
 			head->flags |= MS_POLICY_ICMP_ERROR;
 			head->slot_icmp_error = decision.slot;
 			continue;
@@ -209,23 +203,56 @@ static int put_linear(struct ms_image *image, const struct ms_rows *rows, unsign
 	return r;
 }
 
-static int refuse_rows(const struct ms_engine_choice *choice, unsigned int family,
-		       struct ms_error *err)
-{
-	char why[128];
+/* What is compiled, and how. */
+struct compiling {
+	const struct ms_policy *policy;
+	const struct ms_numbering *numbering;
+	const struct ms_late *late;
+	enum ms_engine engine;
+};
 
-	return ms_error_set(
-		err, -ENOSPC,
-		"the policy does not fit: %u rows of IPv%u are more than the linear engine can walk, which are %u, and more than the fast one can order: %s",
-		choice->n_rows, family, MS_LATE_ROW(0),
-		ms_engine_explain(&choice->bound, why, sizeof(why)));
+/* Would it be too much by itself? It is compiled once more to see that, as what it takes depends on
+ * what it asks. */
+static bool is_too_much(const struct ms_rule *rule, unsigned int family,
+			const struct ms_numbering *numbering)
+{
+	ms_cleanup(ms_rows_fini) struct ms_rows rows;
+	struct ms_pairs_root root;
+	struct ms_engine_bound bound;
+	struct ms_blocks blocks;
+	int r;
+
+	ms_rows_init(&rows, numbering);
+	if (ms_blocks_init(&blocks) < 0)
+		return false;
+	r = ms_rows_add_rule(&rows, rule, 0, NULL);
+	if (r == 0)
+		r = ms_pairs_build(&blocks, &rows, family, &root, &bound);
+	ms_blocks_fini(&blocks);
+	return r == -E2BIG || r == -ENOSPC;
+}
+
+static int refuse_rows(const struct compiling *compiling, const struct ms_engine_bound *bound,
+		       unsigned int family, struct ms_error *err)
+{
+	struct ms_room room = ms_room_count(compiling->policy, compiling->late, family);
+	bool alone = room.of_most > MS_LATE_ROW(0) &&
+		     is_too_much(room.most, family, compiling->numbering);
+	char why[128], sentence[256];
+
+	snprintf(sentence, sizeof(sentence),
+		 "more than the linear engine can walk, which are %u, and more than the fast one "
+		 "can order: %s",
+		 MS_LATE_ROW(0), ms_engine_explain(bound, why, sizeof(why)));
+	return ms_room_refuse(&room, alone, sentence, err);
 }
 
 /* The fastest engine that holds one family's rows. */
-static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
-			 const struct ms_rows *rows, unsigned int family, enum ms_engine engine,
+static int choose_engine(const struct compiling *compiling, struct ms_image *image,
+			 struct ms_blocks *blocks, const struct ms_rows *rows, unsigned int family,
 			 struct ms_policy_head *head, struct ms_error *err)
 {
+	enum ms_engine engine = compiling->engine;
 	size_t count = family == 4 ? rows->n_rows4 : rows->n_rows6, begin = blocks->count;
 	struct ms_engine_choice *choice = &image->engines[family == 6];
 	int r = -E2BIG;
@@ -241,7 +268,7 @@ static int choose_engine(struct ms_image *image, struct ms_blocks *blocks,
 	ms_blocks_rewind(blocks, begin);
 	choice->engine = MS_ENGINE_LINEAR;
 	return count <= MS_LATE_ROW(0) ? put_linear(image, rows, family, head)
-				       : refuse_rows(choice, family, err);
+				       : refuse_rows(compiling, &choice->bound, family, err);
 }
 
 static int put_blocks(struct ms_image *image, struct ms_blocks *blocks)
@@ -258,17 +285,18 @@ static int put_blocks(struct ms_image *image, struct ms_blocks *blocks)
 	return 0;
 }
 
-static int add_engines(struct ms_image *image, const struct ms_rows *rows, enum ms_engine engine,
-		       struct ms_policy_head *head, struct ms_error *err)
+static int add_engines(const struct compiling *compiling, struct ms_image *image,
+		       const struct ms_rows *rows, struct ms_policy_head *head,
+		       struct ms_error *err)
 {
 	struct ms_blocks blocks;
 	int r = ms_blocks_init(&blocks);
 
 	if (r < 0)
 		return r;
-	r = choose_engine(image, &blocks, rows, 4, engine, head, err);
+	r = choose_engine(compiling, image, &blocks, rows, 4, head, err);
 	if (r == 0)
-		r = choose_engine(image, &blocks, rows, 6, engine, head, err);
+		r = choose_engine(compiling, image, &blocks, rows, 6, head, err);
 	if (r == 0 && (head->pairs[0].src || head->pairs[1].src))
 		r = put_blocks(image, &blocks);
 	ms_blocks_fini(&blocks);
@@ -281,6 +309,7 @@ int ms_compile(const struct ms_policy *policy, uint32_t generation,
 {
 	ms_cleanup(free_image) struct ms_image *image = ms_image_new(generation);
 	ms_cleanup(ms_rows_fini) struct ms_rows rows;
+	const struct compiling compiling = { policy, numbering, late, engine };
 	struct ms_policy_head head = { .generation = generation };
 	int r;
 
@@ -293,9 +322,11 @@ int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	if (r == 0)
 		r = add_failsafe(image, &policy->failsafe, numbering, err);
 	if (r == 0)
+		r = ms_room_check(policy, late, err);
+	if (r == 0)
 		r = add_rules(image, policy, late, &rows, &head, err);
 	if (r == 0)
-		r = add_engines(image, &rows, engine, &head, err);
+		r = add_engines(&compiling, image, &rows, &head, err);
 	if (r == 0)
 		r = ms_late_add(image, policy, late, 0, numbering, &head, err);
 	if (r < 0)

@@ -35,8 +35,8 @@ struct ms_numbering {
 /*
  * `policy` is in the order of judgement; `late` (NULL = none) says which of its rules the engine is
  * not made of: they must fit in a bank, see late.h. `engine` is held to for both families unless it
- * is MS_ENGINE_FASTEST. -ENOSPC with a sentence if the engine cannot hold it, -ENOENT for a name
- * without a number. `*ret_image` is new.
+ * is MS_ENGINE_FASTEST. -ENOSPC with a sentence if the engine cannot hold it, -E2BIG if that is one
+ * rule's fault alone, -ENOENT for a name without a number. `*ret_image` is new.
  */
 int ms_compile(const struct ms_policy *policy, uint32_t generation,
 	       const struct ms_numbering *numbering, enum ms_engine engine,

@@ -9,8 +9,8 @@
 
 /*
  * The engines that `policy`, a merged one, gets where no rule is late: compiled as the daemon does,
- * and thrown away. `ret_choices` has MS_ENGINE_FAMILIES. -ENOSPC with a sentence: no daemon can
- * take it; -ENOMEM.
+ * and thrown away. `ret_choices` has MS_ENGINE_FAMILIES. As ms_compile() fails where no
+ * daemon can take it; -ENOMEM.
  */
 int ms_plan_engines(const struct ms_policy *policy, struct ms_engine_choice *ret_choices,
 		    struct ms_error *err);

@@ -27,6 +27,7 @@ void ms_rows_fini(struct ms_rows *rows)
 {
 	free(rows->rows4);
 	free(rows->rows6);
+	free(rows->fitting);
 	*rows = (struct ms_rows) { .rows4 = NULL };
 }
 
@@ -45,14 +46,10 @@ static bool address_fits(const struct ms_address *address, int family)
 	return !address || address->kind == MS_ADDRESS_SET || address->cidr.addr.family == family;
 }
 
-/* Could a packet of this family match at all? Each ICMP belongs to its own. */
-static bool choice_fits(const struct choice *choice, int family)
+/* Each ICMP belongs to its own family. */
+static bool proto_fits(int proto, int family)
 {
-	if (choice->proto == IPPROTO_ICMP && family == 6)
-		return false;
-	if (choice->proto == IPPROTO_ICMPV6 && family == 4)
-		return false;
-	return address_fits(choice->from, family) && address_fits(choice->to, family);
+	return proto != (family == 4 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
 /* Address bytes and their mask; an address that is no prefix asks nothing here. */
@@ -154,120 +151,145 @@ static void *append(void **rows, size_t *count, size_t *n_allocated, size_t size
 	return (char *)*rows + (*count)++ * size;
 }
 
-static int refuse(const struct ms_rule *rule, struct ms_error *err)
-{
-	return ms_error_set_at(
-		err, -ENOSPC, rule->origin.file, rule->origin.line, rule->origin.column, rule->id,
-		"the policy does not fit: its lists expand to more than %u rows of one family",
-		MS_ROWS_MAX);
-}
-
-static int add_row4(struct ms_rows *rows, const struct ms_rule *rule, const struct ms_row4 *row,
-		    struct ms_error *err)
-{
-	void *into;
-
-	if (rows->n_rows4 == MS_ROWS_MAX)
-		return refuse(rule, err);
-	into = append((void **)&rows->rows4, &rows->n_rows4, &rows->n_allocated4, sizeof(*row));
-	if (!into)
-		return -ENOMEM;
-	memcpy(into, row, sizeof(*row));
-	return 0;
-}
-
-static int add_row6(struct ms_rows *rows, const struct ms_rule *rule, const struct ms_row6 *row,
-		    struct ms_error *err)
-{
-	void *into;
-
-	if (rows->n_rows6 == MS_ROWS_MAX)
-		return refuse(rule, err);
-	into = append((void **)&rows->rows6, &rows->n_rows6, &rows->n_allocated6, sizeof(*row));
-	if (!into)
-		return -ENOMEM;
-	memcpy(into, row, sizeof(*row));
-	return 0;
-}
-
 static int add_choice(struct ms_rows *rows, const struct ms_rule *rule, const struct choice *choice,
-		      uint32_t decision, struct ms_error *err)
+		      int family, uint32_t decision, struct ms_error *err)
 {
-	struct ms_row_rest rest;
-	int r = fill_rest(rows, rule, choice, decision, &rest, err);
+	bool is4 = family == 4;
+	struct ms_row4 row4 = { .rest = { 0 } };
+	struct ms_row6 row6 = { .rest = { 0 } };
+	void *into;
+	int r = fill_rest(rows, rule, choice, decision, is4 ? &row4.rest : &row6.rest, err);
 
-	if (r == 0 && choice_fits(choice, 4)) {
-		struct ms_row4 row = { .rest = rest };
-
-		put_prefix(choice->from, sizeof(row.src), &row.src, &row.src_mask);
-		put_prefix(choice->to, sizeof(row.dst), &row.dst, &row.dst_mask);
-		r = add_row4(rows, rule, &row, err);
+	if (r < 0)
+		return r;
+	if (is4) {
+		put_prefix(choice->from, sizeof(row4.src), &row4.src, &row4.src_mask);
+		put_prefix(choice->to, sizeof(row4.dst), &row4.dst, &row4.dst_mask);
+		into = append((void **)&rows->rows4, &rows->n_rows4, &rows->n_allocated4,
+			      sizeof(row4));
+	} else {
+		put_prefix(choice->from, sizeof(row6.src), row6.src, row6.src_mask);
+		put_prefix(choice->to, sizeof(row6.dst), row6.dst, row6.dst_mask);
+		into = append((void **)&rows->rows6, &rows->n_rows6, &rows->n_allocated6,
+			      sizeof(row6));
 	}
-	if (r == 0 && choice_fits(choice, 6)) {
-		struct ms_row6 row = { .rest = rest };
-
-		put_prefix(choice->from, sizeof(row.src), row.src, row.src_mask);
-		put_prefix(choice->to, sizeof(row.dst), row.dst, row.dst_mask);
-		r = add_row6(rows, rule, &row, err);
-	}
-	return r;
+	if (!into)
+		return -ENOMEM;
+	if (is4)
+		memcpy(into, &row4, sizeof(row4));
+	else
+		memcpy(into, &row6, sizeof(row6));
+	return 0;
 }
 
-/* Ports of a protocol that has them, types of one that has those, VLANs, DSCPs: the innermost
- * lists. */
-static int add_l4(struct ms_rows *rows, const struct ms_rule *rule, struct choice *choice,
-		  uint32_t decision, struct ms_error *err)
+/* How many entries of each list say something of a protocol: ports of one that has them, types of
+ * one that has those; at least 1. */
+struct l4 {
+	size_t n_sports, n_dports, n_icmps, n_vlans, n_dscps;
+};
+
+static size_t at_least_one(size_t count)
 {
-	size_t n_sports = has_ports(choice->proto) && rule->n_sports ? rule->n_sports : 1;
-	size_t n_dports = has_ports(choice->proto) && rule->n_dports ? rule->n_dports : 1;
-	size_t n_icmps = is_icmp(choice->proto) && rule->n_icmps ? rule->n_icmps : 1;
-	size_t n_vlans = rule->n_vlans ? rule->n_vlans : 1;
-	size_t n_dscps = rule->n_dscps ? rule->n_dscps : 1;
-	size_t count = n_sports * n_dports * n_icmps * n_vlans * n_dscps;
+	return count ? count : 1;
+}
+
+static struct l4 l4_of(const struct ms_rule *rule, int proto)
+{
+	return (struct l4) {
+		.n_sports = at_least_one(has_ports(proto) ? rule->n_sports : 0),
+		.n_dports = at_least_one(has_ports(proto) ? rule->n_dports : 0),
+		.n_icmps = at_least_one(is_icmp(proto) ? rule->n_icmps : 0),
+		.n_vlans = at_least_one(rule->n_vlans),
+		.n_dscps = at_least_one(rule->n_dscps),
+	};
+}
+
+/* The innermost lists. */
+static int add_l4(struct ms_rows *rows, const struct ms_rule *rule, struct choice *choice,
+		  int family, uint32_t decision, struct ms_error *err)
+{
+	struct l4 of = l4_of(rule, choice->proto);
+	size_t count = of.n_sports * of.n_dports * of.n_icmps * of.n_vlans * of.n_dscps;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t left = i;
 		int r;
 
 		choice->sport = has_ports(choice->proto) && rule->n_sports
-					? &rule->sports[left % n_sports]
+					? &rule->sports[left % of.n_sports]
 					: NULL;
-		left /= n_sports;
+		left /= of.n_sports;
 		choice->dport = has_ports(choice->proto) && rule->n_dports
-					? &rule->dports[left % n_dports]
+					? &rule->dports[left % of.n_dports]
 					: NULL;
-		left /= n_dports;
+		left /= of.n_dports;
 		choice->icmp = is_icmp(choice->proto) && rule->n_icmps
-				       ? &rule->icmps[left % n_icmps]
+				       ? &rule->icmps[left % of.n_icmps]
 				       : NULL;
-		left /= n_icmps;
-		choice->vlan = rule->n_vlans ? rule->vlans[left % n_vlans] : -1;
-		left /= n_vlans;
+		left /= of.n_icmps;
+		choice->vlan = rule->n_vlans ? rule->vlans[left % of.n_vlans] : -1;
+		left /= of.n_vlans;
 		choice->dscp = rule->n_dscps ? rule->dscps[left] : -1;
-		r = add_choice(rows, rule, choice, decision, err);
+		r = add_choice(rows, rule, choice, family, decision, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int add_addresses(struct ms_rows *rows, const struct ms_rule *rule, struct choice *choice,
-			 uint32_t decision, struct ms_error *err)
+/* Those that a packet of this family may have; nothing asked is one NULL. */
+static size_t gather(const struct ms_address *list, size_t count, int family,
+		     const struct ms_address **ret_list)
 {
-	size_t n_from = rule->n_from ? rule->n_from : 1;
-	size_t n_to = rule->n_to ? rule->n_to : 1;
-	size_t n_protos = rule->n_protos ? rule->n_protos : 1;
+	size_t n_fitting = 0;
 
-	for (size_t i = 0; i < n_from * n_to * n_protos; i++) {
-		int r;
-
-		choice->from = rule->n_from ? &rule->from[i % n_from] : NULL;
-		choice->to = rule->n_to ? &rule->to[i / n_from % n_to] : NULL;
-		choice->proto = rule->n_protos ? rule->protos[i / n_from / n_to] : -1;
-		r = add_l4(rows, rule, choice, decision, err);
-		if (r < 0)
-			return r;
+	if (count == 0)
+		ret_list[n_fitting++] = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (address_fits(&list[i], family))
+			ret_list[n_fitting++] = &list[i];
 	}
+	return n_fitting;
+}
+
+/* What fits is looked for once: of two long lists nearly all pairs may be of two families. */
+static int add_addresses(struct ms_rows *rows, const struct ms_rule *rule, struct choice *choice,
+			 int family, uint32_t decision, struct ms_error *err)
+{
+	const struct ms_address **from = rows->fitting;
+	const struct ms_address **to = from + at_least_one(rule->n_from);
+	size_t n_from = gather(rule->from, rule->n_from, family, from);
+	size_t n_to = gather(rule->to, rule->n_to, family, to);
+
+	for (size_t i = 0; i < at_least_one(rule->n_protos); i++) {
+		choice->proto = rule->n_protos ? rule->protos[i] : -1;
+		if (!proto_fits(choice->proto, family))
+			continue;
+		for (size_t j = 0; j < n_from * n_to; j++) {
+			int r;
+
+			choice->from = from[j % n_from];
+			choice->to = to[j / n_from];
+			r = add_l4(rows, rule, choice, family, decision, err);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int make_room(struct ms_rows *rows, const struct ms_rule *rule)
+{
+	size_t count = at_least_one(rule->n_from) + at_least_one(rule->n_to);
+	const struct ms_address **grown;
+
+	if (count <= rows->n_fitting)
+		return 0;
+	grown = reallocarray((void *)rows->fitting, count, sizeof(const struct ms_address *));
+	if (!grown)
+		return -ENOMEM;
+	rows->fitting = grown;
+	rows->n_fitting = count;
 	return 0;
 }
 
@@ -275,16 +297,70 @@ int ms_rows_add_rule(struct ms_rows *rows, const struct ms_rule *rule, uint32_t 
 		     struct ms_error *err)
 {
 	struct choice choice = { 0 };
-	int r = 0;
+	int r = make_room(rows, rule);
 
-	if (rule->n_groups == 0)
-		return add_addresses(rows, rule, &choice, decision, err);
-	for (size_t i = 0; r == 0 && i < rule->n_groups; i++) {
-		choice.group = rows->numbering->group(rows->numbering->user, rule->groups[i]);
-		if (choice.group == 0 || choice.group >= MS_GROUPS_MAX)
-			return ms_error_set(err, -ENOENT, "group %s has no number",
-					    rule->groups[i]);
-		r = add_addresses(rows, rule, &choice, decision, err);
+	for (size_t i = 0; r == 0 && i < at_least_one(rule->n_groups); i++) {
+		if (rule->n_groups) {
+			choice.group =
+				rows->numbering->group(rows->numbering->user, rule->groups[i]);
+			if (choice.group == 0 || choice.group >= MS_GROUPS_MAX)
+				return ms_error_set(err, -ENOENT, "group %s has no number",
+						    rule->groups[i]);
+		}
+		r = add_addresses(rows, rule, &choice, 4, decision, err);
+		if (r == 0)
+			r = add_addresses(rows, rule, &choice, 6, decision, err);
 	}
 	return r;
+}
+
+/* ---- how many ---- */
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static uint64_t multiply(uint64_t a, uint64_t b)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+static uint64_t count_fitting(const struct ms_address *list, size_t count, int family)
+{
+	uint64_t n_fitting = count == 0;
+
+	for (size_t i = 0; i < count; i++)
+		n_fitting += address_fits(&list[i], family);
+	return n_fitting;
+}
+
+static uint64_t count_l4(const struct ms_rule *rule, int proto)
+{
+	struct l4 of = l4_of(rule, proto);
+	const size_t counts[] = { of.n_sports, of.n_dports, of.n_icmps, of.n_vlans, of.n_dscps };
+	uint64_t count = 1;
+
+	for (size_t i = 0; i < ms_array_size(counts); i++)
+		count = multiply(count, counts[i]);
+	return count;
+}
+
+uint64_t ms_rows_of(const struct ms_rule *rule, unsigned int family)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < at_least_one(rule->n_protos); i++) {
+		int proto = rule->n_protos ? rule->protos[i] : -1;
+
+		if (proto_fits(proto, (int)family))
+			count = add(count, count_l4(rule, proto));
+	}
+	count = multiply(count, at_least_one(rule->n_groups));
+	count = multiply(count, count_fitting(rule->from, rule->n_from, (int)family));
+	return multiply(count, count_fitting(rule->to, rule->n_to, (int)family));
 }

@@ -219,6 +219,10 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 	line(style, "reason", text_of(entry, "reason"));
 	line(style, "since", text_of(entry, "since"));
 	line(style, "used by", say_users(entry, text, sizeof(text)));
+	if (json_is_integer(json_object_get(entry, "events_lost")))
+		line(style, "events lost",
+		     ms_cli_style_count(style, ms_cli_value_int(entry, "events_lost"), text,
+					sizeof(text)));
 	if (json_is_object(plugin))
 		render_description(style, plugin, json_object_get(reply, "config"));
 	if (json_array_size(stats) > 0)

@@ -78,6 +78,7 @@ struct listing {
 	const struct ms_policy *policy; /* compared only: it may be gone by the next slice */
 	uint32_t generation;
 	char source[16]; /* "" = all */
+	bool is_offered; /* those of plugin sources, too */
 	size_t next;
 };
 
@@ -87,6 +88,14 @@ static uint32_t generation_now(struct ms_manager *manager)
 
 	ms_manager_status(manager, &status);
 	return status.generation_applied;
+}
+
+static bool is_listed(const struct listing *listing, const struct ms_rule *rule)
+{
+	if (rule->origin.source == MS_SOURCE_PLUGIN && !listing->is_offered)
+		return false;
+	return !listing->source[0] ||
+	       strcmp(listing->source, ms_source_name(rule->origin.source)) == 0;
 }
 
 static int list_step(struct ms_control_live *live, json_t **ret_reply, struct ms_error *err)
@@ -102,8 +111,7 @@ static int list_step(struct ms_control_live *live, json_t **ret_reply, struct ms
 	for (; listing->next < end; listing->next++) {
 		const struct ms_rule *rule = &policy->rules[listing->next];
 
-		if (listing->source[0] &&
-		    strcmp(listing->source, ms_source_name(rule->origin.source)) != 0)
+		if (!is_listed(listing, rule))
 			continue;
 		if (json_array_append_new(
 			    rules, shape_rule(live->manager, rule, live->counts.by_slot)) < 0)
@@ -121,7 +129,9 @@ int ms_control_cmd_rule_list(struct ms_manager *manager, struct ms_control_call 
 {
 	struct listing *listing;
 	const char *source = NULL;
-	int r = ms_control_unpack(call->parameters, err, "{s?s}", "source", &source);
+	int offered = true;
+	int r = ms_control_unpack(call->parameters, err, "{s?s, s?b}", "source", &source, "offered",
+				  &offered);
 
 	(void)ret_reply;
 	if (r < 0)
@@ -132,6 +142,7 @@ int ms_control_cmd_rule_list(struct ms_manager *manager, struct ms_control_call 
 	listing->policy = ms_manager_policy(manager);
 	listing->generation = generation_now(manager);
 	snprintf(listing->source, sizeof(listing->source), "%s", source ? source : "");
+	listing->is_offered = offered;
 	call->stream = &listing->live.stream;
 	return 0;
 }

@@ -150,6 +150,9 @@ int ms_manager_action_of(void *user, const struct ms_policy *policy,
 			 struct ms_action_args *ret_args, struct ms_error *err);
 /* Both, for what is in force. */
 void ms_manager_follow_actions(struct ms_manager *manager);
+/* Tells plugins that have come, before they are asked about rules that are to come: what they take
+ * at a start, as it was in force, is not what comes with them. */
+void ms_manager_tell_new_actions(struct ms_manager *manager);
 void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
 int ms_manager_dispatch_netlink(struct ms_manager *manager);

@@ -175,6 +175,7 @@ static int load_one(struct ms_manager_task *task, struct ms_error *err)
 		r = ms_plugin_registry_load(manager->plugins, task->steps[0].trial, err);
 	if (r < 0)
 		return r;
+	ms_manager_tell_new_actions(manager);
 	r = ms_manager_commit_again(manager, err);
 	/* Arguments that it refuses, say: all is as it was, with the rules on their fallback. */
 	if (r < 0)
@@ -413,6 +414,8 @@ static int configure(struct ms_manager_task *task, struct ms_error *err)
 		return r;
 	}
 	r = do_steps(task, &n_done, err);
+	if (r == 0 && n_done)
+		ms_manager_tell_new_actions(manager);
 	if (r == 0)
 		r = commit_all(task, err);
 	if (r < 0) {

@@ -76,7 +76,7 @@ static void find_on_fallback(struct ms_manager *manager, const struct ms_manager
 	manager->n_on_fallback = count;
 }
 
-void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting)
+static void tell_actions(struct ms_manager *manager, const struct ms_manager_acting *acting)
 {
 	ms_cleanup(ms_free) struct ms_plugin_registry_use *uses =
 		calloc(acting->n_actions + 1, sizeof(*uses));
@@ -94,10 +94,17 @@ void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_
 	}
 	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
 		ms_log_warn("plugin", "%s", untold);
+}
+
+void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting)
+{
+	tell_actions(manager, acting);
 	find_on_fallback(manager, acting);
 }
 
-void ms_manager_follow_actions(struct ms_manager *manager)
+static void tell_in_force(struct ms_manager *manager,
+			  void (*tell)(struct ms_manager *manager,
+				       const struct ms_manager_acting *acting))
 {
 	struct ms_manager_acting acting;
 
@@ -105,8 +112,18 @@ void ms_manager_follow_actions(struct ms_manager *manager)
 		ms_log_warn("plugin", "%s", untold);
 		return;
 	}
-	ms_manager_acting_tell(manager, &acting);
+	tell(manager, &acting);
 	free(acting.rules);
+}
+
+void ms_manager_follow_actions(struct ms_manager *manager)
+{
+	tell_in_force(manager, ms_manager_acting_tell);
+}
+
+void ms_manager_tell_new_actions(struct ms_manager *manager)
+{
+	tell_in_force(manager, tell_actions);
 }
 
 static void fill(const struct ms_event_record *record, struct ms_plugin_event *ret_event)

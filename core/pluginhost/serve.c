@@ -238,6 +238,21 @@ static int take_refusal(struct serving *serving, const struct ms_source_wire_mes
 	return 0;
 }
 
+/* A daemon that does not hear it has gone, or told this process to stop: what it was told is taken
+ * all the same. */
+static void say_taken(const struct serving *serving, const struct ms_source_events *events)
+{
+	const struct ms_source_wire_message message = {
+		.kind = MS_SOURCE_WIRE_TAKEN,
+		.number = (uint32_t)events->count,
+		.workload = events->lost,
+	};
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+
+	if (ms_source_wire_put(&buffer, &message) == 0)
+		(void)send(serving->service->fd, buffer.bytes, buffer.length, MSG_NOSIGNAL);
+}
+
 static int take(struct serving *serving, const struct ms_source_wire_message *message)
 {
 	struct ms_source_events events;
@@ -251,6 +266,7 @@ static int take(struct serving *serving, const struct ms_source_wire_message *me
 	if (r < 0)
 		return r;
 	serving->plugin.sink->on_events(serving->self, events.list, events.count, events.lost);
+	say_taken(serving, &events);
 	ms_source_events_fini(&events);
 	return 0;
 }

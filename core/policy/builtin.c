@@ -108,3 +108,9 @@ bool ms_builtin_is_id(const char *id)
 	return strcmp(id, MS_BUILTIN_ND) == 0 || strcmp(id, MS_BUILTIN_ICMP_ERROR) == 0 ||
 	       strcmp(id, MS_BUILTIN_DHCP) == 0;
 }
+
+bool ms_builtin_is_icmp_error(const struct ms_rule *rule)
+{
+	return rule->origin.source == MS_SOURCE_BUILTIN &&
+	       strcmp(rule->id, MS_BUILTIN_ICMP_ERROR) == 0;
+}

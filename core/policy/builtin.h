@@ -13,6 +13,9 @@
 /* Decided in the datapath (the inner packet's session), so it has no match of its own. */
 #define MS_BUILTIN_ICMP_ERROR "builtin/icmp-error"
 
+/* That one; an operator's rule of its id is a plain rule. */
+bool ms_builtin_is_icmp_error(const struct ms_rule *rule);
+
 /* Appends the built-in rules to `policy`; dhcp is several lines of one id. -ENOMEM, and then some
  * of them may be there. */
 int ms_builtin_add_rules(struct ms_policy *policy);

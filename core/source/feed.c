@@ -63,6 +63,13 @@ static int frame_waiting(struct ms_source_feed *feed)
 	return 0;
 }
 
+static void be_told(struct ms_source_feed *feed)
+{
+	feed->n_told += feed->n_frame;
+	feed->lost_told += feed->lost_frame;
+	feed->n_frame = 0;
+}
+
 int ms_source_feed_send(struct ms_source_feed *feed, int fd)
 {
 	while (feed->n_frame || feed->n_waiting) {
@@ -77,16 +84,28 @@ int ms_source_feed_send(struct ms_source_feed *feed, int fd)
 			return errno == EAGAIN || errno == EINTR ? 1 : -errno;
 		feed->sent += (size_t)n;
 		if (feed->sent == feed->frame.length)
-			feed->n_frame = 0;
+			be_told(feed);
 	}
 	return 0;
 }
 
+/* No more than there is, whatever it says. */
+static void take(uint64_t *of, uint64_t count)
+{
+	*of -= count < *of ? count : *of;
+}
+
+void ms_source_feed_taken(struct ms_source_feed *feed, uint64_t count, uint64_t lost)
+{
+	take(&feed->n_told, count);
+	take(&feed->lost_told, lost);
+}
+
 void ms_source_feed_rewind(struct ms_source_feed *feed)
 {
-	if (feed->n_frame == 0)
-		return;
-	lose(feed, feed->n_frame);
-	feed->lost += feed->lost_frame; /* which nobody was told */
-	feed->n_frame = 0;
+	if (feed->n_frame)
+		be_told(feed);
+	lose(feed, feed->n_told);
+	feed->lost += feed->lost_told; /* which nobody took in */
+	feed->n_told = feed->lost_told = 0;
 }

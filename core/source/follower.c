@@ -368,7 +368,6 @@ static void start(struct ms_source_follower *follower)
 	follower->state = MS_SOURCE_STARTING;
 	follower->is_restarting = false;
 	follower->runs++;
-	ms_source_feed_rewind(&follower->feed);
 	if (ms_source_process_start(follower->config.loop, &plugin, &hooks, &follower->process,
 				    &why) < 0)
 		plan(follower, false, why.message);

@@ -109,7 +109,7 @@ struct ms_source_status {
 	unsigned int transactions, refused, restarts, crashes;
 	uint64_t superseded;       /* transactions that a later one came before */
 	uint64_t suppressed_lines; /* of the log */
-	uint64_t events_lost;      /* that a sink was too slow for */
+	uint64_t events_lost;      /* that a sink was too slow for, or ended over */
 	const json_t *stats;       /* its own numbers, NULL = none; borrowed */
 };
 void ms_source_follower_status(const struct ms_source_follower *follower,

@@ -173,6 +173,8 @@ static void on_exit_of(void *user)
 	process->breath = ms_watch_free(process->breath);
 	process->tell = ms_watch_free(process->tell);
 	process->on_writable = ms_watch_free(process->on_writable);
+	if (process->hooks.feed)
+		ms_source_feed_rewind(process->hooks.feed);
 	process->hooks.on_end(process->hooks.user, process->gave_up, process->sentence);
 }
 
@@ -228,6 +230,14 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 {
 	struct ms_source_process *process = user;
 
+	if (message->kind == MS_SOURCE_WIRE_TAKEN) {
+		if (process->hooks.feed)
+			ms_source_feed_taken(process->hooks.feed, message->number,
+					     message->workload);
+		return;
+	}
+	if (process->is_stopping)
+		return;
 	if (message->kind != MS_SOURCE_WIRE_FAILED) {
 		process->hooks.on_message(process->hooks.user, message);
 		return;
@@ -241,7 +251,8 @@ static void on_offer(void *user, struct ms_source_wire_buffer *bytes)
 {
 	struct ms_source_process *process = user;
 
-	process->hooks.on_offer(process->hooks.user, bytes);
+	if (!process->is_stopping)
+		process->hooks.on_offer(process->hooks.user, bytes);
 }
 
 /* ---- start and stop ---- */
@@ -319,16 +330,26 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void hang_up(struct ms_source_process *process)
+{
+	turn_away(process);
+	ms_close_fd(&process->fd);
+	process->fd = -1; /* the number may be somebody else's by now */
+}
+
 void ms_source_process_stop(struct ms_source_process *process)
 {
 	if (process->is_stopping)
 		return;
 	process->is_stopping = true;
 	process->stop_by_ms = now_ms() + STOP_MS;
-	turn_away(process);
 	process->tell = ms_watch_free(process->tell);
 	process->on_writable = ms_watch_free(process->on_writable);
-	ms_close_fd(&process->fd); /* for it that is the word to stop */
+	/* For it that is the word to stop. A sink takes what it was told first, and says so. */
+	if (process->hooks.feed)
+		shutdown(process->fd, SHUT_WR);
+	else
+		hang_up(process);
 	if (process->pid && process->silence && ms_watch_arm(process->silence, STOP_MS, false) < 0)
 		kill(process->pid, SIGKILL);
 }
@@ -355,6 +376,7 @@ struct ms_source_process *ms_source_process_free(struct ms_source_process *proce
 	if (!process)
 		return NULL;
 	ms_source_process_stop(process);
+	hang_up(process);
 	ms_watch_free(process->on_exit);
 	ms_watch_free(process->silence);
 	if (process->pid)

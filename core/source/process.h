@@ -47,7 +47,8 @@ pid_t ms_source_process_pid(const struct ms_source_process *process);
 void ms_source_process_slow(struct ms_source_process *process, bool slow);
 /* What it said breaks the protocol after all: it is killed, and `sentence` says why. */
 void ms_source_process_condemn(struct ms_source_process *process, const char *sentence);
-/* Told to stop, not listened to any more, and killed if it is still there half a second later. */
+/* Told to stop, heard no more but for which events it took, and killed if it is still there half a
+ * second later. */
 void ms_source_process_stop(struct ms_source_process *process);
 /* Stopped, and waited for if need be: at most until half a second after it was told to stop, and
  * then until the kill has worked. No hook is called. Returns NULL. */

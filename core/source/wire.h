@@ -15,6 +15,8 @@
  *	LOG       severity (32 bits), a line
  *	STATS     a JSON array, as ms_plugin_emit has it
  *	BEGIN, COMMIT, READY, BEAT    nothing
+ *	TAKEN     events that a sink's on_events() has returned from (32 bits), zero (32 bits), how
+ *	          many it was told were lost before them (64 bits)
  *	EVENTS    from the daemon, to a sink: see core/source/events.h
  *	REFUSED   from the daemon, to a source: which of its transactions, from 1 (32 bits),
  *	          origin, NUL, why the rules from there are refused
@@ -54,6 +56,7 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_STATS,
 	MS_SOURCE_WIRE_EVENTS, /* said by the daemon, as the next */
 	MS_SOURCE_WIRE_REFUSED,
+	MS_SOURCE_WIRE_TAKEN, /* said by a sink */
 	MS_SOURCE_WIRE__COUNT,
 };
 
@@ -73,8 +76,9 @@ struct ms_source_member {
 struct ms_source_wire_message {
 	enum ms_source_wire_kind kind;
 	uint32_t number;    /* MEMBERS: of its set; BIND: enum ms_plugin_workload; LOG: severity;
-			       TEXT: enum ms_source_text_kind; REFUSED: of the transaction */
-	uint64_t workload;  /* BIND */
+			       TEXT: enum ms_source_text_kind; REFUSED: of the transaction;
+			       TAKEN: of events */
+	uint64_t workload;  /* BIND; TAKEN: that were lost */
 	const char *origin; /* TEXT, REFUSED */
 	size_t origin_length;
 	const char *text; /* TEXT; EVENTS, as bytes; a name or a sentence of the others */

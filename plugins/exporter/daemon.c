@@ -112,6 +112,11 @@ static void ask(struct ms_exporter_daemon *daemon)
 	}
 	request = json_pack("{s:s, s:{s:s*}, s:b}", "method", methods[daemon->question],
 			    "parameters", "name", plugin, "more", daemon->question == ASK_RULES);
+	/* What a source offers comes and goes with what it follows, as containers do: each would
+	 * leave its series behind in who scrapes. */
+	if (request && daemon->question == ASK_RULES && !daemon->answers.source_rules)
+		json_object_set_new(json_object_get(request, "parameters"), "offered",
+				    json_false());
 	line = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	json_decref(request);
 	if (!line || bufferevent_write(daemon->connection, line, strlen(line) + 1) < 0)
@@ -139,15 +144,6 @@ static bool is_last(const json_t *rules, const json_t *rule)
 	return last && json_equal(json_object_get(last, "id"), json_object_get(rule, "id"));
 }
 
-/* What a source offers comes and goes with what it follows, as containers do: each would leave its
- * series behind in who scrapes. */
-static bool is_lasting(const struct ms_exporter_daemon *daemon, const json_t *rule)
-{
-	const char *source = json_string_value(json_object_get(rule, "source"));
-
-	return daemon->answers.source_rules || !source || strcmp(source, "plugin") != 0;
-}
-
 /* Whether there is room for more. */
 static bool keep_rules(struct ms_exporter_daemon *daemon, const json_t *parameters)
 {
@@ -155,16 +151,13 @@ static bool keep_rules(struct ms_exporter_daemon *daemon, const json_t *paramete
 	size_t i;
 
 	json_array_foreach (json_object_get(parameters, "rules"), i, rule) {
-		if (daemon->answers.rules_seen >= daemon->answers.rules_max)
+		if (daemon->answers.rules_told >= daemon->answers.rules_max)
 			return false;
-		daemon->answers.rules_seen++;
-		if (!is_lasting(daemon, rule))
-			continue;
 		daemon->answers.rules_told++;
 		if (!is_last(daemon->answers.rules, rule))
 			json_array_append(daemon->answers.rules, rule);
 	}
-	return daemon->answers.rules_seen < daemon->answers.rules_max;
+	return daemon->answers.rules_told < daemon->answers.rules_max;
 }
 
 /* Whether the question is answered with this. */
@@ -277,7 +270,7 @@ static int begin(struct ms_exporter_daemon *daemon)
 
 	daemon->answers.shown = json_array();
 	daemon->answers.rules = daemon->answers.rules_max ? json_array() : NULL;
-	daemon->answers.rules_seen = daemon->answers.rules_told = 0;
+	daemon->answers.rules_told = 0;
 	daemon->connection = bufferevent_socket_new(daemon->base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!daemon->connection || event_add(daemon->end, &patience) < 0)
 		return -ENOMEM;

@@ -416,6 +416,15 @@ static void write_plugins(struct ms_exporter_text *to, const struct ms_exporter_
 	json_array_foreach (plugins, i, plugin)
 		sample(to, "microseg_plugin_trouble", *text(plugin, "reason") != '\0', "plugin",
 		       text(plugin, "name"), NULL);
+	family(to, "microseg_sink_events_lost", "counter", NULL,
+	       "Events that the sink was too slow for, or had not taken when its process ended.");
+	json_array_foreach (plugins, i, plugin) {
+		const json_t *lost = json_object_get(plugin, "events_lost");
+
+		if (json_is_number(lost))
+			sample(to, "microseg_sink_events_lost_total", json_number_value(lost),
+			       "plugin", text(plugin, "name"), NULL);
+	}
 	write_all_numbers(to, answers);
 }
 

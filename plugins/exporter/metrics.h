@@ -21,8 +21,7 @@ struct ms_exporter_answers {
 	json_t *shown;      /* of the plugins that are loaded: an array of answers to plugin.show */
 	json_t *rules;      /* an array of rules, in their order */
 	uint64_t rules_max; /* also of a plugin's numbers by rule, in each of the two families */
-	uint64_t rules_seen; /* of them those that were looked at, several of one name each */
-	uint64_t rules_told; /* of those the ones that are told */
+	uint64_t rules_told; /* in that array, several of one name each */
 	bool source_rules;   /* what plugin sources offer is told, too */
 };
 

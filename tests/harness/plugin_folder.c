@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "core/plugin/note.h"
+#include "tests/harness/ctl.h"
 #include "tests/harness/ms_check.h"
 #include "tests/harness/site.h"
 
@@ -49,6 +52,39 @@ void ms_plugin_folder_start(struct ms_proc *daemon, const char *config)
 	if (config)
 		ms_proc_write_config(daemon, config);
 	ms_proc_start(daemon, "--plugin-dir", MS_PLUGIN_FOLDER, NULL);
+}
+
+struct loading {
+	const struct ms_proc *daemon;
+	const char *plugin;
+};
+
+static void load(void *user)
+{
+	const struct loading *loading = user;
+	char said[1024];
+
+	ms_ctl_status(loading->daemon, said, sizeof(said), "plugin", "load", loading->plugin, NULL);
+	for (;;)
+		pause();
+}
+
+pid_t ms_plugin_folder_begin_load(const struct ms_proc *daemon, const char *plugin)
+{
+	struct loading loading = { daemon, plugin };
+
+	return ms_proc_fork(NULL, load, &loading);
+}
+
+bool ms_plugin_folder_hangs(void *daemon)
+{
+	static const char hangs[] = "later_hangs the callback of a timer";
+	char noted[128];
+
+	ms_netns_read_command(noted, sizeof(noted),
+			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE,
+			      ((const struct ms_proc *)daemon)->dir);
+	return strncmp(noted, hangs, strlen(hangs)) == 0;
 }
 
 int ms_plugin_folder_check(char *ret_text, size_t size)

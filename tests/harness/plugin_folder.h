@@ -25,6 +25,11 @@ void ms_plugin_folder_say(const char *lines);
 void ms_plugin_folder_setup_script(struct ms_proc *daemon, const char *policy, const char *lines);
 /* Starts the daemon, with these settings unless they are NULL. */
 void ms_plugin_folder_start(struct ms_proc *daemon, const char *config);
+/* A child that has the daemon load this plugin, which may never be answered; for ms_proc_end(). */
+pid_t ms_plugin_folder_begin_load(const struct ms_proc *daemon, const char *plugin);
+/* Has the daemon noted that it is where the tests' plugin later_hangs stays? Callbacks of others go
+ * by before. For ms_netns_wait(): `daemon` is a struct ms_proc. */
+bool ms_plugin_folder_hangs(void *daemon);
 /* `microsegctl policy check` of the daemon "one"'s files, by a user without a capability and
  * without a daemon. 0 = they are valid; `ret_text` is what it said. */
 int ms_plugin_folder_check(char *ret_text, size_t size);

@@ -236,6 +236,11 @@ bool ms_proc_is_alive(const struct ms_proc *daemon)
 	       info.si_pid == 0;
 }
 
+bool ms_proc_has_ended(void *daemon)
+{
+	return !ms_proc_is_alive(daemon);
+}
+
 bool ms_proc_logged(const struct ms_proc *daemon, const char *text)
 {
 	char path[256], line[2048];

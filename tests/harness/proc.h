@@ -36,6 +36,8 @@ void ms_proc_stop(struct ms_proc *daemon);
 /* SIGHUP. */
 void ms_proc_hangup(const struct ms_proc *daemon);
 bool ms_proc_is_alive(const struct ms_proc *daemon);
+/* The opposite, for ms_netns_wait(): `daemon` is a struct ms_proc. */
+bool ms_proc_has_ended(void *daemon);
 /* Whether the log so far holds this text. */
 bool ms_proc_logged(const struct ms_proc *daemon, const char *text);
 /* Whether what it has saved of its own changes, to go on with after a start, names this. */

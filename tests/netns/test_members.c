@@ -297,6 +297,83 @@ START_TEST(what_cannot_be_saved_is_as_it_was)
 }
 END_TEST
 
+/* ---- a daemon that dies ---- */
+
+static void be_killed_and_start_again(void)
+{
+	ms_proc_kill(microsegd);
+	unlink(DISK);
+	close(control);
+	ms_proc_start_program(microsegd, MS_TEST_SLOW_DISK, NULL);
+	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
+	connect_daemon();
+}
+
+static bool is_shown(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "show", "some", NULL);
+
+	return ms_ctl_find(lines, "members", "addr", HERE) != NULL;
+}
+
+static void expect_in_both(bool is_in)
+{
+	ck_assert_int_eq(is_shown(), is_in);
+	ck_assert_int_eq(passes_fresh(), is_in);
+	follow(is_in);
+}
+
+START_TEST(what_was_answered_outlives_a_daemon_that_is_killed)
+{
+	start(MS_TEST_SLOW_DISK);
+	for (int i = 0; i < 4; i++) {
+		change(verbs[i % 2], HERE);
+		be_killed_and_start_again();
+		expect_in_both(i % 2 == 0);
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* In force and not written yet: the next daemon knows nothing of it, and packets do not either. */
+START_TEST(what_a_killed_daemon_had_not_written_is_as_it_was)
+{
+	start(MS_TEST_SLOW_DISK);
+	for (int i = 0; i < 2; i++) {
+		wait_for_quiet();
+		set_disk("w");
+		ask(verbs[i], HERE);
+		ck_assert_uint_lt(follow(i == 0), DISK_NS / 2);
+		ck_assert(!is_answered());
+		be_killed_and_start_again();
+		expect_in_both(i != 0);
+		change(verbs[i], HERE);
+		expect_in_both(i == 0);
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* Written and not answered for: it may be one or the other, but the same for packets and for who
+ * asks. */
+START_TEST(what_a_killed_daemon_had_not_answered_is_one_thing)
+{
+	start(MS_TEST_SLOW_DISK);
+	for (int i = 0; i < 2; i++) {
+		wait_for_quiet();
+		set_disk("s");
+		ask(verbs[i], HERE);
+		ck_assert_uint_lt(follow(i == 0), DISK_NS / 2);
+		ck_assert(!is_answered());
+		be_killed_and_start_again();
+		expect_in_both(is_shown());
+		if (is_shown() != (i == 0))
+			change(verbs[i], HERE);
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/members");
@@ -309,6 +386,9 @@ int main(void)
 	tcase_add_test(tcase, packets_do_not_wait_for_the_disk);
 	tcase_add_test(tcase, a_commit_behind_it_holds_no_standing_flow_up);
 	tcase_add_test(tcase, what_cannot_be_saved_is_as_it_was);
+	tcase_add_test(tcase, what_was_answered_outlives_a_daemon_that_is_killed);
+	tcase_add_test(tcase, what_a_killed_daemon_had_not_written_is_as_it_was);
+	tcase_add_test(tcase, what_a_killed_daemon_had_not_answered_is_one_thing);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

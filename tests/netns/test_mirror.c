@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -236,15 +237,52 @@ static int check_on_older(void)
 	return strstr(text, "exit 0") ? 0 : 1;
 }
 
+static void expect_refused_with_its_place(void)
+{
+	ck_assert_msg(strstr(text, "'snap' needs kernel 6.6 or later") &&
+			      strstr(text, "05-action.yaml") && strstr(text, "\"line\":4"),
+		      "%s", text);
+}
+
 START_TEST(an_older_kernel_refuses_to_shorten_with_its_place)
 {
 	write_rule("to: tap0, snap: 100");
 	ck_assert_int_eq(check_on_older(), 1);
-	ck_assert_msg(strstr(text, "'snap' needs kernel 6.6 or later") &&
-			      strstr(text, "05-action.yaml") && strstr(text, "\"line\":4"),
-		      "%s", text);
+	expect_refused_with_its_place();
 	write_rule("to: tap0");
 	ck_assert_msg(check_on_older() == 0, "%s", text);
+}
+END_TEST
+
+static void expect_reload_refused(void)
+{
+	ck_assert_int_ne(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 0);
+	expect_refused_with_its_place();
+}
+
+START_TEST(an_older_kernel_refuses_it_with_the_plugin_that_comes)
+{
+	/* A daemon refuses 2.6 itself. */
+	setenv("LD_PRELOAD", MS_TEST_OLDER_KERNEL, 1);
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+	ms_plugin_folder_start(microsegd, "plugins: {}\n");
+	ms_proc_write_config(microsegd, "plugins: { mirror: {} }\n");
+	write_rule("to: tap0, snap: 100");
+	expect_reload_refused();
+	/* A rule that waits on its fallback for the plugin is none that was in force. */
+	ms_proc_write_config(microsegd, "plugins: {}\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ms_proc_write_config(microsegd, "plugins: { mirror: {} }\n");
+	expect_reload_refused();
+	ck_assert_int_eq(
+		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "mirror", NULL), 1);
+	ck_assert_msg(strstr(text, "'snap' needs kernel 6.6 or later"), "%s", text);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
+			 4);
+	ck_assert_msg(strstr(text, "rule u is on its fallback"), "%s", text);
+	write_rule("to: tap0");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ms_proc_stop(microsegd);
 }
 END_TEST
 
@@ -260,6 +298,7 @@ int main(void)
 			    (int)ms_array_size(devices));
 	tcase_add_test(tcase, a_policy_that_is_tried_takes_no_copies_away);
 	tcase_add_test(tcase, an_older_kernel_refuses_to_shorten_with_its_place);
+	tcase_add_test(tcase, an_older_kernel_refuses_it_with_the_plugin_that_comes);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -116,37 +115,13 @@ static void expect_said(const char *plugin, const char *state, size_t on_fallbac
 
 /* ---- one that ends by itself, some time after it was loaded ---- */
 
-static bool is_dead(void *user)
-{
-	(void)user;
-	return !ms_proc_is_alive(microsegd);
-}
-
-static bool hangs(void *user)
-{
-	(void)user;
-	ms_netns_read_command(text, sizeof(text), "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE,
-			      microsegd->dir);
-	return strstr(text, "the callback of a timer") != NULL;
-}
-
 static const struct ending {
 	const char *plugin;
 	bool (*has_come)(void *user);
 } endings[] = {
-	{ "later_hangs", hangs },
-	{ "later_crashes", is_dead },
+	{ "later_hangs", ms_plugin_folder_hangs },
+	{ "later_crashes", ms_proc_has_ended },
 };
-
-/* The answer may not get out any more. */
-static void load(void *user)
-{
-	char said[1024];
-
-	ms_ctl_status(microsegd, said, sizeof(said), "plugin", "load", (const char *)user, NULL);
-	for (;;)
-		pause();
-}
 
 START_TEST(rules_of_one_that_ended_are_on_their_fallback)
 {
@@ -158,8 +133,8 @@ START_TEST(rules_of_one_that_ended_are_on_their_fallback)
 	write_rules(is->plugin, 1);
 	ms_plugin_folder_start(microsegd, "plugins: {}\n");
 	expect_packets_on_fallback();
-	loading = ms_proc_fork(NULL, load, (void *)is->plugin);
-	ck_assert(ms_netns_wait(is->has_come, NULL, 10));
+	loading = ms_plugin_folder_begin_load(microsegd, is->plugin);
+	ck_assert(ms_netns_wait(is->has_come, microsegd, 10));
 	expect_acting();
 	ms_proc_kill(microsegd); /* as the watchdog would */
 	ms_proc_end(loading);
@@ -188,7 +163,7 @@ START_TEST(a_rule_that_its_plugin_crashed_over_is_on_its_fallback_until_it_is_me
 	expect_said(plugin, "loaded", 0);
 	write_rules(plugin, 13);
 	ms_ctl_status(microsegd, text, sizeof(text), "policy", "apply", NULL);
-	ck_assert(ms_netns_wait(is_dead, NULL, 10));
+	ck_assert(ms_netns_wait(ms_proc_has_ended, microsegd, 10));
 	ms_proc_kill(microsegd);
 	expect_acting();
 	start_with(plugin);

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -507,19 +506,13 @@ START_TEST(it_acts_on_without_the_daemon)
 }
 END_TEST
 
-static bool is_dead(void *user)
-{
-	(void)user;
-	return !ms_proc_is_alive(microsegd);
-}
-
 /* start() is not tried: a plugin that crashes there does so in the daemon. */
 START_TEST(one_that_took_the_daemon_down_is_left_alone)
 {
 	ms_plugin_folder_add("start_crashes");
 	start("plugins: { tally: {} }\n");
 	ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "start_crashes", NULL);
-	ck_assert(ms_netns_wait(is_dead, NULL, 10));
+	ck_assert(ms_netns_wait(ms_proc_has_ended, microsegd, 10));
 	ms_proc_kill(microsegd);
 	expect_acting();
 	start("plugins: { tally: {}, start_crashes: {} }\n");
@@ -530,27 +523,6 @@ START_TEST(one_that_took_the_daemon_down_is_left_alone)
 }
 END_TEST
 
-/* The file has the names of a plugin and of its callback; those before the one that hangs go by. */
-static bool hangs_noted(void *user)
-{
-	char noted[64];
-
-	ms_netns_read_command(noted, sizeof(noted),
-			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE, microsegd->dir);
-	return strncmp(noted, user, strlen(user)) == 0;
-}
-
-/* It may hang before its answer has gone out. */
-static void load_later_hangs(void *user)
-{
-	char said[1024];
-
-	(void)user;
-	ms_ctl_status(microsegd, said, sizeof(said), "plugin", "load", "later_hangs", NULL);
-	for (;;)
-		pause();
-}
-
 /* The service's watchdog ends a daemon that hangs, with a signal as here. */
 START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
 {
@@ -558,8 +530,8 @@ START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
 
 	ms_plugin_folder_add("later_hangs");
 	start("plugins: { tally: {} }\n");
-	loading = ms_proc_fork(NULL, load_later_hangs, NULL);
-	ck_assert(ms_netns_wait(hangs_noted, (void *)"later_hangs the callback of a timer", 10));
+	loading = ms_plugin_folder_begin_load(microsegd, "later_hangs");
+	ck_assert(ms_netns_wait(ms_plugin_folder_hangs, microsegd, 10));
 	expect_acting();
 	ms_proc_kill(microsegd);
 	ms_proc_end(loading);

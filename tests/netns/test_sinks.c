@@ -185,6 +185,13 @@ static bool is_gone(void *user)
 	return kill(*(pid_t *)user, 0) != 0;
 }
 
+static pid_t pid_of_journal(void)
+{
+	ms_netns_read_command(text, sizeof(text), "pgrep -P %d -f -- '-- journal$'",
+			      (int)microsegd->pid);
+	return (pid_t)atoi(text);
+}
+
 /* What is told to one that is dying dies with it: events wait from its end on. */
 START_TEST(a_sink_that_is_killed_comes_back)
 {
@@ -192,14 +199,71 @@ START_TEST(a_sink_that_is_killed_comes_back)
 
 	send_denied(4005, 1);
 	json_decref(line_of(4005));
-	ms_netns_read_command(text, sizeof(text), "pgrep -P %d -f -- '-- journal$'", (int)daemon);
-	sink = (pid_t)atoi(text);
+	sink = pid_of_journal();
 	ck_assert_int_eq(kill(sink, SIGKILL), 0);
 	ck_assert(ms_netns_wait(is_gone, &sink, SOON));
 	/* Whether it is told before it is back, or after, it is told. */
 	send_denied(4006, 1);
 	json_decref(line_of(4006));
 	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == daemon);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static json_int_t lost_of_journal(void)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL);
+
+	return ms_ctl_int(ms_ctl_find(lines, "plugins", "name", "journal"), "events_lost");
+}
+
+static bool has_come_to_exporter(void *user)
+{
+	return exported("microseg_exporter_events_total") > *(const uint64_t *)user;
+}
+
+/* It has been handed the event, as the exporter has, and never got to it. */
+START_TEST(what_a_sink_that_is_killed_was_handed_is_counted)
+{
+	uint64_t before = exported("microseg_exporter_events_total");
+	pid_t sink;
+
+	send_denied(4005, 1);
+	json_decref(line_of(4005));
+	ck_assert(ms_netns_wait(has_come_to_exporter, &before, SOON));
+	sink = pid_of_journal();
+	ck_assert_int_eq(kill(sink, SIGSTOP), 0);
+	before = exported("microseg_exporter_events_total");
+	send_denied(4006, 1);
+	ck_assert(ms_netns_wait(has_come_to_exporter, &before, SOON));
+	ck_assert_int_eq(lost_of_journal(), 0);
+	ck_assert_int_eq(kill(sink, SIGKILL), 0);
+	ck_assert(ms_netns_wait(is_gone, &sink, SOON));
+	ck_assert_int_eq(lost_of_journal(), 1);
+	ck_assert_uint_eq(exported("microseg_sink_events_lost_total{plugin=\"journal\"}"), 1);
+	ck_assert_uint_eq(exported("microseg_sink_events_lost_total{plugin=\"exporter\"}"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What a sink was handed before it is told to stop it takes, and that is none that is lost. It has
+ * half a second: where this process got no turn for so long, nothing is seen. */
+START_TEST(what_a_sink_that_stops_was_handed_is_taken)
+{
+	uint64_t before = exported("microseg_exporter_events_total"), begun;
+	pid_t sink = pid_of_journal();
+
+	ck_assert_int_eq(kill(sink, SIGSTOP), 0);
+	send_denied(4100, 1);
+	ck_assert(ms_netns_wait(has_come_to_exporter, &before, SOON));
+	begun = ms_netns_now_ns();
+	ms_ctl_do(microsegd, "plugin", "reload", "journal", NULL);
+	ck_assert_int_eq(kill(sink, SIGCONT), 0);
+	if (ms_netns_now_ns() - begun < 300000000) {
+		json_decref(line_of(4100));
+		ck_assert(ms_netns_wait(is_gone, &sink, SOON));
+		ck_assert_int_eq(lost_of_journal(), 0);
+	}
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -399,6 +463,30 @@ START_TEST(rules_that_a_source_offers_leave_no_series)
 }
 END_TEST
 
+/* Nor do they take the place of others, though they are judged first. */
+START_TEST(rules_that_a_source_offers_leave_no_rule_out)
+{
+	char script[4096];
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < 40; i++)
+		used += (size_t)sprintf(script + used,
+					"rule { id: s%u, group: work, dir: in, action: allow }\n",
+					i);
+	ms_proc_stop(microsegd);
+	ms_plugin_folder_add("script");
+	ms_netns_put_file(MS_NETNS_DIR "/script", script);
+	ms_plugin_folder_start(microsegd,
+			       "plugins:\n  exporter: { rules: 30 }\n"
+			       "  script: { file: " MS_NETNS_DIR "/script, before: true }\n");
+	ck_assert(ms_netns_wait(is_offered, (char[]) { "s39" }, SOON));
+	ck_assert_uint_eq(count_lines("^microseg_rule_hits_total{rule=\"no/udp\"} 0"), 1);
+	ck_assert_uint_eq(count_lines("^microseg.*rule=\"s"), 0);
+	ck_assert_uint_eq(exported("microseg_exporter_rules_left_out"), 40);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Somebody else has its port, from the start or since: while that lasts it is a problem. */
 START_TEST(a_port_that_is_taken_is_a_problem)
 {
@@ -480,11 +568,14 @@ int main(void)
 	tcase_add_test(cases, promtool_finds_nothing_wrong);
 	tcase_add_test(cases, the_daemon_shows_and_unloads_them);
 	tcase_add_test(cases, a_sink_that_is_killed_comes_back);
+	tcase_add_test(cases, what_a_sink_that_is_killed_was_handed_is_counted);
+	tcase_add_test(cases, what_a_sink_that_stops_was_handed_is_taken);
 	tcase_add_test(cases, one_that_crashes_too_often_is_a_problem_since_then);
 	tcase_add_test(cases, a_journal_that_cannot_write_is_a_problem);
 	tcase_add_test(cases, a_source_in_trouble_is_a_metric);
 	tcase_add_test(cases, a_refused_transaction_is_a_metric);
 	tcase_add_loop_test(cases, rules_that_a_source_offers_leave_no_series, 0, 2);
+	tcase_add_test(cases, rules_that_a_source_offers_leave_no_rule_out);
 	tcase_add_test(cases, a_port_that_is_taken_is_a_problem);
 	tcase_add_test(cases, a_sink_may_ask_and_not_change);
 	suite_add_tcase(suite, cases);

@@ -149,6 +149,34 @@ START_TEST(where_there_is_no_room_no_origin_is_to_blame)
 }
 END_TEST
 
+static size_t put_numbers(char *into, const char *key, unsigned int count)
+{
+	size_t used = (size_t)sprintf(into, "%s: [", key);
+
+	for (unsigned int i = 0; i < count; i++)
+		used += (size_t)sprintf(into + used, "%s%u", i ? ", " : "", 2 * i);
+	return used + (size_t)sprintf(into + used, "], ");
+}
+
+/* It would not fit without the others either. */
+START_TEST(a_rule_that_has_no_room_by_itself_is_to_blame)
+{
+	static char lines[4096];
+	size_t used = (size_t)sprintf(lines, MEMBER "rule { id: m, group: work, proto: tcp, ");
+
+	used += put_numbers(lines + used, "sport", 260);
+	used += put_numbers(lines + used, "dport", 260);
+	used += put_numbers(lines + used, "dscp", 16);
+	sprintf(lines + used, "action: deny }\n");
+	ms_plugin_folder_start(microsegd, NULL);
+	expect_at_least("source.members", 1);
+	ms_plugin_folder_say(lines);
+	expect_at_least("refused", 1);
+	expect_error("script:line-3:1:1: rule m does not fit: it becomes 1081600 rows of IPv4");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("source refusals");
@@ -158,6 +186,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_refusal_is_for_what_was_refused);
 	tcase_add_test(tcase, where_there_is_no_room_no_origin_is_to_blame);
+	tcase_add_test(tcase, a_rule_that_has_no_room_by_itself_is_to_blame);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
-#include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -35,8 +34,8 @@ static void setup(void)
 	setenv("WATCHDOG_USEC", WATCHDOG_US, 1);
 }
 
-/* Does a word to the watchdog come within `ms`? */
-static bool hear(int ms)
+/* Does this word come, and not the other one before it, while something comes each `ms`? */
+static bool hear_word(const char *word, const char *never, int ms)
 {
 	struct pollfd ready = { .fd = microsegd->notify_fd, .events = POLLIN };
 
@@ -44,10 +43,17 @@ static bool hear(int ms)
 		char text[512] = "";
 
 		ck_assert_int_gt(recv(microsegd->notify_fd, text, sizeof(text) - 1, 0), 0);
-		if (strcmp(text, "WATCHDOG=1") == 0)
+		if (strcmp(text, word) == 0)
 			return true;
+		ck_assert_str_ne(text, never);
 	}
 	return false;
+}
+
+/* The next word to the watchdog. */
+static bool hear(int ms)
+{
+	return hear_word("WATCHDOG=1", "", ms);
 }
 
 static void expect_words(void)
@@ -156,26 +162,11 @@ START_TEST(a_daemon_that_is_stopped_tells_nothing)
 }
 END_TEST
 
-static void load_what_hangs(void *user)
-{
-	char said[1024];
-
-	(void)user;
-	ms_ctl_status(microsegd, said, sizeof(said), "plugin", "load", "later_hangs", NULL);
-	for (;;)
-		pause();
-}
-
 static bool hangs(void *user)
 {
-	char noted[128];
-
-	(void)user;
 	while (hear(0)) /* what nobody hears keeps the loop from going on */
 		;
-	ms_netns_read_command(noted, sizeof(noted),
-			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE, microsegd->dir);
-	return strstr(noted, "the callback of a timer") != NULL;
+	return ms_plugin_folder_hangs(user);
 }
 
 /* The process has other threads: they must not speak for the loop. */
@@ -186,8 +177,8 @@ START_TEST(a_loop_that_hangs_tells_nothing)
 	ms_plugin_folder_add("later_hangs");
 	ms_plugin_folder_start(microsegd, "plugins: {}\n");
 	expect_words();
-	loading = ms_proc_fork(NULL, load_what_hangs, NULL);
-	ck_assert(ms_netns_wait(hangs, NULL, 10));
+	loading = ms_plugin_folder_begin_load(microsegd, "later_hangs");
+	ck_assert(ms_netns_wait(hangs, microsegd, 10));
 	expect_silence();
 	ck_assert(ms_proc_is_alive(microsegd));
 	ms_proc_kill(microsegd);
@@ -197,17 +188,11 @@ END_TEST
 
 /* ---- who does not listen ---- */
 
-static bool is_dead(void *user)
-{
-	(void)user;
-	return !ms_proc_is_alive(microsegd);
-}
-
 /* Its socket is full after a few words; the loop must not wait for room. */
 START_TEST(a_manager_that_does_not_listen_holds_up_nothing)
 {
 	ms_proc_start(microsegd, NULL);
-	ck_assert(!ms_netns_wait_exactly(is_dead, NULL, 1));
+	ck_assert(!ms_netns_wait_exactly(ms_proc_has_ended, microsegd, 1));
 	ms_ctl_do(microsegd, "status", NULL);
 	ms_netns_add("b");
 	ms_netns_veth("veth-b", "b", "10.2.0.", NULL);
@@ -216,6 +201,31 @@ START_TEST(a_manager_that_does_not_listen_holds_up_nothing)
 	while (hear(0))
 		;
 	expect_words();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static bool is_reloaded(void *user)
+{
+	return ms_proc_logged(microsegd, user);
+}
+
+/* What it would say of a reload waits for room, not the loop; and then it says what holds. */
+START_TEST(a_reload_is_told_when_there_is_room)
+{
+	char reloaded[] = "generation 2 in force";
+
+	ms_proc_start(microsegd, NULL);
+	ck_assert(!ms_netns_wait_exactly(ms_proc_has_ended, microsegd, 1));
+	ms_proc_write_policy(microsegd, "20-more.yaml",
+			     "version: 1\nsets: { more: [192.0.2.1] }\n");
+	ms_proc_hangup(microsegd);
+	ck_assert(ms_netns_wait(is_reloaded, reloaded, 10));
+	ms_ctl_do(microsegd, "status", NULL);
+	ck_assert(hear_word("READY=1", "RELOADING=1", MS_SITE_SOON));
+	ms_proc_hangup(microsegd);
+	ck_assert(hear_word("RELOADING=1", "READY=1", MS_SITE_SOON));
+	ck_assert(hear_word("READY=1", "RELOADING=1", MS_SITE_SOON));
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -256,6 +266,7 @@ int main(void)
 	tcase_add_test(tcase, a_daemon_that_is_stopped_tells_nothing);
 	tcase_add_test(tcase, a_loop_that_hangs_tells_nothing);
 	tcase_add_test(tcase, a_manager_that_does_not_listen_holds_up_nothing);
+	tcase_add_test(tcase, a_reload_is_told_when_there_is_room);
 	tcase_add_loop_test(tcase, who_does_not_ask_is_told_nothing, 0,
 			    (int)ms_array_size(not_asked));
 	suite_add_tcase(suite, tcase);

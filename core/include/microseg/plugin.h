@@ -399,8 +399,9 @@ struct ms_plugin_action {
 	 * After a load also of rules that had actions when the daemon started, some of them others.
 	 * NULL = there is none. */
 	void (*rule_gone)(void *self, uint32_t rule);
-	/* All that names this action, after each change of the rules in force; `rules` are lent.
-	 * What encode_args() was asked for may never come in force. NULL = not told. */
+	/* All that names this action, after each change of the rules in force, and of one that
+	 * comes to a running daemon before its encode_args() is asked; `rules` are lent. What
+	 * encode_args() was asked for may never come in force. NULL = not told. */
 	void (*in_force)(void *self, const struct ms_plugin_in_force *rules, size_t count);
 };
 

@@ -315,6 +315,65 @@ static void put_list(FILE *out, const char *key, unsigned int first, unsigned in
 	fputs("],", out);
 }
 
+/* One rule of so many addresses on either side and ports, between others. */
+static const struct {
+	unsigned int from, to, ports, others;
+	int r;
+	const char *says;
+} multiples[] = {
+	{ 50, 50, 40, 1, 0, NULL },
+	{ 200, 200, 100, 1, -E2BIG,
+	  "rule m does not fit: it becomes 4000000 rows of IPv4, one for each combination of what "
+	  "it lists: more than 1048576" },
+	/* It has room among rows, and none where they are looked up. */
+	{ 100, 100, 90, 1, -E2BIG,
+	  "rule m does not fit: it becomes 900000 rows of IPv4, one for each combination of what "
+	  "it lists: more than the linear engine can walk, which are 16256, and more "
+	  "than the fast one can order: the tables of both families take at least " },
+	/* Who lists least is the last straw and not to blame. */
+	{ 100, 100, 95, 100000, -ENOSPC,
+	  "the policy does not fit: 1050004 rows of IPv4 are more than 1048576; the most, 950000, "
+	  "are of rule m, one for each combination of what it lists" },
+	/* The look-up would hold it without the others. */
+	{ 60, 60, 90, 100000, -ENOSPC,
+	  "the policy does not fit: 424004 rows of IPv4 are more than the linear engine can walk, "
+	  "which are 16256, and more than the fast one can order: the tables of both families "
+	  "take at least " },
+};
+
+START_TEST(a_rule_that_multiplies_is_named)
+{
+	ms_cleanup(ms_free) char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	ck_assert_ptr_nonnull(out);
+	fputs("{\"version\":1,\"rules\":[\n{\"id\":\"m\",\"proto\":\"tcp\",", out);
+	put_list(out, "from", 0, multiples[_i].from);
+	put_list(out, "to", 1, multiples[_i].to);
+	fputs("\"dport\":[1", out);
+	for (unsigned int i = 1; i < multiples[_i].ports; i++)
+		fprintf(out, ",%u", 2 * i + 1);
+	fputs("],\"action\":\"allow\"}", out);
+	for (unsigned int i = 0; i < multiples[_i].others; i++)
+		fprintf(out,
+			",\n{\"id\":\"r%u\",\"proto\":\"tcp\",\"dport\":%u,"
+			"\"from\":\"10.2.%u.%u\",\"action\":\"allow\"}",
+			i, i % 4096 + 1, i >> 8 & 255, i & 255);
+	fputs("]}", out);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_int_eq(plan_as("a.json", text, length), multiples[_i].r);
+	if (!multiples[_i].says)
+		return;
+	ck_assert_msg(strncmp(err.message, multiples[_i].says, strlen(multiples[_i].says)) == 0,
+		      "%s", err.message);
+	ck_assert_ptr_nonnull(strstr(err.message, "rule m"));
+	ck_assert_str_eq(err.file, "a.json");
+	ck_assert_uint_eq(err.line, 2);
+	ck_assert_str_eq(err.word, "m");
+}
+END_TEST
+
 /* A list of sources with a list of destinations, and three rules from the same sources to anywhere
  * that have to look at a set. */
 START_TEST(what_stands_in_many_runs_goes_apart_where_memory_is_short)
@@ -352,6 +411,8 @@ static Suite *make_suite(void)
 			    (int)(sizeof(between) / sizeof(between[0])));
 	tcase_add_loop_test(tcase, a_policy_gets_the_fastest_engine_that_holds_it, 0,
 			    (int)ms_array_size(policies));
+	tcase_add_loop_test(tcase, a_rule_that_multiplies_is_named, 0,
+			    (int)ms_array_size(multiples));
 	tcase_add_loop_test(tcase, memory_that_is_refused_says_how_much_it_would_have_been, 0,
 			    (int)ms_array_size(requests));
 	tcase_add_loop_test(tcase, what_is_slower_is_told_with_its_bound, 0,

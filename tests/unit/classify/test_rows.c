@@ -57,9 +57,12 @@ static struct ms_row6 *rows6(void)
 
 static void add(uint32_t expected4, uint32_t expected6)
 {
+	size_t before4 = rows.n_rows4, before6 = rows.n_rows6;
 	struct ms_error err = MS_ERROR_INIT;
 
 	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, 9, &err), 0);
+	ck_assert_uint_eq(ms_rows_of(&rule, 4), rows.n_rows4 - before4);
+	ck_assert_uint_eq(ms_rows_of(&rule, 6), rows.n_rows6 - before6);
 	ck_assert_uint_eq(rows.n_rows4, expected4);
 	ck_assert_uint_eq(rows.n_rows6, expected6);
 }
@@ -240,26 +243,42 @@ START_TEST(a_name_without_a_number_is_refused)
 }
 END_TEST
 
-START_TEST(what_does_not_fit_is_refused_at_its_place)
+START_TEST(so_many_rows_can_be_counted)
 {
-	static struct ms_port_range dports[1024], sports[1024];
-	uint8_t tcp = IPPROTO_TCP;
-	struct ms_error err = MS_ERROR_INIT;
+	static struct ms_port_range ports[100000];
+	static struct ms_address addresses[100000];
+	uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
 
-	rule.protos = &tcp;
-	rule.n_protos = 1;
-	rule.sports = sports;
-	rule.dports = dports;
-	rule.n_sports = 1024;
-	rule.n_dports = 1024;
-	rule.origin.file = (char *)"10-db.yaml";
-	rule.origin.line = 14;
-	add(MS_ROWS_MAX, MS_ROWS_MAX);
-	ck_assert_int_eq(ms_rows_add_rule(&rows, &rule, 0, &err), -ENOSPC);
-	ck_assert_str_eq(err.file, "10-db.yaml");
-	ck_assert_uint_eq(err.line, 14);
-	ck_assert_str_eq(err.word, "r");
-	ck_assert_uint_eq(rows.n_rows4, MS_ROWS_MAX);
+	for (size_t i = 0; i < 100000; i++)
+		addresses[i] = cidr("10.0.0.1/32");
+	rule.protos = protos;
+	rule.n_protos = 2;
+	rule.sports = rule.dports = ports;
+	rule.n_sports = rule.n_dports = 100000;
+	ck_assert_uint_eq(ms_rows_of(&rule, 4), 20000000000);
+	ck_assert_uint_eq(ms_rows_of(&rule, 6), 20000000000);
+	rule.from = rule.to = addresses;
+	rule.n_from = rule.n_to = 100000;
+	ck_assert_uint_eq(ms_rows_of(&rule, 4), UINT64_MAX);
+	ck_assert_uint_eq(ms_rows_of(&rule, 6), 0);
+}
+END_TEST
+
+/* 10,000,000,000 pairs that can never be would take longer than this test may. */
+START_TEST(pairs_of_two_families_take_no_time)
+{
+	static struct ms_address from[100001], to[100001];
+
+	for (size_t i = 0; i < 100000; i++) {
+		from[i] = cidr("10.0.0.1/32");
+		to[i] = cidr("2001:db8::1/128");
+	}
+	from[100000] = cidr("2001:db8::2/128");
+	to[100000] = cidr("10.0.0.2/32");
+	rule.from = from;
+	rule.to = to;
+	rule.n_from = rule.n_to = 100001;
+	add(100000, 100000);
 }
 END_TEST
 
@@ -278,7 +297,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, places_are_vlan_group_and_side);
 	tcase_add_test(tcase, each_dscp_and_vlan_is_a_row);
 	tcase_add_test(tcase, a_name_without_a_number_is_refused);
-	tcase_add_test(tcase, what_does_not_fit_is_refused_at_its_place);
+	tcase_add_test(tcase, so_many_rows_can_be_counted);
+	tcase_add_test(tcase, pairs_of_two_families_take_no_time);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

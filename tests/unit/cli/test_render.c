@@ -337,7 +337,8 @@ START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
 {
 	static const char shown[] =
 		"{'entry': {'name': 'p', 'state': 'loaded', 'reason': null, 'since': "
-		"'2026-03-01T14:02:11Z', 'used_by': ['a', 'b'], 'used_by_total': 7}, 'plugin': "
+		"'2026-03-01T14:02:11Z', 'used_by': ['a', 'b'], 'used_by_total': 7, "
+		"'events_lost': 12345}, 'plugin': "
 		"{'name': 'p', 'version': '1', 'config': [{'name': 'every', 'type': 'duration', "
 		"'min': 1000000000, 'max': 3600000000000, 'help': 'h'}, {'name': 'size', 'type': "
 		"'bytes', 'min': 65536, 'max': null, 'help': 'h'}, {'name': 'rate', 'type': "
@@ -348,6 +349,7 @@ START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
 	ck_assert_ptr_nonnull(strstr(text, "bytes, at least 64KiB"));
 	ck_assert_ptr_nonnull(strstr(text, "rate, 0 to 10k"));
 	ck_assert_ptr_nonnull(strstr(text, "a, b and 5 more"));
+	ck_assert_ptr_nonnull(strstr(text, "events lost  12345"));
 	ck_assert_ptr_nonnull(strstr(text, "2026-03-01T14:02:11Z"));
 }
 END_TEST

@@ -175,6 +175,47 @@ START_TEST(what_was_under_way_to_a_process_that_ended_is_lost)
 }
 END_TEST
 
+static uint64_t send_next(uint32_t generation)
+{
+	add(generation);
+	ck_assert_int_eq(ms_source_feed_send(&feed, ends[0]), 0);
+	return feed.lost_total;
+}
+
+/* Told is not taken: what a process that ends has not got to is lost, and nothing else. */
+START_TEST(what_was_told_and_not_taken_is_lost)
+{
+	struct ms_source_events events;
+
+	for (uint32_t i = 1; i <= 5; i++)
+		ck_assert_uint_eq(send_next(i), 0);
+	ms_source_feed_taken(&feed, 1, 0);
+	ms_source_feed_taken(&feed, 2, 0);
+	ms_source_feed_rewind(&feed);
+	ck_assert_uint_eq(feed.lost_total, 2);
+	/* Nor is the word that they were lost. */
+	ck_assert_uint_eq(send_next(6), 2);
+	ms_source_feed_rewind(&feed);
+	ck_assert_uint_eq(feed.lost_total, 3);
+	read_all();
+	got.length = 0;
+	ck_assert_uint_eq(send_next(7), 3);
+	read_all();
+	ck_assert(next(&events));
+	ck_assert_uint_eq(events.lost, 3);
+	ms_source_events_fini(&events);
+	ms_source_feed_taken(&feed, 1, 3);
+	ms_source_feed_rewind(&feed);
+	ck_assert_uint_eq(feed.lost_total, 3);
+	/* More than there is cannot be taken. */
+	ck_assert_uint_eq(send_next(8), 3);
+	ms_source_feed_taken(&feed, UINT32_MAX, UINT64_MAX);
+	ck_assert_uint_eq(send_next(9), 3);
+	ms_source_feed_rewind(&feed);
+	ck_assert_uint_eq(feed.lost_total, 4);
+}
+END_TEST
+
 START_TEST(nobody_at_the_other_end)
 {
 	add(1);
@@ -215,6 +256,7 @@ int main(void)
 	tcase_add_test(cases, what_is_added_arrives);
 	tcase_add_test(cases, a_slow_reader_costs_events_and_is_told);
 	tcase_add_test(cases, what_was_under_way_to_a_process_that_ended_is_lost);
+	tcase_add_test(cases, what_was_told_and_not_taken_is_lost);
 	tcase_add_test(cases, nobody_at_the_other_end);
 	tcase_add_test(cases, a_damaged_body_is_refused);
 	suite_add_tcase(suite, cases);

@@ -423,6 +423,45 @@ START_TEST(a_refused_reload_leaves_it_at_work)
 }
 END_TEST
 
+#define OTHERS 200
+
+/* Only asked about: rules that put addresses into sets called PREFIX and a number, and no others.
+ */
+static void try_others(const char *prefix)
+{
+	static char text[65536];
+	size_t at = (size_t)snprintf(text, sizeof(text), "version: 1\nsets:\n");
+
+	for (unsigned int i = 0; i < OTHERS; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "  %s%u: []\n", prefix, i);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, "rules:\n");
+	for (unsigned int i = 0; i < OTHERS; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       "  - { id: %s%u, dir: in, proto: udp, dport: %u, fallback: "
+				       "deny, action: [{ quarantine: %s%u }, allow] }\n",
+				       prefix, i, 20000 + i, prefix, i);
+	ck_assert_uint_lt(at, sizeof(text));
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	ms_ctl_do(microsegd, "policy", "apply", "--dry-run", NULL);
+}
+
+/* However many sets were asked about since: those of the rules in force are known. */
+START_TEST(what_is_only_tried_takes_nobodys_place)
+{
+	policy("bad", "");
+	start();
+	for (int i = 0; i < 4; i++) {
+		char prefix[8];
+
+		snprintf(prefix, sizeof(prefix), "t%d-", i);
+		try_others(prefix);
+	}
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/quarantine");
@@ -443,6 +482,7 @@ int main(void)
 	tcase_add_test(tcase, who_came_while_there_was_no_daemon_is_shut_out_by_the_next);
 	tcase_add_test(tcase, a_reload_goes_on_counting);
 	tcase_add_test(tcase, a_refused_reload_leaves_it_at_work);
+	tcase_add_test(tcase, what_is_only_tried_takes_nobodys_place);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -325,6 +325,39 @@ START_TEST(what_has_its_headers_too_deep_in_is_not_copied)
 }
 END_TEST
 
+/* ---- without the daemon ---- */
+
+static bool are_five(void *user)
+{
+	struct frames *frames = user;
+
+	take_frames(frames);
+	return frames->count == 5;
+}
+
+START_TEST(copies_go_on_as_they_were_without_the_daemon)
+{
+	struct frames frames;
+
+	ms_plugin_folder_start(microsegd, "plugins: { mirror: {} }\n");
+	rule("to: tap0, snap: 100");
+	send_to("10.1.0.2", 2);
+	ck_assert_int_eq(stat_of("copied"), 2);
+	ms_proc_kill(microsegd);
+	frames = watch_tap("tap1");
+	send_to("10.1.0.2", 5);
+	ck_assert_msg(ms_netns_wait(are_five, &frames, 10), "%u copies", frames.count);
+	ck_assert_uint_eq(frames.longest, 100);
+	ms_plugin_folder_start(microsegd, NULL);
+	ck_assert_int_eq(stat_of("copied"), 7);
+	send_to("10.1.0.2", 3);
+	ck_assert_int_eq(stat_of("copied"), 10);
+	ck_assert_int_eq(stat_of("failed"), 0);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "u"), 10);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- what is only tried ---- */
 
 struct sending {
@@ -414,6 +447,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_copy_is_no_longer_than_asked_for_or_than_its_headers, 0,
 			    (int)ms_array_size(talks) * SNAPS);
 	tcase_add_test(tcase, what_has_its_headers_too_deep_in_is_not_copied);
+	tcase_add_test(tcase, copies_go_on_as_they_were_without_the_daemon);
 	tcase_add_test(tcase, a_policy_that_is_tried_takes_no_copies_away);
 	tcase_add_test(tcase, an_older_kernel_refuses_to_shorten_with_its_place);
 	suite_add_tcase(suite, tcase);

@@ -35,6 +35,7 @@ struct quarantine {
 	struct ms_plugin_watch *watch;      /* NULL = not started */
 	struct quarantine_set sets[PLACES]; /* that rules have named */
 	size_t n_sets;
+	bool is_told;                   /* of the rules in force */
 	uint32_t max;                   /* addresses that may be in at a time */
 	struct ms_plugin_watch *looker; /* NULL = there was room */
 	uint64_t looked_ns;             /* for whose time is over */
@@ -68,7 +69,7 @@ static const struct ms_plugin_item arguments[] = {
 	  .def = "in" },
 	{ .name = "for",
 	  .type = MS_PLUGIN_DURATION,
-	  .help = "how long, counted from the last time",
+	  .help = "how long, in whole seconds, counted from the last time",
 	  .min = NS_PER_S,
 	  .max = 365ull * 24 * 3600 * NS_PER_S,
 	  .def = "1h" },
@@ -196,6 +197,7 @@ static void in_force(void *user, const struct ms_plugin_in_force *rules, size_t 
 		if (set)
 			set->is_in_force = true;
 	}
+	self->is_told = true;
 }
 
 /* ---- cases ---- */
@@ -394,21 +396,33 @@ static void destroy(void *user)
 	free(self);
 }
 
+/* A daemon that starts must not fail over a policy that was in force. */
+static bool may_refuse(const struct quarantine *self)
+{
+	return !self->watch || self->is_told;
+}
+
 static int encode_args(void *user, const struct ms_plugin_values *values,
 		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
 	struct quarantine *self = user;
 	const struct ms_plugin_host *host = self->host;
+	uint64_t for_ns = host->value_uint(values, "for", 0);
 	struct quarantine_args args = {
 		.within_ns = host->value_uint(values, "within", 0),
 		.hits = (uint32_t)host->value_uint(values, "hits", 0),
-		.for_s = (uint32_t)(host->value_uint(values, "for", 0) / NS_PER_S),
+		.for_s = (uint32_t)(for_ns / NS_PER_S),
 		.is_destination = (uint8_t)host->value_uint(values, "who", 0),
 		.dir = (uint8_t)host->value_uint(values, "dir", 0),
 	};
 	uint64_t set;
-	int r = add_set(self, host->value_string(values, "set", 0), &set, error);
+	int r;
 
+	if (for_ns % NS_PER_S && may_refuse(self)) {
+		host->error_set(error, "'for' must be whole seconds");
+		return -EINVAL;
+	}
+	r = add_set(self, host->value_string(values, "set", 0), &set, error);
 	if (r < 0)
 		return r;
 	args.set = set;

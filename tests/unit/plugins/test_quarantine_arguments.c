@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the plugin quarantine takes of rules: how many sets they may name. */
+/* What the plugin quarantine takes of rules: how many sets they may name, and what times. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <microseg/trial.h>
 
+#include "plugins/quarantine/quarantine.h"
 #include "tests/harness/ms_check.h"
 
+#define NS_PER_S 1000000000ull
 #define SETS 256 /* of one policy, as the README says */
 
 static struct ms_plugin_host_state host;
@@ -34,6 +36,19 @@ static void teardown(void)
 	ms_plugin_descriptor.destroy(self);
 }
 
+static int encode(const char *set, uint64_t for_ns, uint8_t *ret_args)
+{
+	const struct ms_trial_value list[] = {
+		{ .name = "set", .string = set },
+		{ .name = "for", .number = for_ns },
+		{ .name = "hits", .number = 1 },
+	};
+	const struct ms_plugin_values values = { list, 3 };
+
+	error.sentence[0] = '\0';
+	return action()->encode_args(self, &values, ret_args, &error);
+}
+
 /* One rule after the other, each with a set of its own called PREFIX and a number. Returns what the
  * last one got. */
 static int ask(const char *prefix, unsigned int count)
@@ -42,16 +57,9 @@ static int ask(const char *prefix, unsigned int count)
 
 	for (unsigned int i = 0; r == 0 && i < count; i++) {
 		char name[32];
-		const struct ms_trial_value list[] = {
-			{ .name = "set", .string = name },
-			{ .name = "for", .number = 3600ull * 1000000000 },
-			{ .name = "hits", .number = 1 },
-		};
-		const struct ms_plugin_values values = { list, 3 };
 
 		snprintf(name, sizeof(name), "%s%u", prefix, i);
-		error.sentence[0] = '\0';
-		r = action()->encode_args(self, &values, places[i].args, &error);
+		r = encode(name, NS_PER_S, places[i].args);
 	}
 	return r;
 }
@@ -91,6 +99,20 @@ START_TEST(a_policy_after_the_other_names_others)
 }
 END_TEST
 
+/* Of 1500ms half a second was left out without a word. */
+START_TEST(a_time_is_whole_seconds)
+{
+	struct quarantine_args args;
+	uint8_t bytes[MS_PLUGIN_ARGS_SIZE];
+
+	ck_assert_int_eq(encode("a", 3 * NS_PER_S / 2, bytes), -EINVAL);
+	ck_assert_str_eq(error.sentence, "'for' must be whole seconds");
+	ck_assert_int_eq(encode("a", 2 * NS_PER_S, bytes), 0);
+	memcpy(&args, bytes, sizeof(args));
+	ck_assert_uint_eq(args.for_s, 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("unit/plugins/quarantine_arguments");
@@ -99,6 +121,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, one_policy_names_so_many_sets);
 	tcase_add_test(tcase, a_policy_after_the_other_names_others);
+	tcase_add_test(tcase, a_time_is_whole_seconds);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -80,14 +80,20 @@ struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file)
 	return NULL;
 }
 
-/* 0 = the current one. */
-static char *name_of(uint32_t age, char buf[MS_CAPTURE_FILE_NAME_SIZE])
+static char *name_as(const char *suffix, uint32_t age, char buf[MS_CAPTURE_FILE_NAME_SIZE])
 {
 	if (age == 0)
-		snprintf(buf, MS_CAPTURE_FILE_NAME_SIZE, MS_CAPTURE_FILE_NAME ".pcapng");
+		snprintf(buf, MS_CAPTURE_FILE_NAME_SIZE, MS_CAPTURE_FILE_NAME "%s", suffix);
 	else
-		snprintf(buf, MS_CAPTURE_FILE_NAME_SIZE, MS_CAPTURE_FILE_NAME ".%u.pcapng", age);
+		snprintf(buf, MS_CAPTURE_FILE_NAME_SIZE, MS_CAPTURE_FILE_NAME ".%u%s", age, suffix);
 	return buf;
+}
+
+/* 0 = the current one. Not .pcapng, though that is what it is: Debian's AppArmor profile of tcpdump
+ * lets it read no other name than this, and readers go by what is in a file. */
+static char *name_of(uint32_t age, char buf[MS_CAPTURE_FILE_NAME_SIZE])
+{
+	return name_as(".pcap", age, buf);
 }
 
 static void note_stuck(struct ms_capture_file *file, const char *name, int error)
@@ -131,10 +137,33 @@ static void trim(struct ms_capture_file *file)
 {
 	char name[MS_CAPTURE_FILE_NAME_SIZE];
 
-	file->is_trimmed = true;
 	for (uint32_t age = file->files; age < MS_CAPTURE_FILE_COUNT_MAX; age++) {
 		if (unlinkat(file->folder_fd, name_of(age, name), 0) < 0 && errno != ENOENT) {
 			note_stuck(file, name, errno);
+			file->is_trimmed = false;
+		}
+	}
+}
+
+static bool is_there(const struct ms_capture_file *file, const char *name)
+{
+	return faccessat(file->folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Files were called .pcapng once: each is in its place by its new name, or goes if that is taken.
+ */
+static void take_over(struct ms_capture_file *file)
+{
+	char old[MS_CAPTURE_FILE_NAME_SIZE], name[MS_CAPTURE_FILE_NAME_SIZE];
+	int r;
+
+	for (uint32_t age = 0; age < MS_CAPTURE_FILE_COUNT_MAX; age++) {
+		name_as(".pcapng", age, old);
+		name_of(age, name);
+		r = is_there(file, name) ? unlinkat(file->folder_fd, old, 0)
+					 : renameat(file->folder_fd, old, file->folder_fd, name);
+		if (r < 0 && errno != ENOENT) {
+			note_stuck(file, old, errno);
 			file->is_trimmed = false;
 		}
 	}
@@ -165,8 +194,11 @@ int ms_capture_file_next(struct ms_capture_file *file)
 		if (r < 0)
 			return r;
 	}
-	if (!file->is_trimmed)
+	if (!file->is_trimmed) {
+		file->is_trimmed = true;
+		take_over(file);
 		trim(file);
+	}
 	/* One that has nothing is not kept. */
 	if (fstatat(file->folder_fd, name_of(0, name), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    there.st_size > 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * microseg.pcapng in a folder, and what it was before: microseg.1.pcapng, microseg.2.pcapng ... Of
- * one thread. What is put is in a buffer until it is flushed; what cannot be written whole is taken
+ * microseg.pcap in a folder, and what it was before: microseg.1.pcap, microseg.2.pcap ... Of one
+ * thread. What is put is in a buffer until it is flushed; what cannot be written whole is taken
  * back, so that a reader finds whole blocks.
  */
 #ifndef MS_PLUGINS_CAPTURE_FILE_H
@@ -24,7 +24,8 @@ int ms_capture_file_new(const char *folder, uint64_t limit, uint32_t files,
 struct ms_capture_file *ms_capture_file_free(struct ms_capture_file *file); /* returns NULL */
 
 /* The current file, if it has anything, becomes the first of the others; the last of those goes,
- * and whatever an earlier configuration left beyond. On failure there is no current file, and the
+ * and whatever an earlier configuration left beyond. Files of an earlier name, .pcapng, have the
+ * places they had. On failure there is no current file, and the
  * next call tries again. -ENOSPC: fewer bytes are free than are written at a time. */
 int ms_capture_file_next(struct ms_capture_file *file);
 /* Whether somebody removed the current file: what is written to it nobody will find. */

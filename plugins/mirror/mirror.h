@@ -8,6 +8,7 @@
 #define MIRROR_NAME_SIZE 16 /* IFNAMSIZ */
 #define MIRROR_TAPS 64      /* that one policy may name */
 #define MIRROR_PLACES 128   /* so that the next one may name others */
+#define MIRROR_HEADERS 256  /* bytes that a copy may have in place of fewer */
 
 /* The arguments of one place of one rule: MS_ACTION_ARGS_SIZE bytes at most. */
 struct mirror_args {

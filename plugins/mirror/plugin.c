@@ -66,7 +66,8 @@ static const struct ms_plugin_item arguments[] = {
 	  .def = "1" },
 	{ .name = "snap",
 	  .type = MS_PLUGIN_BYTES,
-	  .help = "bytes of a copy, link header included; default: all (needs "
+	  .help = "bytes of a copy, link header included, but its headers (up to 72 bytes, more "
+		  "with tags or options) at least; default: all (needs "
 		  "kernel " MS_MIRROR_CUT_KERNEL ")",
 	  .min = 14,
 	  .max = 65535 },

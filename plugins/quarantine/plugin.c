@@ -12,7 +12,8 @@
 #include "quarantine.h"
 #include "quarantine.skel.h"
 
-#define SETS 256
+#define SETS 256          /* that one policy may name */
+#define PLACES (2 * SETS) /* so that the next one may name others */
 #define SET_NAME_SIZE 64
 #define NS_PER_S 1000000000ull
 #define CASES_AT_ONCE 32           /* then others of the daemon have their turn */
@@ -23,15 +24,18 @@
 struct quarantine_set {
 	char name[SET_NAME_SIZE];
 	uint64_t hash;
+	bool is_in_force; /* a rule in force names it */
+	bool is_asked;    /* encode_args() was asked for it in this turn */
 };
 
 struct quarantine {
 	const struct ms_plugin_host *host;
-	struct quarantine_bpf *object;    /* of the last load, NULL before */
-	struct ring_buffer *ring;         /* of that object */
-	struct ms_plugin_watch *watch;    /* NULL = not started */
-	struct quarantine_set sets[SETS]; /* that rules have named */
+	struct quarantine_bpf *object;      /* of the last load, NULL before */
+	struct ring_buffer *ring;           /* of that object */
+	struct ms_plugin_watch *watch;      /* NULL = not started */
+	struct quarantine_set sets[PLACES]; /* that rules have named */
 	size_t n_sets;
+	bool is_told;                   /* of the rules in force */
 	uint32_t max;                   /* addresses that may be in at a time */
 	struct ms_plugin_watch *looker; /* NULL = there was room */
 	uint64_t looked_ns;             /* for whose time is over */
@@ -65,7 +69,7 @@ static const struct ms_plugin_item arguments[] = {
 	  .def = "in" },
 	{ .name = "for",
 	  .type = MS_PLUGIN_DURATION,
-	  .help = "how long, counted from the last time",
+	  .help = "how long, in whole seconds, counted from the last time",
 	  .min = NS_PER_S,
 	  .max = 365ull * 24 * 3600 * NS_PER_S,
 	  .def = "1h" },
@@ -104,7 +108,7 @@ static uint64_t hash(const char *name)
 	return sum;
 }
 
-static const struct quarantine_set *find_set(const struct quarantine *self, uint64_t number)
+static struct quarantine_set *find_set(struct quarantine *self, uint64_t number)
 {
 	for (size_t i = 0; i < self->n_sets; i++)
 		if (self->sets[i].hash == number)
@@ -112,30 +116,88 @@ static const struct quarantine_set *find_set(const struct quarantine *self, uint
 	return NULL;
 }
 
+/* A name is forgotten when its place is needed: no rule in force has it then, nor one that may be
+ * soon. */
+static struct quarantine_set *find_place(struct quarantine *self)
+{
+	if (self->n_sets < PLACES)
+		return &self->sets[self->n_sets++];
+	for (size_t i = 0; i < PLACES; i++)
+		if (!self->sets[i].is_in_force && !self->sets[i].is_asked)
+			return &self->sets[i];
+	return NULL;
+}
+
+static void end_turn(struct quarantine *self)
+{
+	for (size_t i = 0; i < self->n_sets; i++)
+		self->sets[i].is_asked = false;
+}
+
+/* What is asked for in one turn of the loop is of one policy. NULL = that names too many. */
+static struct quarantine_set *ask_for(struct quarantine *self, const char *name)
+{
+	struct quarantine_set *set = find_set(self, hash(name));
+	size_t count = 0;
+
+	if (set && set->is_asked)
+		return set;
+	for (size_t i = 0; i < self->n_sets; i++)
+		count += self->sets[i].is_asked;
+	if (count == SETS)
+		return NULL;
+	if (!set)
+		set = find_place(self);
+	if (!set)
+		return NULL;
+	set->hash = hash(name);
+	set->is_asked = true;
+	memcpy(set->name, name, strlen(name) + 1);
+	return set;
+}
+
 static int add_set(struct quarantine *self, const char *name, uint64_t *ret_hash,
 		   struct ms_plugin_error *error)
 {
 	const struct quarantine_set *known = find_set(self, hash(name));
-	struct quarantine_set *set = &self->sets[self->n_sets];
 
 	if (strlen(name) >= SET_NAME_SIZE || (known && strcmp(known->name, name) != 0)) {
 		self->host->error_set(error, "the set needs another name than '%s'", name);
 		return -EINVAL;
 	}
-	if (!known && self->n_sets == SETS) {
+	if (!ask_for(self, name)) {
 		self->host->error_set(error,
-				      "rules have named %d sets since the daemon started, and "
-				      "there is no room for '%s': restart it",
+				      "the rules name more than %d sets to put addresses into: "
+				      "'%s' is one too many",
 				      SETS, name);
+		end_turn(self);
 		return -ENOSPC;
 	}
-	if (!known) {
-		memcpy(set->name, name, strlen(name) + 1);
-		set->hash = hash(name);
-		self->n_sets++;
-	}
+	self->host->wake(self->host->state);
 	*ret_hash = hash(name);
 	return 0;
+}
+
+/* What was asked for is in force, or will not be: a policy is refused, or was only tried. */
+static void woken(void *user)
+{
+	end_turn(user);
+}
+
+static void in_force(void *user, const struct ms_plugin_in_force *rules, size_t count)
+{
+	struct quarantine *self = user;
+
+	for (size_t i = 0; i < self->n_sets; i++)
+		self->sets[i].is_in_force = false;
+	for (size_t i = 0; i < count; i++) {
+		const struct quarantine_args *args = (const struct quarantine_args *)rules[i].args;
+		struct quarantine_set *set = find_set(self, args->set);
+
+		if (set)
+			set->is_in_force = true;
+	}
+	self->is_told = true;
 }
 
 /* ---- cases ---- */
@@ -334,21 +396,33 @@ static void destroy(void *user)
 	free(self);
 }
 
+/* A daemon that starts must not fail over a policy that was in force. */
+static bool may_refuse(const struct quarantine *self)
+{
+	return !self->watch || self->is_told;
+}
+
 static int encode_args(void *user, const struct ms_plugin_values *values,
 		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
 	struct quarantine *self = user;
 	const struct ms_plugin_host *host = self->host;
+	uint64_t for_ns = host->value_uint(values, "for", 0);
 	struct quarantine_args args = {
 		.within_ns = host->value_uint(values, "within", 0),
 		.hits = (uint32_t)host->value_uint(values, "hits", 0),
-		.for_s = (uint32_t)(host->value_uint(values, "for", 0) / NS_PER_S),
+		.for_s = (uint32_t)(for_ns / NS_PER_S),
 		.is_destination = (uint8_t)host->value_uint(values, "who", 0),
 		.dir = (uint8_t)host->value_uint(values, "dir", 0),
 	};
 	uint64_t set;
-	int r = add_set(self, host->value_string(values, "set", 0), &set, error);
+	int r;
 
+	if (for_ns % NS_PER_S && may_refuse(self)) {
+		host->error_set(error, "'for' must be whole seconds");
+		return -EINVAL;
+	}
+	r = add_set(self, host->value_string(values, "set", 0), &set, error);
 	if (r < 0)
 		return r;
 	args.set = set;
@@ -425,11 +499,12 @@ static const struct ms_plugin_action actions[] = {
 	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
 	  .short_arg = "set",
 	  .encode_args = encode_args,
-	  .load = load },
+	  .load = load,
+	  .in_force = in_force },
 };
 
 MS_PLUGIN(MS_PLUGIN_ACTION, .name = "quarantine", .version = "1.0",
 	  .summary = "puts addresses into sets", .license = "GPL-2.0-or-later",
 	  .config = config_items, .config_count = sizeof(config_items) / sizeof(config_items[0]),
-	  .create = create, .start = start, .stop = stop, .destroy = destroy, .stats = stats,
-	  .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));
+	  .create = create, .start = start, .stop = stop, .destroy = destroy, .woken = woken,
+	  .stats = stats, .actions = actions, .action_count = sizeof(actions) / sizeof(actions[0]));

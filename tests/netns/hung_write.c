@@ -32,7 +32,7 @@ static int is_capture(int fd)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	length = readlink(link, name, sizeof(name) - 1);
 	name[length < 0 ? 0 : length] = '\0';
-	return strstr(name, ".pcapng") != NULL;
+	return strstr(name, ".pcap") != NULL;
 }
 
 __attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, size_t size)

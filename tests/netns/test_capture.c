@@ -18,7 +18,7 @@
 #include "tests/netns/pcapng.h"
 
 #define FILES MS_NETNS_DIR "/capture"
-#define CURRENT FILES "/microseg.pcapng"
+#define CURRENT FILES "/microseg.pcap"
 #define PORT 9000
 #define SIZE 1000 /* of what a datagram carries */
 
@@ -27,7 +27,7 @@ static struct ms_proc *const microsegd = &daemon_proc;
 static struct ms_pcapng_packet packets[512];
 static char text[65536];
 /* Beyond the last of three, and that last one. */
-static const char *const stuck[] = { "microseg.7.pcapng", "microseg.2.pcapng" };
+static const char *const stuck[] = { "microseg.7.pcap", "microseg.2.pcap" };
 
 static void setup(void)
 {
@@ -190,22 +190,21 @@ START_TEST(fewer_files_than_before_are_kept)
 		send_some(60);
 		wait_for(60 * (i + 1));
 	}
-	ms_netns_run_command("cd " FILES
-			     " && rm microseg.3.pcapng && touch microseg.5.pcapng.kept");
-	expect_files("microseg.1.pcapng microseg.2.pcapng microseg.4.pcapng microseg.5.pcapng "
-		     "microseg.5.pcapng.kept microseg.pcapng");
+	ms_netns_run_command("cd " FILES " && rm microseg.3.pcap && touch microseg.5.pcap.kept");
+	expect_files("microseg.1.pcap microseg.2.pcap microseg.4.pcap microseg.5.pcap "
+		     "microseg.5.pcap.kept microseg.pcap");
 	reload(", file_size: 64KiB, files: 2");
 	send_some(10);
 	wait_for(10);
-	expect_files("microseg.1.pcapng microseg.5.pcapng.kept microseg.pcapng");
+	expect_files("microseg.1.pcap microseg.5.pcap.kept microseg.pcap");
 	ms_proc_stop(microsegd);
 }
 END_TEST
 
 START_TEST(files_rotate_and_stay_bounded)
 {
-	static const char *const names[] = { CURRENT, FILES "/microseg.1.pcapng",
-					     FILES "/microseg.2.pcapng" };
+	static const char *const names[] = { CURRENT, FILES "/microseg.1.pcap",
+					     FILES "/microseg.2.pcap" };
 	unsigned int sum = 0;
 	uint64_t last_ns = UINT64_MAX;
 
@@ -265,7 +264,7 @@ START_TEST(packets_of_a_time_without_a_daemon_are_written_by_the_next)
 	wait_for(5);
 	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 5);
 	ck_assert_str_eq(packets[4].comment, "rule=seen/udp verdict=allow dir=in");
-	ck_assert_uint_eq(ms_pcapng_read(FILES "/microseg.1.pcapng", packets, 512), 2);
+	ck_assert_uint_eq(ms_pcapng_read(FILES "/microseg.1.pcap", packets, 512), 2);
 	/* And a reload goes on in the same file. */
 	ms_ctl_do(microsegd, "plugin", "reload", "capture", NULL);
 	send_some(2);
@@ -315,7 +314,7 @@ START_TEST(a_full_disk_leaves_whole_blocks_and_is_a_problem)
 	ck_assert_int_gt(stat_of("failed"), 0);
 	ck_assert_int_eq(written + stat_of("failed"), 200);
 	ms_netns_run_command("for file in " FILES
-			     "/*.pcapng; do tcpdump -nn -r $file > /dev/null; done");
+			     "/*.pcap; do tcpdump -nn -r $file > /dev/null; done");
 	ck_assert(has_problem((void *)": No space left on device"));
 	/* Room again: it goes on by itself, and it is over before the next packet comes. */
 	ck_assert_int_eq(mount("none", FILES, "tmpfs", MS_REMOUNT, "size=4m"), 0);
@@ -410,7 +409,7 @@ START_TEST(without_a_folder_it_is_the_daemons_state_directory)
 	ms_plugin_folder_start(microsegd, NULL);
 	send_some(3);
 	wait_for(3);
-	snprintf(path, sizeof(path), "%s/state/plugin-capture/microseg.pcapng", microsegd->dir);
+	snprintf(path, sizeof(path), "%s/state/plugin-capture/microseg.pcap", microsegd->dir);
 	ck_assert_uint_eq(count_by_tcpdump(path), 3);
 	ms_proc_stop(microsegd);
 }
@@ -488,7 +487,7 @@ START_TEST(it_begins_again_while_a_write_hangs)
 	send_some(1);
 	wait_for(3);
 	ck_assert_uint_eq(ms_pcapng_read(CURRENT, packets, 512), 3);
-	ck_assert_uint_eq(ms_pcapng_read(FILES "/microseg.1.pcapng", packets, 512), 4);
+	ck_assert_uint_eq(ms_pcapng_read(FILES "/microseg.1.pcap", packets, 512), 4);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -505,7 +504,7 @@ START_TEST(after_a_hung_write_a_folder_that_cannot_be_is_a_problem)
 	ck_assert(ms_netns_wait(is_well, NULL, 10));
 	send_some(1);
 	wait_for(1);
-	ck_assert_uint_eq(ms_pcapng_read(FILES "/not/there/microseg.pcapng", packets, 512), 1);
+	ck_assert_uint_eq(ms_pcapng_read(FILES "/not/there/microseg.pcap", packets, 512), 1);
 	ms_proc_stop(microsegd);
 }
 END_TEST

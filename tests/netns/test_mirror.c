@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a tap of the plugin mirror gets where not every device has Ethernet frames, what a policy
- * that is only tried does to copies, and what an older kernel is told. Plain copies are in
- * test_actions.c.
+ * What a tap of the plugin mirror gets where not every device has Ethernet frames, how short copies
+ * of what this machine sends can be, what a policy that is only tried does to them, and what an
+ * older kernel is told. Plain copies are in test_actions.c.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "plugins/mirror/mirror.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -173,6 +175,190 @@ START_TEST(a_tap_without_frames_takes_ip_packets)
 }
 END_TEST
 
+/* ---- short copies ---- */
+
+/* Frames of a tap, as they came. */
+struct frames {
+	int fd;
+	unsigned int count;
+	size_t longest; /* of them */
+};
+
+static struct frames watch_tap(const char *name)
+{
+	struct frames frames = { .fd = ms_traffic_raw(NULL, name) };
+	int room = 64 << 20;
+
+	ck_assert_int_eq(setsockopt(frames.fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)), 0);
+	/* Until it was bound it heard others, too. */
+	while (recv(frames.fd, NULL, 0, MSG_DONTWAIT) >= 0)
+		;
+	return frames;
+}
+
+static void take_frames(struct frames *frames)
+{
+	ssize_t size;
+
+	while ((size = recv(frames->fd, NULL, 0, MSG_TRUNC | MSG_DONTWAIT)) > 0) {
+		frames->count++;
+		frames->longest = (size_t)size > frames->longest ? (size_t)size : frames->longest;
+	}
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+struct taps {
+	struct frames cut, whole;
+};
+
+static bool are_all_there(void *user)
+{
+	struct taps *taps = user;
+	json_int_t copied = stat_of("copied");
+
+	take_frames(&taps->cut);
+	take_frames(&taps->whole);
+	return taps->cut.count + taps->whole.count == copied &&
+	       taps->cut.count == taps->whole.count;
+}
+
+/* Small ones, and trains that the kernel has not cut into packets yet, both ways. */
+static void talk(const char *address, int protocol)
+{
+	static char payload[60000];
+	ms_cleanup(ms_close_fd) int fd = -1;
+	int segment = 1000;
+
+	if (protocol == IPPROTO_TCP) {
+		ck_assert_int_eq(ms_traffic_get(NULL, address, 9000, MS_SITE_SOON),
+				 MS_TRAFFIC_ANSWER);
+		fd = ms_traffic_connect(NULL, address, 9000, MS_SITE_SOON);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_gt(send(fd, payload, sizeof(payload), MSG_NOSIGNAL), 3000);
+		return;
+	}
+	fd = ms_traffic_udp(NULL, address, 9000, 0);
+	ck_assert_int_eq(ms_traffic_echo(fd, 1, MS_SITE_SOON), 0);
+	ck_assert_int_eq(send(fd, payload, PAYLOAD, 0), PAYLOAD);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+	ck_assert_int_eq(send(fd, payload, 10 * segment, 0), 10 * segment);
+}
+
+/* To two taps: shortened, and whole. */
+static void copy_short(unsigned int snap)
+{
+	ms_netns_run_command("ip link add whole0 type veth peer name whole1; "
+			     "ip link set whole1 up; ip link set whole0 up; "
+			     "sysctl -qw net.ipv6.conf.default.disable_ipv6=0");
+	ms_netns_add("b");
+	ms_netns_veth("veth-b", "b", "10.2.0.", "fd02::");
+	ms_traffic_server("b", 9000);
+	ms_plugin_folder_start(microsegd, "plugins: { mirror: {} }\n");
+	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
+	snprintf(text, sizeof(text),
+		 "version: 1\nrules:\n"
+		 "  - { id: s, proto: [tcp, udp], dport: 9000, fallback: deny, action:\n"
+		 "      [{ mirror: { to: tap0, snap: %u } }, { mirror: whole0 }, allow] }\n",
+		 snap);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+static const struct {
+	const char *to;
+	int protocol;
+	size_t headers; /* to the end of the checksum, behind which a copy may end */
+} talks[] = {
+	{ "10.2.0.2", IPPROTO_TCP, 14 + 20 + 18 },
+	{ "10.2.0.2", IPPROTO_UDP, 14 + 20 + 8 },
+	{ "fd02::2", IPPROTO_TCP, 14 + 40 + 18 },
+	{ "fd02::2", IPPROTO_UDP, 14 + 40 + 8 },
+};
+static const unsigned int snaps[] = { 14, 15, 64 };
+#define SNAPS ((int)ms_array_size(snaps))
+
+/* What this machine or a container sends has its checksum still to be filled in. */
+START_TEST(a_copy_is_no_longer_than_asked_for_or_than_its_headers)
+{
+	size_t headers = talks[_i / SNAPS].headers, snap = snaps[_i % SNAPS];
+	struct taps taps;
+
+	copy_short((unsigned int)snap);
+	taps = (struct taps) { .cut = watch_tap("tap1"), .whole = watch_tap("whole1") };
+	talk(talks[_i / SNAPS].to, talks[_i / SNAPS].protocol);
+	ck_assert_msg(ms_netns_wait(are_all_there, &taps, 10), "%u and %u of %" JSON_INTEGER_FORMAT,
+		      taps.cut.count, taps.whole.count, stat_of("copied"));
+	ck_assert_uint_gt(taps.whole.longest, 3000);
+	ck_assert_uint_eq(taps.cut.longest, snap > headers ? snap : headers);
+	ck_assert_int_eq(stat_of("failed"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+#define OPTIONS 256 /* bytes of them in front of TCP */
+
+static bool has_failed(void *user)
+{
+	(void)user;
+	return stat_of("failed") > 0;
+}
+
+/* Whole it would be more than was asked for. */
+START_TEST(what_has_its_headers_too_deep_in_is_not_copied)
+{
+	ms_cleanup(ms_close_fd) int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(9000) };
+	uint8_t options[OPTIONS] = { [1] = OPTIONS / 8 - 1, [2] = 0x1e, [3] = OPTIONS - 4 };
+	struct taps taps;
+
+	copy_short(64);
+	taps = (struct taps) { .cut = watch_tap("tap1"), .whole = watch_tap("whole1") };
+	ck_assert_int_eq(inet_pton(AF_INET6, "fd02::2", &to.sin6_addr), 1);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_IPV6, IPV6_DSTOPTS, options, sizeof(options)), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	ck_assert_int_eq(errno, EINPROGRESS);
+	ck_assert(ms_netns_wait(has_failed, NULL, 10));
+	take_frames(&taps.cut);
+	take_frames(&taps.whole);
+	ck_assert_uint_gt(taps.whole.longest, MIRROR_HEADERS);
+	ck_assert_uint_le(taps.cut.longest, 14 + 40 + 18); /* an answer */
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- without the daemon ---- */
+
+static bool are_five(void *user)
+{
+	struct frames *frames = user;
+
+	take_frames(frames);
+	return frames->count == 5;
+}
+
+START_TEST(copies_go_on_as_they_were_without_the_daemon)
+{
+	struct frames frames;
+
+	ms_plugin_folder_start(microsegd, "plugins: { mirror: {} }\n");
+	rule("to: tap0, snap: 100");
+	send_to("10.1.0.2", 2);
+	ck_assert_int_eq(stat_of("copied"), 2);
+	ms_proc_kill(microsegd);
+	frames = watch_tap("tap1");
+	send_to("10.1.0.2", 5);
+	ck_assert_msg(ms_netns_wait(are_five, &frames, 10), "%u copies", frames.count);
+	ck_assert_uint_eq(frames.longest, 100);
+	ms_plugin_folder_start(microsegd, NULL);
+	ck_assert_int_eq(stat_of("copied"), 7);
+	send_to("10.1.0.2", 3);
+	ck_assert_int_eq(stat_of("copied"), 10);
+	ck_assert_int_eq(stat_of("failed"), 0);
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "u"), 10);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- what is only tried ---- */
 
 struct sending {
@@ -296,6 +482,10 @@ int main(void)
 	tcase_add_test(tcase, a_tap_of_frames_takes_none_from_a_device_without_them);
 	tcase_add_loop_test(tcase, a_tap_without_frames_takes_ip_packets, 0,
 			    (int)ms_array_size(devices));
+	tcase_add_loop_test(tcase, a_copy_is_no_longer_than_asked_for_or_than_its_headers, 0,
+			    (int)ms_array_size(talks) * SNAPS);
+	tcase_add_test(tcase, what_has_its_headers_too_deep_in_is_not_copied);
+	tcase_add_test(tcase, copies_go_on_as_they_were_without_the_daemon);
 	tcase_add_test(tcase, a_policy_that_is_tried_takes_no_copies_away);
 	tcase_add_test(tcase, an_older_kernel_refuses_to_shorten_with_its_place);
 	tcase_add_test(tcase, an_older_kernel_refuses_it_with_the_plugin_that_comes);

@@ -63,12 +63,12 @@ static json_int_t stat_of(const char *name)
 	return json_integer_value(json_object_get(number, "value"));
 }
 
+/* NULL = HERE */
 static bool is_shut_out(void *user)
 {
 	json_auto_t *lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
 
-	(void)user;
-	return ms_ctl_find(lines, "members", "addr", HERE) != NULL;
+	return ms_ctl_find(lines, "members", "addr", user ? user : HERE) != NULL;
 }
 
 static bool is_let_in(void *user)
@@ -86,12 +86,12 @@ static void send_one(int fd)
 
 /* As many datagrams, one and then a thousand a second: what the timer was late for is made up for.
  */
-static void send_flow(uint16_t port, unsigned int count)
+static void send_flow_to(const char *address, uint16_t port, unsigned int count)
 {
 	const struct itimerspec each = { .it_interval.tv_nsec = 1000000,
 					 .it_value.tv_nsec = 1000000 };
 	ms_cleanup(ms_close_fd) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, "10.1.0.2", port, 0);
+	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, address, port, 0);
 	uint64_t due;
 
 	send_one(fd);
@@ -102,6 +102,11 @@ static void send_flow(uint16_t port, unsigned int count)
 		for (; due && count; due--, count--)
 			send_one(fd);
 	}
+}
+
+static void send_flow(uint16_t port, unsigned int count)
+{
+	send_flow_to("10.1.0.2", port, count);
 }
 
 START_TEST(it_is_in_force_before_the_next_hundred_packets)
@@ -220,6 +225,47 @@ START_TEST(fewer_than_the_threshold_harm_nobody)
 }
 END_TEST
 
+static const struct {
+	const char *to;   /* whom a packet is sent to */
+	const char *who;  /* of the two is put in */
+	const char *addr; /* which is this one */
+} ends[] = {
+	{ "fd02::2", "source", "fd02::1" },
+	{ "fd02::2", "destination", "fd02::2" },
+	{ "10.2.0.2", "destination", "10.2.0.2" },
+	{ "10.2.0.2", "source", "10.2.0.1" },
+};
+
+/* Who is in is denied whatever comes from him or goes to him, and nobody else. */
+START_TEST(each_end_of_either_family_is_put_in)
+{
+	char text[1024];
+
+	ms_netns_add("b");
+	ms_netns_veth("veth-b", "b", "10.2.0.", "fd02::");
+	ms_traffic_server("b", 80);
+	snprintf(text, sizeof(text),
+		 "version: 1\n"
+		 "sets: { bad: [] }\n"
+		 "rules:\n"
+		 "  - { id: from, dir: in, proto: tcp, from: \"set:bad\", action: deny }\n"
+		 "  - { id: to, dir: in, proto: tcp, to: \"set:bad\", action: deny }\n"
+		 "  - { id: watched, dir: in, proto: udp, dport: 9000, fallback: deny,\n"
+		 "      action: [{ quarantine: { set: bad, who: %s } }, allow] }\n",
+		 ends[_i].who);
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	start();
+	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
+	ck_assert_int_eq(ms_traffic_reach(NULL, ends[_i].to, 80, MS_SITE_SOON), 0);
+	send_flow_to(ends[_i].to, PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, (void *)ends[_i].addr, 10));
+	ck_assert_int_eq(ms_traffic_reach(NULL, ends[_i].to, 80, MS_SITE_GONE), -ETIMEDOUT);
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
+	ck_assert_int_eq(stat_of("put_in"), 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static bool has_protected(void *user)
 {
 	(void)user;
@@ -327,6 +373,23 @@ START_TEST(it_ends_by_itself)
 }
 END_TEST
 
+/* It was taken once, and the next daemon starts with what is there. To be put in force it is
+ * refused.
+ */
+START_TEST(a_start_takes_a_time_that_is_no_whole_second)
+{
+	char said[2048];
+
+	policy("{ set: bad, for: 1500ms }", "");
+	start();
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ck_assert_int_eq(ms_ctl_status(microsegd, said, sizeof(said), "policy", "apply", NULL), 1);
+	ck_assert_msg(strstr(said, "'for' must be whole seconds"), "%s", said);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Who, how long, by what: without that nobody finds out why a neighbour is silent. */
 START_TEST(who_is_put_in_is_named_with_his_time_and_his_rule)
 {
@@ -423,6 +486,45 @@ START_TEST(a_refused_reload_leaves_it_at_work)
 }
 END_TEST
 
+#define OTHERS 200
+
+/* Only asked about: rules that put addresses into sets called PREFIX and a number, and no others.
+ */
+static void try_others(const char *prefix)
+{
+	static char text[65536];
+	size_t at = (size_t)snprintf(text, sizeof(text), "version: 1\nsets:\n");
+
+	for (unsigned int i = 0; i < OTHERS; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "  %s%u: []\n", prefix, i);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, "rules:\n");
+	for (unsigned int i = 0; i < OTHERS; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       "  - { id: %s%u, dir: in, proto: udp, dport: %u, fallback: "
+				       "deny, action: [{ quarantine: %s%u }, allow] }\n",
+				       prefix, i, 20000 + i, prefix, i);
+	ck_assert_uint_lt(at, sizeof(text));
+	ms_proc_write_policy(microsegd, "05-action.yaml", text);
+	ms_ctl_do(microsegd, "policy", "apply", "--dry-run", NULL);
+}
+
+/* However many sets were asked about since: those of the rules in force are known. */
+START_TEST(what_is_only_tried_takes_nobodys_place)
+{
+	policy("bad", "");
+	start();
+	for (int i = 0; i < 4; i++) {
+		char prefix[8];
+
+		snprintf(prefix, sizeof(prefix), "t%d-", i);
+		try_others(prefix);
+	}
+	send_flow(PORT, 1);
+	ck_assert(ms_netns_wait(is_shut_out, NULL, 10));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/quarantine");
@@ -434,15 +536,19 @@ int main(void)
 	tcase_add_test(tcase, nobody_waits_for_the_disk);
 	tcase_add_test(tcase, who_cannot_be_saved_is_not_in);
 	tcase_add_test(tcase, fewer_than_the_threshold_harm_nobody);
+	tcase_add_loop_test(tcase, each_end_of_either_family_is_put_in, 0,
+			    (int)ms_array_size(ends));
 	tcase_add_loop_test(tcase, a_protected_address_is_never_shut_out, 0, 2);
 	tcase_add_test(tcase, no_more_than_the_most_are_put_in);
 	tcase_add_test(tcase, the_next_daemon_goes_on_with_the_number);
 	tcase_add_test(tcase, it_ends_by_itself);
+	tcase_add_test(tcase, a_start_takes_a_time_that_is_no_whole_second);
 	tcase_add_test(tcase, who_is_put_in_is_named_with_his_time_and_his_rule);
 	tcase_add_test(tcase, who_is_in_for_longer_is_not_put_in);
 	tcase_add_test(tcase, who_came_while_there_was_no_daemon_is_shut_out_by_the_next);
 	tcase_add_test(tcase, a_reload_goes_on_counting);
 	tcase_add_test(tcase, a_refused_reload_leaves_it_at_work);
+	tcase_add_test(tcase, what_is_only_tried_takes_nobodys_place);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

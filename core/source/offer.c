@@ -89,9 +89,9 @@ static bool find_set(struct ms_source_offer *offer, const char *name)
 	return false;
 }
 
-int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name)
+static int append_set(struct ms_source_offer *offer, const char *name, bool is_kept)
 {
-	struct ms_source_set set = { 0 };
+	struct ms_source_set set = { .is_kept = is_kept };
 	int r;
 
 	if (!ms_document_is_set_name(name) || strcmp(name, MS_SET_HOST) == 0)
@@ -109,11 +109,23 @@ int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name)
 	return r;
 }
 
+int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name)
+{
+	return append_set(offer, name, false);
+}
+
+int ms_source_offer_keep_set(struct ms_source_offer *offer, const char *name)
+{
+	return append_set(offer, name, true);
+}
+
 static int add_member(struct ms_source_offer *offer, size_t set,
 		      const struct ms_source_member *member)
 {
 	int r;
 
+	if (offer->sets[set].is_kept)
+		return -EINVAL;
 	if (offer->n_members == MS_SOURCE_OFFER_MEMBERS_MAX)
 		return -E2BIG;
 	r = ms_array_append(&offer->sets[set].members, &offer->sets[set].n_members, *member);
@@ -232,7 +244,8 @@ static int put_sets(const struct ms_source_offer *offer, struct ms_source_wire_b
 		const struct ms_source_set *set = &offer->sets[i];
 
 		r = ms_source_wire_put(buffer, &(struct ms_source_wire_message) {
-						       .kind = MS_SOURCE_WIRE_SET,
+						       .kind = set->is_kept ? MS_SOURCE_WIRE_KEEP
+									    : MS_SOURCE_WIRE_SET,
 						       .text = set->name,
 						       .length = strlen(set->name),
 					       });
@@ -298,8 +311,8 @@ static int add_message_name(struct ms_source_offer *offer,
 
 	if (!name)
 		return -ENOMEM;
-	if (message->kind == MS_SOURCE_WIRE_SET)
-		return ms_source_offer_add_set(offer, name);
+	if (message->kind != MS_SOURCE_WIRE_BIND)
+		return append_set(offer, name, message->kind == MS_SOURCE_WIRE_KEEP);
 	return ms_source_offer_add_bind(offer, message->number, message->workload, name);
 }
 
@@ -318,6 +331,16 @@ static int add_message_members(struct ms_source_offer *offer,
 	return r;
 }
 
+static int refuse_size(struct ms_error *err)
+{
+	return ms_error_set(err, -E2BIG,
+			    "it is too large: at most %zu MiB of text, %zu texts, %zu sets, "
+			    "%zu members and %zu workloads",
+			    MS_SOURCE_OFFER_TEXT_MAX >> 20, MS_SOURCE_OFFER_TEXTS_MAX,
+			    MS_SOURCE_OFFER_SETS_MAX, MS_SOURCE_OFFER_MEMBERS_MAX,
+			    MS_SOURCE_OFFER_BINDS_MAX);
+}
+
 int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wire_message *message,
 			struct ms_error *err)
 {
@@ -325,18 +348,13 @@ int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wi
 
 	if (message->kind == MS_SOURCE_WIRE_TEXT)
 		r = add_message_text(offer, message);
-	else if (message->kind == MS_SOURCE_WIRE_SET || message->kind == MS_SOURCE_WIRE_BIND)
+	else if (message->kind == MS_SOURCE_WIRE_SET || message->kind == MS_SOURCE_WIRE_KEEP ||
+		 message->kind == MS_SOURCE_WIRE_BIND)
 		r = add_message_name(offer, message);
 	else if (message->kind == MS_SOURCE_WIRE_MEMBERS)
 		r = add_message_members(offer, message);
 	if (r == -E2BIG)
-		return ms_error_set(
-			err, r,
-			"it is too large: at most %zu MiB of text, %zu texts, %zu sets, "
-			"%zu members and %zu workloads",
-			MS_SOURCE_OFFER_TEXT_MAX >> 20, MS_SOURCE_OFFER_TEXTS_MAX,
-			MS_SOURCE_OFFER_SETS_MAX, MS_SOURCE_OFFER_MEMBERS_MAX,
-			MS_SOURCE_OFFER_BINDS_MAX);
+		return refuse_size(err);
 	if (r == -ENOMEM)
 		return ms_error_set(err, r, "out of memory");
 	/* The child's own builder would not have let it through. */
@@ -375,6 +393,61 @@ int ms_source_offer_decode(const char *bytes, size_t length, struct ms_source_of
 	*ret_offer = offer;
 	offer = (struct ms_source_offer) { 0 };
 	return 0;
+}
+
+/* ---- what stays as it is ---- */
+
+static const struct ms_source_set *find_in(const struct ms_source_offer *offer, const char *name)
+{
+	for (size_t i = 0; offer && i < offer->n_sets; i++) {
+		if (strcmp(offer->sets[i].name, name) == 0)
+			return &offer->sets[i];
+	}
+	return NULL;
+}
+
+static int copy_members(struct ms_source_set *set, const struct ms_source_set *from)
+{
+	set->members = calloc(from->n_members + 1, sizeof(*set->members));
+	if (!set->members)
+		return -ENOMEM;
+	if (from->n_members)
+		memcpy(set->members, from->members, from->n_members * sizeof(*set->members));
+	set->n_members = from->n_members;
+	set->is_kept = false;
+	return 0;
+}
+
+/* Neither it nor one behind it is asked for by its number any more. */
+static void leave_set_out(struct ms_source_offer *offer, size_t at)
+{
+	free(offer->sets[at].name);
+	offer->n_sets--;
+	offer->last_set = 0;
+	memmove(&offer->sets[at], &offer->sets[at + 1],
+		(offer->n_sets - at) * sizeof(*offer->sets));
+}
+
+int ms_source_offer_keep(struct ms_source_offer *offer, const struct ms_source_offer *before,
+			 struct ms_error *err)
+{
+	int any = 0;
+
+	for (size_t i = 0; i < offer->n_sets;) {
+		struct ms_source_set *set = &offer->sets[i];
+		const struct ms_source_set *from = set->is_kept ? find_in(before, set->name) : NULL;
+
+		any |= set->is_kept;
+		if (set->is_kept && !from) {
+			leave_set_out(offer, i);
+			continue;
+		}
+		if (from && copy_members(set, from) < 0)
+			return ms_error_set(err, -ENOMEM, "out of memory");
+		offer->n_members += from ? from->n_members : 0;
+		i++;
+	}
+	return offer->n_members > MS_SOURCE_OFFER_MEMBERS_MAX ? refuse_size(err) : any;
 }
 
 /* ---- what differs ---- */

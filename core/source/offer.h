@@ -32,6 +32,7 @@ struct ms_source_set {
 	char *name;
 	struct ms_source_member *members; /* sorted and single after ms_source_offer_finish() */
 	size_t n_members;
+	bool is_kept; /* its members are those in force: none until ms_source_offer_keep() */
 };
 
 struct ms_source_bind {
@@ -59,7 +60,9 @@ int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_
 			     const char *origin, const char *text, size_t length);
 /* -EEXIST; -EINVAL: no name of a set. */
 int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name);
-/* -ENOENT: no such set. */
+/* As add_set(), of a set that stays as it is in force. */
+int ms_source_offer_keep_set(struct ms_source_offer *offer, const char *name);
+/* -ENOENT: no such set; -EINVAL: it stays as it is. */
 int ms_source_offer_add_member(struct ms_source_offer *offer, const char *set,
 			       const struct ms_source_member *member);
 int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint64_t workload,
@@ -68,6 +71,14 @@ int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint6
 /* When all is added: members are sorted, and of two entries for one prefix the longer time holds.
  */
 void ms_source_offer_finish(struct ms_source_offer *offer);
+
+/*
+ * Of a finished offer: the sets that stay as they are get the members they have in `before`, which
+ * is finished too, and those that it has not are left out; NULL = it has none. Returns whether
+ * there were any; -E2BIG with a sentence, -ENOMEM.
+ */
+int ms_source_offer_keep(struct ms_source_offer *offer, const struct ms_source_offer *before,
+			 struct ms_error *err);
 
 /* As frames from BEGIN to COMMIT. -ENOMEM; the buffer is as it was then. */
 int ms_source_offer_encode(const struct ms_source_offer *offer,

@@ -52,6 +52,7 @@ static const struct {
 	[MS_SOURCE_WIRE_EVENTS] = { "events", 0, 8, MS_SOURCE_WIRE_BODY_MAX },
 	[MS_SOURCE_WIRE_REFUSED] = { "refused", 4, 2,
 				     MS_SOURCE_WIRE_ORIGIN_MAX + 1 + MS_SOURCE_WIRE_SENTENCE_MAX },
+	[MS_SOURCE_WIRE_KEEP] = { "keep", 0, 1, MS_SOURCE_WIRE_NAME_MAX },
 	[MS_SOURCE_WIRE_LOG] = { "log", 4, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 };
 

@@ -8,6 +8,7 @@
  *	frame     size of the body (32 bits), kind (16 bits), zero (16 bits), body
  *	TEXT      kind of text (32 bits), origin, NUL, policy language up to the end
  *	SET       name
+ *	KEEP      name of a set, whose members are those that are in force
  *	MEMBERS   number of the set in the transaction (32 bits), zero (32 bits), members of 32
  *	          bytes each: time (64 bits), address (16 bytes), family, length, six zeroes
  *	BIND      kind of workload (32 bits), zero (32 bits), workload (64 bits), group's name
@@ -54,6 +55,7 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_STATS,
 	MS_SOURCE_WIRE_EVENTS, /* said by the daemon, as the next */
 	MS_SOURCE_WIRE_REFUSED,
+	MS_SOURCE_WIRE_KEEP, /* said by the source again */
 	MS_SOURCE_WIRE__COUNT,
 };
 

@@ -94,6 +94,38 @@ START_TEST(a_half_is_nothing)
 }
 END_TEST
 
+/* The sets that stay get what is in force, and are left out if that is nothing. */
+START_TEST(what_stays_is_taken_from_before)
+{
+	ms_cleanup(ms_source_offer_fini) struct ms_source_offer before = { 0 }, offer = { 0 };
+	ms_cleanup(ms_source_offer_fini) struct ms_source_offer back = { 0 };
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+	const struct ms_source_member member = { .cidr = { .addr = { .family = 4 }, .len = 32 } };
+
+	fill(&before);
+	ck_assert_int_eq(ms_source_offer_keep_set(&offer, "unheard-of"), 0);
+	ck_assert_int_eq(ms_source_offer_keep_set(&offer, "bad"), 0);
+	ck_assert_int_eq(ms_source_offer_add_set(&offer, "bad"), -EEXIST);
+	ck_assert_int_eq(ms_source_offer_add_member(&offer, "bad", &member), -EINVAL);
+	ck_assert_int_eq(ms_source_offer_add_set(&offer, "empty"), 0);
+	add_member(&offer, "empty", "192.0.2.9", 0);
+	ms_source_offer_finish(&offer);
+	ck_assert_int_eq(ms_source_offer_encode(&offer, &buffer), 0);
+	ck_assert_int_eq(ms_source_offer_decode(buffer.bytes, buffer.length, &back, NULL), 0);
+	ck_assert_int_eq(ms_source_offer_keep(&back, _i ? &before : NULL, NULL), 1);
+	ck_assert_uint_eq(back.n_sets, _i ? 2 : 1);
+	ck_assert_uint_eq(back.n_members, _i ? 3 : 1);
+	ck_assert_uint_eq(back.sets[back.n_sets - 1].n_members, 1);
+	ck_assert_str_eq(back.sets[0].name, _i ? "bad" : "empty");
+	if (_i)
+		ck_assert_uint_eq(back.sets[0].members[0].timeout_ns, 9);
+	/* As though all had been said. */
+	ck_assert_int_eq(ms_source_offer_keep(&back, NULL, NULL), 0);
+	back.n_members = MS_SOURCE_OFFER_MEMBERS_MAX + 1;
+	ck_assert_int_eq(ms_source_offer_keep(&back, NULL, NULL), -E2BIG);
+}
+END_TEST
+
 START_TEST(a_builder_says_no)
 {
 	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
@@ -241,6 +273,7 @@ int main(void)
 	tcase_add_test(cases, travels_whole);
 	tcase_add_test(cases, a_half_is_nothing);
 	tcase_add_test(cases, a_builder_says_no);
+	tcase_add_loop_test(cases, what_stays_is_taken_from_before, 0, 2);
 	tcase_add_loop_test(cases, frames_say_no_more_than_a_builder, 0, 5);
 	tcase_add_test(cases, becomes_a_policy);
 	tcase_add_loop_test(cases, a_bad_text_refuses_all, 0, (int)ms_array_size(bad_texts));

@@ -174,6 +174,13 @@ static int no_set(struct ms_plugin_builder *builder, const char *name,
 	return -ENOTSUP;
 }
 
+static int no_leave_out(struct ms_plugin_builder *builder, const char *origin, const char *why,
+			struct ms_plugin_error *error)
+{
+	(void)builder, (void)origin, (void)why, (void)error;
+	return -ENOTSUP;
+}
+
 static int no_add_member(struct ms_plugin_builder *builder, const char *set,
 			 const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 			 struct ms_plugin_error *error)
@@ -227,6 +234,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.rule_id = no_rule_id,
 		.error_get = host_error_get,
 		.keep_set = no_set,
+		.leave_out = no_leave_out,
 	};
 }
 

@@ -9,12 +9,15 @@
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
 #include "core/policy/document.h"
+#include "core/source/complaint.h"
 
 _Static_assert(MS_SOURCE_OFFER_TEXT_MAX +
 			       MS_SOURCE_OFFER_TEXTS_MAX * (16 + MS_SOURCE_WIRE_ORIGIN_MAX) +
 			       MS_SOURCE_OFFER_SETS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) +
 			       MS_SOURCE_OFFER_MEMBERS_MAX * 33 +
-			       MS_SOURCE_OFFER_BINDS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) <=
+			       MS_SOURCE_OFFER_BINDS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) +
+			       MS_SOURCE_OFFER_LEFT_OUT_MAX * (16 + MS_SOURCE_WIRE_ORIGIN_MAX +
+							       MS_SOURCE_WIRE_SENTENCE_MAX) <=
 		       MS_SOURCE_OFFER_BYTES_MAX,
 	       "what every builder lets through is read");
 
@@ -22,6 +25,12 @@ static void fini_text(struct ms_source_text *text)
 {
 	free(text->origin);
 	free(text->text);
+}
+
+static void fini_left_out(struct ms_source_left_out *left_out)
+{
+	free(left_out->origin);
+	free(left_out->why);
 }
 
 void ms_source_offer_fini(struct ms_source_offer *offer)
@@ -34,6 +43,9 @@ void ms_source_offer_fini(struct ms_source_offer *offer)
 	}
 	for (size_t i = 0; i < offer->n_binds; i++)
 		free(offer->binds[i].group);
+	for (size_t i = 0; i < offer->n_left_out; i++)
+		fini_left_out(&offer->left_out[i]);
+	free(offer->left_out);
 	free(offer->texts);
 	free(offer->sets);
 	free(offer->binds);
@@ -156,6 +168,34 @@ int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint6
 	return r;
 }
 
+/* What others wrote: a line of it is shown, whatever it was. */
+static char *copy_line(const char *text, size_t max)
+{
+	char line[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
+
+	ms_source_complaint_line(line, max + 1, text, strlen(text));
+	return strdup(line);
+}
+
+int ms_source_offer_leave_out(struct ms_source_offer *offer, const char *origin, const char *why)
+{
+	struct ms_source_left_out left_out;
+	int r;
+
+	if (offer->n_left_out == MS_SOURCE_OFFER_LEFT_OUT_MAX)
+		return -E2BIG;
+	if (!*origin || !*why || strlen(origin) > MS_SOURCE_WIRE_ORIGIN_MAX)
+		return -EMSGSIZE;
+	left_out.origin = copy_line(origin, MS_SOURCE_WIRE_ORIGIN_MAX);
+	left_out.why = copy_line(why, MS_SOURCE_WIRE_SENTENCE_MAX);
+	r = left_out.origin && left_out.why
+		    ? ms_array_append(&offer->left_out, &offer->n_left_out, left_out)
+		    : -ENOMEM;
+	if (r < 0)
+		fini_left_out(&left_out);
+	return r;
+}
+
 /* ---- finishing ---- */
 
 static int by_prefix(const void *a, const void *b)
@@ -274,6 +314,24 @@ static int put_binds(const struct ms_source_offer *offer, struct ms_source_wire_
 	return r;
 }
 
+static int put_left_out(const struct ms_source_offer *offer, struct ms_source_wire_buffer *buffer)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < offer->n_left_out; i++) {
+		const struct ms_source_left_out *left_out = &offer->left_out[i];
+
+		r = ms_source_wire_put(buffer, &(struct ms_source_wire_message) {
+						       .kind = MS_SOURCE_WIRE_LEFT_OUT,
+						       .origin = left_out->origin,
+						       .origin_length = strlen(left_out->origin),
+						       .text = left_out->why,
+						       .length = strlen(left_out->why),
+					       });
+	}
+	return r;
+}
+
 int ms_source_offer_encode(const struct ms_source_offer *offer,
 			   struct ms_source_wire_buffer *buffer)
 {
@@ -286,6 +344,8 @@ int ms_source_offer_encode(const struct ms_source_offer *offer,
 		r = put_sets(offer, buffer);
 	if (r == 0)
 		r = put_binds(offer, buffer);
+	if (r == 0)
+		r = put_left_out(offer, buffer);
 	if (r == 0)
 		r = put_empty(buffer, MS_SOURCE_WIRE_COMMIT);
 	if (r < 0)
@@ -302,6 +362,15 @@ static int add_message_text(struct ms_source_offer *offer,
 		return -ENOMEM;
 	return ms_source_offer_add_text(offer, (enum ms_source_text_kind)message->number, origin,
 					message->text, message->length);
+}
+
+static int add_message_left_out(struct ms_source_offer *offer,
+				const struct ms_source_wire_message *message)
+{
+	ms_cleanup(ms_free) char *origin = copy_bytes(message->origin, message->origin_length);
+	ms_cleanup(ms_free) char *why = copy_bytes(message->text, message->length);
+
+	return origin && why ? ms_source_offer_leave_out(offer, origin, why) : -ENOMEM;
 }
 
 static int add_message_name(struct ms_source_offer *offer,
@@ -353,6 +422,8 @@ int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wi
 		r = add_message_name(offer, message);
 	else if (message->kind == MS_SOURCE_WIRE_MEMBERS)
 		r = add_message_members(offer, message);
+	else if (message->kind == MS_SOURCE_WIRE_LEFT_OUT)
+		r = add_message_left_out(offer, message);
 	if (r == -E2BIG)
 		return refuse_size(err);
 	if (r == -ENOMEM)

@@ -18,6 +18,7 @@
 #define MS_SOURCE_OFFER_SETS_MAX ((size_t)1 << 12)    /* sets */
 #define MS_SOURCE_OFFER_MEMBERS_MAX ((size_t)1 << 21) /* members of all sets */
 #define MS_SOURCE_OFFER_BINDS_MAX ((size_t)1 << 16)   /* workloads */
+#define MS_SOURCE_OFFER_LEFT_OUT_MAX ((size_t)1 << 8) /* what is left out */
 /* Bytes of all frames: each of the above at its limit comes to no more. */
 #define MS_SOURCE_OFFER_BYTES_MAX ((size_t)160 << 20)
 
@@ -41,6 +42,11 @@ struct ms_source_bind {
 	char *group;
 };
 
+/* What is wrong at its origin, and therefore not in the transaction. */
+struct ms_source_left_out {
+	char *origin, *why; /* a line each */
+};
+
 /* Starts as zeroes. */
 struct ms_source_offer {
 	struct ms_source_text *texts;
@@ -49,6 +55,8 @@ struct ms_source_offer {
 	size_t n_sets, n_members;
 	struct ms_source_bind *binds;
 	size_t n_binds;
+	struct ms_source_left_out *left_out;
+	size_t n_left_out;
 	size_t last_set; /* where the last member went: the next one mostly does, too */
 };
 
@@ -67,6 +75,9 @@ int ms_source_offer_add_member(struct ms_source_offer *offer, const char *set,
 			       const struct ms_source_member *member);
 int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint64_t workload,
 			     const char *group);
+
+/* `why` is cut where a sentence has to end. */
+int ms_source_offer_leave_out(struct ms_source_offer *offer, const char *origin, const char *why);
 
 /* When all is added: members are sorted, and of two entries for one prefix the longer time holds.
  */
@@ -107,7 +118,15 @@ int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name
 			   const atomic_bool *is_given_up, struct ms_policy **ret_policy,
 			   struct ms_error *err);
 
-/* Whether two offers say the same but for members; members are the sets' alone. */
+/*
+ * Of an error in a rule or group that the source of this name said by itself: where in that it is
+ * nobody can look up who wrote what the source made it of, so the place goes. Documents keep it.
+ */
+void ms_source_offer_unplace(const struct ms_source_offer *offer, const char *name,
+			     struct ms_error *err);
+
+/* Whether two offers say the same but for members, which are the sets' alone, and for what is left
+ * out. */
 bool ms_source_offer_equal_but_members(const struct ms_source_offer *a,
 				       const struct ms_source_offer *b);
 

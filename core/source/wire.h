@@ -12,6 +12,7 @@
  *	MEMBERS   number of the set in the transaction (32 bits), zero (32 bits), members of 32
  *	          bytes each: time (64 bits), address (16 bytes), family, length, six zeroes
  *	BIND      kind of workload (32 bits), zero (32 bits), workload (64 bits), group's name
+ *	LEFT_OUT  origin, NUL, why what is there is not in the transaction
  *	ABORT, TROUBLE, FAILED    a sentence; an empty TROUBLE = it is over
  *	LOG       severity (32 bits), a line
  *	STATS     a JSON array, as ms_plugin_emit has it
@@ -55,7 +56,8 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_STATS,
 	MS_SOURCE_WIRE_EVENTS, /* said by the daemon, as the next */
 	MS_SOURCE_WIRE_REFUSED,
-	MS_SOURCE_WIRE_KEEP, /* said by the source again */
+	MS_SOURCE_WIRE_KEEP, /* said by the source again, as the next */
+	MS_SOURCE_WIRE_LEFT_OUT,
 	MS_SOURCE_WIRE__COUNT,
 };
 
@@ -77,7 +79,7 @@ struct ms_source_wire_message {
 	uint32_t number;    /* MEMBERS: of its set; BIND: enum ms_plugin_workload; LOG: severity;
 			       TEXT: enum ms_source_text_kind; REFUSED: of the transaction */
 	uint64_t workload;  /* BIND */
-	const char *origin; /* TEXT, REFUSED */
+	const char *origin; /* TEXT, REFUSED, LEFT_OUT */
 	size_t origin_length;
 	const char *text; /* TEXT; EVENTS, as bytes; a name or a sentence of the others */
 	size_t length;

@@ -179,6 +179,48 @@ START_TEST(a_wrong_label_cuts_its_container_off)
 }
 END_TEST
 
+/* Is this in what `source show` has as left out? */
+static bool is_left_out(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "docker", NULL);
+	json_t *left_out = ms_ctl_find(lines, "left_out", "origin", user);
+	const char *why = json_string_value(json_object_get(left_out, "why"));
+
+	return why && strcmp(why, "label microseg.group: `groups` in microseg.yaml has no "
+				  "\"nobodys\"; all its traffic is denied") == 0;
+}
+
+/* Each of them can be found, with its reason, however many there are. */
+START_TEST(all_that_are_cut_off_are_named)
+{
+	char origin[32], line[64];
+
+	start();
+	for (unsigned int i = 1; i <= 6; i++) {
+		snprintf(line, sizeof(line), "bad%u", i);
+		ms_podman_make("create", line, "--network podman --label microseg.group=nobodys");
+	}
+	ms_podman_make("create", "good", "--network podman --label microseg.group=front");
+	for (unsigned int i = 1; i <= 6; i++) {
+		snprintf(origin, sizeof(origin), "container bad%u", i);
+		ck_assert_msg(ms_netns_wait(is_left_out, origin, 30), "no %s", origin);
+		snprintf(line, sizeof(line), "%s: label microseg.group: ", origin);
+		ck_assert_msg(ms_proc_logged(microsegd, line), "no %s", line);
+	}
+	ck_assert(is_told((char *)"6 containers are cut off (bad"));
+	for (unsigned int i = 1; i <= 6; i++) {
+		snprintf(line, sizeof(line), "bad%u", i);
+		ck_assert(is_told(line));
+	}
+	ck_assert(!is_left_out((char *)"container good"));
+	ms_podman_command("rm -f -t 0 bad3");
+	ck_assert(ms_netns_wait(is_told, (char *)"5 containers are cut off (", 30));
+	ck_assert(!is_left_out((char *)"container bad3"));
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
 /* Whoever may start a container gets no further than the operator's rules let it. */
 START_TEST(a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed)
 {
@@ -218,6 +260,8 @@ START_TEST(rules_that_the_daemon_refuses_are_their_containers_alone)
 	ck_assert(ms_proc_logged(microsegd,
 				 "container evil: label microseg.rules: the daemon refused its "
 				 "rules: "));
+	/* No place in what the plugin made of the label. */
+	ck_assert(ms_proc_logged(microsegd, "in force stays: docker:container evil: "));
 	ms_proc_stop(microsegd);
 	ms_proc_end(engine);
 }
@@ -233,6 +277,7 @@ int main(void)
 	tcase_add_test(tcase, a_set_of_a_label_is_denied);
 	tcase_add_test(tcase, rules_of_a_label_hold_for_its_container);
 	tcase_add_loop_test(tcase, a_wrong_label_cuts_its_container_off, 0, 2);
+	tcase_add_test(tcase, all_that_are_cut_off_are_named);
 	tcase_add_test(tcase, a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed);
 	tcase_add_test(tcase, rules_that_the_daemon_refuses_are_their_containers_alone);
 	suite_add_tcase(suite, tcase);

@@ -306,6 +306,13 @@ struct ms_plugin_host {
 	 */
 	int (*keep_set)(struct ms_plugin_builder *builder, const char *name,
 			struct ms_plugin_error *error);
+	/*
+	 * Of minor 2. from C, during snapshot(). What is wrong at `origin` and therefore not, or
+	 * not as its author wants it, in this transaction: `source show` has it while that is in
+	 * force. `why` is a line. -E2BIG past the first 256.
+	 */
+	int (*leave_out)(struct ms_plugin_builder *builder, const char *origin, const char *why,
+			 struct ms_plugin_error *error);
 };
 
 /* What bind() calls a workload. */

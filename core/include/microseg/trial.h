@@ -341,6 +341,14 @@ static inline int ms_trial_keep_set(struct ms_plugin_builder *builder, const cha
 	return ms_trial_say_set(builder, "keep", name, error);
 }
 
+static inline int ms_trial_leave_out(struct ms_plugin_builder *builder, const char *origin,
+				     const char *why, struct ms_plugin_error *error)
+{
+	(void)error;
+	ms_trial_say(builder->text, "left out %s: %s", origin, why);
+	return 0;
+}
+
 static inline int ms_trial_add_member(struct ms_plugin_builder *builder, const char *set,
 				      const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 				      struct ms_plugin_error *error)
@@ -409,6 +417,7 @@ static inline void ms_trial_init(struct ms_plugin_host_state *state)
 	table->rule_id = ms_trial_rule_id;
 	table->error_get = ms_trial_error_get;
 	table->keep_set = ms_trial_keep_set;
+	table->leave_out = ms_trial_leave_out;
 }
 
 /* Lets `ns` pass: every timer that falls due is called, once. */

@@ -61,6 +61,7 @@ START_TEST(travels_whole)
 
 	fill(&offer);
 	ck_assert_int_eq(ms_source_offer_add_bind(&offer, 1, 4711, "web"), 0);
+	ck_assert_int_eq(ms_source_offer_leave_out(&offer, "container bad", "a\nwrong \xff"), 0);
 	expect_members(&offer);
 	ck_assert_int_eq(ms_source_offer_encode(&offer, &buffer), 0);
 	ck_assert_int_eq(ms_source_offer_decode(buffer.bytes, buffer.length, &back, NULL), 0);
@@ -68,6 +69,9 @@ START_TEST(travels_whole)
 	ck_assert(ms_source_offer_equal_but_members(&offer, &back));
 	ck_assert_uint_eq(back.binds[0].workload, 4711);
 	ck_assert_str_eq(back.binds[0].group, "web");
+	ck_assert_uint_eq(back.n_left_out, 1);
+	ck_assert_str_eq(back.left_out[0].origin, "container bad");
+	ck_assert_str_eq(back.left_out[0].why, "a wrong ?");
 }
 END_TEST
 
@@ -142,6 +146,10 @@ START_TEST(a_builder_says_no)
 	ck_assert_int_eq(ms_source_offer_add_text(&offer, MS_SOURCE_TEXT_RULE, origin, "", 0),
 			 -EMSGSIZE);
 	ck_assert_int_eq(ms_source_offer_add_bind(&offer, 1, 1, ""), -EMSGSIZE);
+	ck_assert_int_eq(ms_source_offer_leave_out(&offer, origin, "o"), -EMSGSIZE);
+	for (size_t i = 0; i < MS_SOURCE_OFFER_LEFT_OUT_MAX; i++)
+		ck_assert_int_eq(ms_source_offer_leave_out(&offer, "o", "o"), 0);
+	ck_assert_int_eq(ms_source_offer_leave_out(&offer, "o", "o"), -E2BIG);
 	offer.n_members = MS_SOURCE_OFFER_MEMBERS_MAX;
 	ck_assert_int_eq(ms_source_offer_add_member(&offer, "bad", &member), -E2BIG);
 	offer.text_bytes = MS_SOURCE_OFFER_TEXT_MAX;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The docker source in a daemon, with a real podman and real connections: a label decides what a
  * container may do. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,6 +136,57 @@ START_TEST(rules_of_a_label_hold_for_its_container)
 	ms_podman_link("caught", link, sizeof(link));
 	iface = ms_ctl_iface(microsegd, link);
 	ck_assert_str_eq(ms_ctl_text(iface, "group"), "front");
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
+/* ---- the first packet ---- */
+
+static bool has_link_in_front(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "iface", "list", NULL);
+
+	(void)user;
+	return ms_ctl_find(lines, "interfaces", "group", "front") != NULL;
+}
+
+static bool has_asked(void *user)
+{
+	return ms_podman_exec(user, "sh -c 'test -s /asked'") == 0;
+}
+
+static const struct {
+	const char *rule;
+	bool is_denied;
+} firsts[] = {
+	{ "{id: first, dir: out, proto: tcp, dport: 80, action: deny}", true },
+	{ "{id: first, dir: out, proto: tcp, dport: 80, action: allow}", false },
+};
+
+/* As the README has it: made, initialized, and started when its link is in its group. It asks once,
+ * with its first packet, and would be answered before a label could come too late. */
+START_TEST(a_label_is_in_force_before_the_first_packet)
+{
+	char options[512], status[16];
+
+	start();
+	snprintf(options, sizeof(options),
+		 CLIENT "--label microseg.group=front --label 'microseg.rules=[%s]' "
+			"--entrypoint '[\"sh\", \"-c\", \"timeout 2 wget -qO /dev/null " URL
+			"; echo $? >/asked; exec sleep 1000\"]'",
+		 firsts[_i].rule);
+	ms_podman_make("create", "early", options);
+	ms_podman_command("init early");
+	ck_assert(ms_netns_wait(has_link_in_front, NULL, 30));
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "container/early/first"), 0);
+	ms_podman_command("start early");
+	ck_assert(ms_netns_wait(has_asked, (char *)"early", 30));
+	ms_podman_read(status, sizeof(status), "exec early cat /asked");
+	ck_assert_int_eq(strcmp(status, "0") == 0, !firsts[_i].is_denied);
+	ck_assert_int_ge(ms_ctl_rule_packets(microsegd, "container/early/first"), 1);
+	if (firsts[_i].is_denied)
+		expect_denied_by("container/early/first");
 	ms_proc_stop(microsegd);
 	ms_proc_end(engine);
 }
@@ -276,6 +328,7 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, a_set_of_a_label_is_denied);
 	tcase_add_test(tcase, rules_of_a_label_hold_for_its_container);
+	tcase_add_loop_test(tcase, a_label_is_in_force_before_the_first_packet, 0, 2);
 	tcase_add_loop_test(tcase, a_wrong_label_cuts_its_container_off, 0, 2);
 	tcase_add_test(tcase, all_that_are_cut_off_are_named);
 	tcase_add_test(tcase, a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed);

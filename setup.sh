@@ -303,7 +303,8 @@ verb_uninstall() {
   # Folders that may have been ours alone; those that hold anything stay.
   (cd /usr/local && for dir in lib/microseg/plugins lib/microseg libexec/microseg libexec \
     include/microseg lib/cmake/Microseg lib/cmake lib/pkgconfig share/microseg \
-    share/doc/microseg/examples/* share/doc/microseg/examples share/doc/microseg share/doc \
+    share/doc/microseg/examples/* share/doc/microseg/examples \
+    share/doc/microseg/plugins share/doc/microseg share/doc \
     lib/systemd/system lib/systemd share/man/man5 share/man/man7 share/man/man8 \
     share/bash-completion/completions share/bash-completion; do
     [ ! -d "$dir" ] || rmdir --ignore-fail-on-non-empty "$dir"

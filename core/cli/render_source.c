@@ -102,6 +102,16 @@ static void render_sets(const struct ms_cli_style *style, const json_t *sets)
 			text_of(set, "name"), (long long)int_of(set, "members"));
 }
 
+static void render_left_out(const struct ms_cli_style *style, const json_t *list)
+{
+	const json_t *left_out;
+	size_t i;
+
+	json_array_foreach (list, i, left_out)
+		fprintf(style->out, "%-12s %s: %s\n", i ? "" : "left out",
+			text_of(left_out, "origin"), text_of(left_out, "why"));
+}
+
 void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *reply)
 {
 	const json_t *source = json_object_get(reply, "source");
@@ -121,6 +131,7 @@ void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *r
 	number(style, "groups", source, "groups");
 	number(style, "rules", source, "rules");
 	render_sets(style, json_object_get(reply, "sets"));
+	render_left_out(style, json_object_get(reply, "left_out"));
 	if (int_of(reply, "pid"))
 		number(style, "pid", reply, "pid");
 	number(style, "transactions", reply, "transactions");

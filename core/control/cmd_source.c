@@ -81,6 +81,17 @@ static json_t *shape_sets(const struct ms_policy *policy)
 	return list;
 }
 
+static json_t *shape_left_out(const struct ms_source_offer *offer)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; offer && i < offer->n_left_out; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s}", "origin", offer->left_out[i].origin,
+						"why", offer->left_out[i].why));
+	return list;
+}
+
 int ms_control_cmd_source_show(struct ms_manager *manager, struct ms_control_call *call,
 			       json_t **ret_reply, struct ms_error *err)
 {
@@ -97,14 +108,15 @@ int ms_control_cmd_source_show(struct ms_manager *manager, struct ms_control_cal
 				       "no source '%s': `source list` has those that there are",
 				       name);
 	ms_source_follower_status(follower, &status);
-	*ret_reply = json_pack("{s:o, s:o, s:i, s:i, s:I, s:i, s:i, s:I, s:o, s:o}", "source",
+	*ret_reply = json_pack("{s:o, s:o, s:i, s:i, s:I, s:i, s:i, s:I, s:o, s:o, s:o}", "source",
 			       shape_source(manager, follower), "pid",
 			       status.pid ? json_integer(status.pid) : json_null(), "transactions",
 			       (int)status.transactions, "refused", (int)status.refused,
 			       "superseded", (json_int_t)status.superseded, "restarts",
 			       (int)status.restarts, "crashes", (int)status.crashes,
 			       "suppressed_lines", (json_int_t)status.suppressed_lines, "sets",
-			       shape_sets(ms_manager_offered(manager, name)), "stats",
+			       shape_sets(ms_manager_offered(manager, name)), "left_out",
+			       shape_left_out(ms_source_follower_offer(follower)), "stats",
 			       status.stats ? json_incref((json_t *)status.stats) : json_array());
 	return *ret_reply ? 0 : -ENOMEM;
 }

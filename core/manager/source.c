@@ -87,7 +87,9 @@ static int apply(void *user, struct ms_source_follower *follower,
 	if (prepared->is_members_alone)
 		return ms_manager_change_source_sets(manager, follower, prepared, before, err);
 	r = commit_offer(manager, ms_source_follower_name(follower), prepared, before, err);
-	if (r == 0)
+	if (r < 0)
+		ms_source_offer_unplace(offer, ms_source_follower_name(follower), err);
+	else
 		ms_source_follower_say(follower, MS_LOG_INFO, "source",
 				       "%s: generation %u: %zu rules, %zu sets, %zu members",
 				       ms_source_follower_name(follower), manager->generation,

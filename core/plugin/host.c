@@ -167,10 +167,17 @@ static int no_add_text(struct ms_plugin_builder *builder, const char *origin, co
 	return -ENOTSUP;
 }
 
-static int no_add_set(struct ms_plugin_builder *builder, const char *name,
-		      struct ms_plugin_error *error)
+static int no_set(struct ms_plugin_builder *builder, const char *name,
+		  struct ms_plugin_error *error)
 {
 	(void)builder, (void)name, (void)error;
+	return -ENOTSUP;
+}
+
+static int no_leave_out(struct ms_plugin_builder *builder, const char *origin, const char *why,
+			struct ms_plugin_error *error)
+{
+	(void)builder, (void)origin, (void)why, (void)error;
 	return -ENOTSUP;
 }
 
@@ -221,11 +228,13 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.add_document = no_add_text,
 		.add_group = no_add_text,
 		.add_rule = no_add_text,
-		.add_set = no_add_set,
+		.add_set = no_set,
 		.add_member = no_add_member,
 		.bind = no_bind,
 		.rule_id = no_rule_id,
 		.error_get = host_error_get,
+		.keep_set = no_set,
+		.leave_out = no_leave_out,
 	};
 }
 

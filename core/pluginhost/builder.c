@@ -75,6 +75,19 @@ static int add_set(struct ms_plugin_builder *builder, const char *name,
 	return failed(error, ms_source_offer_add_set(&builder->offer, name), "set", name);
 }
 
+static int keep_set(struct ms_plugin_builder *builder, const char *name,
+		    struct ms_plugin_error *error)
+{
+	return failed(error, ms_source_offer_keep_set(&builder->offer, name), "set", name);
+}
+
+static int leave_out(struct ms_plugin_builder *builder, const char *origin, const char *why,
+		     struct ms_plugin_error *error)
+{
+	return failed(error, ms_source_offer_leave_out(&builder->offer, origin, why), "cannot note",
+		      origin);
+}
+
 static bool has_host_bits(const struct ms_cidr *cidr)
 {
 	for (unsigned int bit = cidr->len; bit < (cidr->addr.family == 4 ? 32u : 128u); bit++) {
@@ -120,4 +133,6 @@ void ms_pluginhost_builder_serve(struct ms_plugin_host *host)
 	host->add_set = add_set;
 	host->add_member = add_member;
 	host->bind = bind_workload;
+	host->keep_set = keep_set;
+	host->leave_out = leave_out;
 }

@@ -15,7 +15,7 @@ struct ms_plugin_builder {
 	uint64_t now_ns;                         /* for these */
 };
 
-/* Fills in add_document, add_group, add_rule, add_set, add_member and bind. */
+/* Fills in add_document, add_group, add_rule, add_set, add_member, bind, keep_set and leave_out. */
 void ms_pluginhost_builder_serve(struct ms_plugin_host *host);
 
 #endif

@@ -25,7 +25,7 @@ void ms_source_complaint_error(char *into, size_t size, const struct ms_error *e
 /* The origin of `name`'s, within `error`, whose texts are at fault; NULL = none is. Where there is
  * no room for all, the place of an error is no more than where that was found out. */
 const char *ms_source_complaint_origin(const char *name, const struct ms_error *error);
-/* One line, whatever the plugin wrote. */
+/* One line of UTF-8, whatever the plugin wrote. */
 void ms_source_complaint_line(char *into, size_t size, const char *text, size_t length);
 
 #endif

@@ -84,7 +84,7 @@ void ms_source_follower_say(struct ms_source_follower *follower, enum ms_log_lev
 
 	if (level > ms_log_level())
 		return;
-	if (!ms_source_pace_line(&follower->pace, ms_source_turns_now())) {
+	if (!ms_source_pace_line(&follower->pace, level <= MS_LOG_WARN, ms_source_turns_now())) {
 		if (!ms_watch_is_armed(follower->hush))
 			ms_watch_arm(follower->hush, HUSH_MS, false);
 		return;

@@ -41,6 +41,8 @@ static int take(struct ms_source_inbox *inbox, const struct ms_source_wire_messa
 		return 0;
 	case MS_SOURCE_WIRE_TEXT:
 	case MS_SOURCE_WIRE_SET:
+	case MS_SOURCE_WIRE_KEEP:
+	case MS_SOURCE_WIRE_LEFT_OUT:
 	case MS_SOURCE_WIRE_MEMBERS:
 	case MS_SOURCE_WIRE_BIND:
 		return inbox->is_offering ? 0 : refuse_order(err);

@@ -9,12 +9,15 @@
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
 #include "core/policy/document.h"
+#include "core/source/complaint.h"
 
 _Static_assert(MS_SOURCE_OFFER_TEXT_MAX +
 			       MS_SOURCE_OFFER_TEXTS_MAX * (16 + MS_SOURCE_WIRE_ORIGIN_MAX) +
 			       MS_SOURCE_OFFER_SETS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) +
 			       MS_SOURCE_OFFER_MEMBERS_MAX * 33 +
-			       MS_SOURCE_OFFER_BINDS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) <=
+			       MS_SOURCE_OFFER_BINDS_MAX * (24 + MS_SOURCE_WIRE_NAME_MAX) +
+			       MS_SOURCE_OFFER_LEFT_OUT_MAX * (16 + MS_SOURCE_WIRE_ORIGIN_MAX +
+							       MS_SOURCE_WIRE_SENTENCE_MAX) <=
 		       MS_SOURCE_OFFER_BYTES_MAX,
 	       "what every builder lets through is read");
 
@@ -22,6 +25,12 @@ static void fini_text(struct ms_source_text *text)
 {
 	free(text->origin);
 	free(text->text);
+}
+
+static void fini_left_out(struct ms_source_left_out *left_out)
+{
+	free(left_out->origin);
+	free(left_out->why);
 }
 
 void ms_source_offer_fini(struct ms_source_offer *offer)
@@ -34,6 +43,9 @@ void ms_source_offer_fini(struct ms_source_offer *offer)
 	}
 	for (size_t i = 0; i < offer->n_binds; i++)
 		free(offer->binds[i].group);
+	for (size_t i = 0; i < offer->n_left_out; i++)
+		fini_left_out(&offer->left_out[i]);
+	free(offer->left_out);
 	free(offer->texts);
 	free(offer->sets);
 	free(offer->binds);
@@ -89,9 +101,9 @@ static bool find_set(struct ms_source_offer *offer, const char *name)
 	return false;
 }
 
-int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name)
+static int append_set(struct ms_source_offer *offer, const char *name, bool is_kept)
 {
-	struct ms_source_set set = { 0 };
+	struct ms_source_set set = { .is_kept = is_kept };
 	int r;
 
 	if (!ms_document_is_set_name(name) || strcmp(name, MS_SET_HOST) == 0)
@@ -109,11 +121,23 @@ int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name)
 	return r;
 }
 
+int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name)
+{
+	return append_set(offer, name, false);
+}
+
+int ms_source_offer_keep_set(struct ms_source_offer *offer, const char *name)
+{
+	return append_set(offer, name, true);
+}
+
 static int add_member(struct ms_source_offer *offer, size_t set,
 		      const struct ms_source_member *member)
 {
 	int r;
 
+	if (offer->sets[set].is_kept)
+		return -EINVAL;
 	if (offer->n_members == MS_SOURCE_OFFER_MEMBERS_MAX)
 		return -E2BIG;
 	r = ms_array_append(&offer->sets[set].members, &offer->sets[set].n_members, *member);
@@ -141,6 +165,34 @@ int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint6
 	r = bind.group ? ms_array_append(&offer->binds, &offer->n_binds, bind) : -ENOMEM;
 	if (r < 0)
 		free(bind.group);
+	return r;
+}
+
+/* What others wrote: a line of it is shown, whatever it was. */
+static char *copy_line(const char *text, size_t max)
+{
+	char line[MS_SOURCE_WIRE_SENTENCE_MAX + 1];
+
+	ms_source_complaint_line(line, max + 1, text, strlen(text));
+	return strdup(line);
+}
+
+int ms_source_offer_leave_out(struct ms_source_offer *offer, const char *origin, const char *why)
+{
+	struct ms_source_left_out left_out;
+	int r;
+
+	if (offer->n_left_out == MS_SOURCE_OFFER_LEFT_OUT_MAX)
+		return -E2BIG;
+	if (!*origin || !*why || strlen(origin) > MS_SOURCE_WIRE_ORIGIN_MAX)
+		return -EMSGSIZE;
+	left_out.origin = copy_line(origin, MS_SOURCE_WIRE_ORIGIN_MAX);
+	left_out.why = copy_line(why, MS_SOURCE_WIRE_SENTENCE_MAX);
+	r = left_out.origin && left_out.why
+		    ? ms_array_append(&offer->left_out, &offer->n_left_out, left_out)
+		    : -ENOMEM;
+	if (r < 0)
+		fini_left_out(&left_out);
 	return r;
 }
 
@@ -232,7 +284,8 @@ static int put_sets(const struct ms_source_offer *offer, struct ms_source_wire_b
 		const struct ms_source_set *set = &offer->sets[i];
 
 		r = ms_source_wire_put(buffer, &(struct ms_source_wire_message) {
-						       .kind = MS_SOURCE_WIRE_SET,
+						       .kind = set->is_kept ? MS_SOURCE_WIRE_KEEP
+									    : MS_SOURCE_WIRE_SET,
 						       .text = set->name,
 						       .length = strlen(set->name),
 					       });
@@ -261,6 +314,24 @@ static int put_binds(const struct ms_source_offer *offer, struct ms_source_wire_
 	return r;
 }
 
+static int put_left_out(const struct ms_source_offer *offer, struct ms_source_wire_buffer *buffer)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < offer->n_left_out; i++) {
+		const struct ms_source_left_out *left_out = &offer->left_out[i];
+
+		r = ms_source_wire_put(buffer, &(struct ms_source_wire_message) {
+						       .kind = MS_SOURCE_WIRE_LEFT_OUT,
+						       .origin = left_out->origin,
+						       .origin_length = strlen(left_out->origin),
+						       .text = left_out->why,
+						       .length = strlen(left_out->why),
+					       });
+	}
+	return r;
+}
+
 int ms_source_offer_encode(const struct ms_source_offer *offer,
 			   struct ms_source_wire_buffer *buffer)
 {
@@ -273,6 +344,8 @@ int ms_source_offer_encode(const struct ms_source_offer *offer,
 		r = put_sets(offer, buffer);
 	if (r == 0)
 		r = put_binds(offer, buffer);
+	if (r == 0)
+		r = put_left_out(offer, buffer);
 	if (r == 0)
 		r = put_empty(buffer, MS_SOURCE_WIRE_COMMIT);
 	if (r < 0)
@@ -291,6 +364,15 @@ static int add_message_text(struct ms_source_offer *offer,
 					message->text, message->length);
 }
 
+static int add_message_left_out(struct ms_source_offer *offer,
+				const struct ms_source_wire_message *message)
+{
+	ms_cleanup(ms_free) char *origin = copy_bytes(message->origin, message->origin_length);
+	ms_cleanup(ms_free) char *why = copy_bytes(message->text, message->length);
+
+	return origin && why ? ms_source_offer_leave_out(offer, origin, why) : -ENOMEM;
+}
+
 static int add_message_name(struct ms_source_offer *offer,
 			    const struct ms_source_wire_message *message)
 {
@@ -298,8 +380,8 @@ static int add_message_name(struct ms_source_offer *offer,
 
 	if (!name)
 		return -ENOMEM;
-	if (message->kind == MS_SOURCE_WIRE_SET)
-		return ms_source_offer_add_set(offer, name);
+	if (message->kind != MS_SOURCE_WIRE_BIND)
+		return append_set(offer, name, message->kind == MS_SOURCE_WIRE_KEEP);
 	return ms_source_offer_add_bind(offer, message->number, message->workload, name);
 }
 
@@ -318,6 +400,16 @@ static int add_message_members(struct ms_source_offer *offer,
 	return r;
 }
 
+static int refuse_size(struct ms_error *err)
+{
+	return ms_error_set(err, -E2BIG,
+			    "it is too large: at most %zu MiB of text, %zu texts, %zu sets, "
+			    "%zu members and %zu workloads",
+			    MS_SOURCE_OFFER_TEXT_MAX >> 20, MS_SOURCE_OFFER_TEXTS_MAX,
+			    MS_SOURCE_OFFER_SETS_MAX, MS_SOURCE_OFFER_MEMBERS_MAX,
+			    MS_SOURCE_OFFER_BINDS_MAX);
+}
+
 int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wire_message *message,
 			struct ms_error *err)
 {
@@ -325,18 +417,15 @@ int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wi
 
 	if (message->kind == MS_SOURCE_WIRE_TEXT)
 		r = add_message_text(offer, message);
-	else if (message->kind == MS_SOURCE_WIRE_SET || message->kind == MS_SOURCE_WIRE_BIND)
+	else if (message->kind == MS_SOURCE_WIRE_SET || message->kind == MS_SOURCE_WIRE_KEEP ||
+		 message->kind == MS_SOURCE_WIRE_BIND)
 		r = add_message_name(offer, message);
 	else if (message->kind == MS_SOURCE_WIRE_MEMBERS)
 		r = add_message_members(offer, message);
+	else if (message->kind == MS_SOURCE_WIRE_LEFT_OUT)
+		r = add_message_left_out(offer, message);
 	if (r == -E2BIG)
-		return ms_error_set(
-			err, r,
-			"it is too large: at most %zu MiB of text, %zu texts, %zu sets, "
-			"%zu members and %zu workloads",
-			MS_SOURCE_OFFER_TEXT_MAX >> 20, MS_SOURCE_OFFER_TEXTS_MAX,
-			MS_SOURCE_OFFER_SETS_MAX, MS_SOURCE_OFFER_MEMBERS_MAX,
-			MS_SOURCE_OFFER_BINDS_MAX);
+		return refuse_size(err);
 	if (r == -ENOMEM)
 		return ms_error_set(err, r, "out of memory");
 	/* The child's own builder would not have let it through. */
@@ -375,6 +464,61 @@ int ms_source_offer_decode(const char *bytes, size_t length, struct ms_source_of
 	*ret_offer = offer;
 	offer = (struct ms_source_offer) { 0 };
 	return 0;
+}
+
+/* ---- what stays as it is ---- */
+
+static const struct ms_source_set *find_in(const struct ms_source_offer *offer, const char *name)
+{
+	for (size_t i = 0; offer && i < offer->n_sets; i++) {
+		if (strcmp(offer->sets[i].name, name) == 0)
+			return &offer->sets[i];
+	}
+	return NULL;
+}
+
+static int copy_members(struct ms_source_set *set, const struct ms_source_set *from)
+{
+	set->members = calloc(from->n_members + 1, sizeof(*set->members));
+	if (!set->members)
+		return -ENOMEM;
+	if (from->n_members)
+		memcpy(set->members, from->members, from->n_members * sizeof(*set->members));
+	set->n_members = from->n_members;
+	set->is_kept = false;
+	return 0;
+}
+
+/* Neither it nor one behind it is asked for by its number any more. */
+static void leave_set_out(struct ms_source_offer *offer, size_t at)
+{
+	free(offer->sets[at].name);
+	offer->n_sets--;
+	offer->last_set = 0;
+	memmove(&offer->sets[at], &offer->sets[at + 1],
+		(offer->n_sets - at) * sizeof(*offer->sets));
+}
+
+int ms_source_offer_keep(struct ms_source_offer *offer, const struct ms_source_offer *before,
+			 struct ms_error *err)
+{
+	int any = 0;
+
+	for (size_t i = 0; i < offer->n_sets;) {
+		struct ms_source_set *set = &offer->sets[i];
+		const struct ms_source_set *from = set->is_kept ? find_in(before, set->name) : NULL;
+
+		any |= set->is_kept;
+		if (set->is_kept && !from) {
+			leave_set_out(offer, i);
+			continue;
+		}
+		if (from && copy_members(set, from) < 0)
+			return ms_error_set(err, -ENOMEM, "out of memory");
+		offer->n_members += from ? from->n_members : 0;
+		i++;
+	}
+	return offer->n_members > MS_SOURCE_OFFER_MEMBERS_MAX ? refuse_size(err) : any;
 }
 
 /* ---- what differs ---- */

@@ -18,6 +18,7 @@
 #define MS_SOURCE_OFFER_SETS_MAX ((size_t)1 << 12)    /* sets */
 #define MS_SOURCE_OFFER_MEMBERS_MAX ((size_t)1 << 21) /* members of all sets */
 #define MS_SOURCE_OFFER_BINDS_MAX ((size_t)1 << 16)   /* workloads */
+#define MS_SOURCE_OFFER_LEFT_OUT_MAX ((size_t)1 << 8) /* what is left out */
 /* Bytes of all frames: each of the above at its limit comes to no more. */
 #define MS_SOURCE_OFFER_BYTES_MAX ((size_t)160 << 20)
 
@@ -32,12 +33,18 @@ struct ms_source_set {
 	char *name;
 	struct ms_source_member *members; /* sorted and single after ms_source_offer_finish() */
 	size_t n_members;
+	bool is_kept; /* its members are those in force: none until ms_source_offer_keep() */
 };
 
 struct ms_source_bind {
 	uint32_t kind; /* enum ms_plugin_workload */
 	uint64_t workload;
 	char *group;
+};
+
+/* What is wrong at its origin, and therefore not in the transaction. */
+struct ms_source_left_out {
+	char *origin, *why; /* a line each */
 };
 
 /* Starts as zeroes. */
@@ -48,6 +55,8 @@ struct ms_source_offer {
 	size_t n_sets, n_members;
 	struct ms_source_bind *binds;
 	size_t n_binds;
+	struct ms_source_left_out *left_out;
+	size_t n_left_out;
 	size_t last_set; /* where the last member went: the next one mostly does, too */
 };
 
@@ -59,15 +68,28 @@ int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_
 			     const char *origin, const char *text, size_t length);
 /* -EEXIST; -EINVAL: no name of a set. */
 int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name);
-/* -ENOENT: no such set. */
+/* As add_set(), of a set that stays as it is in force. */
+int ms_source_offer_keep_set(struct ms_source_offer *offer, const char *name);
+/* -ENOENT: no such set; -EINVAL: it stays as it is. */
 int ms_source_offer_add_member(struct ms_source_offer *offer, const char *set,
 			       const struct ms_source_member *member);
 int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint64_t workload,
 			     const char *group);
 
+/* `why` is cut where a sentence has to end. */
+int ms_source_offer_leave_out(struct ms_source_offer *offer, const char *origin, const char *why);
+
 /* When all is added: members are sorted, and of two entries for one prefix the longer time holds.
  */
 void ms_source_offer_finish(struct ms_source_offer *offer);
+
+/*
+ * Of a finished offer: the sets that stay as they are get the members they have in `before`, which
+ * is finished too, and those that it has not are left out; NULL = it has none. Returns whether
+ * there were any; -E2BIG with a sentence, -ENOMEM.
+ */
+int ms_source_offer_keep(struct ms_source_offer *offer, const struct ms_source_offer *before,
+			 struct ms_error *err);
 
 /* As frames from BEGIN to COMMIT. -ENOMEM; the buffer is as it was then. */
 int ms_source_offer_encode(const struct ms_source_offer *offer,
@@ -96,7 +118,15 @@ int ms_source_offer_policy(const struct ms_source_offer *offer, const char *name
 			   const atomic_bool *is_given_up, struct ms_policy **ret_policy,
 			   struct ms_error *err);
 
-/* Whether two offers say the same but for members; members are the sets' alone. */
+/*
+ * Of an error in a rule or group that the source of this name said by itself: where in that it is
+ * nobody can look up who wrote what the source made it of, so the place goes. Documents keep it.
+ */
+void ms_source_offer_unplace(const struct ms_source_offer *offer, const char *name,
+			     struct ms_error *err);
+
+/* Whether two offers say the same but for members, which are the sets' alone, and for what is left
+ * out. */
 bool ms_source_offer_equal_but_members(const struct ms_source_offer *a,
 				       const struct ms_source_offer *b);
 

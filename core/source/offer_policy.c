@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/policy/array.h"
 #include "core/policy/document.h"
+#include "core/source/complaint.h"
 #include "core/source/offer.h"
 
 #define NAME_ROOM (MS_SOURCE_WIRE_NAME_MAX + 1 + MS_SOURCE_WIRE_ORIGIN_MAX + 1)
@@ -61,6 +62,19 @@ int ms_source_offer_check_text(const char *name, enum ms_source_text_kind kind, 
 
 	snprintf(shown, sizeof(shown), "%s:%s", name, origin);
 	return parse_text(shown, kind, text, length, &policy, err);
+}
+
+void ms_source_offer_unplace(const struct ms_source_offer *offer, const char *name,
+			     struct ms_error *err)
+{
+	const char *origin = ms_source_complaint_origin(name, err);
+
+	for (size_t i = 0; origin && i < offer->n_texts; i++) {
+		const struct ms_source_text *text = &offer->texts[i];
+
+		if (text->kind != MS_SOURCE_TEXT_DOCUMENT && strcmp(text->origin, origin) == 0)
+			err->line = err->column = 0;
+	}
 }
 
 /* Numbers count within one origin, so that a new container renames no other one's rules. */

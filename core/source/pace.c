@@ -21,18 +21,20 @@ uint64_t ms_source_pace_wait_ms(const struct ms_source_pace *pace, uint64_t now_
 	return pace->next_ns > now_ns ? (pace->next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
 
-bool ms_source_pace_line(struct ms_source_pace *pace, uint64_t now_ns)
+bool ms_source_pace_line(struct ms_source_pace *pace, bool is_warning, uint64_t now_ns)
 {
+	unsigned int *lines = is_warning ? &pace->warnings : &pace->lines;
+
 	if (pace->second_ns == 0 || now_ns - pace->second_ns >= NS_PER_S) {
 		pace->second_ns = now_ns;
-		pace->lines = 0;
+		pace->lines = pace->warnings = 0;
 	}
-	if (pace->lines >= MS_SOURCE_PACE_LINES_PER_S) {
+	if (*lines >= MS_SOURCE_PACE_LINES_PER_S) {
 		pace->unsaid++;
 		pace->suppressed++;
 		return false;
 	}
-	pace->lines++;
+	++*lines;
 	return true;
 }
 

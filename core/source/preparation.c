@@ -29,6 +29,18 @@ static int read_offer(struct ms_source_preparation *preparation)
 	return r;
 }
 
+/* On disk is what holds, without a word of what held before. */
+static int keep(struct ms_source_preparation *preparation)
+{
+	int r = ms_source_offer_keep(&preparation->prepared.offer, preparation->config.before,
+				     &preparation->why);
+
+	if (r <= 0)
+		return r;
+	preparation->bytes.length = 0;
+	return ms_source_offer_encode(&preparation->prepared.offer, &preparation->bytes);
+}
+
 static int stage(struct ms_source_preparation *preparation)
 {
 	int r = ms_state_stage_source(preparation->config.state, preparation->config.name,
@@ -45,6 +57,8 @@ static int prepare(void *arg)
 	const struct ms_source_offer *before = preparation->config.before;
 	int r = read_offer(preparation);
 
+	if (r == 0)
+		r = keep(preparation);
 	if (r == 0)
 		r = ms_source_offer_policy(&prepared->offer, preparation->config.name,
 					   &preparation->is_given_up, &prepared->policy,

@@ -53,6 +53,9 @@ static const struct {
 	[MS_SOURCE_WIRE_REFUSED] = { "refused", 4, 2,
 				     MS_SOURCE_WIRE_ORIGIN_MAX + 1 + MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_TAKEN] = { "taken", sizeof(struct bind_head), 0, 0 },
+	[MS_SOURCE_WIRE_KEEP] = { "keep", 0, 1, MS_SOURCE_WIRE_NAME_MAX },
+	[MS_SOURCE_WIRE_LEFT_OUT] = { "left out", 0, 2,
+				      MS_SOURCE_WIRE_ORIGIN_MAX + 1 + MS_SOURCE_WIRE_SENTENCE_MAX },
 	[MS_SOURCE_WIRE_LOG] = { "log", 4, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 };
 
@@ -106,7 +109,8 @@ static char *put_header(struct ms_source_wire_buffer *buffer, enum ms_source_wir
 
 static bool has_origin(enum ms_source_wire_kind kind)
 {
-	return kind == MS_SOURCE_WIRE_TEXT || kind == MS_SOURCE_WIRE_REFUSED;
+	return kind == MS_SOURCE_WIRE_TEXT || kind == MS_SOURCE_WIRE_REFUSED ||
+	       kind == MS_SOURCE_WIRE_LEFT_OUT;
 }
 
 int ms_source_wire_put(struct ms_source_wire_buffer *buffer,

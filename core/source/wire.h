@@ -8,9 +8,11 @@
  *	frame     size of the body (32 bits), kind (16 bits), zero (16 bits), body
  *	TEXT      kind of text (32 bits), origin, NUL, policy language up to the end
  *	SET       name
+ *	KEEP      name of a set, whose members are those that are in force
  *	MEMBERS   number of the set in the transaction (32 bits), zero (32 bits), members of 32
  *	          bytes each: time (64 bits), address (16 bytes), family, length, six zeroes
  *	BIND      kind of workload (32 bits), zero (32 bits), workload (64 bits), group's name
+ *	LEFT_OUT  origin, NUL, why what is there is not in the transaction
  *	ABORT, TROUBLE, FAILED    a sentence; an empty TROUBLE = it is over
  *	LOG       severity (32 bits), a line
  *	STATS     a JSON array, as ms_plugin_emit has it
@@ -57,6 +59,8 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_EVENTS, /* said by the daemon, as the next */
 	MS_SOURCE_WIRE_REFUSED,
 	MS_SOURCE_WIRE_TAKEN, /* said by a sink */
+	MS_SOURCE_WIRE_KEEP, /* said by the source again, as the next */
+	MS_SOURCE_WIRE_LEFT_OUT,
 	MS_SOURCE_WIRE__COUNT,
 };
 
@@ -79,7 +83,7 @@ struct ms_source_wire_message {
 			       TEXT: enum ms_source_text_kind; REFUSED: of the transaction;
 			       TAKEN: of events */
 	uint64_t workload;  /* BIND; TAKEN: that were lost */
-	const char *origin; /* TEXT, REFUSED */
+	const char *origin; /* TEXT, REFUSED, LEFT_OUT */
 	size_t origin_length;
 	const char *text; /* TEXT; EVENTS, as bytes; a name or a sentence of the others */
 	size_t length;

@@ -46,7 +46,7 @@ struct ms_docker_engine {
 	bool listed, known;
 	bool lost;   /* not all was answered since the last trouble */
 	bool missed; /* a container of this look did not answer as it should */
-	char complaint[832];
+	char complaint[1024];
 	struct ms_docker_engine_stats stats;
 };
 
@@ -66,6 +66,7 @@ static struct ms_docker_engine_entry *find_entry(struct ms_docker_engine *engine
 static void fini_entry(struct ms_docker_engine_entry *entry)
 {
 	ms_docker_container_free(entry->container);
+	free(entry->why);
 	free(entry->said);
 }
 

@@ -19,7 +19,10 @@ struct ms_docker_engine_entry {
 	struct ms_docker_container *container; /* NULL = not answered yet */
 	uint64_t seen_start_ns; /* started_ns of the start whose gap was counted already */
 	bool told_early;        /* before its start, with its links */
-	char *said;             /* the last sentence about its labels; the reader's to keep */
+	/* The reader's to keep: what its labels came to in the last transaction, and the last that
+	 * was said about them; NULL = "". */
+	int result;
+	char *why, *said;
 };
 
 struct ms_docker_engine_stats {

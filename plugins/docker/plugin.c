@@ -145,7 +145,7 @@ static int start(void *self, struct ms_plugin_error *error)
 
 /* ---- a transaction ---- */
 
-static const char *what_follows(enum ms_docker_policy_result result)
+static const char *what_follows(int result)
 {
 	if (result == MS_DOCKER_POLICY_REFUSED_LABEL)
 		return "; all its traffic is denied";
@@ -156,10 +156,10 @@ static const char *what_follows(enum ms_docker_policy_result result)
 }
 
 /* Says a sentence about a container once, and again when it is another one. */
-static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
-		enum ms_docker_policy_result result, const char *why)
+static void say(struct docker *docker, struct ms_docker_engine_entry *entry)
 {
 	const struct ms_plugin_host *host = docker->host;
+	const char *why = entry->why ? entry->why : "";
 
 	if (strcmp(entry->said ? entry->said : "", why) == 0)
 		return;
@@ -170,7 +170,7 @@ static void say(struct docker *docker, struct ms_docker_engine_entry *entry,
 			  "container %s: its labels are good now", entry->container->name);
 	else
 		host->log(host->state, MS_PLUGIN_LOG_WARNING, "container %s: %s%s",
-			  entry->container->name, why, what_follows(result));
+			  entry->container->name, why, what_follows(entry->result));
 }
 
 /* How long it ran before the host was told of it; once per start. Not of a start before this
@@ -201,24 +201,73 @@ static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entr
 		  (unsigned long long)(docker->gap_last_ns / NS_PER_US));
 }
 
-/* Who has a container of his cut off looks at the source. The first speaks for all. */
-static void complain(struct docker *docker, const char *first, uint64_t count)
-{
-	char sentence[832];
+/* Who has a container of his cut off looks at the source. All are named, as far as there is room;
+ * the reason is the first one's, since each has its own in what is left out. */
+struct complaint {
+	uint64_t count;
+	char names[384], first[640];
+};
 
-	if (count > 1)
-		snprintf(sentence, sizeof(sentence), "%llu containers are cut off; %s",
-			 (unsigned long long)count, first);
-	ms_docker_engine_complain(docker->engine, count > 1 ? sentence : first);
+static void add_complaint(struct complaint *complaint, const char *name, const char *why)
+{
+	size_t used = strlen(complaint->names);
+
+	if (complaint->count++ == 0)
+		snprintf(complaint->first, sizeof(complaint->first), "container %s is cut off: %s",
+			 name, why ? why : "out of memory");
+	if (used + strlen(name) + strlen(", ...") < sizeof(complaint->names))
+		snprintf(complaint->names + used, sizeof(complaint->names) - used, "%s%s",
+			 used ? ", " : "", name);
+	else if (used < 3 || strcmp(complaint->names + used - 3, "...") != 0)
+		snprintf(complaint->names + used, sizeof(complaint->names) - used, "...");
+}
+
+static void complain(struct docker *docker, const struct complaint *complaint)
+{
+	char sentence[1024];
+
+	snprintf(sentence, sizeof(sentence), "%llu containers are cut off (%s); %.560s",
+		 (unsigned long long)complaint->count, complaint->names, complaint->first);
+	ms_docker_engine_complain(docker->engine,
+				  complaint->count > 1 ? sentence : complaint->first);
+}
+
+/* What a label asks for and does not get is told with the rest, for whoever looks for his. */
+static void leave_out(struct docker *docker, struct ms_plugin_builder *builder,
+		      const struct ms_docker_engine_entry *entry)
+{
+	char origin[128], sentence[768];
+
+	snprintf(origin, sizeof(origin), "container %s", entry->container->name);
+	snprintf(sentence, sizeof(sentence), "%s%s", entry->why, what_follows(entry->result));
+	/* There may be more than are shown; each has its line in the log. */
+	docker->host->leave_out(builder, origin, sentence, NULL);
+}
+
+static int add_entry(struct docker *docker, struct ms_docker_policy *policy,
+		     struct ms_docker_engine_entry *entry, struct ms_plugin_error *error)
+{
+	enum ms_docker_policy_result result;
+	char why[512];
+	int r = ms_docker_policy_add(policy, entry->container, &result, why, error);
+
+	if (r < 0)
+		return r;
+	free(entry->why);
+	entry->why = why[0] ? strdup(why) : NULL;
+	entry->result = (int)result;
+	if (entry->why)
+		leave_out(docker, policy->builder, entry);
+	return 0;
 }
 
 static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
 {
 	struct docker *docker = self;
 	struct ms_docker_policy policy = { docker->host, &docker->limits, builder, false };
-	uint64_t containers = 0, refused = 0, cut_off = 0;
+	uint64_t containers = 0, refused = 0;
 	struct ms_docker_engine_entry *entries;
-	char complaint[768] = "";
+	struct complaint complaint = { 0 };
 	size_t count;
 
 	if (!ms_docker_engine_is_known(docker->engine)) {
@@ -227,22 +276,22 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 	}
 	entries = ms_docker_engine_entries(docker->engine, &count);
 	for (size_t i = 0; i < count; i++) {
-		enum ms_docker_policy_result result;
-		char why[512];
-		int r = ms_docker_policy_add(&policy, entries[i].container, &result, why, error);
+		int r = add_entry(docker, &policy, &entries[i], error);
 
 		if (r < 0)
 			return r;
-		say(docker, &entries[i], result, why);
-		count_gap(docker, &entries[i]);
 		containers += ms_docker_container_is_alive(entries[i].container);
-		if (result == MS_DOCKER_POLICY_REFUSED_LABEL && cut_off++ == 0)
-			snprintf(complaint, sizeof(complaint), "container %s is cut off: %s",
-				 entries[i].container->name, why);
-		refused += result == MS_DOCKER_POLICY_REFUSED_LABEL ||
-			   result == MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS;
+		if (entries[i].result == MS_DOCKER_POLICY_REFUSED_LABEL)
+			add_complaint(&complaint, entries[i].container->name, entries[i].why);
+		refused += entries[i].result == MS_DOCKER_POLICY_REFUSED_LABEL ||
+			   entries[i].result == MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS;
 	}
-	complain(docker, complaint, cut_off);
+	/* Before the others: a log that has no room for all of them has the names at least. */
+	complain(docker, &complaint);
+	for (size_t i = 0; i < count; i++) {
+		say(docker, &entries[i]);
+		count_gap(docker, &entries[i]);
+	}
 	docker->containers = containers;
 	docker->refused = refused;
 	return 0;

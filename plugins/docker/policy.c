@@ -292,6 +292,7 @@ static int add_rules(struct work *work, const struct ms_docker_rules *rules,
 		     struct ms_plugin_error *error)
 {
 	int r = add_mentioned_sets(work, rules);
+	const char *placed;
 
 	for (size_t i = 0; r == 0 && i < rules->count; i++) {
 		const struct ms_docker_rule *rule = &rules->list[i];
@@ -300,8 +301,9 @@ static int add_rules(struct work *work, const struct ms_docker_rules *rules,
 		if (r == -EINVAL)
 			return refuse_rule(work, rule->number, error);
 		if (r == -EPERM)
-			return refuse(work, "microseg.rules", "the daemon refused its rules: %s",
-				      work->policy->host->error_get(error));
+			return refuse(
+				work, "microseg.rules", "the daemon refused its rules: %s",
+				reason_of(work, work->policy->host->error_get(error), &placed));
 	}
 	if (r == 0)
 		r = add_members(work, work->key);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * feed: sets from lists of addresses that others keep, over HTTP(S) or from files. A transaction
- * has all sets, each as its list was when it last came whole; what fails to come changes nothing.
+ * has all sets, each as its lists were when they last came whole; one whose lists have not all come
+ * since the start stays as it is in force. What fails to come changes nothing.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -110,15 +111,14 @@ static void is_current(struct feed *feed)
 	tell_trouble(feed->state);
 }
 
-/* Nothing of a transaction is left to guess: one without a set would end what is in force for it.
- */
-static const struct feed *find_absent(const struct state *state)
+/* Of several lists that fill one set all must have come: the set is whole or as it was. */
+static bool is_whole(const struct state *state, const char *set)
 {
 	for (size_t i = 0; i < state->config.count; i++) {
-		if (!state->feeds[i].good)
-			return &state->feeds[i];
+		if (!state->feeds[i].good && strcmp(state->config.addresses[i].set, set) == 0)
+			return false;
 	}
-	return NULL;
+	return true;
 }
 
 /* `coming` is at its end. Returns whether it is a list. */
@@ -146,7 +146,7 @@ static bool came(struct feed *feed)
 			  ms_feed_list_bad(list));
 	ms_feed_list_free(feed->good);
 	feed->good = list;
-	if (!find_absent(feed->state))
+	if (is_whole(feed->state, feed->address->set))
 		host->source_changed(host->state);
 	return true;
 }
@@ -462,8 +462,10 @@ static int add_feed(const struct feed *feed, struct ms_plugin_builder *builder,
 		    struct ms_plugin_error *error)
 {
 	const struct ms_plugin_host *host = feed->state->host;
-	size_t count = ms_feed_list_count(feed->good);
-	int r = host->add_set(builder, feed->address->set, error);
+	bool whole = is_whole(feed->state, feed->address->set);
+	size_t count = whole ? ms_feed_list_count(feed->good) : 0;
+	int r = whole ? host->add_set(builder, feed->address->set, error)
+		      : host->keep_set(builder, feed->address->set, error);
 
 	/* Several lists may fill one set. */
 	if (r == -EEXIST)
@@ -476,16 +478,24 @@ static int add_feed(const struct feed *feed, struct ms_plugin_builder *builder,
 	return r;
 }
 
+static bool any_is_whole(const struct state *state)
+{
+	for (size_t i = 0; i < state->config.count; i++) {
+		if (is_whole(state, state->config.addresses[i].set))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing of a transaction is left to guess: one without a set would end what is in force for it.
+ */
 static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
 {
 	const struct state *state = self;
-	const struct feed *absent = find_absent(state);
 	int r = 0;
 
-	if (absent) {
-		state->host->error_set(error, "%s",
-				       absent->trouble[0] ? absent->trouble
-							  : "the lists are on their way");
+	if (!any_is_whole(state)) {
+		state->host->error_set(error, "no set has all its lists yet");
 		return -EAGAIN;
 	}
 	for (size_t i = 0; r == 0 && i < state->config.count; i++)

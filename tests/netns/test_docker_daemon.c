@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The docker source in a daemon, with a real podman and real connections: a label decides what a
  * container may do. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,57 @@ START_TEST(rules_of_a_label_hold_for_its_container)
 }
 END_TEST
 
+/* ---- the first packet ---- */
+
+static bool has_link_in_front(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "iface", "list", NULL);
+
+	(void)user;
+	return ms_ctl_find(lines, "interfaces", "group", "front") != NULL;
+}
+
+static bool has_asked(void *user)
+{
+	return ms_podman_exec(user, "sh -c 'test -s /asked'") == 0;
+}
+
+static const struct {
+	const char *rule;
+	bool is_denied;
+} firsts[] = {
+	{ "{id: first, dir: out, proto: tcp, dport: 80, action: deny}", true },
+	{ "{id: first, dir: out, proto: tcp, dport: 80, action: allow}", false },
+};
+
+/* As the README has it: made, initialized, and started when its link is in its group. It asks once,
+ * with its first packet, and would be answered before a label could come too late. */
+START_TEST(a_label_is_in_force_before_the_first_packet)
+{
+	char options[512], status[16];
+
+	start();
+	snprintf(options, sizeof(options),
+		 CLIENT "--label microseg.group=front --label 'microseg.rules=[%s]' "
+			"--entrypoint '[\"sh\", \"-c\", \"timeout 2 wget -qO /dev/null " URL
+			"; echo $? >/asked; exec sleep 1000\"]'",
+		 firsts[_i].rule);
+	ms_podman_make("create", "early", options);
+	ms_podman_command("init early");
+	ck_assert(ms_netns_wait(has_link_in_front, NULL, 30));
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "container/early/first"), 0);
+	ms_podman_command("start early");
+	ck_assert(ms_netns_wait(has_asked, (char *)"early", 30));
+	ms_podman_read(status, sizeof(status), "exec early cat /asked");
+	ck_assert_int_eq(strcmp(status, "0") == 0, !firsts[_i].is_denied);
+	ck_assert_int_ge(ms_ctl_rule_packets(microsegd, "container/early/first"), 1);
+	if (firsts[_i].is_denied)
+		expect_denied_by("container/early/first");
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
 static const struct {
 	const char *labels;
 	const char *why;
@@ -174,6 +226,48 @@ START_TEST(a_wrong_label_cuts_its_container_off)
 	ck_assert_ptr_nonnull(strstr(
 		ms_ctl_text(json_object_get(json_array_get(shown, 0), "entry"), "reason"), told));
 	json_decref(shown);
+	ms_proc_stop(microsegd);
+	ms_proc_end(engine);
+}
+END_TEST
+
+/* Is this in what `source show` has as left out? */
+static bool is_left_out(void *user)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "source", "show", "docker", NULL);
+	json_t *left_out = ms_ctl_find(lines, "left_out", "origin", user);
+	const char *why = json_string_value(json_object_get(left_out, "why"));
+
+	return why && strcmp(why, "label microseg.group: `groups` in microseg.yaml has no "
+				  "\"nobodys\"; all its traffic is denied") == 0;
+}
+
+/* Each of them can be found, with its reason, however many there are. */
+START_TEST(all_that_are_cut_off_are_named)
+{
+	char origin[32], line[64];
+
+	start();
+	for (unsigned int i = 1; i <= 6; i++) {
+		snprintf(line, sizeof(line), "bad%u", i);
+		ms_podman_make("create", line, "--network podman --label microseg.group=nobodys");
+	}
+	ms_podman_make("create", "good", "--network podman --label microseg.group=front");
+	for (unsigned int i = 1; i <= 6; i++) {
+		snprintf(origin, sizeof(origin), "container bad%u", i);
+		ck_assert_msg(ms_netns_wait(is_left_out, origin, 30), "no %s", origin);
+		snprintf(line, sizeof(line), "%s: label microseg.group: ", origin);
+		ck_assert_msg(ms_proc_logged(microsegd, line), "no %s", line);
+	}
+	ck_assert(is_told((char *)"6 containers are cut off (bad"));
+	for (unsigned int i = 1; i <= 6; i++) {
+		snprintf(line, sizeof(line), "bad%u", i);
+		ck_assert(is_told(line));
+	}
+	ck_assert(!is_left_out((char *)"container good"));
+	ms_podman_command("rm -f -t 0 bad3");
+	ck_assert(ms_netns_wait(is_told, (char *)"5 containers are cut off (", 30));
+	ck_assert(!is_left_out((char *)"container bad3"));
 	ms_proc_stop(microsegd);
 	ms_proc_end(engine);
 }
@@ -218,6 +312,8 @@ START_TEST(rules_that_the_daemon_refuses_are_their_containers_alone)
 	ck_assert(ms_proc_logged(microsegd,
 				 "container evil: label microseg.rules: the daemon refused its "
 				 "rules: "));
+	/* No place in what the plugin made of the label. */
+	ck_assert(ms_proc_logged(microsegd, "in force stays: docker:container evil: "));
 	ms_proc_stop(microsegd);
 	ms_proc_end(engine);
 }
@@ -232,7 +328,9 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, a_set_of_a_label_is_denied);
 	tcase_add_test(tcase, rules_of_a_label_hold_for_its_container);
+	tcase_add_loop_test(tcase, a_label_is_in_force_before_the_first_packet, 0, 2);
 	tcase_add_loop_test(tcase, a_wrong_label_cuts_its_container_off, 0, 2);
+	tcase_add_test(tcase, all_that_are_cut_off_are_named);
 	tcase_add_test(tcase, a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed);
 	tcase_add_test(tcase, rules_that_the_daemon_refuses_are_their_containers_alone);
 	suite_add_tcase(suite, tcase);

@@ -68,6 +68,10 @@ expect 'the unit starts what was installed' grep -qx 'ExecStart=/usr/sbin/micros
 expect 'has a page for the daemon' test -f "$scratch/root/usr/share/man/man8/microsegd.8"
 expect 'has a page for the policy' test -f "$scratch/root/usr/share/man/man5/microseg-policy.5"
 expect 'has a page for plugins' test -f "$scratch/root/usr/share/man/man7/microseg-plugin.7"
+# Each plugin with what there is to read about it, and nothing else.
+expect 'has a text for each plugin' diff \
+  <(cd "$scratch/root/usr/lib/microseg/plugins" && printf '%s\n' *.so | sed 's/\.so$//') \
+  <(cd "$scratch/root/usr/share/doc/microseg/plugins" && printf '%s\n' * | sed 's/\.md$//')
 expect 'all libraries are found' never says \
   "$(inside ldd /usr/sbin/microsegd /usr/bin/microsegctl)" 'not found'
 expect 'by what says so' says "$(inside ldd /usr/sbin/microsegd)" 'libbpf.so.1 => /'

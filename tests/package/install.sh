@@ -58,6 +58,9 @@ expect 'prints the commands' grep -qx '  sudo systemctl enable --now microsegd' 
 expect 'makes the group' getent group microseg
 expect 'the unit starts what was installed' grep -qx 'ExecStart=/usr/local/sbin/microsegd' \
   /usr/local/lib/systemd/system/microsegd.service
+expect 'what there is to read about each plugin is there' diff \
+  <(cd /usr/local/lib/microseg/plugins && printf '%s\n' *.so | sed 's/\.so$//') \
+  <(cd /usr/local/share/doc/microseg/plugins && printf '%s\n' *.md | sed 's/\.md$//')
 expect 'the daemon likes its configuration' /usr/local/sbin/microsegd --check-config
 expect 'the example policy is good' /usr/local/bin/microsegctl policy check
 echo '# mine' >/etc/microseg/microseg.yaml

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A source that does what a file says, a line each, whenever the file is another one:
- *	set NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
+ *	set NAME; keep NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
  *	bind GROUP KIND NUMBER; wait; once (wait, if this is the first file that the process sees)
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
  *	read PATH (its trouble says whether it could)
@@ -203,6 +203,8 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		text = line + strlen(line);
 	if (strcmp(line, "set") == 0)
 		return host->add_set(builder, text, error);
+	if (strcmp(line, "keep") == 0)
+		return host->keep_set(builder, text, error);
 	if (strcmp(line, "member") == 0)
 		return add_member(script, builder, text, error);
 	if (strcmp(line, "rule") == 0)

@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 #define MS_PLUGIN_ABI_MAJOR 1
-#define MS_PLUGIN_ABI_MINOR 1
+#define MS_PLUGIN_ABI_MINOR 2
 
 /* Longest name of plugin, action, source, sink or item, without its NUL: [a-z0-9_]{1,31}. */
 #define MS_PLUGIN_NAME_MAX 31
@@ -297,6 +297,22 @@ struct ms_plugin_host {
 	/* Of minor 1. from D, C. The sentence that is set, by error_set() or by a call of the host
 	 * that failed; "" = none, or `error` is NULL. Lent until another one is set. */
 	const char *(*error_get)(const struct ms_plugin_error *error);
+
+	/*
+	 * Of minor 2. from C, during snapshot(). A set that stays as it is in force of this source,
+	 * of this process or one before it: what the source cannot tell now is not given up. One of
+	 * which nothing is in force is left out. Times of its members count anew, as though the
+	 * transaction had them. -EEXIST if the transaction has the set; it takes no members.
+	 */
+	int (*keep_set)(struct ms_plugin_builder *builder, const char *name,
+			struct ms_plugin_error *error);
+	/*
+	 * Of minor 2. from C, during snapshot(). What is wrong at `origin` and therefore not, or
+	 * not as its author wants it, in this transaction: `source show` has it while that is in
+	 * force. `why` is a line. -E2BIG past the first 256.
+	 */
+	int (*leave_out)(struct ms_plugin_builder *builder, const char *origin, const char *why,
+			 struct ms_plugin_error *error);
 };
 
 /* What bind() calls a workload. */

@@ -305,26 +305,47 @@ static inline int ms_trial_add_rule(struct ms_plugin_builder *builder, const cha
 	return 0;
 }
 
-/* Whether the transaction has the set. */
-static inline int ms_trial_has_set(const struct ms_plugin_builder *builder, const char *name)
+/* Whether the transaction has the line "WORD NAME". */
+static inline int ms_trial_has_line(const struct ms_plugin_builder *builder, const char *word,
+				    const char *name)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "set %s\n", name);
+	snprintf(line, sizeof(line), "%s %s\n", word, name);
 	for (const char *at = builder->text; at && *at; at = strchr(at, '\n'), at += at != NULL)
 		if (strncmp(at, line, strlen(line)) == 0)
 			return 1;
 	return 0;
 }
 
-static inline int ms_trial_add_set(struct ms_plugin_builder *builder, const char *name,
-				   struct ms_plugin_error *error)
+static inline int ms_trial_say_set(struct ms_plugin_builder *builder, const char *word,
+				   const char *name, struct ms_plugin_error *error)
 {
-	if (ms_trial_has_set(builder, name)) {
+	if (ms_trial_has_line(builder, "set", name) || ms_trial_has_line(builder, "keep", name)) {
 		ms_trial_error_set(error, "the set %s is there already", name);
 		return -EEXIST;
 	}
-	ms_trial_say(builder->text, "set %s", name);
+	ms_trial_say(builder->text, "%s %s", word, name);
+	return 0;
+}
+
+static inline int ms_trial_add_set(struct ms_plugin_builder *builder, const char *name,
+				   struct ms_plugin_error *error)
+{
+	return ms_trial_say_set(builder, "set", name, error);
+}
+
+static inline int ms_trial_keep_set(struct ms_plugin_builder *builder, const char *name,
+				    struct ms_plugin_error *error)
+{
+	return ms_trial_say_set(builder, "keep", name, error);
+}
+
+static inline int ms_trial_leave_out(struct ms_plugin_builder *builder, const char *origin,
+				     const char *why, struct ms_plugin_error *error)
+{
+	(void)error;
+	ms_trial_say(builder->text, "left out %s: %s", origin, why);
 	return 0;
 }
 
@@ -334,7 +355,7 @@ static inline int ms_trial_add_member(struct ms_plugin_builder *builder, const c
 {
 	char text[64];
 
-	if (!ms_trial_has_set(builder, set)) {
+	if (!ms_trial_has_line(builder, "set", set)) {
 		ms_trial_error_set(error, "there is no set %s", set);
 		return -ENOENT;
 	}
@@ -395,6 +416,8 @@ static inline void ms_trial_init(struct ms_plugin_host_state *state)
 	table->bind = ms_trial_bind;
 	table->rule_id = ms_trial_rule_id;
 	table->error_get = ms_trial_error_get;
+	table->keep_set = ms_trial_keep_set;
+	table->leave_out = ms_trial_leave_out;
 }
 
 /* Lets `ns` pass: every timer that falls due is called, once. */

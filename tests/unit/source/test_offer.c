@@ -61,6 +61,7 @@ START_TEST(travels_whole)
 
 	fill(&offer);
 	ck_assert_int_eq(ms_source_offer_add_bind(&offer, 1, 4711, "web"), 0);
+	ck_assert_int_eq(ms_source_offer_leave_out(&offer, "container bad", "a\nwrong \xff"), 0);
 	expect_members(&offer);
 	ck_assert_int_eq(ms_source_offer_encode(&offer, &buffer), 0);
 	ck_assert_int_eq(ms_source_offer_decode(buffer.bytes, buffer.length, &back, NULL), 0);
@@ -68,6 +69,9 @@ START_TEST(travels_whole)
 	ck_assert(ms_source_offer_equal_but_members(&offer, &back));
 	ck_assert_uint_eq(back.binds[0].workload, 4711);
 	ck_assert_str_eq(back.binds[0].group, "web");
+	ck_assert_uint_eq(back.n_left_out, 1);
+	ck_assert_str_eq(back.left_out[0].origin, "container bad");
+	ck_assert_str_eq(back.left_out[0].why, "a wrong ?");
 }
 END_TEST
 
@@ -94,6 +98,38 @@ START_TEST(a_half_is_nothing)
 }
 END_TEST
 
+/* The sets that stay get what is in force, and are left out if that is nothing. */
+START_TEST(what_stays_is_taken_from_before)
+{
+	ms_cleanup(ms_source_offer_fini) struct ms_source_offer before = { 0 }, offer = { 0 };
+	ms_cleanup(ms_source_offer_fini) struct ms_source_offer back = { 0 };
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+	const struct ms_source_member member = { .cidr = { .addr = { .family = 4 }, .len = 32 } };
+
+	fill(&before);
+	ck_assert_int_eq(ms_source_offer_keep_set(&offer, "unheard-of"), 0);
+	ck_assert_int_eq(ms_source_offer_keep_set(&offer, "bad"), 0);
+	ck_assert_int_eq(ms_source_offer_add_set(&offer, "bad"), -EEXIST);
+	ck_assert_int_eq(ms_source_offer_add_member(&offer, "bad", &member), -EINVAL);
+	ck_assert_int_eq(ms_source_offer_add_set(&offer, "empty"), 0);
+	add_member(&offer, "empty", "192.0.2.9", 0);
+	ms_source_offer_finish(&offer);
+	ck_assert_int_eq(ms_source_offer_encode(&offer, &buffer), 0);
+	ck_assert_int_eq(ms_source_offer_decode(buffer.bytes, buffer.length, &back, NULL), 0);
+	ck_assert_int_eq(ms_source_offer_keep(&back, _i ? &before : NULL, NULL), 1);
+	ck_assert_uint_eq(back.n_sets, _i ? 2 : 1);
+	ck_assert_uint_eq(back.n_members, _i ? 3 : 1);
+	ck_assert_uint_eq(back.sets[back.n_sets - 1].n_members, 1);
+	ck_assert_str_eq(back.sets[0].name, _i ? "bad" : "empty");
+	if (_i)
+		ck_assert_uint_eq(back.sets[0].members[0].timeout_ns, 9);
+	/* As though all had been said. */
+	ck_assert_int_eq(ms_source_offer_keep(&back, NULL, NULL), 0);
+	back.n_members = MS_SOURCE_OFFER_MEMBERS_MAX + 1;
+	ck_assert_int_eq(ms_source_offer_keep(&back, NULL, NULL), -E2BIG);
+}
+END_TEST
+
 START_TEST(a_builder_says_no)
 {
 	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
@@ -110,6 +146,10 @@ START_TEST(a_builder_says_no)
 	ck_assert_int_eq(ms_source_offer_add_text(&offer, MS_SOURCE_TEXT_RULE, origin, "", 0),
 			 -EMSGSIZE);
 	ck_assert_int_eq(ms_source_offer_add_bind(&offer, 1, 1, ""), -EMSGSIZE);
+	ck_assert_int_eq(ms_source_offer_leave_out(&offer, origin, "o"), -EMSGSIZE);
+	for (size_t i = 0; i < MS_SOURCE_OFFER_LEFT_OUT_MAX; i++)
+		ck_assert_int_eq(ms_source_offer_leave_out(&offer, "o", "o"), 0);
+	ck_assert_int_eq(ms_source_offer_leave_out(&offer, "o", "o"), -E2BIG);
 	offer.n_members = MS_SOURCE_OFFER_MEMBERS_MAX;
 	ck_assert_int_eq(ms_source_offer_add_member(&offer, "bad", &member), -E2BIG);
 	offer.text_bytes = MS_SOURCE_OFFER_TEXT_MAX;
@@ -241,6 +281,7 @@ int main(void)
 	tcase_add_test(cases, travels_whole);
 	tcase_add_test(cases, a_half_is_nothing);
 	tcase_add_test(cases, a_builder_says_no);
+	tcase_add_loop_test(cases, what_stays_is_taken_from_before, 0, 2);
 	tcase_add_loop_test(cases, frames_say_no_more_than_a_builder, 0, 5);
 	tcase_add_test(cases, becomes_a_policy);
 	tcase_add_loop_test(cases, a_bad_text_refuses_all, 0, (int)ms_array_size(bad_texts));

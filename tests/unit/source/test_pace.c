@@ -44,13 +44,17 @@ START_TEST(lines_beyond_what_a_second_has_are_counted)
 	struct ms_source_pace pace = { 0 };
 
 	for (unsigned int i = 0; i < MS_SOURCE_PACE_LINES_PER_S; i++)
-		ck_assert(ms_source_pace_line(&pace, START + i));
-	ck_assert(!ms_source_pace_line(&pace, START + 500 * MS));
-	ck_assert(!ms_source_pace_line(&pace, START + 1000 * MS - 1));
-	ck_assert_uint_eq(ms_source_pace_unsaid(&pace), 2);
+		ck_assert(ms_source_pace_line(&pace, false, START + i));
+	ck_assert(!ms_source_pace_line(&pace, false, START + 500 * MS));
+	ck_assert(!ms_source_pace_line(&pace, false, START + 1000 * MS - 1));
+	/* Warnings have lines of their own. */
+	for (unsigned int i = 0; i < MS_SOURCE_PACE_LINES_PER_S; i++)
+		ck_assert(ms_source_pace_line(&pace, true, START + 600 * MS));
+	ck_assert(!ms_source_pace_line(&pace, true, START + 600 * MS));
+	ck_assert_uint_eq(ms_source_pace_unsaid(&pace), 3);
 	ck_assert_uint_eq(ms_source_pace_unsaid(&pace), 0);
-	ck_assert(ms_source_pace_line(&pace, START + 1000 * MS));
-	ck_assert_uint_eq(pace.suppressed, 2);
+	ck_assert(ms_source_pace_line(&pace, false, START + 1000 * MS));
+	ck_assert_uint_eq(pace.suppressed, 3);
 }
 END_TEST
 

@@ -48,6 +48,8 @@ static const struct {
 	{ MS_SOURCE_WIRE_LOG, "line" },
 	{ MS_SOURCE_WIRE_STATS, "[]" },
 	{ MS_SOURCE_WIRE_REFUSED, "it is wrong" },
+	{ MS_SOURCE_WIRE_KEEP, "blocklist" },
+	{ MS_SOURCE_WIRE_LEFT_OUT, "it is wrong" },
 };
 
 /* Whatever is said arrives, however the bytes are cut. */

@@ -43,8 +43,6 @@ START_TEST(a_configuration_names_groups_that_there_are)
 }
 END_TEST
 
-/* An upgrade may have put another file in the place of one that runs: what is shown is the new
- * one's to say from then on. */
 /* What the schema does not take, and what the plugin's own code does not. */
 static const struct {
 	const char *config, *says, *place;
@@ -60,11 +58,17 @@ static const struct {
 	{ "plugins:\n  feed:\n    lists: \"a=http://h/\"\n    ca_file: ca.pem\n",
 	  "feed: create(): `ca_file` must be a full path", "\"line\":4,\"column\":5" },
 	{ "plugins:\n  feed: {}\n", "lists is missing", "\"line\":2,\"column\":3" },
+	{ "plugins:\n  exporter: { rules: 9, listen: \"0.0.0.0:9477\" }\n",
+	  "exporter: create(): `listen` is 0.0.0.0:9477, which others can reach",
+	  "\"line\":2,\"column\":25" },
+	{ "plugins:\n  exporter: { control: control.sock }\n",
+	  "exporter: create(): `control` must be a full path", "\"line\":2,\"column\":15" },
 };
 
 START_TEST(a_wrong_configuration_is_found_before_anything_runs)
 {
 	ms_plugin_folder_add("feed");
+	ms_plugin_folder_add("exporter");
 	ms_proc_write_config(microsegd, misconfigured[_i].config);
 	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
 	expect_said(misconfigured[_i].says);

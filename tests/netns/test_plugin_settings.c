@@ -63,12 +63,15 @@ static const struct {
 	  "\"line\":2,\"column\":25" },
 	{ "plugins:\n  exporter: { control: control.sock }\n",
 	  "exporter: create(): `control` must be a full path", "\"line\":2,\"column\":15" },
+	{ "plugins:\n  journal: { to: syslog, socket: log }\n",
+	  "journal: create(): `socket` must be a full path", "\"line\":2,\"column\":26" },
 };
 
 START_TEST(a_wrong_configuration_is_found_before_anything_runs)
 {
 	ms_plugin_folder_add("feed");
 	ms_plugin_folder_add("exporter");
+	ms_plugin_folder_add("journal");
 	ms_proc_write_config(microsegd, misconfigured[_i].config);
 	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
 	expect_said(misconfigured[_i].says);

@@ -88,11 +88,37 @@ START_TEST(a_wrong_configuration_is_found_before_anything_runs)
 END_TEST
 
 /* It fails of what is there, not of what it was told: where the daemon is that may be otherwise. */
-START_TEST(a_plugin_that_fails_here_is_no_wrong_configuration)
+START_TEST(a_plugin_that_fails_here_is_warned_of)
 {
 	ms_plugin_folder_add("create_fails");
-	ms_proc_write_config(microsegd, "plugins: { create_fails: {}, nosuch: {} }\n");
+	ms_proc_write_config(microsegd, "plugins:\n  create_fails: {}\n");
 	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
+	expect_said("\"kind\":\"untried_plugin\"");
+	expect_said("plugin create_fails fails here, as it may where the daemon is: create_fails: "
+		    "create(): no more of these");
+	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":3");
+	expect_said("\"warnings_total\":1");
+}
+END_TEST
+
+/* A slip, or a plugin that was not installed: a reload refuses it, too. */
+START_TEST(a_plugin_that_is_none_is_refused)
+{
+	static const char config[] = "plugins:\n  journal: {}\n  nosuch: {}\n";
+	static const char says[] = "there is no plugin 'nosuch' in " MS_PLUGIN_FOLDER;
+	static const char place[] = "\"file\":\"microseg.yaml\",\"line\":3,\"column\":3";
+
+	ms_plugin_folder_add("journal");
+	ms_proc_write_config(microsegd, config);
+	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
+	expect_said(says);
+	expect_said(place);
+	ms_plugin_folder_start(microsegd, "plugins: {}\n");
+	ms_proc_write_config(microsegd, config);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said(says);
+	expect_said(place);
+	ms_proc_stop(microsegd);
 }
 END_TEST
 
@@ -106,7 +132,8 @@ int main(void)
 	tcase_add_test(tcase, a_configuration_names_groups_that_there_are);
 	tcase_add_loop_test(tcase, a_wrong_configuration_is_found_before_anything_runs, 0,
 			    ms_array_size(misconfigured));
-	tcase_add_test(tcase, a_plugin_that_fails_here_is_no_wrong_configuration);
+	tcase_add_test(tcase, a_plugin_that_fails_here_is_warned_of);
+	tcase_add_test(tcase, a_plugin_that_is_none_is_refused);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

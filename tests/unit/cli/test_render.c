@@ -155,9 +155,12 @@ START_TEST(warnings_say_where)
 {
 	ck_assert_str_eq(render(ms_cli_render_policy_check,
 				"{'groups': 1, 'rules': 2, 'sets': 0, 'warnings': [{'file': "
-				"'10-a.yaml', 'line': 7, 'message': 'rule b is never reached'}]}"),
+				"'10-a.yaml', 'line': 7, 'message': 'rule b is never reached'}, "
+				"{'file': 'microseg.yaml', 'line': 2, 'column': 3, 'message': "
+				"'plugin p fails here'}]}"),
 			 "10-a.yaml:7: warning: rule b is never reached\n"
-			 "valid: 1 group, 2 rules, 0 sets, 1 warning\n");
+			 "microseg.yaml:2:3: warning: plugin p fails here\n"
+			 "valid: 1 group, 2 rules, 0 sets, 2 warnings\n");
 }
 END_TEST
 

@@ -129,7 +129,7 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	if (r == 0)
 		r = ms_cli_settings_read(cli, &settings, err);
 	if (r == 0)
-		r = ms_cli_catalogue_make(cli, merged, &catalogue, &checked.asked);
+		r = ms_cli_catalogue_make(cli, &settings, merged, &catalogue, &checked.asked);
 	if (r == 0)
 		r = ms_plugin_catalogue_check(catalogue, merged, err);
 	if (r == 0)
@@ -141,8 +141,9 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 		r = ms_plan_engines(merged, checked.engines, err);
 	if (r < 0)
 		return r;
-	/* Without a daemon nobody knows what will be loaded: every rule with actions is named. */
-	known = ms_plugin_catalogue_known(catalogue, checked.asked);
+	/* Without settings and a daemon nobody knows what will be loaded: every rule with actions
+	 * is named. */
+	known = ms_plugin_catalogue_known(catalogue, settings.file || checked.asked, settings.file);
 	r = ms_policy_check_with(merged, &known, &checked.warnings, &checked.n_warnings);
 	if (r < 0)
 		return r;

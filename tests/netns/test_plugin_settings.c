@@ -122,6 +122,83 @@ START_TEST(a_plugin_that_is_none_is_refused)
 }
 END_TEST
 
+/* ---- what a reload would leave loaded ---- */
+
+static const char with_tally[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+	"rules:\n"
+	"  - { id: r, dir: in, proto: tcp, dport: 80, action: [{ tally: 3 }, allow] }\n";
+
+/* Asks the daemon, too; its exit status. */
+static int check_beside_the_daemon(void)
+{
+	return ms_ctl_status(microsegd, text, sizeof(text), "policy", "check", "--strict",
+			     "--plugin-dir", MS_PLUGIN_FOLDER, "--config",
+			     MS_NETNS_DIR "/one/microseg.yaml", MS_NETNS_DIR "/one/policy.d", NULL);
+}
+
+static void start_with(const char *config)
+{
+	ms_plugin_folder_add("tally");
+	ms_plugin_folder_start(microsegd, config);
+	ms_proc_write_policy(microsegd, "10-test.yaml", with_tally);
+}
+
+/* As every README has it: write both files, check, reload. */
+START_TEST(a_plugin_that_a_reload_would_load_is_there)
+{
+	static const char *const before[] = { "plugins: {}\n", "log: { level: info }\n",
+					      "plugins: { tally: { tap: 9 } }\n" };
+
+	start_with(before[_i]);
+	ck_assert_msg(check_beside_the_daemon() != 0, "%s", text);
+	ms_proc_write_config(microsegd, "plugins: { tally: {} }\n");
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	expect_said("\"daemon_asked\":true");
+	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
+	expect_said("\"warnings_total\":0");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_plugin_that_a_reload_would_unload_is_missed)
+{
+	static const char says[] = "no plugin with an action 'tally' is loaded by microseg.yaml: "
+				   "every packet of the rule gets its fallback, deny";
+
+	start_with("plugins: { tally: {} }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ms_proc_write_config(microsegd, "log: { level: info }\n");
+	ck_assert_msg(check_beside_the_daemon() == 4, "%s", text);
+	expect_said(says);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said("no longer names plugin tally, but it is in use");
+	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
+	expect_said(says);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_plugin_that_was_loaded_by_hand_stays)
+{
+	json_auto_t *lines = NULL;
+
+	start_with("plugins: {}\n");
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	ck_assert(json_is_true(
+		json_object_get(ms_ctl_find(lines, "plugins", "name", "tally"), "by_hand")));
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_settings");
@@ -134,6 +211,9 @@ int main(void)
 			    ms_array_size(misconfigured));
 	tcase_add_test(tcase, a_plugin_that_fails_here_is_warned_of);
 	tcase_add_test(tcase, a_plugin_that_is_none_is_refused);
+	tcase_add_loop_test(tcase, a_plugin_that_a_reload_would_load_is_there, 0, 3);
+	tcase_add_test(tcase, a_plugin_that_a_reload_would_unload_is_missed);
+	tcase_add_test(tcase, a_plugin_that_was_loaded_by_hand_stays);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -355,6 +355,26 @@ START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
 }
 END_TEST
 
+static const struct {
+	const char *reply, *text;
+} probed[] = {
+	{ "{'plugin': {'name': 'p', 'actions': [{'name': 'p'}]}, 'tried': true}",
+	  "\nTried: it was created, its programs were loaded and run.\n" },
+	{ "{'plugin': {'name': 'p', 'actions': []}, 'tried': true, 'config_file': 'a.yaml'}",
+	  "\nTried as a.yaml configures it: it was created, and not started; it has no programs.\n" },
+	{ "{'plugin': {'name': 'p', 'actions': []}, 'tried': false, 'untried': 'only described'}",
+	  "\nNot tried: only described.\n" },
+};
+
+START_TEST(a_trial_says_what_was_tried)
+{
+	const char *said = render(ms_cli_render_plugin_probe, probed[_i].reply);
+	const char *at = strstr(said, probed[_i].text);
+
+	ck_assert_msg(at && strlen(at) == strlen(probed[_i].text), "%s", said);
+}
+END_TEST
+
 START_TEST(values_in_force_stand_beside_what_may_be_written)
 {
 	static const char shown[] =
@@ -563,6 +583,7 @@ int main(void)
 	tcase_add_test(tcase, actions_of_a_rule_are_told_with_its_fallback);
 	tcase_add_test(tcase, a_rule_that_lacks_an_action_says_what_holds);
 	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
+	tcase_add_loop_test(tcase, a_trial_says_what_was_tried, 0, ms_array_size(probed));
 	tcase_add_test(tcase, values_in_force_stand_beside_what_may_be_written);
 	tcase_add_test(tcase, statistics_of_a_plugin_stand_apart);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);

@@ -334,11 +334,6 @@ static int read_plugin(struct ms_document_reader *reader, const char *name, stru
 
 static int read_plugins(struct ms_document_reader *reader, void *into)
 {
-	struct ms_config *config = into;
-
-	config->plugins.file = strdup(reader->name);
-	if (!config->plugins.file)
-		return -ENOMEM;
 	return ms_document_schema_entries_or_none(reader, "plugins", read_plugin, into);
 }
 
@@ -377,6 +372,8 @@ int ms_config_read(struct ms_config *config, const char *path, struct ms_error *
 	changed.policy = NULL;
 	changed.plugins = (struct ms_config_plugins) { 0 };
 	r = ms_document_reader_open(&reader, slash ? slash + 1 : path, text, length, err);
+	if (r == 0 && !(changed.plugins.file = strdup(reader.name)))
+		r = -ENOMEM;
 	if (r == 0)
 		r = read_config(&reader, &changed);
 	if (r < 0) {

@@ -21,7 +21,7 @@ struct ms_config_plugins {
 	/* A bit per plugin: a source whose rules are judged before the operator's (`before: true`,
 	 * a key that every plugin has). */
 	uint64_t before;
-	char *file; /* where that stands, for messages; NULL = nowhere */
+	char *file; /* what was read, as messages name it; NULL = there is no file */
 };
 
 /* Of the file that this daemon is configured by, as it is now. One that need not be there and is

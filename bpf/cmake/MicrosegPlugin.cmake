@@ -26,8 +26,12 @@ function(ms_add_plugin name)
                LIBRARY_OUTPUT_DIRECTORY ${MS_PLUGIN_BUILD_DIR})
   target_include_directories(${name} PRIVATE ${MS_SDK_INCLUDES} ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE -Wall -Wextra -fstack-protector-strong)
+  # By the linker: templates of the C++ library are visible whatever the compiler is told.
+  set(exports ${CMAKE_CURRENT_BINARY_DIR}/${name}.map)
+  file(CONFIGURE OUTPUT ${exports} CONTENT "{ global: ms_plugin_descriptor; local: *; };\n" @ONLY)
+  set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${exports})
   target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now,-z,noexecstack,-z,text
-                      -Wl,--exclude-libs,ALL)
+                      -Wl,--version-script=${exports})
   if(PLUGIN_BPF)
     ms_add_bpf_object(${name} ${PLUGIN_BPF})
     target_link_libraries(${name} PRIVATE ${name}_skel PkgConfig::LIBBPF)

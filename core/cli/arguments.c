@@ -2,11 +2,11 @@
 #include "core/cli/arguments.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
-#include "core/cli/settings.h"
 #include "core/plugin/arguments.h"
 #include "core/plugin/probe.h"
 #include "core/policy/array.h"
@@ -21,7 +21,7 @@ struct use {
 struct judging {
 	const struct ms_cli *cli;
 	const struct ms_plugin_catalogue *catalogue;
-	struct ms_config_plugins settings;
+	const struct ms_config_plugins *settings;
 	struct use *uses;
 	size_t n_uses;
 	json_t *unjudged;
@@ -29,7 +29,6 @@ struct judging {
 
 static void fini(struct judging *judging)
 {
-	ms_config_plugins_fini(&judging->settings);
 	free(judging->uses);
 	json_decref(judging->unjudged);
 }
@@ -139,7 +138,7 @@ static int understand(struct judging *judging, const char *plugin, const json_t 
 static int ask(const struct judging *judging, const char *plugin, const json_t *arguments,
 	       json_t **ret_answer, struct ms_error *err)
 {
-	const struct ms_rule_action *config = ms_config_plugins_find(&judging->settings, plugin);
+	const struct ms_rule_action *config = ms_config_plugins_find(judging->settings, plugin);
 	json_auto_t *values = config ? ms_plugin_arguments_shape(config, NULL) : NULL;
 
 	return ms_plugin_probe_arguments(judging->cli->options->plugin_dir, plugin, values,
@@ -167,20 +166,20 @@ static int judge_plugin(struct judging *judging, const char *plugin, struct ms_e
 
 /* ---- all of them ---- */
 
-int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_plugin_catalogue *catalogue,
+int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_config_plugins *settings,
+			   const struct ms_plugin_catalogue *catalogue,
 			   const struct ms_policy *policy, json_t **ret_unjudged,
 			   struct ms_error *err)
 {
 	ms_cleanup(fini) struct judging judging = {
 		.cli = cli,
 		.catalogue = catalogue,
+		.settings = settings,
 		.unjudged = json_array(),
 	};
 	json_auto_t *seen = json_object();
 	int r = judging.unjudged && seen ? find_uses(&judging, policy) : -ENOMEM;
 
-	if (r == 0 && judging.n_uses)
-		r = ms_cli_settings_read(cli, &judging.settings, err);
 	for (size_t i = 0; r == 0 && i < judging.n_uses; i++) {
 		const char *plugin = judging.uses[i].plugin;
 
@@ -196,45 +195,63 @@ int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_plugin_cata
 	return 0;
 }
 
-static void fini_settings(struct ms_config_plugins *settings)
+/* ---- settings ---- */
+
+static int warn_of(const struct ms_rule_action *config, char *file, const struct ms_error *why,
+		   struct ms_warning **warnings, size_t *count)
 {
-	ms_config_plugins_fini(settings);
+	struct ms_place place = ms_plugin_arguments_place(config, why->message);
+	struct ms_warning warning = {
+		.origin = { MS_SOURCE_FILE, file, place.line, place.column },
+		.kind = "untried_plugin",
+	};
+
+	snprintf(warning.message, sizeof(warning.message),
+		 "plugin %s fails here, as it may where the daemon is: %.300s", config->name,
+		 why->message);
+	return ms_array_append(warnings, count, warning);
 }
 
 /* Created as it is configured, and no more: the words and the place are the daemon's. */
-static int judge_config(const struct ms_cli *cli, const struct ms_rule_action *config,
-			const char *file, json_t **ret_answer, struct ms_error *err)
+static int judge_config(const struct ms_cli *cli, const struct ms_rule_action *config, char *file,
+			json_t **ret_answer, struct ms_warning **warnings, size_t *count,
+			struct ms_error *err)
 {
+	const char *folder = cli->options->plugin_dir;
 	json_auto_t *values = ms_plugin_arguments_shape(config, NULL);
 	json_auto_t *none = json_array();
-	struct ms_error why = MS_ERROR_INIT;
-	int r = values && none ? ms_plugin_probe_arguments(cli->options->plugin_dir, config->name,
-							   values, none, ret_answer, &why)
+	struct ms_error failure = MS_ERROR_INIT, why = MS_ERROR_INIT;
+	int r = values && none ? ms_plugin_probe_arguments(folder, config->name, values, none,
+							   ret_answer, &failure)
 			       : -ENOMEM;
 
-	if (r == -EINVAL)
-		return ms_plugin_arguments_refuse_config(config, file, &why, r, err);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	/* What may be otherwise where the daemon is, is the daemon's to complain of. */
-	ms_plugin_probe(cli->options->plugin_dir, config->name, NULL, false, ret_answer, NULL);
-	return 0;
+	if (r == -EINVAL)
+		return ms_plugin_arguments_refuse_config(config, file, &failure, r, err);
+	/* Without such a file, say, there is nothing that could be otherwise elsewhere. */
+	r = ms_plugin_probe(folder, config->name, NULL, false, ret_answer, &why);
+	if (r < 0)
+		return r == -ENOMEM ? r
+				    : ms_plugin_arguments_refuse_config(config, file, &why, r, err);
+	return warn_of(config, file, &failure, warnings, count);
 }
 
-int ms_cli_arguments_check_settings(const struct ms_cli *cli, const struct ms_policy *policy,
-				    struct ms_error *err)
+int ms_cli_arguments_check_settings(const struct ms_cli *cli,
+				    const struct ms_config_plugins *settings,
+				    const struct ms_policy *policy, struct ms_warning **warnings,
+				    size_t *count, struct ms_error *err)
 {
-	ms_cleanup(fini_settings) struct ms_config_plugins settings = { 0 };
-	int r = ms_cli_settings_read(cli, &settings, err);
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < settings.count; i++) {
-		const struct ms_rule_action *config = &settings.list[i];
+	for (size_t i = 0; r == 0 && i < settings->count; i++) {
+		const struct ms_rule_action *config = &settings->list[i];
 		json_auto_t *answer = NULL;
 
-		r = judge_config(cli, config, settings.file, &answer, err);
+		r = judge_config(cli, config, settings->file, &answer, warnings, count, err);
 		if (r == 0)
 			r = ms_plugin_arguments_check_groups(
-				config, settings.file,
+				config, settings->file,
 				json_object_get(json_object_get(answer, "plugin"), "config"),
 				policy, err);
 	}

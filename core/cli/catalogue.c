@@ -12,6 +12,15 @@
 
 #define SUFFIX ".so"
 
+struct making {
+	const struct ms_cli *cli;
+	const struct ms_config_plugins *settings;
+	const struct ms_policy *policy;
+	struct ms_plugin_catalogue *catalogue;
+	json_t *told; /* names of those that the daemon has shown */
+	bool asked;
+};
+
 json_t *ms_cli_catalogue_unknown(const struct ms_plugin_catalogue *catalogue,
 				 const struct ms_policy *policy)
 {
@@ -34,6 +43,73 @@ json_t *ms_cli_catalogue_unknown(const struct ms_plugin_catalogue *catalogue,
 	return list;
 }
 
+/* ---- the folder ---- */
+
+static int add_described(const struct making *making, const char *name, bool is_loaded)
+{
+	const char *folder = making->cli->options->plugin_dir;
+	json_t *answer;
+	int r = ms_plugin_probe(folder, name, NULL, false, &answer, NULL);
+
+	/* One that cannot be described has no actions for us. */
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = ms_plugin_catalogue_add(making->catalogue, json_object_get(answer, "plugin"),
+				    is_loaded);
+	json_decref(answer);
+	return r;
+}
+
+/* Most actions have the name of their plugin. */
+static int add_namesakes(const struct making *making)
+{
+	json_auto_t *unknown = ms_cli_catalogue_unknown(making->catalogue, making->policy);
+	const json_t *name;
+	size_t i;
+	int r = unknown ? 0 : -ENOMEM;
+
+	json_array_foreach (unknown, i, name) {
+		if (r == 0)
+			r = add_described(making, json_string_value(name), false);
+	}
+	return r;
+}
+
+static int add_file(const struct making *making, const char *file)
+{
+	size_t length = strlen(file), suffix = strlen(SUFFIX);
+	char name[64];
+
+	if (length <= suffix || length - suffix >= sizeof(name) ||
+	    strcmp(file + length - suffix, SUFFIX) != 0)
+		return 0;
+	snprintf(name, sizeof(name), "%.*s", (int)(length - suffix), file);
+	return add_described(making, name, false);
+}
+
+static int add_folder(const struct making *making)
+{
+	json_auto_t *unknown = ms_cli_catalogue_unknown(making->catalogue, making->policy);
+	const char *folder = making->cli->options->plugin_dir;
+	const struct dirent *entry;
+	char path[512];
+	DIR *dir;
+	int r = 0;
+
+	if (!unknown)
+		return -ENOMEM;
+	if (json_array_size(unknown) == 0)
+		return 0;
+	if (!folder && ms_plugin_place_folder(path, sizeof(path)) == 0)
+		folder = path;
+	dir = folder ? opendir(folder) : NULL;
+	while (r == 0 && dir && (entry = readdir(dir)))
+		r = add_file(making, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
 /* ---- the daemon ---- */
 
 /* NULL = it does not say, for whatever reason: then the folder is what there is. */
@@ -49,22 +125,37 @@ static json_t *ask(struct ms_cli_client *client, const char *method, json_t *par
 	return reply;
 }
 
-static int add_entry(struct ms_cli_client *client, const json_t *entry,
-		     struct ms_plugin_catalogue *catalogue)
+/* One that failed counts: a reload tries it again, once what was wrong with its settings is not. */
+static bool will_be_loaded(const struct making *making, const json_t *entry)
+{
+	const char *state = json_string_value(json_object_get(entry, "state"));
+
+	if (ms_config_plugins_find(making->settings,
+				   json_string_value(json_object_get(entry, "name"))))
+		return true;
+	return state && strcmp(state, "loaded") == 0 &&
+	       (!making->settings->file || json_is_true(json_object_get(entry, "by_hand")));
+}
+
+static int add_entry(struct ms_cli_client *client, const json_t *entry, struct making *making)
 {
 	const char *name = json_string_value(json_object_get(entry, "name"));
-	const char *state = json_string_value(json_object_get(entry, "state"));
 	json_auto_t *shown =
 		name ? ask(client, "plugin.show", json_pack("{s:s}", "name", name)) : NULL;
 	json_t *description = json_object_get(shown, "plugin");
+	bool is_loaded;
 
-	if (!state || !json_is_object(description))
+	if (!shown)
 		return 0;
-	return ms_plugin_catalogue_add(catalogue, description, strcmp(state, "loaded") == 0);
+	is_loaded = will_be_loaded(making, entry);
+	if (json_object_set_new(making->told, name, json_true()) < 0)
+		return -ENOMEM;
+	return json_is_object(description)
+		       ? ms_plugin_catalogue_add(making->catalogue, description, is_loaded)
+		       : add_described(making, name, is_loaded);
 }
 
-static int add_daemons(const struct ms_cli *cli, struct ms_plugin_catalogue *catalogue,
-		       bool *ret_asked)
+static int add_daemons(struct making *making)
 {
 	struct ms_cli_client *client;
 	json_auto_t *reply = NULL;
@@ -72,110 +163,74 @@ static int add_daemons(const struct ms_cli *cli, struct ms_plugin_catalogue *cat
 	size_t i;
 	int r = 0;
 
-	if (ms_cli_client_open(cli->options->socket, &client) < 0)
+	if (ms_cli_client_open(making->cli->options->socket, &client) < 0)
 		return 0;
 	reply = ask(client, "plugin.list", NULL);
 	list = json_object_get(reply, "plugins");
-	*ret_asked = json_is_array(list);
+	making->asked = json_is_array(list);
 	json_array_foreach (list, i, entry) {
 		if (r == 0)
-			r = add_entry(client, entry, catalogue);
+			r = add_entry(client, entry, making);
 	}
 	ms_cli_client_close(client);
 	return r;
 }
 
-/* ---- the folder ---- */
+/* ---- the settings ---- */
 
-static int add_described(const struct ms_cli *cli, const char *name,
-			 struct ms_plugin_catalogue *catalogue)
+static int add_named(const struct making *making)
 {
-	json_t *answer;
-	int r = ms_plugin_probe(cli->options->plugin_dir, name, NULL, false, &answer, NULL);
-
-	/* One that cannot be described has no actions for us. */
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	r = ms_plugin_catalogue_add(catalogue, json_object_get(answer, "plugin"), false);
-	json_decref(answer);
-	return r;
-}
-
-/* Most actions have the name of their plugin. */
-static int add_named(const struct ms_cli *cli, const struct ms_policy *policy,
-		     struct ms_plugin_catalogue *catalogue)
-{
-	json_auto_t *unknown = ms_cli_catalogue_unknown(catalogue, policy);
-	const json_t *name;
-	size_t i;
-	int r = unknown ? 0 : -ENOMEM;
-
-	json_array_foreach (unknown, i, name) {
-		if (r == 0)
-			r = add_described(cli, json_string_value(name), catalogue);
-	}
-	return r;
-}
-
-static int add_file(const struct ms_cli *cli, const char *file,
-		    struct ms_plugin_catalogue *catalogue)
-{
-	size_t length = strlen(file), suffix = strlen(SUFFIX);
-	char name[64];
-
-	if (length <= suffix || length - suffix >= sizeof(name) ||
-	    strcmp(file + length - suffix, SUFFIX) != 0)
-		return 0;
-	snprintf(name, sizeof(name), "%.*s", (int)(length - suffix), file);
-	return add_described(cli, name, catalogue);
-}
-
-static int add_folder(const struct ms_cli *cli, const struct ms_policy *policy,
-		      struct ms_plugin_catalogue *catalogue)
-{
-	json_auto_t *unknown = ms_cli_catalogue_unknown(catalogue, policy);
-	const char *folder = cli->options->plugin_dir;
-	const struct dirent *entry;
-	char path[512];
-	DIR *dir;
 	int r = 0;
 
-	if (!unknown)
-		return -ENOMEM;
-	if (json_array_size(unknown) == 0)
-		return 0;
-	if (!folder && ms_plugin_place_folder(path, sizeof(path)) == 0)
-		folder = path;
-	dir = folder ? opendir(folder) : NULL;
-	while (r == 0 && dir && (entry = readdir(dir)))
-		r = add_file(cli, entry->d_name, catalogue);
-	if (dir)
-		closedir(dir);
+	for (size_t i = 0; r == 0 && i < making->settings->count; i++) {
+		const char *name = making->settings->list[i].name;
+
+		if (!json_object_get(making->told, name))
+			r = add_described(making, name, true);
+	}
 	return r;
 }
 
-int ms_cli_catalogue_make(const struct ms_cli *cli, const struct ms_policy *policy,
+/* ---- all of it ---- */
+
+static int fill(struct making *making)
+{
+	json_auto_t *named = ms_cli_catalogue_unknown(making->catalogue, making->policy);
+	int r;
+
+	if (!named || !making->told)
+		return -ENOMEM;
+	if (json_array_size(named) == 0)
+		return 0;
+	r = add_daemons(making);
+	if (r == 0)
+		r = add_named(making);
+	if (r == 0)
+		r = add_namesakes(making);
+	return r < 0 ? r : add_folder(making);
+}
+
+int ms_cli_catalogue_make(const struct ms_cli *cli, const struct ms_config_plugins *settings,
+			  const struct ms_policy *policy,
 			  struct ms_plugin_catalogue **ret_catalogue, bool *ret_asked)
 {
-	struct ms_plugin_catalogue *catalogue;
-	json_auto_t *named = NULL;
-	bool asked = false;
-	int r = ms_plugin_catalogue_new(&catalogue);
+	json_auto_t *told = json_object();
+	struct making making = {
+		.cli = cli,
+		.settings = settings,
+		.policy = policy,
+		.told = told,
+	};
+	int r = ms_plugin_catalogue_new(&making.catalogue);
 
 	if (r < 0)
 		return r;
-	named = ms_cli_catalogue_unknown(catalogue, policy);
-	if (json_array_size(named) > 0)
-		r = add_daemons(cli, catalogue, &asked);
-	if (r == 0)
-		r = add_named(cli, policy, catalogue);
-	if (r == 0)
-		r = add_folder(cli, policy, catalogue);
+	r = fill(&making);
 	if (r < 0) {
-		ms_plugin_catalogue_free(catalogue);
+		ms_plugin_catalogue_free(making.catalogue);
 		return r;
 	}
-	*ret_catalogue = catalogue;
-	*ret_asked = asked;
+	*ret_catalogue = making.catalogue;
+	*ret_asked = making.asked;
 	return 0;
 }

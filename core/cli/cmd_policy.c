@@ -12,6 +12,7 @@
 #include "core/cli/catalogue.h"
 #include "core/cli/command.h"
 #include "core/cli/render.h"
+#include "core/cli/settings.h"
 #include "core/cli/value.h"
 #include "core/control/engines.h"
 #include "core/policy/check.h"
@@ -50,9 +51,9 @@ static void free_policy(struct ms_policy **policy)
 
 static json_t *shape_warning(const struct ms_warning *warning)
 {
-	return json_pack("{s:s, s:s, s:s, s:s*, s:i}", "kind", warning->kind, "rule", warning->rule,
-			 "message", warning->message, "file", warning->origin.file, "line",
-			 warning->origin.line);
+	return json_pack("{s:s, s:s, s:s, s:s*, s:i, s:i}", "kind", warning->kind, "rule",
+			 warning->rule, "message", warning->message, "file", warning->origin.file,
+			 "line", warning->origin.line, "column", warning->origin.column);
 }
 
 static void free_catalogue(struct ms_plugin_catalogue **catalogue)
@@ -65,33 +66,46 @@ struct checked {
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	struct ms_warning slow[MS_ENGINE_FAMILIES];
 	size_t n_slow;
-	struct ms_warning *warnings; /* the others, owned */
+	struct ms_warning *warnings; /* the policy's others, owned */
 	size_t n_warnings;
+	struct ms_warning *untried; /* the settings', owned */
+	size_t n_untried;
 	bool asked; /* a daemon, for its actions */
 };
 
 static void free_checked(struct checked *checked)
 {
 	free(checked->warnings);
+	free(checked->untried);
+}
+
+static void shape_warnings(const struct ms_warning *warnings, size_t count, json_t *into)
+{
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(into, shape_warning(&warnings[i]));
+}
+
+static size_t count_warnings(const struct checked *checked)
+{
+	return checked->n_slow + checked->n_warnings + checked->n_untried;
 }
 
 static json_t *shape_checked(const struct ms_policy *policy, const struct checked *checked,
 			     const struct ms_plugin_catalogue *catalogue, json_t *unjudged)
 {
 	json_t *list = json_array();
-	size_t written = 0, total = checked->n_slow + checked->n_warnings;
+	size_t written = 0;
 
-	for (size_t i = 0; i < checked->n_slow; i++)
-		json_array_append_new(list, shape_warning(&checked->slow[i]));
-	for (size_t i = 0; i < checked->n_warnings; i++)
-		json_array_append_new(list, shape_warning(&checked->warnings[i]));
+	shape_warnings(checked->slow, checked->n_slow, list);
+	shape_warnings(checked->warnings, checked->n_warnings, list);
+	shape_warnings(checked->untried, checked->n_untried, list);
 	for (size_t i = 0; i < policy->n_rules; i++)
 		written += policy->rules[i].origin.source != MS_SOURCE_BUILTIN;
 	return json_pack("{s:b, s:i, s:i, s:i, s:o, s:I, s:o, s:b, s:o, s:O}", "valid", true,
 			 "groups", (int)policy->n_groups, "rules", (int)written, "sets",
 			 (int)policy->n_sets, "engines", ms_control_engines_shape(checked->engines),
-			 "warnings_total", (json_int_t)total, "warnings", list, "daemon_asked",
-			 checked->asked, "unknown_actions",
+			 "warnings_total", (json_int_t)count_warnings(checked), "warnings", list,
+			 "daemon_asked", checked->asked, "unknown_actions",
 			 ms_cli_catalogue_unknown(catalogue, policy), "unjudged_actions", unjudged);
 }
 
@@ -101,6 +115,7 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	ms_cleanup(free_catalogue) struct ms_plugin_catalogue *catalogue = NULL;
 	ms_cleanup(free_policy) struct ms_policy *files = NULL;
 	ms_cleanup(free_policy) struct ms_policy *merged = NULL;
+	ms_cleanup(ms_config_plugins_fini) struct ms_config_plugins settings = { 0 };
 	ms_cleanup(free_checked) struct checked checked = { 0 };
 	json_auto_t *unjudged = NULL;
 	struct ms_merge_inputs inputs = { .now = (int64_t)time(NULL) };
@@ -112,24 +127,28 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	inputs.files = files;
 	r = ms_policy_merge(&inputs, &merged, err);
 	if (r == 0)
-		r = ms_cli_catalogue_make(cli, merged, &catalogue, &checked.asked);
+		r = ms_cli_settings_read(cli, &settings, err);
+	if (r == 0)
+		r = ms_cli_catalogue_make(cli, &settings, merged, &catalogue, &checked.asked);
 	if (r == 0)
 		r = ms_plugin_catalogue_check(catalogue, merged, err);
 	if (r == 0)
-		r = ms_cli_arguments_judge(cli, catalogue, merged, &unjudged, err);
+		r = ms_cli_arguments_judge(cli, &settings, catalogue, merged, &unjudged, err);
 	if (r == 0)
-		r = ms_cli_arguments_check_settings(cli, merged, err);
+		r = ms_cli_arguments_check_settings(cli, &settings, merged, &checked.untried,
+						    &checked.n_untried, err);
 	if (r == 0)
 		r = ms_plan_engines(merged, checked.engines, err);
 	if (r < 0)
 		return r;
-	/* Without a daemon nobody knows what will be loaded: every rule with actions is named. */
-	known = ms_plugin_catalogue_known(catalogue, checked.asked);
+	/* Without settings and a daemon nobody knows what will be loaded: every rule with actions
+	 * is named. */
+	known = ms_plugin_catalogue_known(catalogue, settings.file || checked.asked, settings.file);
 	r = ms_policy_check_with(merged, &known, &checked.warnings, &checked.n_warnings);
 	if (r < 0)
 		return r;
 	checked.n_slow = ms_control_engines_warn(checked.engines, checked.slow);
-	*ret_warnings = checked.n_slow + checked.n_warnings;
+	*ret_warnings = count_warnings(&checked);
 	*ret_reply = shape_checked(merged, &checked, catalogue, unjudged);
 	return 0;
 }

@@ -122,16 +122,19 @@ static void render_description(const struct ms_cli_style *style, const json_t *p
 
 void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *reply)
 {
-	render_description(style, json_object_get(reply, "plugin"), NULL);
-	if (ms_cli_value_is(reply, "tried") && *text_of(reply, "config_file"))
-		fprintf(style->out,
-			"\nTried as %s configures it: it was created, its programs were loaded and "
-			"run.\n",
-			text_of(reply, "config_file"));
-	else if (ms_cli_value_is(reply, "tried"))
-		fputs("\nTried: it was created, its programs were loaded and run.\n", style->out);
-	else
+	const json_t *plugin = json_object_get(reply, "plugin");
+	const char *file = text_of(reply, "config_file");
+
+	render_description(style, plugin, NULL);
+	if (!ms_cli_value_is(reply, "tried")) {
 		fprintf(style->out, "\nNot tried: %s.\n", text_of(reply, "untried"));
+		return;
+	}
+	fprintf(style->out, "\nTried%s%s%s: it was created%s.\n", *file ? " as " : "", file,
+		*file ? " configures it" : "",
+		json_array_size(json_object_get(plugin, "actions"))
+			? ", its programs were loaded and run"
+			: ", and not started; it has no programs");
 }
 
 /* ---- as the daemon has them ---- */

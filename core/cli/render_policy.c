@@ -14,15 +14,26 @@ static const char *plural(json_int_t count)
 	return count == 1 ? "" : "s";
 }
 
+static void render_place(const struct ms_cli_style *style, const json_t *warning)
+{
+	const char *file = text_of(warning, "file");
+	json_int_t column = int_of(warning, "column");
+
+	if (!*file)
+		return;
+	fprintf(style->out, "%s:%lld:", file, (long long)int_of(warning, "line"));
+	if (column)
+		fprintf(style->out, "%lld:", (long long)column);
+	fputc(' ', style->out);
+}
+
 void ms_cli_render_warnings(const struct ms_cli_style *style, const json_t *warnings)
 {
 	const json_t *warning;
 	size_t i;
 
 	json_array_foreach (warnings, i, warning) {
-		if (*text_of(warning, "file"))
-			fprintf(style->out, "%s:%lld: ", text_of(warning, "file"),
-				(long long)int_of(warning, "line"));
+		render_place(style, warning);
 		ms_cli_style_begin(style, MS_CLI_UNSURE);
 		fputs("warning: ", style->out);
 		ms_cli_style_end(style, MS_CLI_UNSURE);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # find_package(Microseg): what a plugin outside this tree is built with. Gives ms_add_plugin() and
-# ms_add_bpf_object(); the project must have enabled the language C.
+# ms_add_bpf_object(); the project must have enabled the language C or CXX.
 
 get_filename_component(MS_PREFIX "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 set(MS_SDK_INCLUDES ${MS_PREFIX}/include)

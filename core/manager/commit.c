@@ -378,6 +378,12 @@ static int merge(void *arg)
 	/* One that was configured otherwise, or loaded again, has come in behind the others. */
 	ms_sources_offers_order(&merging->next->offers, rank, merging->manager);
 	r = ms_sources_merge(sources, merging->next, merging->err);
+	/* Seldom, so it is merged again: who names a set is known behind a merge. */
+	if (r == 0 && ms_manager_forget_sets(merging->manager, &merging->next->runtime,
+					     merging->next->merged)) {
+		merging->next->runtime_changed = true;
+		r = ms_sources_merge(sources, merging->next, merging->err);
+	}
 	/* What is in force already may name what is not known any more: a start takes it, too. */
 	if (r == 0 && merging->is_change && merging->next->documents_changed)
 		r = ms_manager_refuse_unknown(merging->manager, merging->next->merged,

@@ -194,10 +194,15 @@ int ms_manager_save_rest(struct ms_manager *manager);
 int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const struct ms_cidr *member,
 			  uint64_t timeout_ns, const char *plugin);
 /* One that the CLI or a plugin put in, as far as nobody else holds it; the set stays, even
- * if it is left over. */
+ * if it is left over, until the next commit. */
 int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 			    const struct ms_cidr *member);
-/* Members whose time is over go from the datapath, the CLI's from disk, too. */
+/* Out of `runtime`: sets without a member now that no rule of `policy`, which it is part of, names.
+ * False = none was there. */
+bool ms_manager_forget_sets(const struct ms_manager *manager, struct ms_runtime *runtime,
+			    const struct ms_policy *policy);
+/* Members whose time is over go from the datapath, the CLI's from disk, too, and with the last one
+ * a set that is left over. */
 void ms_manager_clear_members(struct ms_manager *manager);
 /* set:host as the monitor knows this machine's addresses. */
 void ms_manager_follow_addresses(struct ms_manager *manager);

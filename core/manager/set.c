@@ -280,18 +280,48 @@ static bool is_emptied(const struct ms_runtime_set *set, const struct ms_runtime
 	return distinct == set->n_members;
 }
 
+static bool is_named(const struct ms_manager *manager, const struct ms_policy *policy,
+		     const char *set)
+{
+	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
+
+	return ms_policy_count_naming(policy, set, &known) > 0;
+}
+
 /* Emptied by the change, known to no file and named by no rule: nobody would miss it. */
 static bool is_left_over(struct ms_manager *manager, const struct ms_runtime_change *change)
 {
 	const struct ms_policy *files = ms_sources_policy(manager->sources, MS_SOURCE_FILE);
-	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
 
-	if (!is_emptied(ms_runtime_find_set(ms_sources_runtime(manager->sources), change->set),
-			change))
-		return false;
-	return !(files && ms_policy_find_set(files, change->set)) &&
-	       ms_policy_count_naming(ms_sources_merged(manager->sources), change->set, &known) ==
-		       0;
+	return is_emptied(ms_runtime_find_set(ms_sources_runtime(manager->sources), change->set),
+			  change) &&
+	       !(files && ms_policy_find_set(files, change->set)) &&
+	       !is_named(manager, ms_sources_merged(manager->sources), change->set);
+}
+
+static bool is_over(const struct ms_runtime_set *set, int64_t now)
+{
+	for (size_t i = 0; i < set->n_members; i++) {
+		if (!set->members[i].expires_ms || set->members[i].expires_ms > now)
+			return false;
+	}
+	return true;
+}
+
+bool ms_manager_forget_sets(const struct ms_manager *manager, struct ms_runtime *runtime,
+			    const struct ms_policy *policy)
+{
+	int64_t now = ms_sources_wall_ms();
+	size_t before = runtime->n_sets;
+
+	/* The last one takes the place of one that goes. */
+	for (size_t i = before; i-- > 0;) {
+		const struct ms_runtime_set *set = &runtime->sets[i];
+
+		if (is_over(set, now) && !is_named(manager, policy, set->name))
+			ms_runtime_forget_set(runtime, set->name);
+	}
+	return runtime->n_sets < before;
 }
 
 static int remove_set(struct ms_manager *manager, const char *set, bool dry_run,
@@ -348,12 +378,45 @@ static void forget_ended(struct ms_manager *manager, const struct ms_runtime *ru
 	}
 }
 
+/* A set of the CLI's or a plugin's alone that has no member any more, and no rule. */
+static bool has_left_over(const struct ms_manager *manager)
+{
+	const struct ms_runtime *runtime = ms_sources_runtime(manager->sources);
+	const struct ms_policy *policy = ms_sources_merged(manager->sources);
+
+	for (size_t i = 0; i < runtime->n_sets; i++) {
+		const char *name = runtime->sets[i].name;
+		const struct ms_set_def *set = ms_policy_find_set(policy, name);
+
+		if (runtime->sets[i].n_members == 0 && set &&
+		    set->origin.source == MS_SOURCE_RUNTIME && !is_named(manager, policy, name))
+			return true;
+	}
+	return false;
+}
+
+/* What cannot be committed now goes with the next commit. */
+static void drop_left_over(struct ms_manager *manager)
+{
+	struct ms_error why = MS_ERROR_INIT;
+
+	if (ms_manager_commit_again(manager, &why) < 0)
+		ms_log_warn("policy", "a set whose members are over cannot be taken out: %s",
+			    why.message);
+	else
+		ms_log_info("policy",
+			    "generation %u: a set whose members are over, and which no rule "
+			    "names, was taken out",
+			    manager->generation);
+}
+
 /* Ended members go from the datapath, and those of the CLI from disk, else both would fill for
  * ever. */
 void ms_manager_clear_members(struct ms_manager *manager)
 {
 	int64_t now = ms_sources_wall_ms(), next;
 	struct ms_runtime before = { 0 }, after = { 0 };
+	int r = -ENOMEM;
 
 	ms_set_table_clear_ended(ms_committer_sets(manager->committer));
 	next = ms_runtime_next_member_expiry(ms_sources_runtime(manager->sources));
@@ -363,12 +426,15 @@ void ms_manager_clear_members(struct ms_manager *manager)
 	if (ms_runtime_copy(&before, &after) == 0) {
 		ms_runtime_expire_members(&after, now);
 		/* On a full disk they stay, and are tried again the next time. */
-		if (ms_sources_replace_runtime(manager->sources, &after, NULL) == 0)
-			forget_ended(manager, &before, now);
+		r = ms_sources_replace_runtime(manager->sources, &after, NULL);
 	}
+	if (r == 0)
+		forget_ended(manager, &before, now);
 	if (after.rules)
 		ms_runtime_fini(&after);
 	ms_runtime_fini(&before);
+	if (r == 0 && has_left_over(manager))
+		drop_left_over(manager);
 }
 
 void ms_manager_follow_addresses(struct ms_manager *manager)

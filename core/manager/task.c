@@ -79,8 +79,9 @@ static int add_step(struct ms_manager_task *task, enum ms_manager_step what, con
 static int add_trial(struct ms_manager_task *task, enum ms_manager_step what,
 		     const struct ms_rule_action *config)
 {
+	const char *file = config->place.line ? task->wanted.file : NULL;
 	struct ms_plugin_trial *trial;
-	int r = ms_plugin_trial_new(config, task->wanted.file, &trial);
+	int r = ms_plugin_trial_new(config, file, &trial);
 
 	if (r == 0)
 		r = ms_plugin_trials_add(task->trials, trial);
@@ -111,13 +112,12 @@ static int plan_named(struct ms_manager_task *task, const struct ms_rule_action 
 			 config);
 }
 
-/* What a file named until now. What was loaded by hand has no place in one. */
+/* What a file named until now. */
 static int plan_unnamed(struct ms_manager_task *task, const struct ms_plugin_entry *entry)
 {
-	const struct ms_rule_action *config = ms_plugin_registry_config(entry);
 	const char *name = ms_plugin_registry_name(entry);
 
-	if (!config || !config->place.line || ms_config_plugins_find(&task->wanted, name))
+	if (ms_plugin_registry_is_by_hand(entry) || ms_config_plugins_find(&task->wanted, name))
 		return 0;
 	return add_step(task, MS_STEP_UNLOADED, name, NULL);
 }

@@ -108,10 +108,11 @@ static bool may_be_set(const void *user, const char *action, const char *arg)
 }
 
 struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_catalogue *catalogue,
-						      bool has_daemons)
+						      bool has_told, const char *file)
 {
 	return (struct ms_rule_action_known) {
-		.is_loaded = has_daemons ? is_loaded : NULL,
+		.is_loaded = has_told ? is_loaded : NULL,
+		.file = file,
 		.may_be_set = may_be_set,
 		.user = catalogue,
 	};

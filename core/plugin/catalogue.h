@@ -17,8 +17,8 @@ struct ms_plugin_catalogue;
 int ms_plugin_catalogue_new(struct ms_plugin_catalogue **ret_catalogue); /* -ENOMEM */
 struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue *catalogue);
 
-/* `description` as ms_plugin_describe() makes it, kept. `is_loaded`: a daemon has it in force. The
- * first that has an action counts. -ENOMEM */
+/* `description` as ms_plugin_describe() makes it, kept. `is_loaded`: it is in force, or will be.
+ * The first that has an action counts. -ENOMEM */
 int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *description,
 			    bool is_loaded);
 bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action);
@@ -29,9 +29,10 @@ const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalog
  * memory. */
 json_t *ms_plugin_catalogue_shape(const struct ms_plugin_catalogue *catalogue,
 				  const struct ms_rule *rule, const struct ms_rule_action *action);
-/* `has_daemons`: descriptions of all of a daemon's plugins are in it. Valid as long as it. */
+/* All that will be loaded is in it, by what `file` says if there is one (NULL: by what a daemon
+ * has), unless nobody `has_told`. Valid as long as it, and `file`. */
 struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_catalogue *catalogue,
-						      bool has_daemons);
+						      bool has_told, const char *file);
 
 /*
  * -EINVAL with the place of the first argument that its action does not take, and of an action that

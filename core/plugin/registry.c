@@ -238,6 +238,12 @@ const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_en
 	return entry->config;
 }
 
+bool ms_plugin_registry_is_by_hand(const struct ms_plugin_entry *entry)
+{
+	/* What is loaded by hand has no place in a file. */
+	return !entry->config || !entry->config->place.line;
+}
+
 json_t *ms_plugin_registry_in_force(const struct ms_plugin_entry *entry)
 {
 	return ms_plugin_arguments_in_force(json_object_get(entry->description, "config"),

@@ -126,7 +126,9 @@ const char *ms_plugin_registry_reason(const struct ms_plugin_entry *entry);
 int64_t ms_plugin_registry_since(const struct ms_plugin_entry *entry); /* seconds since 1970 */
 /* What it is configured by, or would be; NULL = out of memory then. */
 const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_entry *entry);
-/* The same as ms_plugin_arguments_in_force() has it; the caller owns it. */
+/* Somebody loaded it and no file names it: a reload leaves it as it is. */
+bool ms_plugin_registry_is_by_hand(const struct ms_plugin_entry *entry);
+/* What it is configured by as ms_plugin_arguments_in_force() has it; the caller owns it. */
 json_t *ms_plugin_registry_in_force(const struct ms_plugin_entry *entry);
 /* As the probe described it; NULL = nobody could. Borrowed. */
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);

@@ -256,24 +256,33 @@ static const char *doubtful_action(const struct ms_check *check, const struct ms
 	return NULL;
 }
 
+/* "no plugin with an action 'x' is loaded:" */
+static void say_doubt(const struct ms_check *check, const char *action, char *buf, size_t size)
+{
+	const char *file = knows_loaded(check) ? check->known->file : NULL;
+
+	if (!knows_loaded(check))
+		snprintf(buf, size, "unless a plugin with the action '%s' is loaded,", action);
+	else
+		snprintf(buf, size, "no plugin with an action '%s' is loaded%s%s:", action,
+			 file ? " by " : "", file ? file : "");
+}
+
 static int check_actions(struct ms_check *check)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < check->policy->n_rules; i++) {
 		const struct ms_rule *rule = &check->policy->rules[i];
-
 		const char *action = doubtful_action(check, rule);
+		char doubt[256];
 
 		if (!action)
 			continue;
+		say_doubt(check, action, doubt, sizeof(doubt));
 		r = ms_check_warn(check, "missing_action", &rule->origin, rule,
-				  "%s: %s action '%s' is loaded%s every packet of the rule gets "
-				  "its fallback, %s",
-				  rule->id ? rule->id : "the rule",
-				  knows_loaded(check) ? "no plugin with an"
-						      : "unless a plugin with the",
-				  action, knows_loaded(check) ? ":" : ",",
+				  "%s: %s every packet of the rule gets its fallback, %s",
+				  rule->id ? rule->id : "the rule", doubt,
 				  rule->fallback == MS_VERDICT_DENY ? "deny" : "allow");
 	}
 	return r;

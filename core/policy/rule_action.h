@@ -9,6 +9,8 @@
 struct ms_rule_action_known {
 	/* A plugin that is loaded has it. NULL = nobody can tell. */
 	bool (*is_loaded)(const void *user, const char *action);
+	/* What is_loaded() goes by is what this file would load; NULL = what is loaded now. */
+	const char *file;
 	/* What is written for `arg` (NULL = without a name) may be the name of a set: it is one, or
 	 * the action is known to nobody. */
 	bool (*may_be_set)(const void *user, const char *action, const char *arg);

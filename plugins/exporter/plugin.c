@@ -27,7 +27,7 @@ static const struct ms_plugin_item config_items[] = {
 	  .def = "127.0.0.1:9477" },
 	{ .name = "control",
 	  .type = MS_PLUGIN_STRING,
-	  .help = "a control socket; without it that of the daemon that it serves",
+	  .help = "a control socket, by its full path; without it that of the daemon that it serves",
 	  .min = 2,
 	  .max = 107 },
 	{ .name = "rules",
@@ -50,6 +50,7 @@ static void destroy(void *user)
 	free(self);
 }
 
+/* -EINVAL: an address that others reach is wrong on every machine. */
 static int parse_listen(struct exporter *self, struct ms_plugin_error *error)
 {
 	const struct ms_plugin_host *host = self->host;
@@ -68,7 +69,15 @@ static int parse_listen(struct exporter *self, struct ms_plugin_error *error)
 			"`listen` is a loopback address and port (127.0.0.1:9477, "
 			"[::1]:9477) or a name without a slash (NAME.sock), and %s is neither",
 			self->listen);
-	return r;
+	return r == -EACCES ? -EINVAL : r;
+}
+
+static int take_control(const struct exporter *self, struct ms_plugin_error *error)
+{
+	if (self->control[0] == '/')
+		return 0;
+	self->host->error_set(error, "`control` must be a full path, and %s is not", self->control);
+	return -EINVAL;
 }
 
 /* An older host does not tell where its socket is, and most have it here. */
@@ -102,6 +111,8 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 	self->rules_max = host->value_uint(config, "rules", 0);
 	self->source_rules = host->value_uint(config, "source_rules", 0) != 0;
 	r = parse_listen(self, error);
+	if (r == 0)
+		r = take_control(self, error);
 	if (r < 0)
 		destroy(self);
 	else

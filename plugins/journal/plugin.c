@@ -35,7 +35,7 @@ static const struct ms_plugin_item config_items[] = {
 	  .def = "auto" },
 	{ .name = "socket",
 	  .type = MS_PLUGIN_STRING,
-	  .help = "the socket of syslog",
+	  .help = "the socket of syslog, by its full path",
 	  .min = 2,
 	  .max = 107,
 	  .def = "/dev/log" },
@@ -89,11 +89,19 @@ static int take_file(struct journal *self, const struct ms_plugin_values *config
 	return r;
 }
 
+static int take_socket(struct journal *self, struct ms_plugin_error *error)
+{
+	if (self->socket[0] == '/')
+		return 0;
+	self->host->error_set(error, "`socket` must be a full path, and %s is not", self->socket);
+	return -EINVAL;
+}
+
 static int create(const struct ms_plugin_host *host, const struct ms_plugin_values *config,
 		  void **ret_self, struct ms_plugin_error *error)
 {
 	struct journal *self = calloc(1, sizeof(*self));
-	int r = 0;
+	int r;
 
 	if (self)
 		self->socket = strdup(host->value_string(config, "socket", 0));
@@ -105,7 +113,9 @@ static int create(const struct ms_plugin_host *host, const struct ms_plugin_valu
 	self->host = host;
 	self->file.fd = -1;
 	self->to = (enum target)host->value_uint(config, "to", 0);
-	r = take_file(self, config, error);
+	r = take_socket(self, error);
+	if (r == 0)
+		r = take_file(self, config, error);
 	if (r < 0)
 		destroy(self);
 	else

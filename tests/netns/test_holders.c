@@ -214,6 +214,71 @@ START_TEST(a_time_that_is_over_does_not_begin_again)
 }
 END_TEST
 
+/* ---- a set that nobody misses ---- */
+
+#define PASSING "192.0.2.78"
+
+static bool is_listed(const char *set)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "set", "list", NULL);
+
+	return ms_ctl_find(lines, "sets", "name", set) != NULL;
+}
+
+static bool has_gone(void *user)
+{
+	return !is_listed(user);
+}
+
+START_TEST(a_set_goes_with_its_last_member)
+{
+	ms_ctl_do(microsegd, "set", "add", "passing", PASSING, "--for", "1s", NULL);
+	ck_assert(is_listed("passing"));
+	ck_assert_msg(ms_netns_wait(has_gone, (void *)"passing", 20), "the set stays");
+	ck_assert(!ms_proc_remembers(microsegd, "passing"));
+	ck_assert(is_listed("block"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+static void apply_with(const char *set)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\ngroups:\n"
+		 "  - { name: work, match: { name: \"veth-*\" },\n"
+		 "      default: { in: allow, out: allow } }\n%s",
+		 set);
+	ms_proc_write_policy(microsegd, "10-test.yaml", text);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+}
+
+/* Emptied while the file still had it. */
+START_TEST(a_set_that_no_file_has_any_more_goes)
+{
+	apply_with("sets: { passing: [192.0.2.1] }\n");
+	ms_ctl_do(microsegd, "set", "add", "passing", PASSING, NULL);
+	if (_i == 0)
+		ms_ctl_do(microsegd, "set", "del", "passing", PASSING, NULL);
+	apply_with("");
+	/* 1: as long as it has a member. */
+	ck_assert(is_listed("passing") == (_i == 1));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_set_that_a_rule_names_stays)
+{
+	ms_ctl_do(microsegd, "set", "add", "passing", "192.0.2.77", "--for", "1s", NULL);
+	ms_ctl_do(microsegd, "rule", "add", "--from", "set:passing", "deny", NULL);
+	ck_assert_msg(ms_netns_wait(is_forgotten, NULL, 20), "the member stays on disk");
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert(is_listed("passing"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("holders");
@@ -226,6 +291,9 @@ int main(void)
 	tcase_add_test(tcase, a_source_that_lets_go_takes_nothing_from_the_cli);
 	tcase_add_test(tcase, what_a_source_offers_is_not_taken_out_by_hand);
 	tcase_add_test(tcase, a_time_that_is_over_does_not_begin_again);
+	tcase_add_test(tcase, a_set_goes_with_its_last_member);
+	tcase_add_loop_test(tcase, a_set_that_no_file_has_any_more_goes, 0, 2);
+	tcase_add_test(tcase, a_set_that_a_rule_names_stays);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

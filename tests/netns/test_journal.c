@@ -440,8 +440,11 @@ END_TEST
 
 START_TEST(without_a_folder_it_does_not_start)
 {
-	const struct ms_trial_value list[] = { { .name = "to", .number = TO_FILE },
-					       { .name = "file", .string = "events.json" } };
+	const struct ms_trial_value list[] = {
+		{ .name = "to", .number = TO_FILE },
+		{ .name = "socket", .string = SYSLOG },
+		{ .name = "file", .string = "events.json" },
+	};
 	const struct ms_plugin_values config = { list, ms_array_size(list) };
 
 	ms_trial_init(&host);

@@ -43,8 +43,6 @@ START_TEST(a_configuration_names_groups_that_there_are)
 }
 END_TEST
 
-/* An upgrade may have put another file in the place of one that runs: what is shown is the new
- * one's to say from then on. */
 /* What the schema does not take, and what the plugin's own code does not. */
 static const struct {
 	const char *config, *says, *place;
@@ -60,11 +58,20 @@ static const struct {
 	{ "plugins:\n  feed:\n    lists: \"a=http://h/\"\n    ca_file: ca.pem\n",
 	  "feed: create(): `ca_file` must be a full path", "\"line\":4,\"column\":5" },
 	{ "plugins:\n  feed: {}\n", "lists is missing", "\"line\":2,\"column\":3" },
+	{ "plugins:\n  exporter: { rules: 9, listen: \"0.0.0.0:9477\" }\n",
+	  "exporter: create(): `listen` is 0.0.0.0:9477, which others can reach",
+	  "\"line\":2,\"column\":25" },
+	{ "plugins:\n  exporter: { control: control.sock }\n",
+	  "exporter: create(): `control` must be a full path", "\"line\":2,\"column\":15" },
+	{ "plugins:\n  journal: { to: syslog, socket: log }\n",
+	  "journal: create(): `socket` must be a full path", "\"line\":2,\"column\":26" },
 };
 
 START_TEST(a_wrong_configuration_is_found_before_anything_runs)
 {
 	ms_plugin_folder_add("feed");
+	ms_plugin_folder_add("exporter");
+	ms_plugin_folder_add("journal");
 	ms_proc_write_config(microsegd, misconfigured[_i].config);
 	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
 	expect_said(misconfigured[_i].says);
@@ -81,11 +88,114 @@ START_TEST(a_wrong_configuration_is_found_before_anything_runs)
 END_TEST
 
 /* It fails of what is there, not of what it was told: where the daemon is that may be otherwise. */
-START_TEST(a_plugin_that_fails_here_is_no_wrong_configuration)
+START_TEST(a_plugin_that_fails_here_is_warned_of)
 {
 	ms_plugin_folder_add("create_fails");
-	ms_proc_write_config(microsegd, "plugins: { create_fails: {}, nosuch: {} }\n");
+	ms_proc_write_config(microsegd, "plugins:\n  create_fails: {}\n");
 	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
+	expect_said("\"kind\":\"untried_plugin\"");
+	expect_said("plugin create_fails fails here, as it may where the daemon is: create_fails: "
+		    "create(): no more of these");
+	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":3");
+	expect_said("\"warnings_total\":1");
+}
+END_TEST
+
+/* A slip, or a plugin that was not installed: a reload refuses it, too. */
+START_TEST(a_plugin_that_is_none_is_refused)
+{
+	static const char config[] = "plugins:\n  journal: {}\n  nosuch: {}\n";
+	static const char says[] = "there is no plugin 'nosuch' in " MS_PLUGIN_FOLDER;
+	static const char place[] = "\"file\":\"microseg.yaml\",\"line\":3,\"column\":3";
+
+	ms_plugin_folder_add("journal");
+	ms_proc_write_config(microsegd, config);
+	ck_assert_int_eq(ms_plugin_folder_check(text, sizeof(text)), 1);
+	expect_said(says);
+	expect_said(place);
+	ms_plugin_folder_start(microsegd, "plugins: {}\n");
+	ms_proc_write_config(microsegd, config);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said(says);
+	expect_said(place);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- what a reload would leave loaded ---- */
+
+static const char with_tally[] =
+	"version: 1\n"
+	"groups:\n"
+	"  - { name: work, match: { name: \"veth-*\" }, default: { in: deny, out: allow } }\n"
+	"rules:\n"
+	"  - { id: r, dir: in, proto: tcp, dport: 80, action: [{ tally: 3 }, allow] }\n";
+
+/* Asks the daemon, too; its exit status. */
+static int check_beside_the_daemon(void)
+{
+	return ms_ctl_status(microsegd, text, sizeof(text), "policy", "check", "--strict",
+			     "--plugin-dir", MS_PLUGIN_FOLDER, "--config",
+			     MS_NETNS_DIR "/one/microseg.yaml", MS_NETNS_DIR "/one/policy.d", NULL);
+}
+
+static void start_with(const char *config)
+{
+	ms_plugin_folder_add("tally");
+	ms_plugin_folder_start(microsegd, config);
+	ms_proc_write_policy(microsegd, "10-test.yaml", with_tally);
+}
+
+/* As every README has it: write both files, check, reload. */
+START_TEST(a_plugin_that_a_reload_would_load_is_there)
+{
+	static const char *const before[] = { "plugins: {}\n", "log: { level: info }\n",
+					      "plugins: { tally: { tap: 9 } }\n" };
+
+	start_with(before[_i]);
+	ck_assert_msg(check_beside_the_daemon() != 0, "%s", text);
+	ms_proc_write_config(microsegd, "plugins: { tally: {} }\n");
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	expect_said("\"daemon_asked\":true");
+	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
+	expect_said("\"warnings_total\":0");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_plugin_that_a_reload_would_unload_is_missed)
+{
+	static const char says[] = "no plugin with an action 'tally' is loaded by microseg.yaml: "
+				   "every packet of the rule gets its fallback, deny";
+
+	start_with("plugins: { tally: {} }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ms_proc_write_config(microsegd, "log: { level: info }\n");
+	ck_assert_msg(check_beside_the_daemon() == 4, "%s", text);
+	expect_said(says);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said("no longer names plugin tally, but it is in use");
+	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
+	expect_said(says);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_plugin_that_was_loaded_by_hand_stays)
+{
+	json_auto_t *lines = NULL;
+
+	start_with("plugins: {}\n");
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	ck_assert(json_is_true(
+		json_object_get(ms_ctl_find(lines, "plugins", "name", "tally"), "by_hand")));
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_proc_stop(microsegd);
 }
 END_TEST
 
@@ -99,7 +209,11 @@ int main(void)
 	tcase_add_test(tcase, a_configuration_names_groups_that_there_are);
 	tcase_add_loop_test(tcase, a_wrong_configuration_is_found_before_anything_runs, 0,
 			    ms_array_size(misconfigured));
-	tcase_add_test(tcase, a_plugin_that_fails_here_is_no_wrong_configuration);
+	tcase_add_test(tcase, a_plugin_that_fails_here_is_warned_of);
+	tcase_add_test(tcase, a_plugin_that_is_none_is_refused);
+	tcase_add_loop_test(tcase, a_plugin_that_a_reload_would_load_is_there, 0, 3);
+	tcase_add_test(tcase, a_plugin_that_a_reload_would_unload_is_missed);
+	tcase_add_test(tcase, a_plugin_that_was_loaded_by_hand_stays);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

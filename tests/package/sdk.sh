@@ -4,8 +4,8 @@
 # usage: sdk.sh ROOT BUILD
 #
 # As somebody who has installed microseg and never seen its tree: the project goes into a prefix, and
-# from then on only that prefix is used. The teaching plugins are built there with the CMake package
-# and with pkg-config and make, looked at as the host looks at them, and run by their own tests. Then
+# from then on only that prefix is used. The teaching plugins and one in C++ are built there with the CMake
+# package, and with pkg-config and make, looked at as the host looks at them, and run by their own tests. Then
 # docs/plugin-sdk.md is followed to the letter: its files are written, its commands are run. What came of it
 # all runs in the daemon of that prefix, under packets.
 set -euo pipefail
@@ -66,7 +66,7 @@ is_tried() {
 
 plugin_of_cmake() {
   local name=$1
-  cp -r "$examples/$name" "$scratch/copies/$name"
+  cp -r "${2:-$examples/$name}" "$scratch/copies/$name"
   cd "$scratch/copies/$name"
   expect "$name: cmake finds the package" outside cmake -B build -Wno-dev
   expect "$name: builds" outside cmake --build build -v
@@ -107,6 +107,8 @@ plugin_of_cmake example_count
 is_tried example_count null
 plugin_of_cmake ttl_guard
 is_tried ttl_guard null
+plugin_of_cmake cxx_length "$here/sdk_cxx"
+is_tried cxx_length null
 plugin_of_make example_count
 is_tried example_count null
 

@@ -155,9 +155,12 @@ START_TEST(warnings_say_where)
 {
 	ck_assert_str_eq(render(ms_cli_render_policy_check,
 				"{'groups': 1, 'rules': 2, 'sets': 0, 'warnings': [{'file': "
-				"'10-a.yaml', 'line': 7, 'message': 'rule b is never reached'}]}"),
+				"'10-a.yaml', 'line': 7, 'message': 'rule b is never reached'}, "
+				"{'file': 'microseg.yaml', 'line': 2, 'column': 3, 'message': "
+				"'plugin p fails here'}]}"),
 			 "10-a.yaml:7: warning: rule b is never reached\n"
-			 "valid: 1 group, 2 rules, 0 sets, 1 warning\n");
+			 "microseg.yaml:2:3: warning: plugin p fails here\n"
+			 "valid: 1 group, 2 rules, 0 sets, 2 warnings\n");
 }
 END_TEST
 
@@ -351,6 +354,26 @@ START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
 	ck_assert_ptr_nonnull(strstr(text, "a, b and 5 more"));
 	ck_assert_ptr_nonnull(strstr(text, "events lost  12345"));
 	ck_assert_ptr_nonnull(strstr(text, "2026-03-01T14:02:11Z"));
+}
+END_TEST
+
+static const struct {
+	const char *reply, *text;
+} probed[] = {
+	{ "{'plugin': {'name': 'p', 'actions': [{'name': 'p'}]}, 'tried': true}",
+	  "\nTried: it was created, its programs were loaded and run.\n" },
+	{ "{'plugin': {'name': 'p', 'actions': []}, 'tried': true, 'config_file': 'a.yaml'}",
+	  "\nTried as a.yaml configures it: it was created, and not started; it has no programs.\n" },
+	{ "{'plugin': {'name': 'p', 'actions': []}, 'tried': false, 'untried': 'only described'}",
+	  "\nNot tried: only described.\n" },
+};
+
+START_TEST(a_trial_says_what_was_tried)
+{
+	const char *said = render(ms_cli_render_plugin_probe, probed[_i].reply);
+	const char *at = strstr(said, probed[_i].text);
+
+	ck_assert_msg(at && strlen(at) == strlen(probed[_i].text), "%s", said);
 }
 END_TEST
 
@@ -562,6 +585,7 @@ int main(void)
 	tcase_add_test(tcase, actions_of_a_rule_are_told_with_its_fallback);
 	tcase_add_test(tcase, a_rule_that_lacks_an_action_says_what_holds);
 	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
+	tcase_add_loop_test(tcase, a_trial_says_what_was_tried, 0, ms_array_size(probed));
 	tcase_add_test(tcase, values_in_force_stand_beside_what_may_be_written);
 	tcase_add_test(tcase, statistics_of_a_plugin_stand_apart);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);

@@ -59,7 +59,7 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_EVENTS, /* said by the daemon, as the next */
 	MS_SOURCE_WIRE_REFUSED,
 	MS_SOURCE_WIRE_TAKEN, /* said by a sink */
-	MS_SOURCE_WIRE_KEEP, /* said by the source again, as the next */
+	MS_SOURCE_WIRE_KEEP,  /* said by the source again, as the next */
 	MS_SOURCE_WIRE_LEFT_OUT,
 	MS_SOURCE_WIRE__COUNT,
 };

@@ -11,6 +11,7 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 
+#define SLOW_ROWS 8320
 #define GROUP                                                                                      \
 	"groups:\n"                                                                                \
 	"  - { name: loopback, match: { kind: loopback }, default: { in: allow, out: allow } }\n"
@@ -20,7 +21,8 @@ static struct ms_proc *const microsegd = &daemon_proc;
 static char path[256];
 
 /* So many rules that differ in their source alone, by sets: each may have to be asked. */
-static void write_rules(unsigned int count)
+/* `is_slow`: with so many rows that ask for nothing but what a look-up cannot part them by. */
+static void write_rules(unsigned int count, bool is_slow)
 {
 	FILE *file;
 
@@ -35,6 +37,12 @@ static void write_rules(unsigned int count)
 		fprintf(file,
 			"  - { id: r%u, from: set:s%u, proto: udp, dport: 81, action: deny }\n", i,
 			i);
+	for (unsigned int vlan = 1; is_slow && vlan <= SLOW_ROWS / 64; vlan++) {
+		fprintf(file, "  - { id: tagged%u, vlan: %u, action: allow, dscp: [0", vlan, vlan);
+		for (unsigned int dscp = 1; dscp < 64; dscp++)
+			fprintf(file, ", %u", dscp);
+		fputs("] }\n", file);
+	}
 	ck_assert_int_eq(fclose(file), 0);
 }
 
@@ -120,7 +128,7 @@ START_TEST(what_the_look_up_cannot_hold_is_judged_as_written_and_said_everywhere
 	for (size_t i = 0; i < ms_array_size(steps); i++) {
 		json_auto_t *checked = NULL, *asked = NULL, *applied = NULL;
 
-		write_rules(steps[i].rules);
+		write_rules(steps[i].rules, steps[i].is_slow);
 		checked = ms_ctl(microsegd, "policy", "check", path, NULL);
 		ck_assert_int_eq(warns(checked), steps[i].is_slow);
 		expect_engines(checked, steps[i].engine, steps[i].is_slow);

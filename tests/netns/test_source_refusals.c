@@ -172,7 +172,7 @@ START_TEST(a_rule_that_has_no_room_by_itself_is_to_blame)
 	expect_at_least("source.members", 1);
 	ms_plugin_folder_say(lines);
 	expect_at_least("refused", 1);
-	expect_error("script:line-3:1:1: rule m does not fit: it becomes 1081600 rows of IPv4");
+	expect_error("script:line-3: rule m does not fit: it becomes 1081600 rows of IPv4");
 	ms_proc_stop(microsegd);
 }
 END_TEST

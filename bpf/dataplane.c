@@ -100,6 +100,7 @@ static bool is_private(const struct bpf_map *map)
 	size_t length = strlen(name);
 
 	return bpf_map__is_internal(map) || strcmp(name, "ms_judged") == 0 ||
+	       strcmp(name, "ms_seen") == 0 ||
 	       (length > 3 && strcmp(name + length - 3, "_io") == 0);
 }
 
@@ -124,7 +125,7 @@ static int name_pins(struct ms_dataplane *dp)
 
 static int set_sizes(struct ms_dataplane *dp)
 {
-	uint32_t sets = MS_SET_COUNT(dp->sessions);
+	uint32_t sets = MS_SET_COUNT(dp->sessions), oneway = MS_SET_COUNT(dp->half_open);
 	const struct {
 		const char *map;
 		uint32_t entries;
@@ -132,7 +133,8 @@ static int set_sizes(struct ms_dataplane *dp)
 		{ "ms_sess4", dp->sessions },  { "ms_sess6", dp->sessions },
 		{ "ms_lines4", sets },         { "ms_lines6", sets },
 		{ "ms_tags", 2 * sets },       { "ms_half4", dp->half_open },
-		{ "ms_half6", dp->half_open },
+		{ "ms_half6", dp->half_open }, { "ms_oneway4", oneway },
+		{ "ms_oneway6", oneway },      { "ms_heads", 2 * oneway },
 	};
 
 	for (size_t i = 0; i < ms_array_size(sizes); i++) {
@@ -219,14 +221,20 @@ static int map_tables(struct ms_dataplane *dp)
 static int open_lines(struct ms_dataplane *dp)
 {
 	uint32_t seed = dp->control->session_seed;
+	int r;
 
 	if (dp->session_table != MS_SESSION_TABLE_SET)
 		return 0;
 	if (!dp->control->session_sets && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -errno;
-	return ms_dataplane_lines_open(ms_dataplane_map(dp, "ms_lines4"),
-				       ms_dataplane_map(dp, "ms_lines6"),
-				       ms_dataplane_map(dp, "ms_tags"), seed, &dp->lines);
+	r = ms_dataplane_lines_open(ms_dataplane_map(dp, "ms_lines4"),
+				    ms_dataplane_map(dp, "ms_lines6"),
+				    ms_dataplane_map(dp, "ms_tags"), seed, &dp->lines);
+	if (r < 0)
+		return r;
+	return ms_dataplane_lines_open(ms_dataplane_map(dp, "ms_oneway4"),
+				       ms_dataplane_map(dp, "ms_oneway6"),
+				       ms_dataplane_map(dp, "ms_heads"), seed, &dp->oneway);
 }
 
 static uint64_t monotonic_now(void)
@@ -279,6 +287,7 @@ static void start_control(struct ms_dataplane *dp)
 		return;
 	ms_dataplane_set_timeouts(dp, default_timeouts_ns);
 	dp->control->session_sets = dp->lines.sets;
+	dp->control->oneway_sets = dp->oneway.sets;
 	dp->control->session_seed = dp->lines.seed;
 	ms_dataplane_bump_epoch(dp); /* to 1: from now on the tables count as taken over */
 }
@@ -467,6 +476,7 @@ void ms_dataplane_close(struct ms_dataplane *dp)
 		munmap(dp->control, sizeof(*dp->control));
 	if (dp->epochs)
 		munmap(dp->epochs, EPOCHS_BYTES);
+	ms_dataplane_lines_close(&dp->oneway);
 	ms_dataplane_lines_close(&dp->lines);
 	bpf_object__close(dp->object);
 	ms_dataplane_pins_close(&dp->pins);

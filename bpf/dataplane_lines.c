@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lines of the engine `set` (bpf/lib/lines.h) as user space maps them: read at any time, under
- * traffic, and filled when sessions move in from another table.
+ * The lines of the engine `set` (bpf/lib/lines.h, oneway.h) as user space maps them: read at any
+ * time, under traffic, and filled when sessions move in from another table.
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,8 +18,11 @@
 
 enum { NARROW, WIDE, TAGS };
 
-static int open_table(int fd, uint32_t value_size, struct ms_dataplane_lines_table *ret_table,
-		      uint32_t *ret_entries)
+/* Looks at a line that may be filled meanwhile. */
+#define READ_TRIES 3
+
+static int open_table(int fd, uint32_t value_size, uint32_t or_size,
+		      struct ms_dataplane_lines_table *ret_table, uint32_t *ret_entries)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t length = sizeof(info);
@@ -29,7 +32,7 @@ static int open_table(int fd, uint32_t value_size, struct ms_dataplane_lines_tab
 		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0)
 		return -errno;
-	if (info.value_size != value_size)
+	if (info.value_size != value_size && info.value_size != or_size)
 		return -ENOTSUP;
 	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own < 0)
@@ -49,15 +52,19 @@ int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t se
 	uint32_t entries;
 	int r;
 
-	r = open_table(narrow_fd, sizeof(struct ms_lines4), &lines.tables[NARROW], &lines.sets);
+	r = open_table(narrow_fd, sizeof(struct ms_lines4), 0, &lines.tables[NARROW], &lines.sets);
 	if (r == 0)
-		r = open_table(wide_fd, sizeof(struct ms_lines6), &lines.tables[WIDE], &entries);
+		r = open_table(wide_fd, sizeof(struct ms_lines6), 0, &lines.tables[WIDE], &entries);
 	if (r == 0 && entries != lines.sets)
 		r = -EINVAL;
 	if (r == 0 && tags_fd >= 0) {
-		r = open_table(tags_fd, sizeof(uint64_t), &lines.tables[TAGS], &entries);
+		r = open_table(tags_fd, sizeof(uint64_t), sizeof(struct ms_head),
+			       &lines.tables[TAGS], &entries);
 		if (r == 0 && entries != 2 * lines.sets)
 			r = -EINVAL;
+		lines.tag_words =
+			entries ? lines.tables[TAGS].size / entries / sizeof(uint64_t) : 0;
+		lines.half_open = lines.tag_words > 1;
 	}
 	if (r < 0) {
 		ms_dataplane_lines_close(&lines);
@@ -129,10 +136,16 @@ int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uin
 	return map(&lines->tables[wide ? WIDE : NARROW], number / MS_SET_WAYS * size, last * size);
 }
 
+static size_t tags_at(const struct ms_dataplane_lines *lines, bool wide, uint32_t set)
+{
+	return ms_lines_tags_index(set, lines->sets, wide) * lines->tag_words * sizeof(uint64_t);
+}
+
+/* Of one-way sessions the second word is struct ms_head's. */
 static uint64_t *tags_of(const struct ms_dataplane_lines *lines, bool wide, uint32_t set)
 {
 	const struct ms_dataplane_lines_table *table = &lines->tables[TAGS];
-	size_t first = ms_lines_tags_index(set, lines->sets, wide) * sizeof(uint64_t);
+	size_t first = tags_at(lines, wide, set);
 
 	assert(table->at && first >= table->first &&
 	       first + sizeof(uint64_t) <= table->first + table->length);
@@ -152,9 +165,7 @@ int ms_dataplane_lines_seek(struct ms_dataplane_lines *lines, bool wide, uint32_
 		return -EINVAL; /* opened without tags */
 	for (uint32_t way = 0; way < MS_SET_WAYS; way++)
 		held |= ms_lines_tag_at(MS_TAG_MASK, way);
-	r = map(&lines->tables[TAGS],
-		ms_lines_tags_index(set, lines->sets, wide) * sizeof(uint64_t),
-		ms_lines_tags_index(last, lines->sets, wide) * sizeof(uint64_t));
+	r = map(&lines->tables[TAGS], tags_at(lines, wide, set), tags_at(lines, wide, last));
 	if (r < 0)
 		return r;
 	while (set < last &&
@@ -207,8 +218,8 @@ static size_t key_words(bool wide)
 	return wide ? MS_LINE6_WORDS : MS_LINE4_WORDS;
 }
 
-bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
-			     struct ms_session_raw *ret_raw)
+static bool read_line(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
+		      struct ms_session_raw *ret_raw)
 {
 	union ms_key key = { .mark = MS_KEY_NARROW };
 	const struct ms_session *session;
@@ -227,12 +238,46 @@ bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, 
 	    __atomic_load_n(&session->epoch, __ATOMIC_ACQUIRE) != epoch)
 		return false;
 	ret_raw->value.epoch = epoch;
+	ret_raw->half_open = lines->half_open;
 	ret_raw->family = key.mark == MS_KEY_WIDE6 ? 6 : 4;
 	if (ret_raw->family == 6)
 		ret_raw->key.k6 = key.k6;
 	else
 		ret_raw->key.k4 = key.k4;
 	return true;
+}
+
+static bool is_tagged(const uint64_t *tags, uint32_t way)
+{
+	return __atomic_load_n(tags, __ATOMIC_ACQUIRE) & ms_lines_tag_at(MS_TAG_MASK, way);
+}
+
+/* As a program does that has not got the line in hand (oneway.h). */
+static bool read_oneway(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
+			struct ms_session_raw *ret_raw)
+{
+	const uint64_t *head = tags_of(lines, wide, number / MS_SET_WAYS);
+	uint32_t way = number % MS_SET_WAYS;
+
+	for (int i = 0; i < READ_TRIES; i++) {
+		uint64_t fills = __atomic_load_n(&head[1], __ATOMIC_ACQUIRE) / MS_HEAD_FILL;
+
+		if (!is_tagged(head, way))
+			return false;
+		if (!read_line(lines, wide, number, ret_raw))
+			continue;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&head[1], __ATOMIC_ACQUIRE) / MS_HEAD_FILL == fills)
+			return true;
+	}
+	return false;
+}
+
+bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
+			     struct ms_session_raw *ret_raw)
+{
+	return lines->half_open ? read_oneway(lines, wide, number, ret_raw)
+				: read_line(lines, wide, number, ret_raw);
 }
 
 static bool is_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
@@ -242,8 +287,49 @@ static bool is_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_
 		uint64_t *own;
 
 		line_at(lines, wide, set, way, &own);
+		/* Of what is free the key is another's, and may still be there. */
+		if (lines->half_open && !is_tagged(tags_of(lines, wide, set), way))
+			continue;
 		if (memcmp(own, key->words, key_words(wide) * sizeof(*own)) == 0)
 			return true;
+	}
+	return false;
+}
+
+static void fill(struct ms_session *session, uint64_t *own, bool wide, const union ms_key *key,
+		 const struct ms_session *value)
+{
+	memcpy(own, key->words, key_words(wide) * sizeof(*own));
+	session->last_seen = value->last_seen;
+	session->first_seen = value->first_seen;
+	session->word = value->word;
+	memcpy(session->packets, value->packets, sizeof(session->packets));
+	memcpy(session->bytes, value->bytes, sizeof(session->bytes));
+}
+
+/* As a program takes and fills it (oneway.h), but only one that is free. */
+static bool put_oneway(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
+		       const union ms_key *key, uint32_t tag, const struct ms_session *value)
+{
+	uint64_t *head = tags_of(lines, wide, set);
+
+	for (uint32_t way = 0; way < MS_SET_WAYS; way++) {
+		uint64_t tags = __atomic_load_n(&head[0], __ATOMIC_ACQUIRE);
+		uint64_t held = ms_lines_tag_at(MS_HEAD_HELD, way), *own;
+		struct ms_session *session;
+
+		if (tags & ms_lines_tag_at(MS_TAG_MASK | MS_HEAD_HELD, way) ||
+		    !__atomic_compare_exchange_n(&head[0], &tags,
+						 tags | held | ms_lines_tag_at(tag, way), false,
+						 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			continue;
+		__atomic_fetch_add(&head[1], MS_HEAD_FILL, __ATOMIC_SEQ_CST);
+		session = line_at(lines, wide, set, way, &own);
+		__atomic_store_n(&session->epoch, MS_EPOCH_HELD, __ATOMIC_SEQ_CST);
+		fill(session, own, wide, key, value);
+		__atomic_store_n(&session->epoch, value->epoch, __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&head[0], ~held, __ATOMIC_SEQ_CST);
+		return true;
 	}
 	return false;
 }
@@ -268,12 +354,7 @@ static bool put_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32
 			__atomic_store_n(&session->epoch, MS_EPOCH_DEAD, __ATOMIC_SEQ_CST);
 			continue;
 		}
-		memcpy(own, key->words, key_words(wide) * sizeof(*own));
-		session->last_seen = value->last_seen;
-		session->first_seen = value->first_seen;
-		session->word = value->word;
-		memcpy(session->packets, value->packets, sizeof(session->packets));
-		memcpy(session->bytes, value->bytes, sizeof(session->bytes));
+		fill(session, own, wide, key, value);
 		__atomic_fetch_or(tags, ms_lines_tag_at(tag, way), __ATOMIC_SEQ_CST);
 		__atomic_store_n(&session->epoch, value->epoch, __ATOMIC_SEQ_CST);
 		return true;
@@ -312,6 +393,9 @@ int ms_dataplane_lines_put(struct ms_dataplane_lines *lines, const struct ms_ses
 	second = ms_lines_index(place.second, lines->sets);
 	if (is_in_set(lines, wide, first, &key))
 		return -EEXIST;
+	if (lines->half_open)
+		return put_oneway(lines, wide, first, &key, place.tag, &session->value) ? 0
+											: -E2BIG;
 	for (int i = 0; i < MS_SET_OVER; i++)
 		if (is_in_set(lines, wide, over_set(lines, second, i), &key))
 			return -EEXIST;

@@ -27,9 +27,17 @@ static const char *const state[] = {
 	"ms_slotcnt", "ms_zonecnt",    "ms_epochs",
 };
 
-/* Sessions; the first two are the same in both engines. */
-static const char *const session_tables[] = { "ms_half4", "ms_half6", "ms_sess4", "ms_sess6" };
-#define SAME_TABLES 2
+/* Sessions of the engine `lru_hash`. Before layout 11 `set` had the first two of them as well. */
+static const struct {
+	const char *map;
+	uint8_t family;
+	bool half_open;
+} hashes[] = {
+	{ "ms_half4", 4, true },
+	{ "ms_half6", 6, true },
+	{ "ms_sess4", 4, false },
+	{ "ms_sess6", 6, false },
+};
 
 static int open_old(const struct ms_dataplane *dp, const char *name)
 {
@@ -212,37 +220,54 @@ static bool old_has_lines(const struct ms_dataplane *dp)
 	return length > 4 && strcmp(dp->pins.old + length - 4, "-set") == 0;
 }
 
-static int open_old_lines(const struct ms_dataplane *dp, struct ms_dataplane_lines *ret_lines)
+/* Of one-way sessions too? */
+static bool old_has_oneway(const struct ms_dataplane *dp)
 {
-	ms_cleanup(ms_close_fd) int narrow = open_old(dp, "ms_lines4");
-	ms_cleanup(ms_close_fd) int wide = open_old(dp, "ms_lines6");
+	ms_cleanup(ms_close_fd) int heads = open_old(dp, "ms_heads");
 
-	/* They are only read, in order: neither tags nor a seed are needed. */
-	return ms_dataplane_lines_open(narrow, wide, -1, 0, ret_lines);
+	return heads >= 0;
+}
+
+/* They are only read, in order: no seed is needed, and of two-way sessions no tags. */
+static int open_old_lines(const struct ms_dataplane *dp, bool half_open,
+			  struct ms_dataplane_lines *ret_lines)
+{
+	ms_cleanup(ms_close_fd) int narrow = open_old(dp, half_open ? "ms_oneway4" : "ms_lines4");
+	ms_cleanup(ms_close_fd) int wide = open_old(dp, half_open ? "ms_oneway6" : "ms_lines6");
+	ms_cleanup(ms_close_fd) int heads = half_open ? open_old(dp, "ms_heads") : -1;
+
+	if (half_open && heads < 0)
+		return heads;
+	return ms_dataplane_lines_open(narrow, wide, heads, 0, ret_lines);
 }
 
 /* What finds no room is judged anew. */
 static int put_session(struct ms_dataplane *dp, const struct ms_session_raw *session,
 		       uint64_t flags)
 {
-	int fd;
+	const char *map;
 
 	if (dp->session_table == MS_SESSION_TABLE_SET) {
-		int r = ms_dataplane_lines_put(&dp->lines, session);
+		int r = ms_dataplane_lines_put(session->half_open ? &dp->oneway : &dp->lines,
+					       session);
 
 		return r == -EEXIST || r == -E2BIG ? 0 : r;
 	}
-	fd = ms_dataplane_map(dp, session->family == 4 ? "ms_sess4" : "ms_sess6");
-	if (bpf_map_update_elem(fd, &session->key, &session->value, flags) < 0 && errno != EEXIST &&
-	    errno != E2BIG && errno != ENOMEM)
+	if (session->half_open)
+		map = session->family == 4 ? "ms_half4" : "ms_half6";
+	else
+		map = session->family == 4 ? "ms_sess4" : "ms_sess6";
+	if (bpf_map_update_elem(ms_dataplane_map(dp, map), &session->key, &session->value, flags) <
+		    0 &&
+	    errno != EEXIST && errno != E2BIG && errno != ENOMEM)
 		return -errno;
 	return 0;
 }
 
-static int move_lines(struct ms_dataplane *dp, uint64_t flags)
+static int move_lines(struct ms_dataplane *dp, bool half_open, uint64_t flags)
 {
 	struct ms_dataplane_lines lines;
-	int r = open_old_lines(dp, &lines);
+	int r = open_old_lines(dp, half_open, &lines);
 
 	if (r < 0)
 		return r;
@@ -260,10 +285,13 @@ static int move_lines(struct ms_dataplane *dp, uint64_t flags)
 	return r;
 }
 
-static int move_hash(struct ms_dataplane *dp, const char *name, uint8_t family, uint64_t flags)
+static int move_hash(struct ms_dataplane *dp, size_t hash, uint64_t flags)
 {
-	ms_cleanup(ms_close_fd) int from = open_old(dp, name);
-	struct ms_session_raw session = { .family = family };
+	ms_cleanup(ms_close_fd) int from = open_old(dp, hashes[hash].map);
+	struct ms_session_raw session = {
+		.family = hashes[hash].family,
+		.half_open = hashes[hash].half_open,
+	};
 	struct ms_key6 key, next; /* the larger one */
 	void *previous = NULL;
 
@@ -287,18 +315,17 @@ static int move_hash(struct ms_dataplane *dp, const char *name, uint8_t family, 
 
 static int move_sessions(struct ms_dataplane *dp, uint64_t flags)
 {
-	bool lines = old_has_lines(dp) || dp->session_table == MS_SESSION_TABLE_SET;
-	size_t count = lines ? SAME_TABLES : ms_array_size(session_tables);
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = copy_table(dp, session_tables[i], flags);
-	if (r < 0 || !lines)
-		return r;
-	if (old_has_lines(dp))
-		return move_lines(dp, flags);
-	r = move_hash(dp, "ms_sess4", 4, flags);
-	return r < 0 ? r : move_hash(dp, "ms_sess6", 6, flags);
+	for (size_t i = 0; r == 0 && i < ms_array_size(hashes); i++) {
+		if (hashes[i].half_open ? !old_has_oneway(dp) : !old_has_lines(dp))
+			r = move_hash(dp, i, flags);
+	}
+	if (r == 0 && old_has_oneway(dp))
+		r = move_lines(dp, true, flags);
+	if (r == 0 && old_has_lines(dp))
+		r = move_lines(dp, false, flags);
+	return r;
 }
 
 static int copy_sessions(struct ms_dataplane *dp, uint64_t flags)
@@ -306,6 +333,7 @@ static int copy_sessions(struct ms_dataplane *dp, uint64_t flags)
 	int r = move_sessions(dp, flags);
 
 	ms_dataplane_lines_unmap(&dp->lines);
+	ms_dataplane_lines_unmap(&dp->oneway);
 	return r;
 }
 
@@ -327,6 +355,7 @@ static int copy_control(struct ms_dataplane *dp)
 	old.half = 0;
 	/* Where things lie is each table's own. */
 	old.session_sets = dp->lines.sets;
+	old.oneway_sets = dp->oneway.sets;
 	old.session_seed = dp->lines.seed;
 	*dp->control = old;
 	return 0;
@@ -346,10 +375,12 @@ static int check_readable(const struct ms_dataplane *dp)
 		if (from < 0 || same_shape(from, ms_dataplane_map(dp, state[i]), &info) < 0)
 			return -ENOTSUP;
 	}
-	if (old_has_lines(dp)) {
+	for (int half_open = 0; half_open < 2; half_open++) {
 		struct ms_dataplane_lines lines;
 
-		if (open_old_lines(dp, &lines) < 0)
+		if (half_open ? !old_has_oneway(dp) : !old_has_lines(dp))
+			continue;
+		if (open_old_lines(dp, half_open, &lines) < 0)
 			return -ENOTSUP;
 		ms_dataplane_lines_close(&lines);
 	}

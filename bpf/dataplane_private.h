@@ -77,11 +77,14 @@ struct ms_dataplane_lines {
 	struct ms_dataplane_lines_table tables[3]; /* narrow, wide, tags */
 	uint32_t sets;                             /* that each of the first two has */
 	uint32_t seed;
+	size_t tag_words; /* of a set: one, or a head's two (ms_heads) */
+	bool half_open;   /* one-way sessions (bpf/lib/oneway.h), which have heads */
 };
 
-/* The three arrays; the descriptors stay the caller's. Without tags (negative) sessions can only be
- * read. Nothing of them is mapped: what is, counts as memory of this process, and of a large table
- * that is more than all else it has. */
+/* The three arrays, of two-way sessions, or of one-way ones if the third are heads; the descriptors
+ * stay the caller's. Without tags (negative) two-way sessions can only be read. Nothing of them is
+ * mapped: what is, counts as memory of this process, and of a large table that is more than all
+ * else it has. */
 int ms_dataplane_lines_open(int narrow_fd, int wide_fd, int tags_fd, uint32_t seed,
 			    struct ms_dataplane_lines *ret_lines);
 /* Also of one that was never opened. */
@@ -97,8 +100,8 @@ int ms_dataplane_lines_map_some(struct ms_dataplane_lines *lines, bool wide, uin
 int ms_dataplane_lines_seek(struct ms_dataplane_lines *lines, bool wide, uint32_t *number,
 			    uint32_t end);
 void ms_dataplane_lines_unmap(struct ms_dataplane_lines *lines);
-/* Line `number`, below sets * MS_SET_WAYS and mapped; false = there is no session in it. Dead ones
- * are told. */
+/* Line `number`, below sets * MS_SET_WAYS and mapped, as its head is; false = there is no session
+ * in it. Dead ones are told. */
 bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, uint32_t number,
 			     struct ms_session_raw *ret_raw);
 /* Stores a session, under traffic or not; leaves everything mapped. -EEXIST, -E2BIG = no room where
@@ -121,8 +124,8 @@ struct ms_dataplane {
 	void *on_event_user;
 	bool hardened;
 	enum ms_session_table session_table;
-	struct ms_dataplane_lines lines; /* MS_SESSION_TABLE_SET */
-	uint32_t sessions, half_open;    /* entries a table holds */
+	struct ms_dataplane_lines lines, oneway; /* MS_SESSION_TABLE_SET */
+	uint32_t sessions, half_open;            /* entries a table holds */
 	uint32_t program_ids[MS_HOOK__COUNT];
 	unsigned int n_cpus; /* possible ones: entries of a per-CPU value */
 	char note[256];

@@ -20,7 +20,7 @@
 /* One-way tables first: a flow that is answered during a walk moves ahead of it, so it is met twice
  * rather than never. */
 static const struct table {
-	const char *map; /* NULL = lines */
+	const char *map; /* NULL = lines, of one-way or two-way sessions */
 	uint8_t family;  /* lines: 4 = the narrow ones */
 	bool half_open;
 	size_t key_size;
@@ -32,8 +32,8 @@ static const struct table {
 		{ "ms_sess6", 6, false, sizeof(struct ms_key6) },
 	},
 	[MS_SESSION_TABLE_SET] = {
-		{ "ms_half4", 4, true, sizeof(struct ms_key4) },
-		{ "ms_half6", 6, true, sizeof(struct ms_key6) },
+		{ NULL, 4, true, 0 },
+		{ NULL, 6, true, 0 },
 		{ NULL, 4, false, 0 },
 		{ NULL, 6, false, 0 },
 	},
@@ -94,7 +94,8 @@ static int read_lines(struct ms_dataplane *dp, const struct table *table,
 		      struct ms_session_cursor *cursor, struct ms_session_raw *sessions,
 		      uint32_t max, size_t *ret_count, bool *ret_last)
 {
-	uint32_t number = 0, end = dp->lines.sets * MS_SET_WAYS;
+	struct ms_dataplane_lines *lines = table->half_open ? &dp->oneway : &dp->lines;
+	uint32_t number = 0, end = lines->sets * MS_SET_WAYS;
 	bool wide = table->family == 6;
 	size_t count = 0;
 	int r;
@@ -105,22 +106,22 @@ static int read_lines(struct ms_dataplane *dp, const struct table *table,
 	 * grace period, so it is not to be over at once. */
 	if (end - number > LINES_PER_SLOT * max)
 		end = number + LINES_PER_SLOT * max;
-	r = ms_dataplane_lines_seek(&dp->lines, wide, &number, end);
+	r = ms_dataplane_lines_seek(lines, wide, &number, end);
 	if (r == 0)
-		r = ms_dataplane_lines_map_some(&dp->lines, wide, number, end);
+		r = ms_dataplane_lines_map_some(lines, wide, number, end);
 	while (r == 0 && number < end && count < max) {
-		if (ms_dataplane_lines_read(&dp->lines, wide, number, &sessions[count]))
+		if (ms_dataplane_lines_read(lines, wide, number, &sessions[count]))
 			count++;
 		number++;
 		if (number % MS_SET_WAYS == 0)
-			r = ms_dataplane_lines_seek(&dp->lines, wide, &number, end);
+			r = ms_dataplane_lines_seek(lines, wide, &number, end);
 	}
-	ms_dataplane_lines_unmap(&dp->lines);
+	ms_dataplane_lines_unmap(lines);
 	if (r < 0)
 		return r;
 	memcpy(cursor->batch, &number, sizeof(number));
 	*ret_count = count;
-	*ret_last = number == dp->lines.sets * MS_SET_WAYS;
+	*ret_last = number == lines->sets * MS_SET_WAYS;
 	return 0;
 }
 

@@ -61,12 +61,17 @@ static __noinline int ms_fast_hit(const struct ms_scene *scene, const struct ms_
 		return 0;
 	if (is_half && ms_fast_moves_half(session, flow, scene, pkt, word))
 		return 0;
-	if (pkt->proto == MS_PROTO_TCP)
-		ms_session_tcp_step(session, flow, pkt);
 	if (is_half)
-		ms_half_count(session, flow, scene);
-	else
+		session = ms_half_hold(flow, session);
+	if (session && pkt->proto == MS_PROTO_TCP)
+		ms_session_tcp_step(session, flow, pkt);
+	if (is_half) {
+		ms_half_count(session, word, flow, scene);
+		if (session)
+			ms_half_let_go(flow);
+	} else if (session) {
 		ms_session_count(session, flow, scene);
+	}
 	ms_fast_answer(answer, word);
 	return 1;
 }

@@ -61,7 +61,7 @@ __noinline int ms_half_take_back(struct ms_session *fresh, struct ms_flow *flow,
  * One-way becomes two-way, this packet included. The insert itself decides between two CPUs that
  * try; whoever wins takes back what the one-way table had counted. The one-way entry goes last, so
  * that no packet finds neither. False = the session stays where it is (no room, or somebody else
- * was faster) and the packet is still to be counted.
+ * was faster) and the packet is still to be counted. `half` is in hand, and gone on success.
  */
 static __always_inline int ms_half_promote(const struct ms_session *half, struct ms_flow *flow,
 					   struct ms_scene *scene, __u32 word)
@@ -89,7 +89,7 @@ static __always_inline int ms_half_promote(const struct ms_session *half, struct
 			return 0;
 	}
 	ms_half_take_back(&fresh, flow, scene);
-	ms_half_delete(flow);
+	ms_half_drop(flow);
 	return 1;
 }
 
@@ -164,12 +164,17 @@ static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene
  * A packet of a live one-way session, counted here. An answer makes it two-way; with TCP only the
  * third step of the handshake does, because anybody can make a server send a SYN-ACK.
  */
-static __noinline int ms_half_step(struct ms_session *half, struct ms_flow *flow,
+static __noinline int ms_half_step(struct ms_session *seen, struct ms_flow *flow,
 				   struct ms_scene *scene, struct ms_pkt *pkt)
 {
-	__u32 word, tcp;
+	struct ms_session *half = ms_half_hold(flow, seen);
 	int from_origin, both;
+	__u32 word, tcp;
 
+	if (!half) {
+		ms_half_count(NULL, MS_READ_ONCE(seen->word), flow, scene);
+		return 0;
+	}
 	if (pkt->proto == MS_PROTO_TCP)
 		ms_session_tcp_step(half, flow, pkt);
 	word = MS_READ_ONCE(half->word);
@@ -190,34 +195,33 @@ static __noinline int ms_half_step(struct ms_session *half, struct ms_flow *flow
 		__sync_fetch_and_or(&half->word, MS_SESS_REPLIED);
 		word |= MS_SESS_REPLIED;
 	}
-	if (!both || !ms_half_promote(half, flow, scene, word))
-		ms_half_count(half, flow, scene);
+	if (both && ms_half_promote(half, flow, scene, word))
+		return 0;
+	/* Found again, for the stack is short. */
+	half = ms_half_held(flow, seen);
+	if (half)
+		ms_half_count(half, MS_READ_ONCE(half->word), flow, scene);
+	ms_half_let_go(flow);
 	return 0;
 }
 
-/*
- * Gives a session that was judged again its new decision. Two-way ones carry their packets on under
- * the new slot; what they had carried stays the old one's. Whoever loses the claim leaves it to the
- * winner.
- */
-__noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow,
-				struct ms_scene *scene, struct ms_answer *answer, __u32 is_half)
+/* Gives a session that was judged again its new decision; ms_flow_rejudged() takes it in hand. */
+static __always_inline void ms_flow_decide(struct ms_session *session, struct ms_flow *flow,
+					   const struct ms_scene *scene,
+					   const struct ms_answer *answer, __u32 is_half)
 {
 	__u64 packets[2], bytes[2];
-	__u32 epoch, old;
+	__u32 epoch = MS_READ_ONCE(session->epoch), old;
 
-	if (!session || !flow || !scene || !answer)
-		return 0;
-	epoch = MS_READ_ONCE(session->epoch);
 	if (!ms_session_is_free_to_change(epoch) || epoch == scene->epoch ||
 	    __sync_val_compare_and_swap(&session->epoch, epoch, MS_EPOCH_BUSY) != epoch)
-		return 0;
+		return;
 	old = ms_session_rewrite(session, MS_FLOW_DECIDED, ms_flow_decided(answer));
 	if (old == ~0u) {
 		__sync_lock_test_and_set(&session->epoch, epoch);
 		if (!is_half)
 			ms_session_is_alone(session, flow, -1);
-		return 0;
+		return;
 	}
 	old &= MS_SESS_SLOT_MASK;
 	if (!is_half && old != answer->slot) {
@@ -234,6 +238,54 @@ __noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow
 		ms_session_is_alone(session, flow, -1);
 	ms_denied_forget(flow);
 	ms_stats_note(MS_STAT_EXISTING_SESSION);
+}
+
+/*
+ * Gives a session that was judged again its new decision. Two-way ones carry their packets on under
+ * the new slot; what they had carried stays the old one's. Whoever loses the claim leaves it to the
+ * winner.
+ */
+__noinline int ms_flow_rejudged(struct ms_session *session, struct ms_flow *flow,
+				struct ms_scene *scene, struct ms_answer *answer, __u32 is_half)
+{
+	struct ms_session *half;
+
+	if (!session || !flow || !scene || !answer)
+		return 0;
+	if (!is_half) {
+		ms_flow_decide(session, flow, scene, answer, 0);
+		return 0;
+	}
+	half = ms_half_hold(flow, session);
+	if (!half)
+		return 0;
+	ms_flow_decide(half, flow, scene, answer, 1);
+	ms_half_see(session, half);
+	ms_half_let_go(flow);
+	return 0;
+}
+
+/* A session whose decision stays, judged again or not: it is of this epoch, and seen now. */
+__noinline int ms_flow_kept(struct ms_session *session, struct ms_flow *flow,
+			    struct ms_scene *scene, __u32 is_half)
+{
+	struct ms_session *own;
+	__u32 epoch;
+
+	if (!session || !flow || !scene)
+		return 0;
+	epoch = MS_READ_ONCE(session->epoch);
+	own = is_half ? ms_half_hold(flow, session) : session;
+	if (!own)
+		return 0;
+	if (epoch == scene->epoch)
+		MS_WRITE_ONCE(own->last_seen, scene->now);
+	else if (ms_session_is_free_to_change(epoch))
+		__sync_val_compare_and_swap(&own->epoch, epoch, scene->epoch);
+	if (is_half) {
+		ms_half_see(session, own);
+		ms_half_let_go(flow);
+	}
 	return 0;
 }
 
@@ -262,7 +314,9 @@ static __noinline int ms_flow_deny(struct ms_session *session, struct ms_flow *f
 static __noinline int ms_flow_end(struct ms_session *session, struct ms_flow *flow, __u32 is_half)
 {
 	if (is_half) {
-		ms_half_delete(flow);
+		if (!ms_half_hold(flow, session))
+			return 0;
+		ms_half_drop(flow);
 		return 1;
 	}
 	return ms_session_end(session, flow, MS_READ_ONCE(session->epoch));

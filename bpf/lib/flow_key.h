@@ -31,7 +31,7 @@ struct ms_flow {
 	__u8 family;
 	__u8 index; /* 0 = sent by the lower endpoint, 1 = by the higher */
 	__u8 flags; /* the key's, as zone is */
-	__u8 pad0;
+	__u8 way;   /* of its one-way session, while that is in hand (oneway.h) */
 	__u16 zone;
 	__u16 pad1;
 };

@@ -16,7 +16,7 @@
 #include "bpf/lib/layout_sets.h"
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 10
+#define MS_LAYOUT_VERSION 11
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -44,7 +44,7 @@ struct ms_control {
 	__u32 tick_us;      /* length of a tick in microseconds, for rate limits; never 0 */
 	__u32 session_sets; /* of each table of lines (engine `set`), else 0 */
 	__u32 session_seed; /* of their hash: made once, goes with the tables */
-	__u32 pad;
+	__u32 oneway_sets;  /* the same of one-way sessions */
 };
 _Static_assert(sizeof(struct ms_control) == 64, "one line");
 
@@ -183,8 +183,8 @@ struct ms_zone_gap {
 };
 
 /*
- * ---- sessions: ms_half4/6 (one-way so far, LRU_HASH), and two-way by engine: ms_sess4/6 (HASH) of
- * `lru_hash`, ms_lines4/6 (ARRAY) of `set` ----
+ * ---- sessions by engine: of `lru_hash` ms_half4/6 (one-way so far, LRU_HASH) and ms_sess4/6
+ * (two-way, HASH), of `set` ms_oneway4/6 and ms_lines4/6 (ARRAYs) ----
  *
  * The lower endpoint comes first: addresses compared word by word as host integers of their wire
  * bytes, then ports likewise. Any total order would do; user space only ever reads keys back.
@@ -324,6 +324,17 @@ _Static_assert(sizeof(struct ms_line6) == 96, "two lines at most, wherever it be
  */
 #define MS_TAG_MASK 0x7fu
 #define MS_TAGS_OVER 0x80ull
+
+/* Of a set of ms_oneway4/6: ms_heads (oneway.h). */
+struct ms_head {
+	/* As a word of ms_tags; the top bit of each byte is MS_HEAD_HELD. */
+	__u64 tags;
+	/* How often a line of the set was filled, times MS_HEAD_FILL, which says whose turn it is
+	 * to be pushed out. Below it a bit for each line: met since it was passed by. */
+	__u64 fills;
+};
+#define MS_HEAD_HELD 0x80u /* a CPU has the line in hand */
+#define MS_HEAD_FILL 256
 
 struct ms_lines4 {
 	struct ms_line4 way[MS_SET_WAYS];

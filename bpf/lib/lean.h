@@ -362,7 +362,15 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 		result = ms_lean_ip6(skb, at, present, &lean, &ask);
 	if (result != MS_LEAN_ABSENT)
 		return result;
-	return ms_denied_again(skb, control, iface, &ask) ? MS_LEAN_DENIED : MS_LEAN_NOT;
+	if (ms_denied_again(skb, control, iface, &ask))
+		return MS_LEAN_DENIED;
+#ifdef MS_SET_TABLE
+	if (ask.what & MS_DENIED_MARK_MASK)
+		ms_oneway_touch(control, ask.key, 1);
+	else
+		ms_oneway_touch(control, ask.key, 0);
+#endif
+	return MS_LEAN_NOT;
 }
 
 #endif

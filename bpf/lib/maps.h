@@ -178,6 +178,40 @@ struct {
 } ms_sess6 SEC(".maps");
 #endif
 
+/* One-way sessions: each may be pushed out by a newer one. */
+#ifdef MS_SET_TABLE
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536 / MS_SET_WAYS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_lines4);
+} ms_oneway4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536 / MS_SET_WAYS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_lines6);
+} ms_oneway6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * 65536 / MS_SET_WAYS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ms_head);
+} ms_heads SEC(".maps");
+
+/* What a packet has read of its one-way session (oneway.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_session);
+} ms_seen SEC(".maps");
+#else
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
@@ -191,6 +225,7 @@ struct {
 	__type(key, struct ms_key6);
 	__type(value, struct ms_session);
 } ms_half6 SEC(".maps");
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -15,11 +15,17 @@ static __always_inline int ms_reap_unchanged(const struct ms_session *session,
 static __always_inline __u32 ms_reap_half(struct ms_flow *flow, const struct ms_reap_key *key,
 					  int force)
 {
-	const struct ms_session *half = ms_half_find(flow);
+	struct ms_session *half = ms_half_find(flow);
 
-	if (!half || (!force && !ms_reap_unchanged(half, key)))
+	if (half)
+		half = ms_half_hold(flow, half);
+	if (!half)
 		return MS_REAPED_NOT;
-	ms_half_delete(flow);
+	if (!force && !ms_reap_unchanged(half, key)) {
+		ms_half_let_go(flow);
+		return MS_REAPED_NOT;
+	}
+	ms_half_drop(flow);
 	if (!force)
 		ms_stats_note(MS_STAT_EXPIRED_SESSION);
 	return MS_REAPED_DELETED;

@@ -21,6 +21,7 @@
 #include "bpf/lib/l4.h"
 #ifdef MS_SET_TABLE
 #include "bpf/lib/lines.h"
+#include "bpf/lib/oneway.h"
 #endif
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
@@ -139,11 +140,84 @@ static __always_inline struct ms_session *ms_session_find_dead(struct ms_flow *f
 }
 #endif
 
+/*
+ * A one-way session is looked at as ms_half_find() has it, and changed only as ms_half_hold() has
+ * it, until ms_half_let_go() or ms_half_drop(), which ends it. It may not be to be had: NULL.
+ */
+#ifdef MS_SET_TABLE
+/* This CPU's copy, without counts, until it looks for the next one. */
+static __always_inline struct ms_session *ms_half_find(struct ms_flow *flow)
+{
+	__u32 zero = 0;
+
+	return ms_oneway_look(flow) ? bpf_map_lookup_elem(&ms_seen, &zero) : NULL;
+}
+
+/* The one in hand. */
+static __always_inline struct ms_session *ms_half_held(struct ms_flow *flow,
+						       struct ms_session *seen)
+{
+	return ms_oneway_held(flow);
+}
+
+static __always_inline struct ms_session *ms_half_hold(struct ms_flow *flow,
+						       struct ms_session *seen)
+{
+	return ms_oneway_hold(flow) ? ms_oneway_held(flow) : NULL;
+}
+
+static __always_inline void ms_half_let_go(struct ms_flow *flow)
+{
+	ms_oneway_let_go(flow, MS_HEAD_HELD);
+}
+
+static __always_inline void ms_half_drop(struct ms_flow *flow)
+{
+	ms_oneway_let_go(flow, MS_HEAD_HELD | MS_TAG_MASK);
+}
+
+/* What was seen of one that may have been judged again since. */
+static __always_inline void ms_half_see(struct ms_session *seen, const struct ms_session *held)
+{
+	seen->epoch = MS_READ_ONCE(held->epoch);
+	seen->word = MS_READ_ONCE(held->word);
+}
+
+static __always_inline long ms_half_insert(struct ms_flow *flow, struct ms_session *session)
+{
+	int r = MS_ONEWAY_AGAIN;
+
+	MS_LOOP_OF_CALLS
+	for (int i = 0; r == MS_ONEWAY_AGAIN && i < MS_ONEWAY_TRIES; i++)
+		r = ms_oneway_store(flow, session);
+	return r;
+}
+#else
 static __always_inline struct ms_session *ms_half_find(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		return bpf_map_lookup_elem(&ms_half4, &flow->key.k4);
 	return bpf_map_lookup_elem(&ms_half6, &flow->key.k6);
+}
+
+static __always_inline struct ms_session *ms_half_held(struct ms_flow *flow,
+						       struct ms_session *seen)
+{
+	return seen;
+}
+
+static __always_inline struct ms_session *ms_half_hold(struct ms_flow *flow,
+						       struct ms_session *seen)
+{
+	return seen;
+}
+
+static __always_inline void ms_half_let_go(struct ms_flow *flow)
+{
+}
+
+static __always_inline void ms_half_see(struct ms_session *seen, const struct ms_session *held)
+{
 }
 
 static __always_inline long ms_half_insert(struct ms_flow *flow, const struct ms_session *session)
@@ -153,13 +227,14 @@ static __always_inline long ms_half_insert(struct ms_flow *flow, const struct ms
 	return bpf_map_update_elem(&ms_half6, &flow->key.k6, session, BPF_NOEXIST);
 }
 
-static __always_inline void ms_half_delete(struct ms_flow *flow)
+static __always_inline void ms_half_drop(struct ms_flow *flow)
 {
 	if (flow->family == 4)
 		bpf_map_delete_elem(&ms_half4, &flow->key.k4);
 	else
 		bpf_map_delete_elem(&ms_half6, &flow->key.k6);
 }
+#endif
 
 /* ---- state ---- */
 
@@ -276,14 +351,14 @@ static __always_inline void ms_session_count(struct ms_session *session, struct 
 		ms_session_fold(session, flow->zone, flow->flags, MS_READ_ONCE(session->word));
 }
 
-/* A packet of a one-way session. */
-static __always_inline void ms_half_count(struct ms_session *half, struct ms_flow *flow,
+/* A packet of a one-way session. `held` is NULL if it is not to be had: then slot and zone alone
+ * count the packet, and the session has not seen it. */
+static __always_inline void ms_half_count(struct ms_session *held, __u32 word, struct ms_flow *flow,
 					  const struct ms_scene *scene)
 {
-	__u32 slot = MS_READ_ONCE(half->word) & MS_SESS_SLOT_MASK;
-
-	ms_session_add(half, flow->index, scene);
-	ms_stats_slot(slot, scene->packets, scene->bytes);
+	if (held)
+		ms_session_add(held, flow->index, scene);
+	ms_stats_slot(word & MS_SESS_SLOT_MASK, scene->packets, scene->bytes);
 	ms_stats_zone(scene->zone, ms_session_dir(flow->flags, flow->index), 0, scene->packets,
 		      scene->bytes);
 }

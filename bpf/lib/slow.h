@@ -204,12 +204,11 @@ static __always_inline int ms_slow_rejudge(struct ms_session *session, struct ms
 					   const int dry)
 {
 	__u32 word = MS_READ_ONCE(session->word);
-	__u32 epoch = MS_READ_ONCE(session->epoch);
 
 	if ((word & MS_SESS_ESTABLISHED_MASK) >> MS_SESS_ESTABLISHED_SHIFT == MS_ESTABLISHED_KEEP &&
 	    !(word & MS_SESS_DENIED)) {
-		if (!dry && ms_session_is_free_to_change(epoch))
-			__sync_val_compare_and_swap(&session->epoch, epoch, scene->epoch);
+		if (!dry)
+			ms_flow_kept(session, flow, scene, is_half);
 		ms_fast_answer(answer, word);
 		return 1;
 	}
@@ -288,7 +287,7 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 		result = MS_SLOW_SESSION;
 		if (answer->verdict == MS_VERDICT_DENY) {
 			if (!dry)
-				MS_WRITE_ONCE(session->last_seen, scene->now);
+				ms_flow_kept(session, flow, scene, is_half);
 		} else if (!dry) {
 			ms_slow_carry(session, scene, pkt, flow, is_half);
 			result |= MS_SLOW_COUNTED;

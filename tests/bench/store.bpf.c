@@ -2,7 +2,7 @@
 /*
  * Storing a session alone, by the functions that the datapath calls when a flow was answered: one
  * new key after another. Built once for each session table. What stands beside them is the hash
- * that evicts, which the datapath has for flows that were not answered.
+ * that evicts, where `lru_hash` has flows that were not answered.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hammers the lines of the engine `set` (docs/adr/0023): the datapath's own code, on few lines, by
- * processors that overtake one another at every access (processors.h). Packets take the lean way
- * and else the slow program's; a sweeper ends sessions, waits for a grace period and frees lines;
- * the policy changes all the time.
+ * Hammers the lines of the engine `set` (docs/adr/0023, 0183): the datapath's own code, on few
+ *lines, by processors that overtake one another at every access (processors.h). Packets take the
+ *lean way and else the slow program's; a sweeper ends sessions, waits for a grace period and frees
+ *lines; the policy changes all the time.
  *
  * What must hold:
  *	a packet is answered by its own flow's session and counted once, for its own flow
- *	no line becomes another flow's under a packet that found it live
+ *	no line of a two-way session becomes another flow's under a packet that found it live
+ *	a one-way session that is pushed out takes nothing of another's with it, nor leaves it there
  *	a session that nobody ended is found, also while it is judged again
- *	at rest no flow has two live sessions, no line is in anybody's hands, free lines are empty
- *and have no tag
+ *	at rest no flow has two live sessions of a kind, no line is in anybody's hands, free lines
+ *	are empty and have no tag
  *
  * With MS_HAMMER_BREAKS it is a table with a fault put in (CMakeLists.txt) that is hammered, and
  * something of that must turn out not to hold.
@@ -30,12 +31,10 @@
 #define MS_CLOCK_INJECTED
 
 static void *look_up(const void *map, const void *key);
-static long insert(const void *map, const void *key, const void *value);
-static long forget(const void *map, const void *key);
+static long insert(const void *key, const void *value);
 
 #define bpf_map_lookup_elem(map, key) look_up(map, key)
-#define bpf_map_update_elem(map, key, value, flags) insert(map, key, value)
-#define bpf_map_delete_elem(map, key) forget(map, key)
+#define bpf_map_update_elem(map, key, value, flags) insert(key, value)
 
 /* Of the counters only a slot's are of interest; the datapath's own would index per processor. */
 #define MS_BPF_LIB_STATS_H
@@ -69,29 +68,26 @@ static int judge_by_dice(struct ms_query *query, struct ms_answer *answer);
 
 #define FLOWS_MAX 48
 #define SETS_MAX 3
-#define HALVES 4096
+#define ONEWAY_SETS_MAX 2
 #define SWEPT 4
 #define PACKETS 24 /* of a processor, till all of them rest */
 
 /* ---- the world ---- */
 
-struct half {
-	struct ms_session session;
-};
-
 static struct {
 	struct ms_lines4 narrow[SETS_MAX];
 	struct ms_lines6 wide[SETS_MAX];
 	uint64_t tags[2 * SETS_MAX];
+	struct ms_lines4 oneway_narrow[ONEWAY_SETS_MAX];
+	struct ms_lines6 oneway_wide[ONEWAY_SETS_MAX];
+	struct ms_head heads[2 * ONEWAY_SETS_MAX];
+	struct ms_session seen[MS_PROCESSORS];
 	struct ms_control control;
 	struct ms_reap_io reap;
 	struct ms_stats stats[MS_PROCESSORS];
 	struct {
 		uint64_t packets, bytes;
 	} slots[2 * FLOWS_MAX], sent[FLOWS_MAX];
-	struct half halves[HALVES];
-	unsigned n_halves;
-	struct half *half[FLOWS_MAX];
 } world __attribute__((aligned(64)));
 
 static struct {
@@ -127,19 +123,6 @@ static int ms_stats_slot(uint32_t slot, uint64_t packets, uint64_t bytes)
 	return 0;
 }
 
-static bool is_half(const void *map)
-{
-	return map == &ms_half4 || map == &ms_half6;
-}
-
-/* A flow's number is its source port, as the lower end has it. */
-static unsigned flow_of(const void *map, const void *key)
-{
-	if (map == &ms_half4)
-		return ((const struct ms_key4 *)key)->lo_port;
-	return ((const struct ms_key6 *)key)->lo_port;
-}
-
 static void *look_up(const void *map, const void *key)
 {
 	uint32_t index = *(const uint32_t *)key;
@@ -151,6 +134,14 @@ static void *look_up(const void *map, const void *key)
 		return index < world.control.session_sets ? &world.wide[index] : NULL;
 	if (map == &ms_tags)
 		return index < 2 * world.control.session_sets ? &world.tags[index] : NULL;
+	if (map == &ms_oneway4)
+		return index < world.control.oneway_sets ? &world.oneway_narrow[index] : NULL;
+	if (map == &ms_oneway6)
+		return index < world.control.oneway_sets ? &world.oneway_wide[index] : NULL;
+	if (map == &ms_heads)
+		return index < 2 * world.control.oneway_sets ? &world.heads[index] : NULL;
+	if (map == &ms_seen)
+		return &world.seen[ms_processors_self()];
 	if (map == &ms_control)
 		return &world.control;
 	if (map == &ms_groups)
@@ -161,31 +152,14 @@ static void *look_up(const void *map, const void *key)
 		return &world.reap;
 	if (map == &ms_stats)
 		return &world.stats[ms_processors_self()];
-	if (is_half(map))
-		return world.half[flow_of(map, key)];
 	return NULL;
 }
 
-static long insert(const void *map, const void *key, const void *value)
+/* What else is stored is of no interest here. */
+static long insert(const void *key, const void *value)
 {
-	struct half **half;
-
-	ms_processors_fence();
-	if (!is_half(map))
-		return 0;
-	half = &world.half[flow_of(map, key)];
-	if (*half)
-		return -17;
-	*half = &world.halves[world.n_halves++ % HALVES];
-	memcpy(*half, value, sizeof(**half));
-	return 0;
-}
-
-static long forget(const void *map, const void *key)
-{
-	ms_processors_fence();
-	if (is_half(map))
-		world.half[flow_of(map, key)] = NULL;
+	(void)key;
+	(void)value;
 	return 0;
 }
 
@@ -295,35 +269,62 @@ static void send_packet(unsigned number, unsigned index)
 
 /* ---- the sweeper ---- */
 
-/* Line `number` of all, its key; false = it is not a session's. */
-static bool read_line(unsigned number, union ms_key *ret_key, struct ms_session **ret_line)
+/* Of one kind of sessions. */
+struct table {
+	struct ms_lines4 *narrow;
+	struct ms_lines6 *wide;
+	bool one_way;
+};
+
+static const struct table two_way = { world.narrow, world.wide, false };
+static const struct table one_way = { world.oneway_narrow, world.oneway_wide, true };
+
+static unsigned sets_of(const struct table *table)
 {
-	unsigned narrow = world.control.session_sets * MS_SET_WAYS;
+	return table->one_way ? world.control.oneway_sets : world.control.session_sets;
+}
+
+static uint8_t byte_of(const struct table *table, unsigned number)
+{
+	uint64_t tags = table->one_way ? world.heads[number / MS_SET_WAYS].tags
+				       : world.tags[number / MS_SET_WAYS];
+
+	return (uint8_t)(tags >> (number % MS_SET_WAYS * 8));
+}
+
+/* Line `number` of all, its key; false = it is not a session's. */
+static bool read_line(const struct table *table, unsigned number, union ms_key *ret_key,
+		      struct ms_session **ret_line)
+{
+	unsigned narrow = sets_of(table) * MS_SET_WAYS;
 	union ms_key key = { .mark = MS_KEY_NARROW };
 	const void *own;
 
 	if (number < narrow) {
 		struct ms_line4 *line =
-			&world.narrow[number / MS_SET_WAYS].way[number % MS_SET_WAYS];
+			&table->narrow[number / MS_SET_WAYS].way[number % MS_SET_WAYS];
 
 		*ret_line = &line->session;
 		own = line->key;
 		memcpy(key.words, own, sizeof(line->key));
 	} else {
 		struct ms_line6 *line =
-			&world.wide[(number - narrow) / MS_SET_WAYS].way[number % MS_SET_WAYS];
+			&table->wide[(number - narrow) / MS_SET_WAYS].way[number % MS_SET_WAYS];
 
 		*ret_line = &line->session;
 		own = line->key;
 		memcpy(key.words, own, sizeof(line->key));
 	}
 	*ret_key = key;
+	/* Of a free one-way line the key stays. */
+	if (table->one_way && !(byte_of(table, number) & MS_TAG_MASK))
+		return false;
 	return key.words[number < narrow ? MS_LINE4_WORDS - 1 : MS_LINE6_WORDS - 1] != 0;
 }
 
-static unsigned lines_in_all(void)
+static unsigned lines_in_all(const struct table *table)
 {
-	return 2 * world.control.session_sets * MS_SET_WAYS;
+	return 2 * sets_of(table) * MS_SET_WAYS;
 }
 
 static unsigned number_of(const union ms_key *key)
@@ -336,7 +337,7 @@ struct noted {
 	uint32_t epoch, last_seen;
 };
 
-static void reap(const struct noted *keys, size_t count, uint8_t step)
+static void reap(const struct table *table, const struct noted *keys, size_t count, uint8_t step)
 {
 	for (size_t i = 0; i < count; i++) {
 		bool wide = keys[i].key.mark == MS_KEY_WIDE6;
@@ -345,6 +346,7 @@ static void reap(const struct noted *keys, size_t count, uint8_t step)
 		world.reap.count = 1;
 		world.reap.family = wide ? 6 : 4;
 		world.reap.step = step;
+		world.reap.half_open = table->one_way;
 		world.reap.force = ms_processors_die(2) == 0;
 		world.reap.keys[0].epoch = keys[i].epoch;
 		world.reap.keys[0].last_seen = keys[i].last_seen;
@@ -359,17 +361,17 @@ static void reap(const struct noted *keys, size_t count, uint8_t step)
 }
 
 /* As dataplane_sessions.c does it. */
-static void sweep(void)
+static void sweep(const struct table *table)
 {
-	unsigned start = ms_processors_die(lines_in_all());
+	unsigned start = ms_processors_die(lines_in_all(table));
 	struct noted keys[SWEPT];
 	size_t count = 0;
 
-	for (unsigned i = 0; i < lines_in_all() && count < SWEPT; i++) {
+	for (unsigned i = 0; i < lines_in_all(table) && count < SWEPT; i++) {
 		struct noted *key = &keys[count];
 		struct ms_session *line;
 
-		if (!read_line((start + i) % lines_in_all(), &key->key, &line))
+		if (!read_line(table, (start + i) % lines_in_all(table), &key->key, &line))
 			continue;
 		key->epoch = line->epoch;
 		key->last_seen = line->last_seen;
@@ -377,13 +379,43 @@ static void sweep(void)
 			continue;
 		count++;
 		if (key->epoch != MS_EPOCH_DEAD)
-			reap(key, 1, MS_REAP_END);
+			reap(table, key, 1, MS_REAP_END);
 	}
-	reap(keys, count, MS_REAP_MARK);
+	if (table->one_way)
+		return;
+	reap(table, keys, count, MS_REAP_MARK);
 #ifndef MS_HAMMER_WITHOUT_GRACE
 	ms_processors_wait_grace();
 #endif
-	reap(keys, count, MS_REAP_DELETE);
+	reap(table, keys, count, MS_REAP_DELETE);
+}
+
+/* A two-way session that was nobody's one-way one: user space stores such when it moves them in
+ * from other tables. */
+static void move_in(unsigned number)
+{
+	struct ms_session fresh = {
+		.epoch = MS_READ_ONCE(world.control.epoch),
+		.last_seen = ms_clock_tick(),
+		.first_seen = 1,
+		.word = number | MS_SESS_REPLIED,
+	};
+	struct ms_scene scene = { .zone = 1, .group = 1, .dir = MS_DIR_OUT };
+	struct ms_flow flow;
+	struct ms_pkt pkt;
+
+	ms_processors_enter();
+	fill_packet(number, 0, &pkt);
+	ms_flow_place(&flow, &scene, &pkt, scene.dir);
+	if (pkt.proto == MS_PROTO_TCP)
+		fresh.word |= (uint32_t)MS_TCP_ESTABLISHED << MS_SESS_TCP_SHIFT;
+	if (ms_session_insert(&flow, &fresh) == MS_LINES_EXISTS) {
+		struct ms_session *dead = ms_session_find_dead(&flow);
+
+		if (dead)
+			ms_session_revive(dead, &flow, &fresh);
+	}
+	ms_processors_leave();
 }
 
 /* ---- the hammer ---- */
@@ -396,7 +428,9 @@ static void run_processor(unsigned processor)
 			continue;
 		}
 		if (plan.ends)
-			sweep();
+			sweep(ms_processors_die(4) ? &two_way : &one_way);
+		if (ms_processors_die(4) == 0)
+			move_in(ms_processors_die(plan.n_flows));
 		if (ms_processors_die(3) == 0) {
 			world.control.epoch++;
 			ms_processors_turn();
@@ -406,30 +440,24 @@ static void run_processor(unsigned processor)
 	}
 }
 
-static uint32_t tag_of(unsigned number)
-{
-	return world.tags[number / MS_SET_WAYS] >> (number % MS_SET_WAYS * 8) & MS_TAG_MASK;
-}
-
-static void check_at_rest(void)
+/* What the lines of one kind carry, by flow. */
+static void check_lines(const struct table *table, uint64_t *packets, uint64_t *bytes)
 {
 	unsigned live[FLOWS_MAX] = { 0 };
-	uint64_t packets[FLOWS_MAX], bytes[FLOWS_MAX];
 
-	for (unsigned i = 0; i < FLOWS_MAX; i++) {
-		packets[i] = world.slots[i].packets + world.slots[i + FLOWS_MAX].packets;
-		bytes[i] = world.slots[i].bytes + world.slots[i + FLOWS_MAX].bytes;
-	}
-	for (unsigned i = 0; i < lines_in_all(); i++) {
+	for (unsigned i = 0; i < lines_in_all(table); i++) {
 		struct ms_session *line;
 		union ms_key key;
-		bool used = read_line(i, &key, &line);
+		bool used = read_line(table, i, &key, &line);
 		unsigned number = number_of(&key);
 
-		if (line->epoch == MS_EPOCH_HELD || line->epoch == MS_EPOCH_BUSY)
+		if (line->epoch == MS_EPOCH_HELD || line->epoch == MS_EPOCH_BUSY ||
+		    (table->one_way && byte_of(table, i) & MS_HEAD_HELD))
 			violation("a line was left in somebody's hands");
-		if (used != !!tag_of(i))
+		if (used != !!(byte_of(table, i) & MS_TAG_MASK))
 			violation("a line that has a key has no tag, or a free one has");
+		if (!used && table->one_way)
+			continue;
 		if (!used) {
 			if (line->epoch != MS_EPOCH_DEAD)
 				violation("a line without a key lives");
@@ -445,10 +473,34 @@ static void check_at_rest(void)
 		live[number] += line->epoch != MS_EPOCH_DEAD;
 		packets[number] += line->packets[0] + line->packets[1];
 		bytes[number] += line->bytes[0] + line->bytes[1];
+		/* (What a session has added to packets may be folded before it adds to bytes.) */
+		for (int end = 0; end < 2; end++)
+			if (table->one_way
+				    ? line->bytes[end] != line->packets[end] * bytes_of(number)
+				    : line->bytes[end] % bytes_of(number) != 0)
+				violation("a session has counted another flow's packet");
 	}
-	for (unsigned i = 0; i < plan.n_flows; i++) {
+	for (unsigned i = 0; i < plan.n_flows; i++)
 		if (live[i] > 1)
 			violation("a flow has two live sessions");
+}
+
+static void check_at_rest(void)
+{
+	uint64_t packets[FLOWS_MAX], bytes[FLOWS_MAX];
+
+	/* What a one-way session has counted is in its slot as well. */
+	memset(packets, 0, sizeof(packets));
+	memset(bytes, 0, sizeof(bytes));
+	check_lines(&one_way, packets, bytes);
+	for (unsigned i = 0; i < FLOWS_MAX; i++) {
+		if (packets[i] > world.sent[i].packets)
+			violation("a one-way session has more packets than were sent");
+		packets[i] = world.slots[i].packets + world.slots[i + FLOWS_MAX].packets;
+		bytes[i] = world.slots[i].bytes + world.slots[i + FLOWS_MAX].bytes;
+	}
+	check_lines(&two_way, packets, bytes);
+	for (unsigned i = 0; i < plan.n_flows; i++) {
 		if (packets[i] != world.sent[i].packets || bytes[i] != world.sent[i].bytes)
 			violation("packets of a flow are counted twice, or not, or for another");
 	}
@@ -461,6 +513,7 @@ static bool hammer(void)
 	world.control.epoch = 2;
 	world.control.session_seed = (uint32_t)(seed * 2654435761u);
 	world.control.session_sets = 1 + seed % SETS_MAX;
+	world.control.oneway_sets = 1 + seed / 2 % ONEWAY_SETS_MAX;
 	for (int i = 0; i < MS_TIMEOUT__COUNT; i++)
 		world.control.timeouts[i] = 2;
 	plan.n_flows = (unsigned[]) { 3, 6, 12, FLOWS_MAX }[seed / SETS_MAX % 4];

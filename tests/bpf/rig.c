@@ -117,6 +117,7 @@ void ms_rig_setup(void)
 	ms_rig_put("ms_progs", &resume, &program);
 	*ms_rig.clock = 1000;
 	control.session_sets = ms_rig.lines.sets;
+	control.oneway_sets = ms_rig.oneway.sets;
 	control.session_seed = ms_rig.lines.seed;
 	write_control(&control);
 }

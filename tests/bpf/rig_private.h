@@ -21,7 +21,7 @@ struct ms_rig {
 	struct bpf_object *object;
 	char *variables; /* mapped */
 	volatile uint32_t *clock;
-	struct ms_dataplane_lines lines; /* of the shape `set`, else no sets */
+	struct ms_dataplane_lines lines, oneway; /* of the shape `set`, else no sets */
 	struct ring_buffer *events;
 	struct ms_event event;
 	bool has_event;

@@ -60,6 +60,9 @@ static void open_object(void)
 		{ "ms_lines4", MS_SET_COUNT(MS_RIG_SESSIONS) },
 		{ "ms_lines6", MS_SET_COUNT(MS_RIG_SESSIONS) },
 		{ "ms_tags", 2 * MS_SET_COUNT(MS_RIG_SESSIONS) },
+		{ "ms_oneway4", MS_SET_COUNT(MS_RIG_SESSIONS) },
+		{ "ms_oneway6", MS_SET_COUNT(MS_RIG_SESSIONS) },
+		{ "ms_heads", 2 * MS_SET_COUNT(MS_RIG_SESSIONS) },
 	};
 	struct bpf_map *map;
 	const void *bytes;
@@ -95,6 +98,11 @@ void ms_rig_load(void)
 							 ms_rig_fd("ms_tags"), 1, &ms_rig.lines),
 				 0);
 		ck_assert_int_eq(ms_dataplane_lines_map(&ms_rig.lines), 0);
+		ck_assert_int_eq(ms_dataplane_lines_open(ms_rig_fd("ms_oneway4"),
+							 ms_rig_fd("ms_oneway6"),
+							 ms_rig_fd("ms_heads"), 1, &ms_rig.oneway),
+				 0);
+		ck_assert_int_eq(ms_dataplane_lines_map(&ms_rig.oneway), 0);
 	}
 	bpf_object__for_each_map(map, ms_rig.object) if (is_variables(map)) ms_rig.variables =
 		mmap(NULL, bpf_map__value_size(map), PROT_READ | PROT_WRITE, MAP_SHARED,

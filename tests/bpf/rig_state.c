@@ -35,14 +35,14 @@ static size_t walk(const char *map, int family, bool is_half, bool dead,
 }
 
 /* The same over lines. */
-static size_t walk_lines(bool wide, bool dead, struct ms_rig_session *sessions, size_t max,
-			 size_t count)
+static size_t walk_lines(const struct ms_dataplane_lines *lines, bool wide, bool dead,
+			 struct ms_rig_session *sessions, size_t max, size_t count)
 {
-	for (uint32_t i = 0; i < ms_rig.lines.sets * MS_SET_WAYS; i++) {
-		struct ms_rig_session session = { .is_half = false };
+	for (uint32_t i = 0; i < lines->sets * MS_SET_WAYS; i++) {
+		struct ms_rig_session session = { .is_half = lines->half_open };
 		struct ms_session_raw raw;
 
-		if (!ms_dataplane_lines_read(&ms_rig.lines, wide, i, &raw) ||
+		if (!ms_dataplane_lines_read(lines, wide, i, &raw) ||
 		    (dead ? raw.value.epoch != MS_EPOCH_DEAD : !ms_session_is_live(&raw.value)))
 			continue;
 		session.family = raw.family;
@@ -58,8 +58,8 @@ static size_t walk_lines(bool wide, bool dead, struct ms_rig_session *sessions, 
 static size_t walk_two_way(bool dead, struct ms_rig_session *sessions, size_t max, size_t count)
 {
 	if (ms_rig.lines.sets) {
-		count = walk_lines(false, dead, sessions, max, count);
-		return walk_lines(true, dead, sessions, max, count);
+		count = walk_lines(&ms_rig.lines, false, dead, sessions, max, count);
+		return walk_lines(&ms_rig.lines, true, dead, sessions, max, count);
 	}
 	count = walk("ms_sess4", 4, false, dead, sessions, max, count);
 	return walk("ms_sess6", 6, false, dead, sessions, max, count);
@@ -69,8 +69,13 @@ size_t ms_rig_sessions(struct ms_rig_session *ret_sessions, size_t max)
 {
 	size_t count = 0;
 
-	count = walk("ms_half4", 4, true, false, ret_sessions, max, count);
-	count = walk("ms_half6", 6, true, false, ret_sessions, max, count);
+	if (ms_rig.oneway.sets) {
+		count = walk_lines(&ms_rig.oneway, false, false, ret_sessions, max, count);
+		count = walk_lines(&ms_rig.oneway, true, false, ret_sessions, max, count);
+	} else {
+		count = walk("ms_half4", 4, true, false, ret_sessions, max, count);
+		count = walk("ms_half6", 6, true, false, ret_sessions, max, count);
+	}
 	return walk_two_way(false, ret_sessions, max, count);
 }
 

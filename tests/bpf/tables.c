@@ -43,14 +43,14 @@ bool ms_tables_put(struct ms_dataplane *dp, const struct ms_session_raw *session
 	return r == 0;
 }
 
-static size_t count_lines(struct ms_dataplane *dp, bool wide)
+static size_t count_lines(struct ms_dataplane_lines *lines, bool wide)
 {
 	struct ms_session_raw session;
 	size_t count = 0;
 
-	ck_assert_int_eq(ms_dataplane_lines_map(&dp->lines), 0);
-	for (uint32_t i = 0; i < dp->lines.sets * MS_SET_WAYS; i++)
-		count += ms_dataplane_lines_read(&dp->lines, wide, i, &session);
+	ck_assert_int_eq(ms_dataplane_lines_map(lines), 0);
+	for (uint32_t i = 0; i < lines->sets * MS_SET_WAYS; i++)
+		count += ms_dataplane_lines_read(lines, wide, i, &session);
 	return count;
 }
 
@@ -62,8 +62,8 @@ size_t ms_tables_count(struct ms_dataplane *dp, unsigned int family, bool one_wa
 	size_t count = 0;
 	int fd;
 
-	if (!one_way && ms_dataplane_session_table(dp) == MS_SESSION_TABLE_SET)
-		return count_lines(dp, family == 6);
+	if (ms_dataplane_session_table(dp) == MS_SESSION_TABLE_SET)
+		return count_lines(one_way ? &dp->oneway : &dp->lines, family == 6);
 	fd = ms_dataplane_map(dp, maps[one_way][family == 6]);
 	while (bpf_map_get_next_key(fd, count ? &key : NULL, &next) == 0) {
 		key = next;

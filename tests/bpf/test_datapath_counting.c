@@ -78,22 +78,28 @@ static size_t two_way_sessions(struct ms_rig_session *sessions, size_t max)
 	return kept;
 }
 
+/* A SYN of the flood's flow `i`, or the answer to it. */
+static struct ms_pkt flood(unsigned int i, bool answer)
+{
+	char src[32];
+
+	snprintf(src, sizeof(src), "172.16.%u.%u", i / 256, i % 256);
+	return answer ? ms_pkt_tcp(B, 80, src, 5, MS_PKT_SYN | MS_PKT_ACK)
+		      : ms_pkt_tcp(src, 5, B, 80, MS_PKT_SYN);
+}
+
 START_TEST(established_flows_live_through_a_flood_of_new_tuples)
 {
 	/* The bench's tables hold 1,024: as many flows as fit with room, and 4x the table. */
 	static struct ms_rig_session sessions[4096];
 	enum { FLOWS = 1000 };
-	char src[32];
 
 	for (unsigned int i = 0; i < FLOWS; i++)
 		establish(i);
 	ck_assert_uint_eq(two_way_sessions(sessions, 4096), FLOWS);
 	for (unsigned int i = 0; i < 4 * 1024; i++) {
-		struct ms_pkt syn, answer;
+		struct ms_pkt syn = flood(i, false), answer = flood(i, true);
 
-		snprintf(src, sizeof(src), "172.16.%u.%u", i / 256, i % 256);
-		syn = ms_pkt_tcp(src, 5, B, 80, MS_PKT_SYN);
-		answer = ms_pkt_tcp(B, 80, src, 5, MS_PKT_SYN | MS_PKT_ACK);
 		ms_rig_run_plain(ms_rig_program(MS_RIG_INGRESS), &syn);
 		/* A server that answers a forged SYN does not make a flow of it. */
 		ms_rig_run_plain(ms_rig_program(MS_RIG_EGRESS), &answer);
@@ -106,6 +112,33 @@ START_TEST(established_flows_live_through_a_flood_of_new_tuples)
 		ck_assert_int_eq(ms_rig_run_plain(ms_rig_program(MS_RIG_EGRESS), &ack), -1);
 	}
 	ck_assert_uint_eq(ms_rig_total("web"), FLOWS * 4 + 8 * 1024);
+}
+END_TEST
+
+START_TEST(a_flow_that_is_met_outlives_a_flood_of_one_way_flows)
+{
+	enum { FLOOD = 8 * 1024, EVERY = 16 };
+	struct ms_pkt syn = there(0, MS_PKT_SYN), pkt;
+
+	for (unsigned int i = 0; i < FLOOD; i++) {
+		if (i % EVERY == 0)
+			ms_rig_run_plain(ms_rig_program(MS_RIG_INGRESS), &syn);
+		pkt = flood(i, false);
+		ms_rig_run_plain(ms_rig_program(MS_RIG_INGRESS), &pkt);
+	}
+	pkt = back(0, MS_PKT_SYN | MS_PKT_ACK);
+	ms_rig_expect(MS_RIG_EGRESS, &pkt, "allow session web");
+	ck_assert_uint_eq(ms_rig_stat(MS_STAT_NEW_SESSION), FLOOD + 1);
+	/* The newest has its place, the oldest has given it up. */
+	pkt = flood(FLOOD - 1, true);
+	ms_rig_expect(MS_RIG_EGRESS, &pkt, "allow session web");
+	pkt = flood(0, true);
+	ms_rig_expect(MS_RIG_EGRESS, &pkt, "deny default default/g/out");
+	ck_assert_uint_eq(ms_rig_total("web"), FLOOD + FLOOD / EVERY + 2);
+	/* It becomes two-way with what it has counted. */
+	pkt = there(0, MS_PKT_ACK);
+	ms_rig_expect(MS_RIG_INGRESS, &pkt, "allow session web");
+	ck_assert_uint_eq(ms_rig_total("web"), FLOOD + FLOOD / EVERY + 3);
 }
 END_TEST
 
@@ -382,6 +415,7 @@ static Suite *make_suite(void)
 	tcase_add_unchecked_fixture(tcase, ms_rig_load, NULL);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, established_flows_live_through_a_flood_of_new_tuples);
+	tcase_add_test(tcase, a_flow_that_is_met_outlives_a_flood_of_one_way_flows);
 	tcase_add_test(tcase, a_full_table_turns_nobody_away);
 	tcase_add_loop_test(tcase, a_session_beside_its_first_set_needs_no_slow_program, 0, 2);
 	tcase_add_test(tcase, the_reaper_takes_what_is_unchanged_and_folds_it);

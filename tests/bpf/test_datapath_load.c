@@ -37,7 +37,7 @@ static const struct budget budgets[] = {
 /* What stands behind the look for a session is verified for each line in which it may lie. */
 static const struct budget set_budgets[] = {
 	{ "ms_ingress", 114000 }, { "ms_egress", 114000 }, { "ms_slow", 112000 },
-	{ "ms_trace", 84000 },    { "ms_reap", 11000 },    { "ms_clock", 100 },
+	{ "ms_trace", 84000 },    { "ms_reap", 17000 },    { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };
 

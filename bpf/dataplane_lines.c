@@ -280,17 +280,20 @@ bool ms_dataplane_lines_read(const struct ms_dataplane_lines *lines, bool wide, 
 				: read_line(lines, wide, number, ret_raw);
 }
 
+static bool has_key(const struct ms_dataplane_lines *lines, bool wide, uint32_t set, uint32_t way,
+		    const union ms_key *key)
+{
+	uint64_t *own;
+
+	line_at(lines, wide, set, way, &own);
+	return memcmp(own, key->words, key_words(wide) * sizeof(*own)) == 0;
+}
+
 static bool is_in_set(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
 		      const union ms_key *key)
 {
 	for (uint32_t way = 0; way < MS_SET_WAYS; way++) {
-		uint64_t *own;
-
-		line_at(lines, wide, set, way, &own);
-		/* Of what is free the key is another's, and may still be there. */
-		if (lines->half_open && !is_tagged(tags_of(lines, wide, set), way))
-			continue;
-		if (memcmp(own, key->words, key_words(wide) * sizeof(*own)) == 0)
+		if (has_key(lines, wide, set, way, key))
 			return true;
 	}
 	return false;
@@ -307,31 +310,62 @@ static void fill(struct ms_session *session, uint64_t *own, bool wide, const uni
 	memcpy(session->bytes, value->bytes, sizeof(session->bytes));
 }
 
-/* As a program takes and fills it (oneway.h), but only one that is free. */
-static bool put_oneway(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
-		       const union ms_key *key, uint32_t tag, const struct ms_session *value)
+/* Programs change the tags meanwhile: so often they are looked at again. */
+#define ONEWAY_TRIES 1000
+
+/* The way of a free line in these tags; -EEXIST: a line has the key; -EAGAIN: one may be about to
+ * have it; -E2BIG: none is free. */
+static int choose_oneway(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
+			 const union ms_key *key, uint32_t tag, uint64_t tags)
 {
-	uint64_t *head = tags_of(lines, wide, set);
+	int chosen = -E2BIG;
 
 	for (uint32_t way = 0; way < MS_SET_WAYS; way++) {
-		uint64_t tags = __atomic_load_n(&head[0], __ATOMIC_ACQUIRE);
-		uint64_t held = ms_lines_tag_at(MS_HEAD_HELD, way), *own;
-		struct ms_session *session;
+		uint64_t of_way = tags & ms_lines_tag_at(MS_TAG_MASK | MS_HEAD_HELD, way);
 
-		if (tags & ms_lines_tag_at(MS_TAG_MASK | MS_HEAD_HELD, way) ||
-		    !__atomic_compare_exchange_n(&head[0], &tags,
-						 tags | held | ms_lines_tag_at(tag, way), false,
-						 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			continue;
+		/* Of what is free the key is another's, and may still be there. */
+		if (of_way == ms_lines_tag_at(tag, way) && has_key(lines, wide, set, way, key))
+			return -EEXIST;
+		if (of_way == ms_lines_tag_at(tag | MS_HEAD_HELD, way))
+			return -EAGAIN;
+		if (!of_way && chosen < 0)
+			chosen = (int)way;
+	}
+	return chosen;
+}
+
+/* As a program takes and fills it (oneway.h), but only one that is free. The word that was looked
+ * at is the one that is swapped, so no flow is stored twice. */
+static int put_oneway(const struct ms_dataplane_lines *lines, bool wide, uint32_t set,
+		      const union ms_key *key, uint32_t tag, const struct ms_session *value)
+{
+	uint64_t *head = tags_of(lines, wide, set);
+	int way = -EAGAIN;
+
+	for (int i = 0; way == -EAGAIN && i < ONEWAY_TRIES; i++) {
+		uint64_t tags = __atomic_load_n(&head[0], __ATOMIC_ACQUIRE);
+
+		way = choose_oneway(lines, wide, set, key, tag, tags);
+		if (way >= 0 && !__atomic_compare_exchange_n(
+					&head[0], &tags,
+					tags | ms_lines_tag_at(tag | MS_HEAD_HELD, (uint32_t)way),
+					false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			way = -EAGAIN;
+	}
+	if (way >= 0) {
+		uint64_t *own;
+		struct ms_session *session = line_at(lines, wide, set, (uint32_t)way, &own);
+
 		__atomic_fetch_add(&head[1], MS_HEAD_FILL, __ATOMIC_SEQ_CST);
-		session = line_at(lines, wide, set, way, &own);
-		__atomic_store_n(&session->epoch, MS_EPOCH_HELD, __ATOMIC_SEQ_CST);
+		__atomic_exchange_n(&session->epoch, MS_EPOCH_HELD, __ATOMIC_SEQ_CST);
 		fill(session, own, wide, key, value);
 		__atomic_store_n(&session->epoch, value->epoch, __ATOMIC_SEQ_CST);
-		__atomic_fetch_and(&head[0], ~held, __ATOMIC_SEQ_CST);
-		return true;
+		__atomic_fetch_and(&head[0], ~ms_lines_tag_at(MS_HEAD_HELD, (uint32_t)way),
+				   __ATOMIC_SEQ_CST);
+		return 0;
 	}
-	return false;
+	/* A line that somebody has in hand for so long: there is no room, then. */
+	return way == -EAGAIN ? -E2BIG : way;
 }
 
 /* As a program claims and fills it (lines.h). */
@@ -391,11 +425,10 @@ int ms_dataplane_lines_put(struct ms_dataplane_lines *lines, const struct ms_ses
 	place = ms_lines_place((const __u64 *)key.words, wide, lines->seed);
 	first = ms_lines_index(place.first, lines->sets);
 	second = ms_lines_index(place.second, lines->sets);
+	if (lines->half_open)
+		return put_oneway(lines, wide, first, &key, place.tag, &session->value);
 	if (is_in_set(lines, wide, first, &key))
 		return -EEXIST;
-	if (lines->half_open)
-		return put_oneway(lines, wide, first, &key, place.tag, &session->value) ? 0
-											: -E2BIG;
 	for (int i = 0; i < MS_SET_OVER; i++)
 		if (is_in_set(lines, wide, over_set(lines, second, i), &key))
 			return -EEXIST;

@@ -171,6 +171,7 @@ static int judge_by_dice(struct ms_query *query, struct ms_answer *answer)
 	memset(answer, 0, sizeof(*answer));
 	answer->slot = flow + (work[ms_processors_self()].epoch & 1) * FLOWS_MAX;
 	answer->established = ms_processors_die(4);
+	answer->mode = MS_MODE_ENFORCE; /* or a deny would be none */
 	answer->verdict = MS_VERDICT_ALLOW;
 	if (plan.judges && flow >= plan.n_kept && ms_processors_die(8) == 0)
 		answer->verdict = MS_VERDICT_DENY;

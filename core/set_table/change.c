@@ -102,7 +102,7 @@ int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 
 	if (!set)
 		return -ENOENT;
-	r = ms_membership_build(held, ms_set_table_deadline, table->dp, &one);
+	r = ms_set_table_build(table, held, &one);
 	if (r < 0)
 		return r;
 	if (one.count)
@@ -191,24 +191,18 @@ bool ms_set_table_meets(const struct ms_set_table *table, const char *name,
 	return set && ms_membership_meets(set, cidr, ms_dataplane_tick_now(table->dp));
 }
 
-uint64_t ms_set_table_next_expiry(const struct ms_set_table *table)
+uint64_t ms_set_table_next_expiry(struct ms_set_table *table)
 {
-	uint32_t now = ms_dataplane_tick_now(table->dp);
-	int32_t nearest = INT32_MAX;
+	uint32_t now = ms_dataplane_tick_now(table->dp), nearest = UINT32_MAX, tick;
 
 	for (size_t i = 0; i < table->live.count; i++) {
-		const struct ms_membership *set = &table->live.items[i];
-
-		for (size_t m = 0; m < set->count; m++) {
-			int32_t left = (int32_t)(set->members[m].expires_tick - now);
-
-			if (set->members[m].expires_tick && left > 0 && left < nearest)
-				nearest = left;
-		}
+		if (ms_membership_next_end(&table->live.items[i], now, &tick) &&
+		    tick - now < nearest)
+			nearest = tick - now;
 	}
-	if (nearest == INT32_MAX)
+	if (nearest == UINT32_MAX)
 		return UINT64_MAX;
-	return ms_dataplane_ticks_to_ns(table->dp, (uint32_t)nearest);
+	return ms_dataplane_ticks_to_ns(table->dp, nearest);
 }
 
 /* What a generation left behind is said of addresses until it is gone, and would be too much. */

@@ -21,7 +21,7 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member)
+static uint32_t find_deadline(void *user, const struct ms_set_member *member)
 {
 	struct ms_dataplane *dp = user;
 	uint64_t now = monotonic_ns(), passed = member->began_ns ? now - member->began_ns : 0;
@@ -32,6 +32,13 @@ uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member)
 	else
 		tick -= ms_dataplane_ns_to_ticks(dp, passed - member->timeout_ns);
 	return tick ? tick : 1; /* 0 means never */
+}
+
+int ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+		       struct ms_membership *ret_set)
+{
+	return ms_membership_build(def, ms_dataplane_tick_now(table->dp), find_deadline, table->dp,
+				   ret_set);
 }
 
 bool ms_set_table_is_over(const struct ms_member *member, uint32_t now)

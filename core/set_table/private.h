@@ -48,8 +48,9 @@ struct ms_set_table {
 /* ---- entries ---- */
 
 unsigned int ms_set_table_family(const struct ms_cidr *cidr);
-/* As a ms_membership_deadline; `user` is the dataplane. */
-uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member);
+/* ms_membership_build() by the datapath's ticks. */
+int ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+		       struct ms_membership *ret_set);
 bool ms_set_table_is_over(const struct ms_member *member, uint32_t now);
 /* Whether that member of `set` (NULL = no set) is stored. */
 bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cidr *cidr);

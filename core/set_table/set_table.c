@@ -45,7 +45,10 @@ static struct ms_membership *found_set(struct ms_set_table *table, uint32_t set)
 	if (!items)
 		return NULL;
 	table->live.items = items;
-	items[table->live.count] = (struct ms_membership) { .set = set };
+	items[table->live.count] = (struct ms_membership) {
+		.set = set,
+		.ends.since = table->host.ends.since,
+	};
 	return &items[table->live.count++];
 }
 
@@ -69,10 +72,11 @@ static int take_over(struct ms_set_table *table)
 	struct finding finding = { .table = table };
 	int r = ms_dataplane_set_foreach(table->dp, find_member, &finding);
 
-	for (size_t i = 0; i < table->live.count; i++)
-		ms_membership_sort(&table->live.items[i]);
-	ms_membership_sort(&table->host);
-	return r < 0 ? r : finding.result;
+	if (r == 0)
+		r = finding.result;
+	for (size_t i = 0; r == 0 && i < table->live.count; i++)
+		r = ms_membership_sort(&table->live.items[i]);
+	return r < 0 ? r : ms_membership_sort(&table->host);
 }
 
 int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_table **ret_table)
@@ -86,6 +90,7 @@ int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_tabl
 	table->limit = limit;
 	table->is_found = true;
 	table->host.set = MS_SET_TABLE_HOST_ID;
+	table->host.ends.since = ms_dataplane_tick_now(dp);
 	table->next_id = MS_SET_TABLE_HOST_ID + 1;
 	r = take_over(table);
 	if (r == 0)
@@ -201,13 +206,6 @@ static void carry_cleared(struct ms_membership *set, const struct ms_membership 
 	}
 }
 
-/* Both are the same but for rounding: what is stored holds. */
-static void carry_entries(struct ms_membership *set, const struct ms_membership *before)
-{
-	set->set = before->set;
-	memcpy(set->members, before->members, set->count * sizeof(*set->members));
-}
-
 static void clear_over(struct ms_set_table *table, struct ms_membership *set)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp);
@@ -259,10 +257,13 @@ static int refuse_size(const struct ms_set_table *table, const struct ms_members
 static int load_set(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
 {
 	const struct ms_membership *before = find_before(table, set);
+	int r;
 
 	if (before && ms_membership_equal(before, set)) {
-		carry_entries(set, before);
-		return 0;
+		/* But for rounding: what is stored holds. */
+		r = ms_membership_carry(set, before);
+		set->set = r < 0 ? 0 : before->set;
+		return r;
 	}
 	clear_over(table, set);
 	if (reserve(table, set, NULL) == 0)
@@ -303,8 +304,7 @@ static int load_sets(struct ms_set_table *table, const struct ms_policy *policy,
 
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		struct ms_membership set;
-		int r = ms_membership_build(&policy->sets[i], ms_set_table_deadline, table->dp,
-					    &set);
+		int r = ms_set_table_build(table, &policy->sets[i], &set);
 
 		if (r < 0)
 			return r;
@@ -421,7 +421,7 @@ int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *de
 
 	if (!live)
 		return ms_error_set(err, -ENOENT, "no set %s", def->name);
-	r = ms_membership_build(def, ms_set_table_deadline, table->dp, &set);
+	r = ms_set_table_build(table, def, &set);
 	if (r < 0)
 		return r;
 	clear_over(table, &set);

@@ -80,7 +80,8 @@ uint64_t ms_set_table_next_expiry(struct ms_set_table *table);
  * since that could not be stored. */
 bool ms_set_table_is_told(const struct ms_set_table *table);
 /* Members whose time is over give their room back, wherever they come from, and so does a part of
- * what an earlier generation left. What addresses could not be told is tried again. */
+ * what an earlier generation left. Addresses are told no more of sets that have grown, and what
+ * they could not be told is tried again. Takes long. */
 void ms_set_table_clear_ended(struct ms_set_table *table);
 
 #endif

@@ -56,6 +56,8 @@ int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 				struct ms_error *err);
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
 				struct ms_error *err);
+void __real_ms_set_table_abandon(struct ms_set_table *table);
+void __wrap_ms_set_table_abandon(struct ms_set_table *table);
 void __real_ms_set_table_clear_ended(struct ms_set_table *table);
 void __wrap_ms_set_table_clear_ended(struct ms_set_table *table);
 int __real_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
@@ -110,6 +112,12 @@ int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 	if (dir && access(path, F_OK) == 0 && calls++ > 0)
 		return -ENOMEM;
 	return __real_ms_set_table_replace(table, def, err);
+}
+
+void __wrap_ms_set_table_abandon(struct ms_set_table *table)
+{
+	hold("abandon");
+	__real_ms_set_table_abandon(table);
 }
 
 void __wrap_ms_set_table_clear_ended(struct ms_set_table *table)

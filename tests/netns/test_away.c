@@ -278,8 +278,13 @@ END_TEST
 START_TEST(a_policy_that_only_was_tried_is_forgotten)
 {
 	ms_proc_write_policy(microsegd, "10-test.yaml", after);
-	begin("compile", "policy apply --dry-run");
-	let_go("compile");
+	begin("abandon", "policy apply --dry-run");
+	/* It is not gone yet. */
+	add_peer("veth-b", "b", "10.2.0.");
+	expect_attached("veth-b");
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 81, SOON), 0);
+	let_go("abandon");
+	ck_assert_int_eq(reach(NULL, "10.2.0.2", 81, SOON), 0);
 	add_peer("veth-c", "c", "10.3.0.");
 	ms_ctl_wait_iface(microsegd, "veth-c", "protected");
 	ck_assert_int_eq(reach(NULL, "10.3.0.2", 80, SOON), 0);

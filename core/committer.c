@@ -435,6 +435,13 @@ int ms_committer_ready(struct ms_committer *committer, struct ms_error *err)
 	return r < 0 || committer->pending_amend ? r : ms_set_table_ready(committer->sets, err);
 }
 
+/* On another thread: sets may have been put beside others. */
+static int abandon_sets(void *arg)
+{
+	ms_set_table_abandon(arg);
+	return 0;
+}
+
 void ms_committer_abandon(struct ms_committer *committer)
 {
 	if (committer->pending_is_named)
@@ -442,7 +449,7 @@ void ms_committer_abandon(struct ms_committer *committer)
 	committer->pending_is_named = false;
 	ms_numbering_abandon(committer->numbers);
 	if (!committer->pending_amend) {
-		ms_set_table_abandon(committer->sets);
+		committer->hooks.away(committer->hooks.user, abandon_sets, committer->sets);
 		committer->hooks.prepare(committer->hooks.user, NULL, committer->pending_half);
 	}
 	committer->pending_encoding = ms_encoding_free(committer->pending_encoding);

@@ -9,6 +9,8 @@
 
 /* A prefix has at most one cover of each length. */
 #define COVERS_MAX 129
+/* Ends of members that are gone: so many more than there are members are not kept. */
+#define GONE_MAX 64
 
 static int by_cidr(const void *a, const void *b)
 {
@@ -84,7 +86,53 @@ static bool is_sorted(const struct ms_membership *membership)
 	return true;
 }
 
-void ms_membership_sort(struct ms_membership *membership)
+/* ---- when members end ---- */
+
+static int note_end(struct ms_ends *ends, const struct ms_member *member)
+{
+	return member->expires_tick ? ms_ends_put(ends, member->expires_tick) : 0;
+}
+
+/* Of all of them, anew. On failure it is as it was. */
+static int note_ends(struct ms_membership *membership)
+{
+	struct ms_ends ends = { .since = membership->ends.since };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < membership->count; i++)
+		r = note_end(&ends, &membership->members[i]);
+	if (r < 0) {
+		ms_ends_fini(&ends);
+		return r;
+	}
+	ms_ends_fini(&membership->ends);
+	membership->ends = ends;
+	return 0;
+}
+
+/* For a member that is no more so. */
+static void forget_end(struct ms_membership *membership, uint32_t tick)
+{
+	if (!tick)
+		return;
+	ms_ends_remove(&membership->ends, tick);
+	if (membership->ends.removed.count > membership->count + GONE_MAX)
+		note_ends(membership);
+}
+
+bool ms_membership_next_end(struct ms_membership *membership, uint32_t now, uint32_t *ret_tick)
+{
+	return ms_ends_nearest(&membership->ends, now, ret_tick);
+}
+
+int ms_membership_carry(struct ms_membership *membership, const struct ms_membership *before)
+{
+	memcpy(membership->members, before->members,
+	       membership->count * sizeof(*membership->members));
+	return note_ends(membership);
+}
+
+int ms_membership_sort(struct ms_membership *membership)
 {
 	/* What one source alone offers is. */
 	if (!is_sorted(membership))
@@ -92,6 +140,7 @@ void ms_membership_sort(struct ms_membership *membership)
 		      by_cidr);
 	merge_duplicates(membership);
 	ms_membership_settle(membership, NULL, NULL, NULL);
+	return note_ends(membership);
 }
 
 /* ---- the end of a prefix: that of the last member that holds it ---- */
@@ -185,10 +234,11 @@ int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr 
 	return result;
 }
 
-int ms_membership_build(const struct ms_set_def *def, ms_membership_deadline deadline, void *user,
-			struct ms_membership *ret_membership)
+int ms_membership_build(const struct ms_set_def *def, uint32_t now, ms_membership_deadline deadline,
+			void *user, struct ms_membership *ret_membership)
 {
-	struct ms_membership membership = { .name = strdup(def->name) };
+	struct ms_membership membership = { .name = strdup(def->name), .ends.since = now };
+	int r;
 
 	membership.members = calloc(def->n_members + 1, sizeof(*membership.members));
 	if (!membership.name || !membership.members) {
@@ -204,7 +254,11 @@ int ms_membership_build(const struct ms_set_def *def, ms_membership_deadline dea
 		};
 	}
 	membership.count = def->n_members;
-	ms_membership_sort(&membership);
+	r = ms_membership_sort(&membership);
+	if (r < 0) {
+		ms_membership_fini(&membership);
+		return r;
+	}
 	*ret_membership = membership;
 	return 0;
 }
@@ -213,6 +267,7 @@ void ms_membership_fini(struct ms_membership *membership)
 {
 	free(membership->name);
 	free(membership->members);
+	ms_ends_fini(&membership->ends);
 	*membership = (struct ms_membership) { 0 };
 }
 
@@ -263,13 +318,20 @@ int ms_membership_put(struct ms_membership *membership, const struct ms_member *
 	size_t at;
 
 	if (members) {
+		uint32_t before = members->expires_tick;
+
+		if (note_end(&membership->ends, member) < 0)
+			return -ENOMEM;
 		*members = *member;
+		forget_end(membership, before);
 		return 0;
 	}
 	members = reallocarray(membership->members, membership->count + 1, sizeof(*members));
 	if (!members)
 		return -ENOMEM;
 	membership->members = members;
+	if (note_end(&membership->ends, member) < 0)
+		return -ENOMEM;
 	at = first_within(membership, &member->cidr);
 	memmove(&members[at + 1], &members[at], (membership->count - at) * sizeof(*members));
 	members[at] = *member;
@@ -280,12 +342,15 @@ int ms_membership_put(struct ms_membership *membership, const struct ms_member *
 bool ms_membership_remove(struct ms_membership *membership, const struct ms_cidr *cidr)
 {
 	struct ms_member *found = ms_membership_find(membership, cidr);
+	uint32_t end;
 	size_t at;
 
 	if (!found)
 		return false;
+	end = found->expires_tick;
 	at = (size_t)(found - membership->members);
 	membership->count--;
 	memmove(found, found + 1, (membership->count - at) * sizeof(*found));
+	forget_end(membership, end);
 	return true;
 }

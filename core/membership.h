@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/ends.h"
 #include "core/policy/model.h"
 
 struct ms_member {
@@ -24,6 +25,7 @@ struct ms_membership {
 	uint32_t set; /* id in the datapath */
 	struct ms_member *members;
 	size_t count;
+	struct ms_ends ends; /* of its members; `since` when it is made */
 };
 
 /* The tick at which the time of `member`, which has one, is over; never 0. */
@@ -31,8 +33,8 @@ typedef uint32_t (*ms_membership_deadline)(void *user, const struct ms_set_membe
 
 /* `def` has an entry for each who holds a prefix. What is in force is the longest of them: this is
  * the one place that says so. */
-int ms_membership_build(const struct ms_set_def *def, ms_membership_deadline deadline, void *user,
-			struct ms_membership *ret_membership);
+int ms_membership_build(const struct ms_set_def *def, uint32_t now, ms_membership_deadline deadline,
+			void *user, struct ms_membership *ret_membership);
 void ms_membership_fini(struct ms_membership *membership);
 /* Same prefixes with the same expiry, give or take a tick of rounding. */
 bool ms_membership_equal(const struct ms_membership *a, const struct ms_membership *b);
@@ -51,8 +53,13 @@ bool ms_membership_meets(const struct ms_membership *membership, const struct ms
 			 uint32_t now);
 /* For many at once: unsorted until ms_membership_sort(). -ENOMEM */
 int ms_membership_append(struct ms_membership *membership, const struct ms_member *member);
-/* Also works out `until_tick`. */
-void ms_membership_sort(struct ms_membership *membership);
+/* Also works out `until_tick`, and when the first member ends. -ENOMEM */
+int ms_membership_sort(struct ms_membership *membership);
+/* The members as `before` has them, which is equal. -ENOMEM */
+int ms_membership_carry(struct ms_membership *membership, const struct ms_membership *before);
+/* When the next member ends that has not by `now`, false = none will. Members that stay cost
+ * nothing, and those that end the logarithm of how many they are. */
+bool ms_membership_next_end(struct ms_membership *membership, uint32_t now, uint32_t *ret_tick);
 /*
  * Works out `until_tick` of the members that lie within `cidr` (NULL = all) after something about
  * `cidr` changed, and calls `changed` (may be NULL) for each that is another one now. Goes on after

@@ -410,10 +410,10 @@ static void drop_left_over(struct ms_manager *manager)
 			    manager->generation);
 }
 
-/* Ended members go from the datapath, and those of the CLI from disk, else both would fill for
- * ever. */
-void ms_manager_clear_members(struct ms_manager *manager)
+/* 1 = some of the CLI's have ended. */
+static int clear_members(void *arg)
 {
+	struct ms_manager *manager = arg;
 	int64_t now = ms_sources_wall_ms(), next;
 	struct ms_runtime before = { 0 }, after = { 0 };
 	int r = -ENOMEM;
@@ -422,7 +422,7 @@ void ms_manager_clear_members(struct ms_manager *manager)
 	next = ms_runtime_next_member_expiry(ms_sources_runtime(manager->sources));
 	if (!next || next > now ||
 	    ms_runtime_copy(ms_sources_runtime(manager->sources), &before) < 0)
-		return;
+		return 0;
 	if (ms_runtime_copy(&before, &after) == 0) {
 		ms_runtime_expire_members(&after, now);
 		/* On a full disk they stay, and are tried again the next time. */
@@ -433,7 +433,14 @@ void ms_manager_clear_members(struct ms_manager *manager)
 	if (after.rules)
 		ms_runtime_fini(&after);
 	ms_runtime_fini(&before);
-	if (r == 0 && has_left_over(manager))
+	return r == 0;
+}
+
+/* Ended members go from the datapath, and those of the CLI from disk, else both would fill for
+ * ever. They may be many, and so may be what a generation left behind. */
+void ms_manager_clear_members(struct ms_manager *manager)
+{
+	if (ms_manager_away(manager, clear_members, manager) > 0 && has_left_over(manager))
 		drop_left_over(manager);
 }
 

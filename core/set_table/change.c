@@ -34,17 +34,22 @@ static bool has_room(const struct ms_set_table *table, const struct ms_membershi
 				   : ms_set_table_room(table, family) > 0;
 }
 
-/* Entries of sets that have gone are room, too. */
+/* Entries of sets that have gone are room, too: where the table is full, one goes for each that
+ * comes. */
 static bool make_room(struct ms_set_table *table, const struct ms_membership *set,
 		      unsigned int family)
 {
-	unsigned int half;
+	unsigned int most = MS_SET_TABLE_DROPPED_AT_ONCE;
 
 	if (has_room(table, set, family))
 		return true;
-	if (table->n_stale && ms_dataplane_idle_half(table->dp, &half) == 0)
-		ms_set_table_drop_stale(table, SIZE_MAX);
-	return has_room(table, set, family);
+	if (!ms_set_table_stale_is_idle(table))
+		return false;
+	while (most-- > 0 && ms_set_table_drop_one(table, family)) {
+		if (has_room(table, set, family))
+			return true;
+	}
+	return false;
 }
 
 static int put_member(struct ms_set_table *table, struct ms_membership *set,
@@ -57,7 +62,7 @@ static int put_member(struct ms_set_table *table, struct ms_membership *set,
 
 	if (is_new && !make_room(table, set, ms_set_table_family(&member->cidr)))
 		return -ENOSPC;
-	ms_set_table_choose(table, set, set->count + is_new);
+	ms_set_table_choose_early(table, set, set->count + is_new);
 	r = ms_membership_put(set, member);
 	if (r < 0)
 		return r;
@@ -102,7 +107,7 @@ int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 
 	if (!set)
 		return -ENOENT;
-	r = ms_membership_build(held, ms_set_table_deadline, table->dp, &one);
+	r = ms_set_table_build(table, held, &one);
 	if (r < 0)
 		return r;
 	if (one.count)
@@ -191,33 +196,26 @@ bool ms_set_table_meets(const struct ms_set_table *table, const char *name,
 	return set && ms_membership_meets(set, cidr, ms_dataplane_tick_now(table->dp));
 }
 
-uint64_t ms_set_table_next_expiry(const struct ms_set_table *table)
+uint64_t ms_set_table_next_expiry(struct ms_set_table *table)
 {
-	uint32_t now = ms_dataplane_tick_now(table->dp);
-	int32_t nearest = INT32_MAX;
+	uint32_t now = ms_dataplane_tick_now(table->dp), nearest = UINT32_MAX, tick;
 
 	for (size_t i = 0; i < table->live.count; i++) {
-		const struct ms_membership *set = &table->live.items[i];
-
-		for (size_t m = 0; m < set->count; m++) {
-			int32_t left = (int32_t)(set->members[m].expires_tick - now);
-
-			if (set->members[m].expires_tick && left > 0 && left < nearest)
-				nearest = left;
-		}
+		if (ms_membership_next_end(&table->live.items[i], now, &tick) &&
+		    tick - now < nearest)
+			nearest = tick - now;
 	}
-	if (nearest == INT32_MAX)
+	if (nearest == UINT32_MAX)
 		return UINT64_MAX;
-	return ms_dataplane_ticks_to_ns(table->dp, (uint32_t)nearest);
+	return ms_dataplane_ticks_to_ns(table->dp, nearest);
 }
 
 /* What a generation left behind is said of addresses until it is gone, and would be too much. */
 static void tidy(struct ms_set_table *table)
 {
-	unsigned int half;
-
-	if (table->n_stale && ms_dataplane_idle_half(table->dp, &half) == 0)
+	if (ms_set_table_stale_is_idle(table))
 		ms_set_table_drop_stale(table, MS_SET_TABLE_DROPPED_MAX);
+	ms_set_table_tell_less(table);
 	if (table->is_untold && ms_set_table_tell_anew(table) == 0)
 		ms_log_notice("policy", "addresses are told again what sets they are members of");
 }

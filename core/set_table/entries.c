@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The entries of the datapath's tables, and how many of them there are. */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,7 +20,7 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member)
+static uint32_t find_deadline(void *user, const struct ms_set_member *member)
 {
 	struct ms_dataplane *dp = user;
 	uint64_t now = monotonic_ns(), passed = member->began_ns ? now - member->began_ns : 0;
@@ -32,6 +31,13 @@ uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member)
 	else
 		tick -= ms_dataplane_ns_to_ticks(dp, passed - member->timeout_ns);
 	return tick ? tick : 1; /* 0 means never */
+}
+
+int ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+		       struct ms_membership *ret_set)
+{
+	return ms_membership_build(def, ms_dataplane_tick_now(table->dp), find_deadline, table->dp,
+				   ret_set);
 }
 
 bool ms_set_table_is_over(const struct ms_member *member, uint32_t now)
@@ -72,24 +78,6 @@ void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const st
 	table->used[ms_set_table_family(cidr)]--;
 }
 
-void ms_set_table_drop_stale(struct ms_set_table *table, size_t most)
-{
-	if (table->n_stale == 0)
-		return;
-	ms_member_tree_hold(table->tree);
-	for (; table->n_stale > 0 && most > 0; most--) {
-		const struct ms_set_table_stale *last = &table->stale[--table->n_stale];
-
-		ms_set_table_erase_entry(table, last->set, &last->cidr);
-	}
-	ms_set_table_tell_held(table);
-	if (table->n_stale == 0) {
-		free(table->stale);
-		table->stale = NULL;
-	}
-	ms_set_table_forget_asked(table);
-}
-
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family)
 {
 	/* What set:host uses of its room is no other set's loss. */
@@ -109,6 +97,15 @@ struct ms_membership *ms_set_table_find_name(const struct ms_set_table_sets *set
 {
 	for (size_t i = 0; i < sets->count; i++) {
 		if (sets->items[i].name && strcmp(sets->items[i].name, name) == 0)
+			return &sets->items[i];
+	}
+	return NULL;
+}
+
+struct ms_membership *ms_set_table_find_id(const struct ms_set_table_sets *sets, uint32_t set)
+{
+	for (size_t i = 0; i < sets->count; i++) {
+		if (sets->items[i].set == set)
 			return &sets->items[i];
 	}
 	return NULL;

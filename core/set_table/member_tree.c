@@ -19,12 +19,14 @@ struct node {
 	size_t n_links;
 	bool is_stored;
 	bool is_changed; /* it and all below are to be stored anew */
+	bool leads;      /* something below is; as all above it say, a release finds it */
 };
 
 struct ms_member_tree {
 	struct ms_member_tree_hooks hooks;
 	struct node *root[2]; /* IPv4, IPv6 */
 	bool is_held;
+	size_t n_visited;
 };
 
 struct ms_member_tree *ms_member_tree_new(const struct ms_member_tree_hooks *hooks)
@@ -112,19 +114,20 @@ static int store_node(const struct ms_member_tree *tree, struct node *node,
 
 /* What has changed of the node at `place` and below it, all of it if that is of something around,
  * of which `wider` is said. Goes on after a failure, of which it returns the first. */
-static int store_below(const struct ms_member_tree *tree, struct node **place,
+static int store_below(struct ms_member_tree *tree, struct node **place,
 		       const struct ms_member_sets *wider, bool is_changed)
 {
 	struct node *node = *place;
 	struct ms_member_sets sets;
 	int result = 0;
 
-	if (!node)
+	if (!node || !(is_changed || node->is_changed || node->leads))
 		return 0;
+	tree->n_visited++;
 	sets = *wider;
 	say_all(&sets, node);
 	is_changed |= node->is_changed;
-	node->is_changed = false;
+	node->is_changed = node->leads = false;
 	if (is_changed)
 		result = store_node(tree, node, &sets);
 	for (int i = 0; i < 2; i++) {
@@ -258,15 +261,29 @@ static int put_link(struct node *node, uint32_t set, uint32_t until)
 	return 0;
 }
 
+/* The release is to go to the node of `cidr`. */
+static void mark(struct ms_member_tree *tree, const struct ms_cidr *cidr)
+{
+	struct node *node = tree->root[cidr->addr.family == 6];
+
+	while (!is_at(node, cidr)) {
+		node->leads = true;
+		node = node->child[bit_of(cidr, node->cidr.len)];
+	}
+	node->is_changed = true;
+}
+
 /* A change of the node at `cidr`, `wider` being said around it. */
 static int settle(struct ms_member_tree *tree, struct node **place, const struct ms_cidr *cidr,
 		  const struct ms_member_sets *wider)
 {
 	int r;
 
-	(*place)->is_changed = true;
-	if (tree->is_held)
+	if (tree->is_held) {
+		mark(tree, cidr);
 		return 0;
+	}
+	(*place)->is_changed = true;
 	r = store_below(tree, place, wider, false);
 	tidy_way(tree, cidr);
 	return r;
@@ -279,8 +296,13 @@ int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct m
 	struct node **place = find_place(tree, cidr, &wider);
 	struct node *node = make_node(place, cidr);
 
-	if (!node || put_link(node, set, until) < 0) {
-		if (!tree->is_held)
+	if (!node)
+		return -ENOMEM;
+	if (put_link(node, set, until) < 0) {
+		/* It stands for nothing, if it is new, and may part others from the way to them. */
+		if (tree->is_held)
+			mark(tree, cidr);
+		else
 			tidy_way(tree, cidr);
 		return -ENOMEM;
 	}
@@ -308,9 +330,16 @@ void ms_member_tree_hold(struct ms_member_tree *tree)
 int ms_member_tree_release(struct ms_member_tree *tree)
 {
 	const struct ms_member_sets none = { 0 };
-	int r4 = store_below(tree, &tree->root[0], &none, false);
-	int r6 = store_below(tree, &tree->root[1], &none, false);
+	int r4, r6;
 
+	tree->n_visited = 0;
+	r4 = store_below(tree, &tree->root[0], &none, false);
+	r6 = store_below(tree, &tree->root[1], &none, false);
 	tree->is_held = false;
 	return r4 < 0 ? r4 : r6;
+}
+
+size_t ms_member_tree_visited(const struct ms_member_tree *tree)
+{
+	return tree->n_visited;
 }

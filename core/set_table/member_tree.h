@@ -7,6 +7,7 @@
 #ifndef MS_CORE_SET_TABLE_MEMBER_TREE_H
 #define MS_CORE_SET_TABLE_MEMBER_TREE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/lib/layout.h"
@@ -36,8 +37,11 @@ int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct m
 /* -ENOENT if it is no member; else as above. */
 int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr);
 
-/* From here to the release nothing is stored; then all is that has changed, each prefix once. */
+/* From here to the release nothing is stored; then all is that has changed, each prefix once. The
+ * release goes to what has changed, what is on the way to it, and what lies within it. */
 void ms_member_tree_hold(struct ms_member_tree *tree);
 int ms_member_tree_release(struct ms_member_tree *tree);
+/* Nodes that the last release went to. */
+size_t ms_member_tree_visited(const struct ms_member_tree *tree);
 
 #endif

@@ -43,6 +43,11 @@ static uint32_t *find_asked(struct ms_set_table *table, uint32_t set)
 	return NULL;
 }
 
+static bool *told_too(struct ms_set_table *table, const uint32_t *place)
+{
+	return &table->is_told_too[place - table->asked.sets];
+}
+
 /* ---- those that an address is told of ---- */
 
 static void break_off(struct ms_set_table *table, int r)
@@ -57,6 +62,13 @@ static void break_off(struct ms_set_table *table, int r)
 		    strerror(-r));
 }
 
+static bool is_told(struct ms_set_table *table, uint32_t set)
+{
+	const uint32_t *place = find_asked(table, set);
+
+	return !place || *told_too(table, place);
+}
+
 static void untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
 {
 	int r = ms_member_tree_remove(table->tree, set, cidr);
@@ -69,7 +81,7 @@ void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms
 {
 	int r;
 
-	if (find_asked(table, set))
+	if (!is_told(table, set))
 		return;
 	r = ms_member_tree_put(table->tree, set, &member->cidr, member->until_tick);
 	if (r < 0)
@@ -78,7 +90,7 @@ void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms
 
 void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
 {
-	if (!find_asked(table, set))
+	if (is_told(table, set))
 		untell(table, set, cidr);
 }
 
@@ -116,26 +128,15 @@ static bool ask(struct ms_set_table *table, uint32_t set)
 static void ask_no_more(struct ms_set_table *table, uint32_t *place)
 {
 	*place = 0;
+	*told_too(table, place) = false;
 	put_asked(table);
-}
-
-static bool is_there(const struct ms_set_table_sets *sets, uint32_t set)
-{
-	for (size_t i = 0; i < sets->count; i++) {
-		if (sets->items[i].set == set)
-			return true;
-	}
-	return false;
 }
 
 /* By a generation, or still by packets that began under the last one. */
 static bool is_used(const struct ms_set_table *table, uint32_t set)
 {
-	for (size_t i = 0; i < table->n_stale; i++) {
-		if (table->stale[i].set == set)
-			return true;
-	}
-	return is_there(&table->live, set) || is_there(&table->pending, set);
+	return ms_set_table_find_id(&table->live, set) ||
+	       ms_set_table_find_id(&table->pending, set) || ms_set_table_is_stale(table, set);
 }
 
 void ms_set_table_forget_asked(struct ms_set_table *table)
@@ -148,20 +149,55 @@ void ms_set_table_forget_asked(struct ms_set_table *table)
 	}
 }
 
+void ms_set_table_choose_early(struct ms_set_table *table, const struct ms_membership *set,
+			       size_t count)
+{
+	if (set != &table->host && count > MS_SET_TABLE_TOLD_MAX && !find_asked(table, set->set) &&
+	    ask(table, set->set))
+		*told_too(table, find_asked(table, set->set)) = true;
+}
+
+static bool is_any_told_too(const struct ms_set_table *table)
+{
+	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
+		if (table->is_told_too[i])
+			return true;
+	}
+	return false;
+}
+
+void ms_set_table_tell_less(struct ms_set_table *table)
+{
+	/* Who did not see yet that one is asked of still finds it the other way. */
+	if (!is_any_told_too(table) || ms_dataplane_wait_grace() < 0)
+		return;
+	ms_member_tree_hold(table->tree);
+	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
+		const struct ms_membership *set =
+			ms_set_table_find_id(&table->live, table->asked.sets[i]);
+
+		/* One that is gone is told no more as it is dropped. */
+		if (!table->is_told_too[i] || !set)
+			continue;
+		for (size_t m = 0; m < set->count; m++)
+			untell(table, set->set, &set->members[m].cidr);
+		table->is_told_too[i] = false;
+	}
+	ms_set_table_tell_held(table);
+}
+
 void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership *set, size_t count)
 {
-	if (set == &table->host || count <= MS_SET_TABLE_TOLD_MAX || find_asked(table, set->set) ||
-	    !ask(table, set->set) || !is_there(&table->live, set->set))
+	uint32_t *place;
+
+	ms_set_table_choose_early(table, set, count);
+	place = find_asked(table, set->set);
+	if (!place || !*told_too(table, place))
 		return;
-	/* Who did not see yet that it is asked of still finds it the other way. */
-	if (ms_dataplane_wait_grace() < 0) {
-		ask_no_more(table, find_asked(table, set->set));
-		return;
-	}
-	ms_member_tree_hold(table->tree);
-	for (size_t i = 0; i < set->count; i++)
-		untell(table, set->set, &set->members[i].cidr);
-	ms_set_table_tell_held(table);
+	if (ms_set_table_find_id(&table->live, set->set))
+		ms_set_table_tell_less(table);
+	else
+		*told_too(table, place) = false; /* it is told by nobody yet */
 }
 
 /* ---- all of it ---- */
@@ -204,6 +240,7 @@ int ms_set_table_tell_anew(struct ms_set_table *table)
 		return -ENOMEM;
 	ms_member_tree_free(table->tree);
 	table->tree = tree;
+	memset(table->is_told_too, 0, sizeof(table->is_told_too));
 	table->is_untold = true;
 	say_ready(table, false);
 	/* Of those who may have seen that it was. */

@@ -9,8 +9,9 @@
 
 /* A set with more members costs each new flow a look-up, and not as much memory again. */
 #define MS_SET_TABLE_TOLD_MAX 4096
-/* Entries that are dropped at once where others wait for it. */
+/* Entries that are dropped at once where others wait for it, and where interfaces do. */
 #define MS_SET_TABLE_DROPPED_MAX 2048
+#define MS_SET_TABLE_DROPPED_AT_ONCE 64
 
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1
@@ -22,7 +23,8 @@ struct ms_set_table_sets {
 
 struct ms_set_table_stale {
 	uint32_t set;
-	struct ms_cidr cidr;
+	struct ms_member *members;
+	size_t first[2], end[2]; /* of those that have not been dropped, by family */
 };
 
 struct ms_set_table {
@@ -35,21 +37,22 @@ struct ms_set_table {
 	uint32_t next_id;
 	uint32_t limit;   /* entries of each family for sets other than set:host */
 	uint32_t used[2]; /* entries by family, 4 and 6; what a load will need is in it */
-	/* Members of sets that no generation uses any more. Packets that began under the old
-	 * generation may still ask them: they go when the half they belonged to is idle. */
-	struct ms_set_table_stale *stale;
+	struct ms_set_table_stale *stale; /* sets that no generation uses, stale.c */
 	size_t n_stale;
+	bool is_left; /* no packet asks those any more */
 	/* What the datapath is told of addresses, and of which sets it asks (members.c). */
 	struct ms_member_tree *tree;
 	struct ms_asked asked;
-	bool is_untold; /* it is not told all, and asks of every set */
+	bool is_told_too[MS_ASKED_MAX]; /* of this one addresses are told as well, for a while */
+	bool is_untold;                 /* it is not told all, and asks of every set */
 };
 
 /* ---- entries ---- */
 
 unsigned int ms_set_table_family(const struct ms_cidr *cidr);
-/* As a ms_membership_deadline; `user` is the dataplane. */
-uint32_t ms_set_table_deadline(void *user, const struct ms_set_member *member);
+/* ms_membership_build() by the datapath's ticks. */
+int ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+		       struct ms_membership *ret_set);
 bool ms_set_table_is_over(const struct ms_member *member, uint32_t now);
 /* Whether that member of `set` (NULL = no set) is stored. */
 bool ms_set_table_has_entry(const struct ms_membership *set, const struct ms_cidr *cidr);
@@ -61,10 +64,20 @@ const struct ms_member *ms_set_table_next_entry(const struct ms_membership *set,
 int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set,
 			   const struct ms_member *member);
 void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
-/* When no packet asks them any more; so many of them at most. */
-void ms_set_table_drop_stale(struct ms_set_table *table, size_t most);
 /* Entries of that family that a set other than set:host may still take. */
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family);
+
+/* ---- what a generation left ---- */
+
+/* A set that was in force; its members are taken. */
+void ms_set_table_leave(struct ms_set_table *table, struct ms_membership *set);
+/* Whether there is something, and no packet asks it any more. Waits for that once. */
+bool ms_set_table_stale_is_idle(struct ms_set_table *table);
+/* When it is idle: an entry of that family, false = there is none; and so many at most. */
+bool ms_set_table_drop_one(struct ms_set_table *table, unsigned int family);
+void ms_set_table_drop_stale(struct ms_set_table *table, size_t most);
+bool ms_set_table_is_stale(const struct ms_set_table *table, uint32_t set);
+void ms_set_table_free_stale(struct ms_set_table *table);
 
 /* ---- what an address is told ---- */
 
@@ -72,8 +85,13 @@ uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family
  * the datapath asks of every set. */
 int ms_set_table_tell_anew(struct ms_set_table *table);
 /* `set` is to have so many members: is an address told of it, or asked? What it has already is told
- * no more then. */
+ * no more then, which takes long. */
 void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership *set, size_t count);
+/* The same on the loop: it is told, too, until ms_set_table_tell_less(). */
+void ms_set_table_choose_early(struct ms_set_table *table, const struct ms_membership *set,
+			       size_t count);
+/* Of sets in force that are asked, addresses are told no more. */
+void ms_set_table_tell_less(struct ms_set_table *table);
 /* Of a member, before it is stored in its set; nothing where addresses are asked of the set. */
 void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member);
 void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
@@ -87,5 +105,6 @@ void ms_set_table_forget_asked(struct ms_set_table *table);
 /* NULL = none */
 struct ms_membership *ms_set_table_find_name(const struct ms_set_table_sets *sets,
 					     const char *name);
+struct ms_membership *ms_set_table_find_id(const struct ms_set_table_sets *sets, uint32_t set);
 
 #endif

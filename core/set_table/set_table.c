@@ -8,15 +8,6 @@
 
 #include "core/set_table/private.h"
 
-static struct ms_membership *find_id(const struct ms_set_table_sets *sets, uint32_t set)
-{
-	for (size_t i = 0; i < sets->count; i++) {
-		if (sets->items[i].set == set)
-			return &sets->items[i];
-	}
-	return NULL;
-}
-
 static void free_sets(struct ms_set_table_sets *sets)
 {
 	for (size_t i = 0; i < sets->count; i++)
@@ -35,8 +26,9 @@ struct finding {
 
 static struct ms_membership *found_set(struct ms_set_table *table, uint32_t set)
 {
-	struct ms_membership *found =
-		set == MS_SET_TABLE_HOST_ID ? &table->host : find_id(&table->live, set);
+	struct ms_membership *found = set == MS_SET_TABLE_HOST_ID
+					      ? &table->host
+					      : ms_set_table_find_id(&table->live, set);
 	struct ms_membership *items;
 
 	if (found)
@@ -45,7 +37,10 @@ static struct ms_membership *found_set(struct ms_set_table *table, uint32_t set)
 	if (!items)
 		return NULL;
 	table->live.items = items;
-	items[table->live.count] = (struct ms_membership) { .set = set };
+	items[table->live.count] = (struct ms_membership) {
+		.set = set,
+		.ends.since = table->host.ends.since,
+	};
 	return &items[table->live.count++];
 }
 
@@ -69,10 +64,11 @@ static int take_over(struct ms_set_table *table)
 	struct finding finding = { .table = table };
 	int r = ms_dataplane_set_foreach(table->dp, find_member, &finding);
 
-	for (size_t i = 0; i < table->live.count; i++)
-		ms_membership_sort(&table->live.items[i]);
-	ms_membership_sort(&table->host);
-	return r < 0 ? r : finding.result;
+	if (r == 0)
+		r = finding.result;
+	for (size_t i = 0; r == 0 && i < table->live.count; i++)
+		r = ms_membership_sort(&table->live.items[i]);
+	return r < 0 ? r : ms_membership_sort(&table->host);
 }
 
 int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_table **ret_table)
@@ -86,6 +82,7 @@ int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_tabl
 	table->limit = limit;
 	table->is_found = true;
 	table->host.set = MS_SET_TABLE_HOST_ID;
+	table->host.ends.since = ms_dataplane_tick_now(dp);
 	table->next_id = MS_SET_TABLE_HOST_ID + 1;
 	r = take_over(table);
 	if (r == 0)
@@ -111,27 +108,12 @@ struct ms_set_table *ms_set_table_free(struct ms_set_table *table)
 	free_sets(&table->pending);
 	ms_membership_fini(&table->host);
 	ms_member_tree_free(table->tree);
-	free(table->stale);
+	ms_set_table_free_stale(table);
 	free(table);
 	return NULL;
 }
 
 /* ---- a generation ---- */
-
-static int note_stale(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
-{
-	struct ms_set_table_stale *stale = table->stale;
-
-	if ((table->n_stale & (table->n_stale - 1)) == 0) {
-		stale = reallocarray(stale, table->n_stale ? 2 * table->n_stale : 1,
-				     sizeof(*stale));
-		if (!stale)
-			return -ENOMEM;
-		table->stale = stale;
-	}
-	stale[table->n_stale++] = (struct ms_set_table_stale) { .set = set, .cidr = *cidr };
-	return 0;
-}
 
 /* What was in force as `set` before. Found sets have no names: the one that has most in common,
  * which for a set that nobody changed is all of it. */
@@ -147,7 +129,7 @@ static const struct ms_membership *find_before(const struct ms_set_table *table,
 		const struct ms_membership *found = &table->live.items[i];
 		size_t common;
 
-		if (find_id(&table->pending, found->set))
+		if (ms_set_table_find_id(&table->pending, found->set))
 			continue;
 		if (ms_membership_equal(found, set))
 			return found;
@@ -201,13 +183,6 @@ static void carry_cleared(struct ms_membership *set, const struct ms_membership 
 	}
 }
 
-/* Both are the same but for rounding: what is stored holds. */
-static void carry_entries(struct ms_membership *set, const struct ms_membership *before)
-{
-	set->set = before->set;
-	memcpy(set->members, before->members, set->count * sizeof(*set->members));
-}
-
 static void clear_over(struct ms_set_table *table, struct ms_membership *set)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp);
@@ -259,10 +234,13 @@ static int refuse_size(const struct ms_set_table *table, const struct ms_members
 static int load_set(struct ms_set_table *table, struct ms_membership *set, struct ms_error *err)
 {
 	const struct ms_membership *before = find_before(table, set);
+	int r;
 
 	if (before && ms_membership_equal(before, set)) {
-		carry_entries(set, before);
-		return 0;
+		/* But for rounding: what is stored holds. */
+		r = ms_membership_carry(set, before);
+		set->set = r < 0 ? 0 : before->set;
+		return r;
 	}
 	clear_over(table, set);
 	if (reserve(table, set, NULL) == 0)
@@ -280,7 +258,7 @@ static int load_set(struct ms_set_table *table, struct ms_membership *set, struc
 /* Members that `set` shares with what is in force are as they were, all others are gone. */
 static void unload_set(struct ms_set_table *table, const struct ms_membership *set)
 {
-	const struct ms_membership *before = find_id(&table->live, set->set);
+	const struct ms_membership *before = ms_set_table_find_id(&table->live, set->set);
 	size_t at = 0;
 
 	for (size_t i = 0; i < set->count; i++) {
@@ -303,8 +281,7 @@ static int load_sets(struct ms_set_table *table, const struct ms_policy *policy,
 
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		struct ms_membership set;
-		int r = ms_membership_build(&policy->sets[i], ms_set_table_deadline, table->dp,
-					    &set);
+		int r = ms_set_table_build(table, &policy->sets[i], &set);
 
 		if (r < 0)
 			return r;
@@ -361,7 +338,7 @@ int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err)
 
 	for (size_t i = 0; r == 0 && i < table->pending.count; i++) {
 		const struct ms_membership *set = &table->pending.items[i];
-		const struct ms_membership *before = find_id(&table->live, set->set);
+		const struct ms_membership *before = ms_set_table_find_id(&table->live, set->set);
 
 		if (before) {
 			ms_set_table_choose(table, before, set->count);
@@ -381,7 +358,7 @@ void ms_set_table_abandon(struct ms_set_table *table)
 	ms_set_table_forget_asked(table);
 }
 
-/* What `old` has beyond `set`, NULL = all: packets may still ask a set that is gone. */
+/* What `old` has beyond `set`, which has its id. */
 static void drop_gone(struct ms_set_table *table, const struct ms_membership *old,
 		      const struct ms_membership *set)
 {
@@ -390,22 +367,21 @@ static void drop_gone(struct ms_set_table *table, const struct ms_membership *ol
 	for (size_t m = 0; m < old->count; m++) {
 		const struct ms_cidr *cidr = &old->members[m].cidr;
 
-		if (old->members[m].is_cleared || ms_set_table_next_entry(set, &at, cidr))
-			continue;
-		/* Without memory for the note it stays: unused ids match nothing. */
-		if (set)
+		if (!old->members[m].is_cleared && !ms_set_table_next_entry(set, &at, cidr))
 			ms_set_table_erase_entry(table, old->set, cidr);
-		else
-			note_stale(table, old->set, cidr);
 	}
 }
 
 void ms_set_table_publish(struct ms_set_table *table)
 {
 	for (size_t i = 0; i < table->live.count; i++) {
-		const struct ms_membership *old = &table->live.items[i];
+		struct ms_membership *old = &table->live.items[i];
+		const struct ms_membership *set = ms_set_table_find_id(&table->pending, old->set);
 
-		drop_gone(table, old, find_id(&table->pending, old->set));
+		if (set)
+			drop_gone(table, old, set);
+		else
+			ms_set_table_leave(table, old);
 	}
 	free_sets(&table->live);
 	table->live = table->pending;
@@ -421,7 +397,7 @@ int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *de
 
 	if (!live)
 		return ms_error_set(err, -ENOENT, "no set %s", def->name);
-	r = ms_membership_build(def, ms_set_table_deadline, table->dp, &set);
+	r = ms_set_table_build(table, def, &set);
 	if (r < 0)
 		return r;
 	clear_over(table, &set);

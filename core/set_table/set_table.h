@@ -75,12 +75,13 @@ bool ms_set_table_meets(const struct ms_set_table *table, const char *name,
 size_t ms_set_table_count(const struct ms_set_table *table, const char *name);
 /* When the next member of a set in force expires, ns from now; UINT64_MAX = none will. Sessions
  * it let in must be judged again then. */
-uint64_t ms_set_table_next_expiry(const struct ms_set_table *table);
+uint64_t ms_set_table_next_expiry(struct ms_set_table *table);
 /* Addresses are told what sets they are members of; false = each new flow is asked of every set,
  * since that could not be stored. */
 bool ms_set_table_is_told(const struct ms_set_table *table);
 /* Members whose time is over give their room back, wherever they come from, and so does a part of
- * what an earlier generation left. What addresses could not be told is tried again. */
+ * what an earlier generation left. Addresses are told no more of sets that have grown, and what
+ * they could not be told is tried again. Takes long. */
 void ms_set_table_clear_ended(struct ms_set_table *table);
 
 #endif

@@ -21,14 +21,30 @@ static const char *const columns[MOMENTS] = {
 	[STANDING] = "a standing flow is judged again",
 };
 
-static void ask(int fd, const char *method, const char *address)
+enum { ADD, DEL, METHODS };
+
+static const char *const methods[METHODS] = { [ADD] = "set.add", [DEL] = "set.del" };
+
+struct kind {
+	const char *name;
+	bool is_behind; /* right behind another one, or after quiet */
+	const char *more;
+};
+
+static const struct kind kinds[] = {
+	{ "alone", false, "" },
+	{ "behind another", true, "" },
+	{ "for an hour", false, ",\"for_ms\":3600000" },
+};
+
+static void ask(int fd, int method, const struct kind *kind, const char *address)
 {
-	char request[128];
+	char request[160];
 
 	snprintf(request, sizeof(request),
 		 "{\"method\":\"%s\",\"parameters\":"
-		 "{\"name\":\"probes\",\"members\":[\"%s\"]}}",
-		 method, address);
+		 "{\"name\":\"probes\",\"members\":[\"%s\"]%s}}",
+		 methods[method], address, method == ADD ? kind->more : "");
 	ms_bench_daemon_ask(fd, request);
 }
 
@@ -70,20 +86,20 @@ static void watch(struct ms_bench_wire *wire, int fd, bool pass, double *ret_too
 	ms_bench_daemon_answer(fd);
 }
 
-/* The probe's address comes or goes; right behind another one, or after quiet. */
-static void change(struct ms_bench_wire *wire, int fd, const char *method, bool is_behind,
+/* The probe's address comes or goes. */
+static void change(struct ms_bench_wire *wire, int fd, int method, const struct kind *kind,
 		   double *ret_took)
 {
 	bool pass;
 
 	poll(NULL, 0, QUIET_MS);
-	if (is_behind) {
-		ask(fd, method, "10.255.0.1");
+	if (kind->is_behind) {
+		ask(fd, method, kind, "10.255.0.1");
 		ms_bench_daemon_answer(fd);
 	}
 	/* The standing flow has had the epoch of that one, too. */
 	pass = ms_bench_wire_passes(wire);
-	ask(fd, method, "10.0.0.0");
+	ask(fd, method, kind, "10.0.0.0");
 	watch(wire, fd, !pass, ret_took);
 }
 
@@ -107,18 +123,18 @@ static void report(const struct ms_bench *bench, const char *row, unsigned int r
 void ms_bench_member(const struct ms_bench *bench, struct ms_bench_wire *wire, size_t members,
 		     unsigned int round)
 {
-	static const char *const methods[] = { "set.add", "set.del" };
 	ms_cleanup(ms_close_fd) int fd = ms_bench_daemon_connect();
 	size_t count = bench->smoke ? 2 : bench->quick ? TIMES / 5 : TIMES;
-	double took[ms_array_size(methods)][TIMES][MOMENTS];
+	double took[METHODS][TIMES][MOMENTS];
 	char row[64];
 
-	for (int is_behind = 0; is_behind < 2; is_behind++) {
-		for (size_t i = 0; i < count * ms_array_size(methods); i++)
-			change(wire, fd, methods[i % 2], is_behind, took[i % 2][i / 2]);
-		for (size_t i = 0; i < ms_array_size(methods); i++) {
+	for (size_t kind = 0; kind < ms_array_size(kinds); kind++) {
+		for (size_t i = 0; i < count * METHODS; i++)
+			change(wire, fd, (int)(i % METHODS), &kinds[kind],
+			       took[i % METHODS][i / METHODS]);
+		for (int i = 0; i < METHODS; i++) {
 			snprintf(row, sizeof(row), "%s, %s, %zu members", methods[i],
-				 is_behind ? "behind another" : "alone", members);
+				 kinds[kind].name, members);
 			report(bench, row, round, took[i], count);
 		}
 	}

@@ -42,7 +42,7 @@ has classify_spread 4
 has classify_lines 4
 has compile 2
 has change 4
-has member 4
+has member 6
 has commit 1
 has daemon 1
 has rule_memory 4

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A daemon that stops in the middle of a commit, of what comes before that of an offer, or of
- * reading what is saved of a source, where a test has put two pipes into the folder that
- * MS_TEST_HELD names: the first tells that it is there, the second when it may go on. As long as
- * there is a file `no-memory`, the first set in force can be replaced and no other.
+ * A daemon that stops in the middle of a commit, of what comes before that of an offer, of reading
+ * what is saved of a source, or before it clears members that have ended, where a test has put two
+ * pipes into the folder that MS_TEST_HELD names: the first tells that it is there, the second when
+ * it may go on. As long as there is a file `no-memory`, the first set in force can be replaced and
+ * no other.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +56,10 @@ int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 				struct ms_error *err);
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
 				struct ms_error *err);
+void __real_ms_set_table_abandon(struct ms_set_table *table);
+void __wrap_ms_set_table_abandon(struct ms_set_table *table);
+void __real_ms_set_table_clear_ended(struct ms_set_table *table);
+void __wrap_ms_set_table_clear_ended(struct ms_set_table *table);
 int __real_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
 				size_t *ret_length, int64_t *ret_saved_at);
 int __wrap_ms_state_load_source(struct ms_state *state, const char *name, char **ret_bytes,
@@ -107,6 +112,18 @@ int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 	if (dir && access(path, F_OK) == 0 && calls++ > 0)
 		return -ENOMEM;
 	return __real_ms_set_table_replace(table, def, err);
+}
+
+void __wrap_ms_set_table_abandon(struct ms_set_table *table)
+{
+	hold("abandon");
+	__real_ms_set_table_abandon(table);
+}
+
+void __wrap_ms_set_table_clear_ended(struct ms_set_table *table)
+{
+	hold("clear");
+	__real_ms_set_table_clear_ended(table);
 }
 
 int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A daemon that counts what it writes to the datapath's sets, in the file named by
  * MS_TEST_SET_WRITES: see set_writes.h. */
+#define _GNU_SOURCE
 #include "tests/netns/set_writes.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +20,16 @@ int __real_ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set,
 				   const struct ms_cidr *member);
 int __wrap_ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set,
 				   const struct ms_cidr *member);
+
+int __real_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
+int __wrap_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
+int __real_ms_dataplane_wait_grace(void);
+int __wrap_ms_dataplane_wait_grace(void);
+
+static bool is_loop(void)
+{
+	return gettid() == getpid();
+}
 
 static struct set_writes *counts(void)
 {
@@ -50,5 +62,19 @@ int __wrap_ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set,
 				   const struct ms_cidr *member)
 {
 	counts()->removed++;
+	counts()->loop_removed += is_loop();
 	return __real_ms_dataplane_set_remove(dp, set, member);
+}
+
+int __wrap_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr)
+{
+	counts()->untold++;
+	counts()->loop_untold += is_loop();
+	return __real_ms_dataplane_member_remove(dp, cidr);
+}
+
+int __wrap_ms_dataplane_wait_grace(void)
+{
+	counts()->loop_waits += is_loop();
+	return __real_ms_dataplane_wait_grace();
 }

@@ -8,6 +8,12 @@
 
 struct set_writes {
 	volatile uint64_t added, removed; /* system calls, of both families */
+	volatile uint64_t untold;         /* prefixes that are said to be in no set any more */
+	/* The same by the daemon's loop, which waits for grace periods, too. */
+	volatile uint64_t loop_removed, loop_untold, loop_waits;
 };
+
+/* For the next daemon that is started. */
+struct set_writes *set_writes_make(void);
 
 #endif

@@ -325,15 +325,7 @@ static struct set_writes *writes; /* since the daemon before the last one starte
 
 static void start_counting(void)
 {
-	static const char path[] = MS_NETNS_DIR "/writes";
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, sizeof(*writes)), 0);
-	writes = mmap(NULL, sizeof(*writes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ck_assert_ptr_ne(writes, MAP_FAILED);
-	close(fd);
-	ck_assert_int_eq(setenv("MS_TEST_SET_WRITES", path, 1), 0);
+	writes = set_writes_make();
 	ms_proc_start_program(microsegd, MS_TEST_SET_WRITES_DAEMON, "--plugin-dir",
 			      MS_PLUGIN_FOLDER, NULL);
 }

@@ -15,6 +15,7 @@
 #include "tests/harness/site.h"
 #include "tests/harness/traffic.h"
 #include "tests/netns/new_flows.h"
+#include "tests/netns/set_writes.h"
 
 #define HERE "10.1.0.1"
 #define GUARDED "10.1.0.2"
@@ -34,12 +35,15 @@ static const char policy[] =
 
 #define CROWD 20      /* sets more than a packet would be asked of one by one */
 #define TOLD_MAX 4096 /* members of a set that addresses are told of */
+#define FILL 450      /* twice as many fit a small table, and MORE do not fit then */
+#define MORE 200
 
 #define DAEMON MS_TEST_BIN_DIR "/microsegd"
 #define UNTOLD MS_NETNS_DIR "/untold"
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
+static struct set_writes *writes;
 
 /* `some` has so many members that are nobody here. The test is in half of the crowd, which rules
  * ask for too: sets have rows of their own then. */
@@ -69,14 +73,25 @@ static void write_sets(unsigned int n_members, unsigned int n_crowd)
 	ms_proc_write_policy(microsegd, "20-sets.yaml", text);
 }
 
-static void start(const char *program, unsigned int n_members, unsigned int n_crowd)
+static void prepare(unsigned int n_members, unsigned int n_crowd)
 {
 	ms_site_setup(microsegd);
+	writes = set_writes_make();
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 	write_sets(n_members, n_crowd);
+}
+
+static void start_prepared(const char *program)
+{
 	ms_proc_start_program(microsegd, program, NULL);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 	ms_ctl_do(microsegd, "set", "add", "some", HERE, NULL);
+}
+
+static void start(const char *program, unsigned int n_members, unsigned int n_crowd)
+{
+	prepare(n_members, n_crowd);
+	start_prepared(program);
 }
 
 static void setup(void)
@@ -91,7 +106,15 @@ static void setup_crowd(void)
 
 static void setup_many(void)
 {
-	start(DAEMON, TOLD_MAX - 1, CROWD);
+	start(MS_TEST_SET_WRITES_DAEMON, TOLD_MAX - 1, CROWD);
+}
+
+/* In a small table. */
+static void setup_small(void)
+{
+	prepare(FILL, 0);
+	ms_proc_write_config(microsegd, "limits: { set_members: 1024 }\n");
+	start_prepared(MS_TEST_SET_WRITES_DAEMON);
 }
 
 static void setup_untold(void)
@@ -206,21 +229,57 @@ static bool is_asked(void)
 	return strcmp(text, "0") != 0;
 }
 
+/* All that were in it but the test, which is in other sets. */
+static bool is_untold(void *user)
+{
+	(void)user;
+	return writes->untold >= TOLD_MAX - 1;
+}
+
+/* Those who are in it and those who are not, and both once more. */
+static void expect_followed(void)
+{
+	expect_judged("let", "else-let");
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	expect_judged("else-let", "let");
+	ms_ctl_do(microsegd, "set", "add", "some", HERE, NULL);
+	expect_judged("let", "else-let");
+}
+
 START_TEST(a_set_that_grows_is_asked_of)
 {
 	struct new_flows *flows;
-	uint64_t sent;
+	uint64_t sent, waits;
 
 	ck_assert(!is_asked());
 	flows = new_flows_start("veth-a", HERE, GUARDED);
+	waits = writes->loop_waits;
+	writes->untold = 0;
 	ms_ctl_do(microsegd, "set", "add", "some", "10.99.0.1", NULL);
-	sent = new_flows_end(flows);
 	ck_assert(is_asked());
+	/* Addresses are told of it no more when some seconds are over. */
+	ck_assert(ms_netns_wait(is_untold, NULL, 40));
+	sent = new_flows_end(flows);
 	ck_assert_uint_gt(sent, 0);
 	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "let"), (json_int_t)sent);
 	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "shut"), (json_int_t)sent);
-	expect_judged("let", "else-let");
+	ck_assert_uint_eq(writes->loop_waits, waits);
+	ck_assert_uint_eq(writes->loop_untold, 0);
+	expect_followed();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* As long as addresses are told of it as well. */
+START_TEST(a_set_that_has_just_grown_is_followed)
+{
+	ms_ctl_do(microsegd, "set", "add", "some", "10.99.0.1", NULL);
+	ck_assert(is_asked());
+	expect_followed();
 	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	ms_ctl_do(microsegd, "set", "add", "some", "10.0.0.0/8", NULL);
+	expect_judged("let", "else-let");
+	ms_ctl_do(microsegd, "set", "del", "some", "10.0.0.0/8", NULL);
 	expect_judged("else-let", "let");
 	ms_proc_stop(microsegd);
 }
@@ -284,6 +343,29 @@ START_TEST(sets_of_before_are_told_no_more)
 }
 END_TEST
 
+static void add_many(const char * not, unsigned int count)
+{
+	ms_netns_run_command("%s " MS_TEST_BIN_DIR "/microsegctl --socket %s/run/control.sock "
+			     "set add some $(seq -f 10.200.%u.%%g 1 %u) >/dev/null 2>&1",
+			     not, microsegd->dir, count % 251, count);
+}
+
+/* One entry for each that comes, and not all of them. */
+START_TEST(what_generations_leave_is_room)
+{
+	write_sets(FILL - 1, 0);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	writes->loop_removed = 0;
+	add_many("", MORE);
+	ck_assert_uint_le(writes->loop_removed, MORE);
+	expect_judged("let", "else-let");
+	/* The twin: it is full. */
+	add_many("", MORE + 1);
+	add_many("!", MORE - 1);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- tables that cannot be written ---- */
 
 static bool has_logged(void *user)
@@ -343,11 +425,16 @@ int main(void)
 	Suite *suite = suite_create("netns/set_changes");
 	TCase *few = tcase_create("few"), *crowd = tcase_create("crowd");
 	TCase *many = tcase_create("many"), *untold = tcase_create("untold");
+	TCase *small = tcase_create("small");
 
 	tcase_add_checked_fixture(few, setup, NULL);
 	tcase_add_checked_fixture(crowd, setup_crowd, NULL);
 	tcase_add_checked_fixture(many, setup_many, NULL);
 	tcase_set_timeout(many, 120);
+	tcase_add_checked_fixture(small, setup_small, NULL);
+	tcase_set_timeout(small, 120);
+	tcase_add_test(small, what_generations_leave_is_room);
+	suite_add_tcase(suite, small);
 	tcase_add_checked_fixture(untold, setup_untold, NULL);
 	tcase_set_timeout(untold, 120);
 	tcase_set_timeout(few, 120);
@@ -357,6 +444,7 @@ int main(void)
 	tcase_add_test(crowd, who_stays_a_member_is_one_all_the_while);
 	tcase_add_test(crowd, the_flow_of_one_that_goes_is_judged_again);
 	tcase_add_test(many, a_set_that_grows_is_asked_of);
+	tcase_add_test(many, a_set_that_has_just_grown_is_followed);
 	tcase_add_test(crowd, another_daemon_tells_addresses_the_same);
 	suite_add_tcase(suite, few);
 	suite_add_tcase(suite, crowd);

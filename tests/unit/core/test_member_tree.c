@@ -222,6 +222,41 @@ START_TEST(what_is_held_is_stored_once)
 }
 END_TEST
 
+/* However large the tree is: the way to each change is as deep as prefixes are long, at most. */
+START_TEST(a_release_goes_where_something_has_changed)
+{
+	enum { SIDE = 64, CHANGES = 3 };
+	char text[32];
+
+	ms_member_tree_hold(tree);
+	for (unsigned int i = 0; i < SIDE * 4; i++) {
+		snprintf(text, sizeof(text), "10.%u.%u.1", i / SIDE, i % SIDE);
+		ck_assert_int_eq(put(1, text, 0), 0);
+	}
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_uint_ge(ms_member_tree_visited(tree), SIDE * 4);
+	ms_member_tree_hold(tree);
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_uint_eq(ms_member_tree_visited(tree), 0);
+	ms_member_tree_hold(tree);
+	n_written = 0;
+	ck_assert_int_eq(take_out(1, "10.0.7.1"), 0);
+	ck_assert_int_eq(put(1, "10.2.9.1", 30), 0);
+	ck_assert_int_eq(put(1, "10.3.9.9", 0), 0);
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_uint_eq(n_written, 2);
+	ck_assert_uint_le(ms_member_tree_visited(tree), CHANGES * 11);
+	ms_member_tree_hold(tree);
+	n_written = 0;
+	ck_assert_int_eq(put(2, "10.1.0.0/16", 0), 0);
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_uint_eq(n_written, 1 + SIDE);
+	ck_assert_uint_le(ms_member_tree_visited(tree), 2 * SIDE + 3);
+	ck_assert_str_eq(said("10.1.5.1"), "1 2");
+	ck_assert_str_eq(said("10.2.9.1"), "1@30");
+}
+END_TEST
+
 /* ---- at random ---- */
 
 static struct member *find_member(uint32_t set, const struct ms_cidr *of)
@@ -331,6 +366,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, more_sets_than_are_named_are_many);
 	tcase_add_test(tcase, what_is_refused_is_the_trees_all_the_same);
 	tcase_add_test(tcase, what_is_held_is_stored_once);
+	tcase_add_test(tcase, a_release_goes_where_something_has_changed);
 	tcase_add_loop_test(tcase, it_says_what_a_list_says, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;

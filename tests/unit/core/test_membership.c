@@ -33,7 +33,7 @@ static struct ms_membership build(struct ms_set_member *members, size_t count)
 	struct ms_set_def def = { .name = (char *)"set", .members = members, .n_members = count };
 	struct ms_membership membership;
 
-	ck_assert_int_eq(ms_membership_build(&def, deadline, NULL, &membership), 0);
+	ck_assert_int_eq(ms_membership_build(&def, now, deadline, NULL, &membership), 0);
 	return membership;
 }
 
@@ -290,6 +290,154 @@ START_TEST(what_meets_a_set_has_an_address_in_common)
 }
 END_TEST
 
+/* ---- the next end, at random ---- */
+
+static uint64_t state;
+
+static uint32_t below(uint32_t limit)
+{
+	state = state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)((state >> 32) * limit >> 32);
+}
+
+/* Few prefixes, so that they come again; one in four stays, and one has ended before it comes. */
+static struct ms_set_member draw(void)
+{
+	static const uint32_t longest[] = { 5, 100, 5000, 1u << 31 };
+	struct ms_set_member drawn = { .cidr = { .addr.family = 4, .len = 32 } };
+
+	drawn.cidr.addr.bytes[2] = (uint8_t)below(2);
+	drawn.cidr.addr.bytes[3] = (uint8_t)below(200);
+	if (below(4))
+		drawn.timeout_ns = (1 + below(longest[below(4)] - 1)) * NS_PER_S;
+	return drawn;
+}
+
+static struct ms_member put_drawn(struct ms_membership *set)
+{
+	struct ms_set_member drawn = draw();
+	struct ms_member one = {
+		.cidr = drawn.cidr,
+		.expires_tick =
+			drawn.timeout_ns ? now + (uint32_t)(drawn.timeout_ns / NS_PER_S) : 0,
+	};
+
+	if (one.expires_tick && below(8) == 0)
+		one.expires_tick = now - below(50);
+	ck_assert_int_eq(ms_membership_put(set, &one), 0);
+	return one;
+}
+
+static void expect_next_end(struct ms_membership *set)
+{
+	int32_t nearest = INT32_MAX;
+	uint32_t tick = 0;
+	bool is_any;
+
+	for (size_t i = 0; i < set->count; i++) {
+		int32_t left = (int32_t)(set->members[i].expires_tick - now);
+
+		if (set->members[i].expires_tick && left > 0 && left < nearest)
+			nearest = left;
+	}
+	is_any = ms_membership_next_end(set, now, &tick);
+	ck_assert_int_eq(is_any, nearest != INT32_MAX);
+	ck_assert(!is_any || tick - now == (uint32_t)nearest);
+}
+
+/* All members are other ones, or the same in another place. */
+static void change_all(struct ms_membership *set)
+{
+	struct ms_set_member members[400]; /* as many as can be drawn */
+	struct ms_membership other;
+	bool is_same = below(2);
+
+	for (size_t i = 0; i < ms_array_size(members); i++)
+		members[i] = is_same && i < set->count
+				     ? (struct ms_set_member) { .cidr = set->members[i].cidr }
+				     : draw();
+	other = build(members, is_same ? set->count : ms_array_size(members));
+	if (is_same)
+		ck_assert_int_eq(ms_membership_carry(&other, set), 0);
+	ms_membership_fini(set);
+	*set = other;
+}
+
+START_TEST(the_next_end_is_what_a_walk_finds)
+{
+	/* Ticks wrap on the way, or do not. */
+	static const uint32_t beginnings[] = { 1000, UINT32_MAX - 3000, INT32_MAX - 3000u };
+	struct ms_membership set;
+
+	now = beginnings[_i];
+	state = 20261130 + (uint64_t)_i;
+	set = build(NULL, 0);
+	for (unsigned int round = 0; round < 20000; round++) {
+		struct ms_member drawn = put_drawn(&set);
+
+		if (below(2))
+			ms_membership_remove(&set, &drawn.cidr);
+		else if (set.count && below(4) == 0)
+			ms_membership_remove(&set, &set.members[below((uint32_t)set.count)].cidr);
+		if (below(500) == 0)
+			change_all(&set);
+		now += below(8) ? 0 : below(30);
+		if (below(3) == 0)
+			expect_next_end(&set);
+		ck_assert_uint_le(set.ends.removed.count, set.count + 65);
+		ck_assert_uint_le(set.ends.put.count, 2 * set.count + 65);
+	}
+	ms_membership_fini(&set);
+}
+END_TEST
+
+/* The longest time there is, beside what has passed and was not asked for since. */
+START_TEST(the_furthest_end_is_not_before_one_that_has_passed)
+{
+	struct ms_member one = { .cidr = { .addr.family = 4, .len = 32 } };
+	const uint32_t ticks[] = { 110, 100 + (uint32_t)INT32_MAX, 200 + (uint32_t)INT32_MAX };
+	struct ms_membership set;
+	uint32_t tick;
+
+	now = 100;
+	set = build(NULL, 0);
+	for (size_t i = 0; i < ms_array_size(ticks); i++) {
+		one.cidr.addr.bytes[3] = (uint8_t)i;
+		one.expires_tick = ticks[i];
+		ck_assert_int_eq(ms_membership_put(&set, &one), 0);
+	}
+	ck_assert(ms_membership_next_end(&set, 200, &tick));
+	ck_assert_uint_eq(tick, ticks[1]);
+	ms_membership_fini(&set);
+}
+END_TEST
+
+/* Those that stay are not looked at: nothing is kept of them. */
+START_TEST(members_that_stay_are_not_among_the_ends)
+{
+	struct ms_member one = { .cidr = { .addr.family = 4, .len = 32 } };
+	struct ms_membership set;
+	uint32_t tick;
+
+	now = 100;
+	set = build(NULL, 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		one.cidr.addr.bytes[2] = (uint8_t)(i >> 8);
+		one.cidr.addr.bytes[3] = (uint8_t)i;
+		one.expires_tick = i % 100 ? 0 : 200 + i;
+		ck_assert_int_eq(ms_membership_put(&set, &one), 0);
+	}
+	ck_assert_uint_eq(set.ends.put.count, 10);
+	ck_assert(ms_membership_next_end(&set, now, &tick));
+	ck_assert_uint_eq(tick, 200);
+	ck_assert(ms_membership_next_end(&set, 1050, &tick));
+	ck_assert_uint_eq(tick, 1100);
+	ck_assert_uint_eq(set.ends.put.count, 1);
+	ck_assert(!ms_membership_next_end(&set, 1100, &tick));
+	ms_membership_fini(&set);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core/membership");
@@ -301,6 +449,9 @@ int main(void)
 	tcase_add_test(tcase, put_and_remove_keep_the_order);
 	tcase_add_test(tcase, equal_allows_a_tick_of_rounding_and_no_more);
 	tcase_add_test(tcase, a_prefix_ends_with_the_last_member_that_covers_it);
+	tcase_add_loop_test(tcase, the_next_end_is_what_a_walk_finds, 0, 3);
+	tcase_add_test(tcase, the_furthest_end_is_not_before_one_that_has_passed);
+	tcase_add_test(tcase, members_that_stay_are_not_among_the_ends);
 	tcase_add_test(tcase, what_meets_a_set_has_an_address_in_common);
 	tcase_add_test(tcase, two_sets_have_in_common_what_both_hold);
 	suite_add_tcase(suite, tcase);

@@ -232,9 +232,12 @@ static bool read_line(const struct ms_dataplane_lines *lines, bool wide, uint32_
 	if (epoch == MS_EPOCH_HELD)
 		return false;
 	memset(ret_raw, 0, sizeof(*ret_raw));
-	ret_raw->value = *session;
 	memcpy(key.words, own, key_words(wide) * sizeof(*own));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	ret_raw->value = *session;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (!key.words[key_words(wide) - 1] ||
+	    memcmp(key.words, own, key_words(wide) * sizeof(*own)) != 0 ||
 	    __atomic_load_n(&session->epoch, __ATOMIC_ACQUIRE) != epoch)
 		return false;
 	ret_raw->value.epoch = epoch;

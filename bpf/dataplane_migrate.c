@@ -313,12 +313,18 @@ static int move_hash(struct ms_dataplane *dp, size_t hash, uint64_t flags)
 	return 0;
 }
 
+/* Which hashes are moved; lines are where they are not. */
+static bool is_moved(const struct ms_dataplane *dp, size_t hash)
+{
+	return hashes[hash].half_open ? !old_has_oneway(dp) : !old_has_lines(dp);
+}
+
 static int move_sessions(struct ms_dataplane *dp, uint64_t flags)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ms_array_size(hashes); i++) {
-		if (hashes[i].half_open ? !old_has_oneway(dp) : !old_has_lines(dp))
+		if (is_moved(dp, i))
 			r = move_hash(dp, i, flags);
 	}
 	if (r == 0 && old_has_oneway(dp))
@@ -361,6 +367,19 @@ static int copy_control(struct ms_dataplane *dp)
 	return 0;
 }
 
+/* Is a session there what it is here? */
+static bool is_hash_readable(const struct ms_dataplane *dp, size_t hash)
+{
+	const size_t key_size =
+		hashes[hash].family == 4 ? sizeof(struct ms_key4) : sizeof(struct ms_key6);
+	ms_cleanup(ms_close_fd) int from = open_old(dp, hashes[hash].map);
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	return from >= 0 && bpf_obj_get_info_by_fd(from, &info, &length) == 0 &&
+	       info.key_size == key_size && info.value_size == sizeof(struct ms_session);
+}
+
 static int check_readable(const struct ms_dataplane *dp)
 {
 	ms_cleanup(ms_close_fd) int stats = -1;
@@ -373,6 +392,10 @@ static int check_readable(const struct ms_dataplane *dp)
 		struct bpf_map_info info;
 
 		if (from < 0 || same_shape(from, ms_dataplane_map(dp, state[i]), &info) < 0)
+			return -ENOTSUP;
+	}
+	for (size_t i = 0; i < ms_array_size(hashes); i++) {
+		if (is_moved(dp, i) && !is_hash_readable(dp, i))
 			return -ENOTSUP;
 	}
 	for (int half_open = 0; half_open < 2; half_open++) {

@@ -505,6 +505,27 @@ START_TEST(a_layout_nobody_can_read_is_said_and_replaced)
 }
 END_TEST
 
+START_TEST(sessions_of_another_shape_are_not_read)
+{
+	static const char pin[] = PIN_DIR "/v1-1024-512/ms_sess4";
+	const struct ms_key4 key = { .lo = 1 };
+	struct ms_session longer[2] = { { .epoch = 1 } };
+	struct ms_dataplane *dp;
+	int fd;
+
+	ms_dataplane_close(open_as(&config, 1, false));
+	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ms_sess4", sizeof(key), sizeof(longer), 1, NULL);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bpf_map_update_elem(fd, &key, longer, BPF_ANY), 0);
+	ck_assert_int_eq(unlink(pin), 0);
+	ck_assert_int_eq(bpf_obj_pin(fd, pin), 0);
+	close(fd);
+	dp = open_as(&config, 2, false);
+	ck_assert_ptr_nonnull(strstr(ms_dataplane_note(dp), "cannot be read"));
+	ms_dataplane_close(dp);
+}
+END_TEST
+
 START_TEST(a_pin_of_another_shape_is_refused_not_emptied)
 {
 	int fd;
@@ -566,6 +587,7 @@ int main(void)
 	tcase_add_test(tcase, a_move_that_crashed_begins_anew);
 	tcase_add_test(tcase, counters_of_fewer_reasons_are_taken_along);
 	tcase_add_test(tcase, a_layout_nobody_can_read_is_said_and_replaced);
+	tcase_add_test(tcase, sessions_of_another_shape_are_not_read);
 	tcase_add_test(tcase, a_pin_of_another_shape_is_refused_not_emptied);
 	tcase_add_test(tcase, unpin_leaves_nothing_and_needs_no_daemon);
 	tcase_add_test(tcase, unpin_leaves_what_is_not_ours);

@@ -93,7 +93,9 @@ static bool is_as_wanted(const struct ms_manager_task *task, const struct ms_plu
 {
 	const struct ms_rule_action *now = ms_plugin_registry_config(entry);
 
-	return now && ms_rule_action_equal(now, 1, config, 1) &&
+	/* One that was loaded by hand is the file's from here on. */
+	return now && !ms_plugin_registry_is_by_hand(entry) &&
+	       ms_rule_action_equal(now, 1, config, 1) &&
 	       ms_config_plugins_is_before(&task->manager->named, config->name) ==
 		       ms_config_plugins_is_before(&task->wanted, config->name);
 }

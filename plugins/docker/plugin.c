@@ -148,7 +148,7 @@ static int start(void *self, struct ms_plugin_error *error)
 static const char *what_follows(int result)
 {
 	if (result == MS_DOCKER_POLICY_REFUSED_LABEL)
-		return "; all its traffic is denied";
+		return "; only rules without a group still allow its traffic";
 	if (result == MS_DOCKER_POLICY_REFUSED_WITHOUT_LINKS)
 		return "; it has no links of its own, so its labels are left aside and nothing is "
 		       "denied";

@@ -239,7 +239,7 @@ static bool is_left_out(void *user)
 	const char *why = json_string_value(json_object_get(left_out, "why"));
 
 	return why && strcmp(why, "label microseg.group: `groups` in microseg.yaml has no "
-				  "\"nobodys\"; all its traffic is denied") == 0;
+				  "\"nobodys\"; only rules without a group still allow its traffic") == 0;
 }
 
 /* Each of them can be found, with its reason, however many there are. */

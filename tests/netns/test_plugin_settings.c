@@ -183,18 +183,42 @@ START_TEST(a_plugin_that_a_reload_would_unload_is_missed)
 }
 END_TEST
 
+static void expect_by_hand(bool expected)
+{
+	json_auto_t *lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	json_t *tally = ms_ctl_find(lines, "plugins", "name", "tally");
+
+	ck_assert_ptr_nonnull(tally);
+	ck_assert_int_eq(json_is_true(json_object_get(tally, "by_hand")), expected);
+}
+
 START_TEST(a_plugin_that_was_loaded_by_hand_stays)
 {
-	json_auto_t *lines = NULL;
-
 	start_with("plugins: {}\n");
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
-	lines = ms_ctl(microsegd, "plugin", "list", NULL);
-	ck_assert(json_is_true(
-		json_object_get(ms_ctl_find(lines, "plugins", "name", "tally"), "by_hand")));
+	expect_by_hand(true);
 	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
 	ms_ctl_do(microsegd, "reload", NULL);
 	ck_assert_msg(check_beside_the_daemon() == 0, "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(a_plugin_that_was_loaded_by_hand_and_is_named_then_is_the_files)
+{
+	json_auto_t *lines = NULL;
+
+	ms_plugin_folder_add("tally");
+	ms_plugin_folder_start(microsegd, "plugins: {}\n");
+	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	expect_by_hand(true);
+	ms_proc_write_config(microsegd, "plugins: { tally: {} }\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_by_hand(false);
+	ms_proc_write_config(microsegd, "plugins: {}\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	lines = ms_ctl(microsegd, "plugin", "list", NULL);
+	ck_assert_ptr_null(ms_ctl_find(lines, "plugins", "name", "tally"));
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -214,6 +238,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_plugin_that_a_reload_would_load_is_there, 0, 3);
 	tcase_add_test(tcase, a_plugin_that_a_reload_would_unload_is_missed);
 	tcase_add_test(tcase, a_plugin_that_was_loaded_by_hand_stays);
+	tcase_add_test(tcase, a_plugin_that_was_loaded_by_hand_and_is_named_then_is_the_files);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

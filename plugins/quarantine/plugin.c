@@ -191,9 +191,11 @@ static void in_force(void *user, const struct ms_plugin_in_force *rules, size_t 
 	for (size_t i = 0; i < self->n_sets; i++)
 		self->sets[i].is_in_force = false;
 	for (size_t i = 0; i < count; i++) {
-		const struct quarantine_args *args = (const struct quarantine_args *)rules[i].args;
-		struct quarantine_set *set = find_set(self, args->set);
+		struct quarantine_args args; /* as bytes they lie anywhere */
+		struct quarantine_set *set;
 
+		memcpy(&args, rules[i].args, sizeof(args));
+		set = find_set(self, args.set);
 		if (set)
 			set->is_in_force = true;
 	}

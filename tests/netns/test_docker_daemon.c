@@ -238,8 +238,9 @@ static bool is_left_out(void *user)
 	json_t *left_out = ms_ctl_find(lines, "left_out", "origin", user);
 	const char *why = json_string_value(json_object_get(left_out, "why"));
 
-	return why && strcmp(why, "label microseg.group: `groups` in microseg.yaml has no "
-				  "\"nobodys\"; only rules without a group still allow its traffic") == 0;
+	return why &&
+	       strcmp(why, "label microseg.group: `groups` in microseg.yaml has no "
+			   "\"nobodys\"; only rules without a group still allow its traffic") == 0;
 }
 
 /* Each of them can be found, with its reason, however many there are. */

@@ -217,8 +217,9 @@ START_TEST(a_wrong_label_is_its_containers_alone)
 	expect_bound("docker-refused", "bad");
 	expect_bound("front", "good");
 	ck_assert_ptr_nonnull(strstr(
-		host.log, "1 container bad: label microseg.rules: rule 1 has a `group`: it is for "
-			  "this container alone; only rules without a group still allow its traffic\n"));
+		host.log,
+		"1 container bad: label microseg.rules: rule 1 has a `group`: it is for "
+		"this container alone; only rules without a group still allow its traffic\n"));
 	ck_assert_ptr_null(strstr(host.log, "container good: label"));
 	ck_assert_uint_eq(number_of("refused "), 1);
 	stop_source();

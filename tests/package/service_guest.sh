@@ -52,6 +52,23 @@ reaches() {
       Timeout => 3) or die "connect: $!"' "$1"
 }
 
+# meets PORT OUTCOME: a connection over the loopback to who listens there: connected, or an errno's name.
+meets() {
+  local outcome
+  outcome=$(perl -MErrno -MIO::Socket::INET -e '
+    my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 1,
+      ReuseAddr => 1) or die "listen: $!";
+    my $is = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $ARGV[0], Timeout => 3);
+    print $is ? "connected" : (grep { $!{$_} } keys %!)[0]' "$1")
+  echo "$outcome"
+  [ "$outcome" = "$2" ]
+}
+
+# The line of a metric, from who scrapes.
+scraped() {
+  exec 3<>/dev/tcp/127.0.0.1/9477 && printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 && grep "^$1" <&3
+}
+
 # has SET ADDRESS
 has() {
   microsegctl set show "$1" | grep -qF "$2"
@@ -68,6 +85,10 @@ journal_has() {
 
 source_pid() {
   microsegctl -o json source show "$1" | grep -oE '"pid": *[0-9]+' | grep -oE '[0-9]+$'
+}
+
+asks_in_vain() {
+  microsegctl source show "$1" | grep -i 'connect'
 }
 
 # is_scheduled PID POLICY: as sched_getscheduler(2) says, by its number on x86-64; SCHED_RR is 2, with
@@ -110,8 +131,9 @@ expect 'reloads' systemctl reload microsegd.service
 # A reload that is still going on has a state of its own.
 expect 'is active again' eventually is ActiveState active
 
-# Sources and a sink, in what the unit leaves their processes: one that reads a file, one that asks a
-# socket, one that writes to the journal that systemd keeps.
+# Sources and sinks, in what the unit leaves their processes: one that reads a file, one that asks a
+# socket, one that asks by TCP, one that writes to the journal that systemd keeps, one that listens. And an
+# action, in what it leaves the daemon.
 mkdir /etc/microseg/lists
 echo 127.0.0.2 >/etc/microseg/lists/barred
 cat >/etc/microseg/policy.d/60-barred.yaml <<'POLICY'
@@ -119,15 +141,21 @@ version: 1
 sets: { barred: [] }
 rules:
   - { id: test/barred, group: loopback, dir: in, proto: tcp, dport: 7001, from: "set:barred", action: deny }
+  - { id: test/rejected, group: loopback, dir: in, proto: tcp, dport: 7002, action: [reject, deny] }
 POLICY
 cat >>/etc/microseg/microseg.yaml <<'CONFIG'
 plugins:
   feed: { lists: ["barred=file:///etc/microseg/lists/barred"], interval: 1s }
   docker: { socket: /run/engine.sock, sets: [crew] }
   journal: { to: journald }
+  etcd: { endpoints: ["http://127.0.0.1:2379"], hostname: guest }
+  exporter: {}
+  reject: {}
 CONFIG
 perl /test/engine.pl /run/engine.sock &
 expect 'nobody is barred yet' reaches 127.0.0.2
+expect 'nor rejected' meets 7002 connected
+expect 'its files are fine' microsegctl policy check --strict
 expect 'reloads, with sources' microsegctl reload
 expect 'a list in a file arrives' eventually has barred 127.0.0.2
 expect 'and the set of a container' eventually has crew 192.0.2.9
@@ -141,6 +169,14 @@ expect 'and of nobody else' never journal_has MICROSEG_FROM=127.0.0.3
 expect 'who is not is not' reaches 127.0.0.3
 expect 'without a capability' has_no_capability feed
 expect 'nor has the other' has_no_capability docker
+expect 'nor the third' has_no_capability etcd
+expect 'which finds nobody there' eventually asks_in_vain etcd
+expect 'a sink is scraped' eventually scraped 'microseg_packets_total{'
+expect 'an action acts' meets 7002 ECONNREFUSED
+expect 'by its rule' eventually denies test/rejected
+for action in capture mark mirror quarantine ratelimit; do
+  expect "$action is tried and loaded" microsegctl plugin load "$action"
+done
 echo 127.0.0.3 >/etc/microseg/lists/new
 mv /etc/microseg/lists/new /etc/microseg/lists/barred
 expect 'another list in its place arrives' eventually has barred 127.0.0.3

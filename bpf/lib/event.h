@@ -123,7 +123,7 @@ __noinline int ms_event_send(struct ms_pkt *pkt, struct ms_scene *scene, struct 
 	if (!log || !stats)
 		return 0;
 	if (!ms_event_admit(log, scene->now, control->tick_us, &held)) {
-		ms_stats_note(MS_STAT_SUPPRESSED);
+		ms_stats_note_here(MS_STAT_SUPPRESSED);
 		return 0;
 	}
 	/* Each attempt ends in exactly one of the two counters, so their sum numbers them. */
@@ -131,14 +131,14 @@ __noinline int ms_event_send(struct ms_pkt *pkt, struct ms_scene *scene, struct 
 	event = bpf_ringbuf_reserve(&ms_events, sizeof(*event), 0);
 	if (!event) {
 		__sync_fetch_and_add(&log->suppressed, held + 1);
-		ms_stats_note(MS_STAT_EVENTS_LOST);
+		ms_stats_note_here(MS_STAT_EVENTS_LOST);
 		return 0;
 	}
 	event->seq = seq;
 	event->suppressed = held;
 	ms_event_fill(event, pkt, scene, answer);
 	bpf_ringbuf_submit(event, 0);
-	ms_stats_note(MS_STAT_LOGGED);
+	ms_stats_note_here(MS_STAT_LOGGED);
 	return 0;
 }
 

@@ -145,6 +145,15 @@ static int copy_table(const struct ms_dataplane *dp, const char *name, uint64_t 
 	return is_array(&info) ? copy_array(dp, from, to, &info) : copy(from, to, &info, flags);
 }
 
+/* What slots held back, and hits. Before layout 12 it was of another shape and had no hits, so it
+ * is left: no event tells of what was held back then. */
+static int copy_log(const struct ms_dataplane *dp)
+{
+	int r = copy_table(dp, "ms_slotlog", BPF_ANY);
+
+	return r == -ENOTSUP ? 0 : r;
+}
+
 /*
  * The counters. New reasons come at the end of the list, so an older layout has the same cells, in
  * shorter tables: packets, bytes, and the rest. `*ret_reasons` = how many it knew; -ENOTSUP.
@@ -424,6 +433,8 @@ int ms_dataplane_migrate(struct ms_dataplane *dp)
 	r = copy_control(dp);
 	for (size_t i = 0; r == 0 && i < ms_array_size(state); i++)
 		r = copy_table(dp, state[i], BPF_ANY);
+	if (r == 0)
+		r = copy_log(dp);
 	if (r == 0)
 		r = copy_stats(dp);
 	if (r == 0)

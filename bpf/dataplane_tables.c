@@ -373,6 +373,7 @@ int ms_dataplane_slot_count(const struct ms_dataplane *dp, uint32_t slot,
 	ms_cleanup(ms_free) struct ms_slot_count *counts = NULL;
 	struct ms_slot_count sum = { 0 };
 	struct ms_slot_meta meta;
+	struct ms_slot_log log;
 	int r;
 
 	counts = calloc(dp->n_cpus, sizeof(*counts));
@@ -381,8 +382,14 @@ int ms_dataplane_slot_count(const struct ms_dataplane *dp, uint32_t slot,
 	r = get(dp, "ms_slotcnt", &slot, counts);
 	if (r == 0)
 		r = get(dp, "ms_slotmeta", &slot, &meta);
+	if (r == 0)
+		r = get(dp, "ms_slotlog", &slot, &log);
 	if (r < 0)
 		return r;
+	/* The later one is the last; without hits there is none. */
+	if (log.again && (!meta.hits || (int32_t)(log.last_again - meta.last_hit) > 0))
+		meta.last_hit = log.last_again;
+	meta.hits += log.again;
 	/* One CPU's share may be below zero; the sum wraps back to what is right. */
 	for (unsigned int cpu = 0; cpu < dp->n_cpus; cpu++) {
 		sum.packets += counts[cpu].packets;

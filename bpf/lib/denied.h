@@ -54,22 +54,38 @@ static __always_inline __u32 ms_denied_facts(__u32 dir, __u32 side, __u32 iface_
 	       (iface_flags & MS_IFACE_LOOPBACK ? MS_DENIED_LOOPBACK : 0) | MS_DENIED_GROUP(group);
 }
 
-static __always_inline struct ms_lines_place ms_denied_place(const __u64 *key, __u32 wide)
+struct ms_denied_place {
+	__u32 line, cell; /* hashes, of a few bits each */
+};
+
+/* Two multiplications behind one another where ms_lines_place() has four, for all that a repeated
+ * deny does waits for them. Who shares a line or a cell by design costs a judgement, as any packet
+ * of his does that has neither. */
+static __always_inline struct ms_denied_place ms_denied_place(const __u64 *key, __u32 wide)
 {
-	return wide ? ms_lines_place(key, 1, 0) : ms_lines_place(key, 0, 0);
+	__u64 hash = key[0] ^ key[1] * 0xd6e8feb86659fd93ull;
+	struct ms_denied_place place;
+
+	if (wide)
+		hash ^= key[2] * 0xbf58476d1ce4e5b9ull + key[3] * 0x94d049bb133111ebull +
+			key[4] * 0xff51afd7ed558ccdull + key[5];
+	hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ull;
+	place.line = hash >> 56;
+	place.cell = hash >> 32;
+	return place;
 }
 
-static __always_inline struct ms_denied *ms_denied_line(const struct ms_lines_place *place,
+static __always_inline struct ms_denied *ms_denied_line(const struct ms_denied_place *place,
 							__u32 what)
 {
-	__u32 index = (place->first ^ what * 0x9e3779b1u) & (MS_DENIED_LINES - 1);
+	__u32 index = (place->line ^ what * 0x9e3779b1u) & (MS_DENIED_LINES - 1);
 
 	return bpf_map_lookup_elem(&ms_denied, &index);
 }
 
-static __always_inline __u32 *ms_denied_cell(const struct ms_lines_place *place)
+static __always_inline __u32 *ms_denied_cell(const struct ms_denied_place *place)
 {
-	__u32 index = place->second & (MS_BEGUN_CELLS - 1);
+	__u32 index = place->cell & (MS_BEGUN_CELLS - 1);
 
 	return bpf_map_lookup_elem(&ms_begun, &index);
 }
@@ -79,7 +95,7 @@ static __always_inline __u32 *ms_denied_cell(const struct ms_lines_place *place)
 /* How often the flow's cell has been counted up. To be read before a session is looked for. */
 __noinline int ms_denied_begun(struct ms_flow *flow)
 {
-	struct ms_lines_place place;
+	struct ms_denied_place place;
 	const __u32 *cell;
 
 	if (!flow)
@@ -92,7 +108,7 @@ __noinline int ms_denied_begun(struct ms_flow *flow)
 /* The flow has a session, or its session another answer: after that can be seen. */
 __noinline int ms_denied_forget(struct ms_flow *flow)
 {
-	struct ms_lines_place place;
+	struct ms_denied_place place;
 	__u32 *cell;
 
 	if (!flow)
@@ -126,7 +142,7 @@ __noinline int ms_denied_remember(struct ms_flow *flow, struct ms_scene *scene, 
 				  struct ms_answer *answer)
 {
 	const struct ms_control *control = ms_scene_control();
-	struct ms_lines_place place;
+	struct ms_denied_place place;
 	struct ms_denied *line;
 	__u32 what;
 
@@ -182,7 +198,6 @@ static __always_inline int ms_denied_count(struct __sk_buff *skb, const struct m
 	__u64 dir = what >> MS_DENIED_DIR_SHIFT, side = what >> MS_DENIED_SIDE_SHIFT;
 	struct ms_zone_count *of_zone;
 	struct ms_slot_count *of_slot;
-	struct ms_slot_meta *meta;
 	struct ms_stats *stats;
 	__u64 packets, bytes;
 
@@ -190,27 +205,26 @@ static __always_inline int ms_denied_count(struct __sk_buff *skb, const struct m
 		return 0;
 	of_zone = bpf_map_lookup_elem(&ms_zonecnt, &zone);
 	of_slot = bpf_map_lookup_elem(&ms_slotcnt, &slot);
-	meta = bpf_map_lookup_elem(&ms_slotmeta, &slot);
 	stats = bpf_map_lookup_elem(&ms_stats, &zero);
 	/* Read where it is used: kernel 6.1 forgets the bounds of what is put by. */
 	reason = MS_READ_ONCE(line->reason);
-	if (!of_zone || !of_slot || !meta || !stats || reason >= MS_REASON__COUNT)
+	if (!of_zone || !of_slot || !stats || reason >= MS_REASON__COUNT)
 		return 0;
 	packets = ms_scene_packets(skb);
 	bytes = ms_scene_bytes(skb);
+	/* What is atomic comes first: it waits for stores before it, and theirs for nothing. */
+	__sync_fetch_and_add(&log->again, 1);
+	/* As in ms_stats_zone(). */
+	asm volatile("%0 &= 1" : "+r"(dir));
+	__sync_fetch_and_add(&of_zone->packets[dir][1], packets);
+	__sync_fetch_and_add(&of_zone->bytes[dir][1], bytes);
+	if (log->last_again != now)
+		log->last_again = now;
 	stats->packets[reason][MS_VERDICT_DENY] += packets;
 	stats->bytes[reason][MS_VERDICT_DENY] += bytes;
 	stats->other[MS_STAT_SUPPRESSED] += 1;
 	of_slot->packets += packets;
 	of_slot->bytes += bytes;
-	__sync_fetch_and_add(&log->suppressed, 1);
-	__sync_fetch_and_add(&meta->hits, 1);
-	if (meta->last_hit != now)
-		meta->last_hit = now;
-	/* As in ms_stats_zone(). */
-	asm volatile("%0 &= 1" : "+r"(dir));
-	__sync_fetch_and_add(&of_zone->packets[dir][1], packets);
-	__sync_fetch_and_add(&of_zone->bytes[dir][1], bytes);
 	/* As in ms_verdict(). */
 	if ((iface->flags & MS_IFACE_YOUNG) &&
 	    (dir == MS_DIR_IN) == ((side & 1) == MS_SIDE_WORKLOAD))
@@ -224,7 +238,7 @@ static __always_inline int ms_denied_again(struct __sk_buff *skb, const struct m
 					   const struct ms_denied_ask *ask)
 {
 	__u32 now = ms_clock_tick();
-	struct ms_lines_place place = ms_denied_place(ask->key, ask->what & MS_DENIED_MARK_MASK);
+	struct ms_denied_place place = ms_denied_place(ask->key, ask->what & MS_DENIED_MARK_MASK);
 	struct ms_denied *line = ms_denied_line(&place, ask->what);
 	const __u32 *cell;
 

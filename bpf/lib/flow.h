@@ -84,7 +84,7 @@ static __always_inline int ms_half_promote(const struct ms_session *half, struct
 	if (r) {
 		dead = ms_session_find_dead(flow);
 		if (!dead && r != -17) /* EEXIST: another CPU has just stored it */
-			ms_stats_note(MS_STAT_INSERT_FAILED);
+			ms_stats_note_here(MS_STAT_INSERT_FAILED);
 		if (!dead || !ms_session_revive(dead, flow, &fresh))
 			return 0;
 	}
@@ -137,7 +137,7 @@ static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene
 							       : MS_TCP_ESTABLISHED;
 		if (tcp != MS_TCP_SYN && answer->reason != MS_REASON_ADOPTED) {
 			fresh.word |= MS_SESS_MIDFLOW;
-			ms_stats_note(MS_STAT_MIDFLOW);
+			ms_stats_note_here(MS_STAT_MIDFLOW);
 		}
 	}
 	fresh.word |= tcp << MS_SESS_TCP_SHIFT;
@@ -154,9 +154,9 @@ static __noinline int ms_flow_begin(struct ms_flow *flow, struct ms_scene *scene
 	r = ms_half_insert(flow, &fresh);
 	ms_denied_forget(flow);
 	if (r == 0)
-		ms_stats_note(MS_STAT_NEW_SESSION);
+		ms_stats_note_here(MS_STAT_NEW_SESSION);
 	else if (r != -17) /* EEXIST: the flow's first packets came on two CPUs */
-		ms_stats_note(MS_STAT_INSERT_FAILED);
+		ms_stats_note_here(MS_STAT_INSERT_FAILED);
 	return 0;
 }
 
@@ -237,7 +237,7 @@ static __always_inline void ms_flow_decide(struct ms_session *session, struct ms
 	if (!is_half)
 		ms_session_is_alone(session, flow, -1);
 	ms_denied_forget(flow);
-	ms_stats_note(MS_STAT_EXISTING_SESSION);
+	ms_stats_note_here(MS_STAT_EXISTING_SESSION);
 }
 
 /*

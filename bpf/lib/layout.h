@@ -16,7 +16,7 @@
 #include "bpf/lib/layout_sets.h"
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 11
+#define MS_LAYOUT_VERSION 12
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */
@@ -138,7 +138,8 @@ struct ms_slot_count {
 
 /* ms_slotmeta: ARRAY */
 struct ms_slot_meta {
-	__u64 hits;     /* times the rule was the answer of a classification; atomic */
+	__u64 hits; /* times the rule was the answer of a classification; atomic. And ms_slot_log's
+		     */
 	__u32 last_hit; /* tick */
 	__u32 pad;
 };
@@ -147,9 +148,15 @@ struct ms_slot_meta {
 struct ms_slot_log {
 	__u32 window;     /* tick the current window began, 0 = none yet */
 	__u32 sent;       /* events in it */
-	__u32 suppressed; /* since the last event sent */
+	__u32 suppressed; /* since the last event sent, but for `again` */
 	__u32 every_ms; /* the rule's `log.every`, 0 = MS_EVENTS_PER_SECOND; set by the datapath */
+	/* Packets that were denied again (denied.h): each is a hit of the rule and an event that
+	 * was held back, so one atomic addition says both. */
+	__u64 again;
+	__u32 told;       /* low bits of `again` at the last event sent */
+	__u32 last_again; /* tick */
 };
+_Static_assert(sizeof(struct ms_slot_log) == 32, "half a line");
 
 #define MS_EVENTS_PER_SECOND 10 /* of one slot, unless its rule says `every` */
 

@@ -269,9 +269,11 @@ struct {
 	__type(value, struct ms_slot_meta);
 } ms_slotmeta SEC(".maps");
 
+/* Nobody maps it: what can be mapped begins on a page, so that a slot's lies in one line. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MS_SLOTS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ms_slot_log);
 } ms_slotlog SEC(".maps");

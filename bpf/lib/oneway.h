@@ -55,6 +55,13 @@ static __always_inline struct ms_session *ms_oneway_by_number(int number)
 	return set ? ms_lines_at(set, number, 0) : NULL;
 }
 
+/* The byte of a line in its head's tags. Of a line in hand nobody else changes it, so whoever has
+ * it lets go by a store, which waits for nothing: an atomic would wait until the line is filled. */
+static __always_inline __u8 *ms_oneway_byte(struct ms_head *head, __u32 way)
+{
+	return (__u8 *)&head->tags + way % MS_SET_WAYS;
+}
+
 /* The set where the flow's line lies, if it has one. */
 static __always_inline __u32 ms_oneway_index(const struct ms_control *control, const __u64 *key,
 					     const int wide)
@@ -158,6 +165,9 @@ __noinline int ms_oneway_look(struct ms_flow *flow)
 	MS_LOOP_OF_CALLS
 	for (int i = 0; i < MS_ONEWAY_TRIES; i++) {
 		number = ms_oneway_locate(flow);
+		/* Of most that ask: nothing more is looked for. */
+		if (number < 0)
+			return 0;
 		line = ms_oneway_by_number(number);
 		head = ms_oneway_head_of(flow);
 		if (!line || !head)
@@ -229,12 +239,15 @@ static __noinline struct ms_session *ms_oneway_held(const struct ms_flow *flow)
 __noinline int ms_oneway_let_go(struct ms_flow *flow, __u32 mask)
 {
 	struct ms_head *head;
+	__u8 *own;
 
 	if (!flow)
 		return 0;
 	head = ms_oneway_head_of(flow);
-	if (head)
-		__sync_fetch_and_and(&head->tags, ~ms_lines_tag_at(mask, flow->way));
+	if (!head)
+		return 0;
+	own = ms_oneway_byte(head, flow->way);
+	MS_WRITE_ONCE(*own, MS_READ_ONCE(*own) & ~mask);
 	return 0;
 }
 
@@ -328,7 +341,7 @@ static __always_inline int ms_oneway_store_in(const struct ms_control *control, 
 	if (__sync_val_compare_and_swap(&head->fills, fills, filled) != fills)
 		__sync_fetch_and_add(&head->fills, MS_HEAD_FILL);
 	ms_oneway_fill(ms_lines_at(set, way, wide), key, fresh, wide);
-	__sync_fetch_and_and(&head->tags, ~ms_lines_tag_at(MS_HEAD_HELD, way));
+	MS_WRITE_ONCE(*ms_oneway_byte(head, way), place.tag);
 	return 0;
 }
 

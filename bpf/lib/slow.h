@@ -186,7 +186,7 @@ static __always_inline struct ms_session *ms_slow_find(struct ms_scene *scene, s
 	word = MS_READ_ONCE(session->word);
 	if (expired) {
 		if (!dry && ms_flow_end(session, flow, *ret_is_half))
-			ms_stats_note(MS_STAT_EXPIRED_SESSION);
+			ms_stats_note_here(MS_STAT_EXPIRED_SESSION);
 		return NULL;
 	}
 	if (ms_pkt_is_syn(pkt) &&

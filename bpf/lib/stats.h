@@ -39,7 +39,18 @@ __noinline int ms_stats_note(__u32 stat)
 	return 0;
 }
 
-/* Packets of a slot. Atomic for the same reason. */
+/* The same for a packet's program, which ms_reap never comes in between of. */
+__noinline int ms_stats_note_here(__u32 stat)
+{
+	__u32 zero = 0;
+	struct ms_stats *stats = bpf_map_lookup_elem(&ms_stats, &zero);
+
+	if (stats && stat < MS_STAT__COUNT)
+		stats->other[stat] += 1;
+	return 0;
+}
+
+/* Packets of a slot. Atomic for the same reason as ms_stats_note(). */
 __noinline int ms_stats_slot(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct ms_slot_count *count = bpf_map_lookup_elem(&ms_slotcnt, &slot);
@@ -51,7 +62,7 @@ __noinline int ms_stats_slot(__u32 slot, __u64 packets, __u64 bytes)
 	return 0;
 }
 
-/* The same for a packet's program, which ms_reap never comes in between of. */
+/* As ms_stats_note_here(). */
 __noinline int ms_stats_slot_here(__u32 slot, __u64 packets, __u64 bytes)
 {
 	struct ms_slot_count *count = bpf_map_lookup_elem(&ms_slotcnt, &slot);

@@ -42,6 +42,7 @@ static int ms_stats_slot(uint32_t slot, uint64_t packets, uint64_t bytes);
 #define ms_stats_packet(reason, verdict, packets, bytes) ((void)0)
 #define ms_stats_slot_here(slot, packets, bytes) ms_stats_slot(slot, packets, bytes)
 #define ms_stats_note(stat) ((void)(stat))
+#define ms_stats_note_here(stat) ((void)(stat))
 #define ms_stats_zone(zone, dir, dropped, packets, bytes) ((void)(zone))
 #define ms_stats_gap(zone, egress, frames) ((void)0)
 #define ms_stats_answer(slot, now) ((void)0)

@@ -66,6 +66,8 @@ static void write_out(struct processor *own)
 		*(volatile uint64_t *)store.at = store.value;
 	else if (store.size == 4)
 		*(volatile uint32_t *)store.at = (uint32_t)store.value;
+	else if (store.size == 1)
+		*(volatile uint8_t *)store.at = (uint8_t)store.value;
 	else
 		abort();
 }
@@ -125,13 +127,22 @@ void ms_processors_turn(void)
 
 uint64_t ms_processors_load(const volatile void *at, size_t size)
 {
-	const struct processor *own;
+	const volatile char *first = at;
+	struct processor *own;
 
 	ms_processors_turn();
 	own = &processors[self];
-	for (size_t i = own->n_stores; i-- > 0;)
-		if (own->stores[i].at == at)
+	for (size_t i = own->n_stores; i-- > 0;) {
+		const volatile char *other = own->stores[i].at;
+
+		if (other >= first + size || first >= other + own->stores[i].size)
+			continue;
+		if (other == first && own->stores[i].size >= size)
 			return own->stores[i].value;
+		/* A part of what is read: a processor waits until it is in memory. */
+		write_all_out(own);
+		break;
+	}
 	switch (size) {
 	case 1:
 		return *(const volatile uint8_t *)at;
@@ -152,8 +163,8 @@ void ms_processors_store(volatile void *at, size_t size, uint64_t value)
 	own = &processors[self];
 	if (own->n_stores == BUFFERED)
 		write_out(own);
-	if (size == 4)
-		value = (uint32_t)value;
+	if (size < 8)
+		value &= (1ull << 8 * size) - 1;
 	own->stores[own->n_stores++] = (struct store) { at, size, value };
 	if (!is_running)
 		write_all_out(own);

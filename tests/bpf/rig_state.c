@@ -223,9 +223,11 @@ uint64_t ms_rig_hits(const char *author)
 {
 	uint32_t slot = author_slot(author);
 	struct ms_slot_meta meta;
+	struct ms_slot_log log;
 
 	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_slotmeta"), &slot, &meta), 0);
-	return meta.hits;
+	ck_assert_int_eq(bpf_map_lookup_elem(ms_rig_fd("ms_slotlog"), &slot, &log), 0);
+	return meta.hits + log.again;
 }
 
 void ms_rig_gap(uint16_t zone, uint64_t ret_frames[2])

@@ -101,7 +101,7 @@ START_TEST(tables_outlive_their_daemon)
 	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_INGRESS), ids[0]);
 	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_EGRESS), ids[1]);
 	ck_assert_int_eq(ms_dataplane_settle(dp), 0);
-	ck_assert_str_eq(list(PIN_DIR), "v11-1024-512 ");
+	ck_assert_str_eq(list(PIN_DIR), "v12-1024-512 ");
 	ms_dataplane_close(dp);
 }
 END_TEST
@@ -141,8 +141,8 @@ END_TEST
 START_TEST(a_foreign_table_folder_is_refused_too)
 {
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
-	ck_assert_int_eq(mkdir(PIN_DIR "/v11-1024-512", 0700), 0);
-	ck_assert_int_eq(chown(PIN_DIR "/v11-1024-512", 12345, 0), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v12-1024-512", 0700), 0);
+	ck_assert_int_eq(chown(PIN_DIR "/v12-1024-512", 12345, 0), 0);
 	refuse(-EPERM, "belongs to user 12345");
 }
 END_TEST
@@ -217,7 +217,6 @@ static void put_session(struct ms_dataplane *dp, const char *map, uint16_t port,
 	struct ms_session value = {
 		.epoch = 1, .packets = { packets }, .word = 7, .first_seen = 9
 	};
-
 	struct ms_session_raw raw = { .family = 4, .key.k4 = key, .value = value };
 
 	if (dp->session_table == MS_SESSION_TABLE_SET) {
@@ -253,25 +252,28 @@ static uint64_t session_packets(struct ms_dataplane *dp, const char *map, uint16
 	return wanted.packets;
 }
 
-/* Before layout 7 lines had no tags, and before 11 one-way sessions lay in a hash that evicts. */
+/* No tags (before layout 7), one-way sessions in a hash (11), a shorter ms_slotlog (12). */
 static void make_older(const char *folder, uint16_t port, uint64_t packets)
 {
-	static const char *const newer[] = { "ms_tags", "ms_oneway4", "ms_oneway6", "ms_heads" };
+	static const char *const newer[] = { "ms_tags", "ms_oneway4", "ms_oneway6", "ms_heads",
+					     "ms_slotlog" };
 	struct ms_key4 key = { .lo = 1, .hi = 2, .lo_port = port, .zone = 3, .proto = 6 };
 	struct ms_session value = { .epoch = 1, .packets = { packets }, .word = 7 };
+	ms_cleanup(ms_close_fd) int log =
+		bpf_map_create(BPF_MAP_TYPE_ARRAY, "ms_slotlog", 4, 16, MS_SLOTS_MAX, NULL);
 	char path[256];
 
 	for (size_t i = 0; i < ms_array_size(newer); i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder, newer[i]);
 		ck_assert_int_eq(unlink(path), 0);
 	}
+	ck_assert_int_eq(bpf_obj_pin(log, path), 0);
 	for (int family = 4; family <= 6; family += 2) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "ms_half",
 					family == 4 ? sizeof(struct ms_key4)
 						    : sizeof(struct ms_key6),
 					sizeof(value), 512, NULL);
 
-		ck_assert_int_ge(fd, 0);
 		if (family == 4)
 			ck_assert_int_eq(bpf_map_update_elem(fd, &key, &value, BPF_ANY), 0);
 		snprintf(path, sizeof(path), "%s/ms_half%d", folder, family);
@@ -365,23 +367,25 @@ START_TEST(another_layout_or_size_takes_the_sessions_along)
 }
 END_TEST
 
-/* Behind a whole number of any handful that tables may be copied by, and on each processor its own.
- */
+/* Behind a whole number of any handful to copy by, and on each processor its own. */
 START_TEST(counts_of_the_last_slot_are_taken_along)
 {
 	const unsigned int cpus = (unsigned int)libbpf_num_possible_cpus();
 	ms_cleanup(ms_free) struct ms_slot_count *counts = calloc(cpus, sizeof(*counts));
 	struct ms_dataplane *dp = open_as(&config, 1, false);
+	struct ms_slot_log log = { .again = 9 };
+	struct ms_slot_meta meta;
 	uint32_t slot = MS_SLOTS_MAX - 1;
 
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
 		counts[cpu].packets = 10 + cpu;
 	ck_assert_int_eq(
 		bpf_map_update_elem(ms_dataplane_map(dp, "ms_slotcnt"), &slot, counts, BPF_ANY), 0);
+	bpf_map_update_elem(ms_dataplane_map(dp, "ms_slotlog"), &slot, &log, BPF_ANY);
 	ms_dataplane_close(dp);
-	memset(counts, 0, cpus * sizeof(*counts));
-
 	dp = open_as(&config, 2, true);
+	ck_assert_int_eq(ms_dataplane_slot_count(dp, slot, &counts[0], &meta), 0);
+	ck_assert_uint_eq(meta.hits, 9);
 	ck_assert_int_eq(bpf_map_lookup_elem(ms_dataplane_map(dp, "ms_slotcnt"), &slot, counts), 0);
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
 		ck_assert_uint_eq(counts[cpu].packets, 10 + cpu);
@@ -531,13 +535,13 @@ START_TEST(a_pin_of_another_shape_is_refused_not_emptied)
 	int fd;
 
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
-	ck_assert_int_eq(mkdir(PIN_DIR "/v11-1024-512", 0700), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v12-1024-512", 0700), 0);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ms_sess4", 4, 4, 1, NULL);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v11-1024-512/ms_sess4"), 0);
+	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v12-1024-512/ms_sess4"), 0);
 	close(fd);
 	refuse(-EINVAL, "another shape");
-	ck_assert_int_eq(access(PIN_DIR "/v11-1024-512/ms_sess4", F_OK), 0);
+	ck_assert_int_eq(access(PIN_DIR "/v12-1024-512/ms_sess4", F_OK), 0);
 }
 END_TEST
 

@@ -360,7 +360,7 @@ START_TEST(a_slot_s_next_owner_starts_at_zero)
 {
 	struct ms_slot_name name = { .rule = "a", .origin = "x.yaml:1", .source = "file" };
 	struct ms_slot_meta meta = { .hits = 3, .last_hit = 4 }, meta_back;
-	struct ms_slot_log log = { .sent = 5, .suppressed = 6 };
+	struct ms_slot_log log = { .sent = 5, .suppressed = 6, .again = 30, .last_again = 7 };
 	struct ms_slot_count *counts = calloc(dp->n_cpus, sizeof(*counts)), count;
 	uint32_t slot = 9, sum = 0;
 
@@ -377,7 +377,13 @@ START_TEST(a_slot_s_next_owner_starts_at_zero)
 	ck_assert_int_eq(ms_dataplane_slot_count(dp, slot, &count, &meta_back), 0);
 	ck_assert_uint_eq(count.packets, 7);
 	ck_assert_uint_eq(count.bytes, 100);
-	ck_assert_uint_eq(meta_back.hits, 3);
+	/* Those that were denied again are hits, too, and the later one is the last. */
+	ck_assert_uint_eq(meta_back.hits, 33);
+	ck_assert_uint_eq(meta_back.last_hit, 7);
+	meta.last_hit = 8;
+	bpf_map_update_elem(ms_dataplane_map(dp, "ms_slotmeta"), &slot, &meta, BPF_ANY);
+	ck_assert_int_eq(ms_dataplane_slot_count(dp, slot, &count, &meta_back), 0);
+	ck_assert_uint_eq(meta_back.last_hit, 8);
 	ck_assert_int_eq(ms_dataplane_slot_foreach(dp, note_slot, &sum), 0);
 	ck_assert_uint_eq(sum, 1009);
 

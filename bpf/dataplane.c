@@ -197,7 +197,7 @@ static int load(struct ms_dataplane *dp, struct ms_error *err)
 	if (r < 0)
 		return ms_error_set(err, r, "the kernel refused the datapath's programs: %s",
 				    strerror(-r));
-	return 0;
+	return ms_dataplane_maps_index(dp);
 }
 
 static int map_tables(struct ms_dataplane *dp)
@@ -301,7 +301,10 @@ static int put_program(int array, uint32_t slot, int program)
  * the new entry programs on the hooks. */
 static int install_programs(struct ms_dataplane *dp)
 {
-	static const char *const names[] = { "ms_ingress", "ms_egress", "ms_slow", "ms_resume" };
+	static const char *const names[] = { [MS_HOOK_INGRESS] = "ms_ingress",
+					     [MS_HOOK_EGRESS] = "ms_egress",
+					     "ms_slow",
+					     "ms_resume" };
 	int progs = ms_dataplane_map(dp, "ms_progs");
 	int r;
 
@@ -321,7 +324,8 @@ static int install_programs(struct ms_dataplane *dp)
 		struct bpf_prog_info info = { 0 };
 		uint32_t length = sizeof(info);
 
-		if (bpf_obj_get_info_by_fd(ms_dataplane_program(dp, hook), &info, &length) < 0)
+		dp->programs[hook] = ms_dataplane_find_program(dp, names[hook]);
+		if (bpf_obj_get_info_by_fd(dp->programs[hook], &info, &length) < 0)
 			return -errno;
 		dp->program_ids[hook] = info.id;
 	}
@@ -478,6 +482,7 @@ void ms_dataplane_close(struct ms_dataplane *dp)
 		munmap(dp->epochs, EPOCHS_BYTES);
 	ms_dataplane_lines_close(&dp->oneway);
 	ms_dataplane_lines_close(&dp->lines);
+	ms_dataplane_maps_forget(dp);
 	bpf_object__close(dp->object);
 	ms_dataplane_pins_close(&dp->pins);
 	free(dp->dead);
@@ -489,7 +494,7 @@ void ms_dataplane_close(struct ms_dataplane *dp)
 
 int ms_dataplane_program(const struct ms_dataplane *dp, enum ms_hook hook)
 {
-	return ms_dataplane_find_program(dp, hook == MS_HOOK_INGRESS ? "ms_ingress" : "ms_egress");
+	return dp->programs[hook];
 }
 
 uint32_t ms_dataplane_program_id(const struct ms_dataplane *dp, enum ms_hook hook)
@@ -535,11 +540,6 @@ int ms_dataplane_verified_insns(const struct ms_dataplane *dp, const char *progr
 		return -errno;
 	*ret_insns = info.verified_insns;
 	return 0;
-}
-
-int ms_dataplane_map(const struct ms_dataplane *dp, const char *name)
-{
-	return bpf_object__find_map_fd_by_name(dp->object, name);
 }
 
 int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name)

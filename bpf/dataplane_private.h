@@ -10,6 +10,7 @@
 #include "bpf/dataplane.h"
 
 struct bpf_object;
+struct ms_dataplane_map;
 struct ring_buffer;
 
 /* ---- clock: jiffies and CLOCK_MONOTONIC tied together once (bpf/dataplane_clock.c) ---- */
@@ -116,6 +117,8 @@ struct ms_dataplane {
 	char *pin_dir;
 	struct ms_dataplane_pins pins;
 	struct bpf_object *object;
+	struct ms_dataplane_map *maps; /* of the object, by name (bpf/dataplane_maps.c) */
+	size_t n_maps;
 	struct ms_control *control; /* mapped */
 	struct ms_epoch *epochs;    /* mapped */
 	struct ms_dataplane_clock clock;
@@ -126,6 +129,7 @@ struct ms_dataplane {
 	enum ms_session_table session_table;
 	struct ms_dataplane_lines lines, oneway; /* MS_SESSION_TABLE_SET */
 	uint32_t sessions, half_open;            /* entries a table holds */
+	int programs[MS_HOOK__COUNT];
 	uint32_t program_ids[MS_HOOK__COUNT];
 	unsigned int n_cpus; /* possible ones: entries of a per-CPU value */
 	char note[256];
@@ -137,6 +141,9 @@ struct ms_dataplane {
 int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned int layout,
 			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
 			     struct ms_error *err);
+/* Of the loaded object; before it no map is found. -ENOMEM. */
+int ms_dataplane_maps_index(struct ms_dataplane *dp);
+void ms_dataplane_maps_forget(struct ms_dataplane *dp);
 /* fd of a map of the object, -ENOENT. */
 int ms_dataplane_map(const struct ms_dataplane *dp, const char *name);
 int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name);

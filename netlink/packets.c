@@ -25,6 +25,13 @@ struct nl_msg *ms_packets_ask(uint32_t ifindex)
 	return NULL;
 }
 
+void ms_packets_ask_of(struct nl_msg *question, uint32_t ifindex)
+{
+	struct if_stats_msg *header = nlmsg_data(nlmsg_hdr(question));
+
+	header->ifindex = ifindex;
+}
+
 int ms_packets_parse(struct nlmsghdr *answer, uint64_t *ret_received, uint64_t *ret_sent)
 {
 	struct nlattr *attributes[IFLA_STATS_MAX + 1];

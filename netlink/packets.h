@@ -15,6 +15,8 @@ int ms_packets_read(struct ms_request *request, uint32_t ifindex, uint64_t *ret_
 /* The question and the answer apart, for who sends it among other messages. The question is the
  * caller's to free; NULL = out of memory. -EBADMSG: not such an answer. */
 struct nl_msg *ms_packets_ask(uint32_t ifindex);
+/* The same question of another interface. */
+void ms_packets_ask_of(struct nl_msg *question, uint32_t ifindex);
 int ms_packets_parse(struct nlmsghdr *answer, uint64_t *ret_received, uint64_t *ret_sent);
 
 #endif

@@ -21,12 +21,33 @@
 /* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
 #define HANDLE_STEP 0x100000
 #define PLACES 16 /* handles and priorities tried */
-#define FEW 4     /* interfaces, of which the counters are read with the attach */
 #define LOOKS 3   /* at one interface whose filters change under our hands */
+
+/* The qdisc, filters on it, the question for the counters: in this order. */
+#define MESSAGES_MAX (1 + MS_TC_HOOKS + 1)
+
+/*
+ * What a new interface is sent. Made once and kept: only the number in it is another one for each,
+ * and whoever makes interfaces comes back for the lock of the network within microseconds.
+ */
+struct batch {
+	struct nl_msg *messages[MESSAGES_MAX];
+	int results[MESSAGES_MAX];
+	size_t count;             /* 0 = none are made */
+	int program[MS_TC_HOOKS]; /* that they are made for */
+};
 
 struct ms_tc {
 	struct ms_request *request;
+	struct batch batch;
 };
+
+static void batch_drop(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		nlmsg_free(batch->messages[i]);
+	batch->count = 0;
+}
 
 int ms_tc_open(struct ms_tc **ret_tc)
 {
@@ -48,6 +69,7 @@ struct ms_tc *ms_tc_close(struct ms_tc *tc)
 {
 	if (!tc)
 		return NULL;
+	batch_drop(&tc->batch);
 	ms_request_close(tc->request);
 	free(tc);
 	return NULL;
@@ -329,21 +351,6 @@ static int remove_qdisc_if_empty(struct ms_tc *tc, uint32_t ifindex)
 
 /* ---- new interfaces ---- */
 
-/* The qdisc, filters on it, the question for the counters: in this order. */
-#define MESSAGES_MAX (1 + MS_TC_HOOKS + 1)
-
-struct batch {
-	struct nl_msg *messages[MESSAGES_MAX];
-	int results[MESSAGES_MAX];
-	size_t count;
-};
-
-static void free_batch(struct batch *batch)
-{
-	for (size_t i = 0; i < batch->count; i++)
-		nlmsg_free(batch->messages[i]);
-}
-
 static int batch_add(struct batch *batch, struct nl_msg *message)
 {
 	if (!message)
@@ -352,7 +359,7 @@ static int batch_add(struct batch *batch, struct nl_msg *message)
 	return 0;
 }
 
-static int batch_fill(struct batch *batch, const struct ms_tc_request *request, bool with_packets)
+static int batch_make(struct batch *batch, const struct ms_tc_request *request)
 {
 	const struct ms_tc_filter place = {
 		.handle = MS_TC_HANDLE,
@@ -363,21 +370,51 @@ static int batch_fill(struct batch *batch, const struct ms_tc_request *request, 
 						    request->ifindex));
 
 	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++) {
+		batch->program[hook] = request->program[hook];
 		if (request->program[hook] >= 0)
 			r = batch_add(batch,
 				      make_filter_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL,
 							  request->ifindex, hook, &place,
 							  request->program[hook]));
 	}
-	if (r == 0 && with_packets)
+	if (r == 0)
 		r = batch_add(batch, ms_packets_ask(request->ifindex));
+	if (r < 0)
+		batch_drop(batch);
+	return r;
+}
+
+/* All but the last are of tc. */
+static void batch_address(struct batch *batch, uint32_t ifindex)
+{
+	size_t last = batch->count - 1;
+
+	for (size_t i = 0; i < last; i++) {
+		struct tcmsg *header = nlmsg_data(nlmsg_hdr(batch->messages[i]));
+
+		header->tcm_ifindex = (int)ifindex;
+	}
+	ms_packets_ask_of(batch->messages[last], ifindex);
+}
+
+static int batch_fill(struct batch *batch, const struct ms_tc_request *request)
+{
+	int r = 0;
+
+	if (batch->count && memcmp(batch->program, request->program, sizeof(batch->program)) != 0)
+		batch_drop(batch);
+	if (batch->count == 0)
+		r = batch_make(batch, request);
+	if (r == 0)
+		batch_address(batch, request->ifindex);
 	return r;
 }
 
 /* Sends `count` messages from `first` on: *ret_result is the first error of theirs. */
-static int batch_send(struct ms_tc *tc, struct batch *batch, size_t first, size_t count,
-		      ms_request_on_answer on_answer, void *user, int *ret_result)
+static int batch_send(struct ms_tc *tc, size_t first, size_t count, ms_request_on_answer on_answer,
+		      void *user, int *ret_result)
 {
+	struct batch *batch = &tc->batch;
 	int r = ms_request_send(tc->request, batch->messages + first, count, batch->results + first,
 				on_answer, user);
 
@@ -405,22 +442,21 @@ static void on_packets(void *user, size_t index, struct nlmsghdr *message)
  * at its end, it comes too late if the filters come at once, and else they wait for all of its next
  * interface.
  */
-static int attach_one(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *request,
-		      bool with_packets)
+static int attach_one(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *request)
 {
-	ms_cleanup(free_batch) struct batch batch = { .count = 0 };
+	size_t behind; /* the qdisc */
 	bool made;
 	int r;
 
 	request->has_packets = false;
-	request->result = batch_fill(&batch, request, with_packets);
+	request->result = batch_fill(&tc->batch, request);
 	if (request->result < 0)
 		return 0;
-	r = batch_send(tc, &batch, 0, 1, NULL, NULL, &request->result);
+	behind = tc->batch.count - 1 - (request->wants_packets ? 0 : 1);
+	r = batch_send(tc, 0, 1, NULL, NULL, &request->result);
 	made = r == 0 && request->result == 0;
 	if (made)
-		r = batch_send(tc, &batch, 1, batch.count - 1, on_packets, request,
-			       &request->result);
+		r = batch_send(tc, 1, behind, on_packets, request, &request->result);
 	if (r < 0)
 		return r;
 	/* EEXIST: the qdisc was there already, or somebody took our place since we looked. */
@@ -437,7 +473,7 @@ int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = attach_one(tc, &clsact, &requests[i], count <= FEW);
+		r = attach_one(tc, &clsact, &requests[i]);
 	return r;
 }
 

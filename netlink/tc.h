@@ -29,13 +29,13 @@ uint32_t ms_tc_port(const struct ms_tc *tc);
 struct ms_tc_request {
 	uint32_t ifindex;
 	int program[2]; /* fds: ingress, egress; -1 = not on that hook (and removed if ours is) */
+	bool wants_packets; /* read the counters at once, which is one more wait for the lock */
 	/* out: 0 or -errno of this interface. -EBUSY: a qdisc of kind ingress holds clsact's place.
 	 */
 	int result;
 	/* out, with result 0: the device's own counters, read by the kernel in the same breath as
-	 * the filters were put on: what passed before them, but for packets then on their way. Of
-	 * many interfaces in one call they are read only where filters were there already: that is
-	 * one more message each for those behind to wait for. */
+	 * the filters were put on: what passed before them, but for packets then on their way.
+	 * Where filters or a qdisc were there already they are read unasked. */
 	bool has_packets;
 	uint64_t received, sent;
 };

@@ -134,6 +134,7 @@ static int run_tc_jobs(struct ms_attacher *attacher, struct ms_attach_job *jobs,
 		if (jobs[i].how != MS_ATTACHED_TC)
 			continue;
 		requests[wanted].ifindex = jobs[i].ifindex;
+		requests[wanted].wants_packets = jobs[i].wants_packets;
 		for (int hook = 0; hook < MS_HOOK__COUNT; hook++)
 			requests[wanted].program[hook] =
 				program_for(attacher, &jobs[i], (enum ms_hook)hook);

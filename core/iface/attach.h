@@ -35,11 +35,11 @@ struct ms_attach_job {
 	/* It appeared while we ran and has never been ours: nothing of ours is there by other
 	 * means, and to look for it would take the lock of the network twice more. */
 	bool is_fresh;
-	int result; /* out: 0 or -errno */
+	bool wants_packets; /* also of a fresh one; by tc that is one more wait for the lock */
+	int result;         /* out: 0 or -errno */
 	/* out, with result 0 and how != NONE: the device's own counters right behind the attach. Of
 	 * a device that appeared after us, that is what passed unjudged, but for the packets of
-	 * those microseconds. Of many jobs in one run they are read only where filters, or tcx,
-	 * were there already. */
+	 * those microseconds. Unasked only where filters were there already, or by tcx. */
 	bool has_packets;
 	uint64_t received, sent;
 };

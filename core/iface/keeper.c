@@ -24,6 +24,7 @@ struct ms_keeper {
 	size_t n_checks;
 	struct ms_gap_rounds looks;
 	uint64_t appeared_ns; /* when the last one was that appeared after us, 0 = none has */
+	uint64_t settled_ns;  /* the same when interfaces were attached the last time */
 	struct ms_keeper_counts counts;
 };
 
@@ -384,8 +385,13 @@ void ms_keeper_settle(struct ms_keeper *keeper)
 	ms_cleanup(ms_free) struct ms_attach_job *jobs = NULL;
 	size_t count = 0;
 
-	if (ms_iface_set_plan(keeper->ifaces, &jobs, &count) == 0 && count)
-		run(keeper, jobs, count);
+	if (ms_iface_set_plan(keeper->ifaces, &jobs, &count) < 0 || count == 0)
+		return;
+	/* In a burst a question for the counters would wait for whoever makes interfaces, and all
+	 * that come behind with it: they are read once it is over (core/iface/gap). */
+	jobs[0].wants_packets = keeper->appeared_ns - keeper->settled_ns >= MS_GAP_CALM_NS;
+	keeper->settled_ns = keeper->appeared_ns;
+	run(keeper, jobs, count);
 }
 
 /* ---- policy ---- */

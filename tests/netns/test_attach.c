@@ -58,6 +58,7 @@ static struct ms_attach_job run(const char *ifname, enum ms_attach_how how)
 		.ifindex = ms_hooks_ifindex(ifname),
 		.how = how,
 		.loopback = strcmp(ifname, "lo") == 0,
+		.wants_packets = true,
 		.result = 1,
 	};
 

@@ -398,6 +398,7 @@ START_TEST(what_passed_before_is_counted)
 
 	ms_hooks_send("a1", 11);
 	ms_hooks_send("a0", 4);
+	request.wants_packets = true;
 	ck_assert_int_eq(ms_tc_attach(tc, &request, 1), 0);
 	ck_assert(request.has_packets);
 	ck_assert_uint_eq(request.received, 11);
@@ -411,24 +412,31 @@ START_TEST(what_passed_before_is_counted)
 }
 END_TEST
 
-/* Of a few interfaces in one call, not of many. */
-START_TEST(those_behind_wait_for_no_counters)
+/* Made messages serve one interface after the other, with the counters or without, and on one hook
+ * or both. */
+START_TEST(each_of_many_gets_what_it_asks_for)
 {
-	struct ms_tc_request requests[5];
+	struct ms_tc_request requests[6];
 
-	for (unsigned int count = 4; count <= 5; count++) {
-		for (unsigned int i = 0; i < count; i++) {
-			char name[16];
+	for (unsigned int i = 0; i < 6; i++) {
+		char name[16];
 
-			snprintf(name, sizeof(name), "m%u-%u", count, i);
-			ms_netns_run_command("ip link add %s type veth peer name p%s", name, name);
-			requests[i] = request_for(name);
-		}
-		ck_assert_int_eq(ms_tc_attach(tc, requests, count), 0);
-		for (unsigned int i = 0; i < count; i++) {
-			ck_assert_int_eq(requests[i].result, 0);
-			ck_assert_int_eq(requests[i].has_packets, count == 4);
-		}
+		snprintf(name, sizeof(name), "m%u", i);
+		ms_netns_run_command("ip link add %s type veth peer name p%s", name, name);
+		requests[i] = request_for(name);
+		requests[i].wants_packets = i % 2;
+		if (i >= 2 && i < 4)
+			requests[i].program[MS_HOOK_EGRESS] = -1;
+	}
+	ck_assert_int_eq(ms_tc_attach(tc, requests, 6), 0);
+	for (unsigned int i = 0; i < 6; i++) {
+		struct ms_tc_state state;
+
+		ck_assert_int_eq(requests[i].result, 0);
+		ck_assert_int_eq(requests[i].has_packets, i % 2);
+		ck_assert_int_eq(ms_tc_query(tc, requests[i].ifindex, &state), 0);
+		ck_assert_uint_eq(state.ours[MS_HOOK_INGRESS], 1);
+		ck_assert_uint_eq(state.ours[MS_HOOK_EGRESS], i < 2 || i >= 4);
 	}
 }
 END_TEST
@@ -456,7 +464,7 @@ int main(void)
 	tcase_add_test(tcase, refused_program_leaves_no_qdisc_behind);
 	tcase_add_test(tcase, ingress_qdisc_is_not_replaced);
 	tcase_add_test(tcase, what_passed_before_is_counted);
-	tcase_add_test(tcase, those_behind_wait_for_no_counters);
+	tcase_add_test(tcase, each_of_many_gets_what_it_asks_for);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

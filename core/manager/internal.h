@@ -15,6 +15,7 @@
 #include "core/source/follower.h"
 #include "core/sources/sources.h"
 #include "core/state/state.h"
+#include "core/touch.h"
 
 /* What the service's log says once a second instead of a line per interface. */
 struct ms_manager_churn {
@@ -50,10 +51,10 @@ struct ms_manager {
 	struct ms_watch *on_netlink, *on_events;
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps,
 		*watchdog;
-	bool touch_again;    /* something changed since the last bump of the epoch */
-	bool is_away;        /* a worker has everything but interfaces */
-	bool addresses_wait; /* for its end */
-	bool is_torn;        /* sets in force have members that they should not, or lack some */
+	struct ms_touch touched; /* when the epoch may be bumped next */
+	bool is_away;            /* a worker has everything but interfaces */
+	bool addresses_wait;     /* for its end */
+	bool is_torn;            /* sets in force have members that they should not, or lack some */
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
@@ -211,7 +212,7 @@ void ms_manager_plan_expiry(struct ms_manager *manager);
 void ms_manager_on_expiry(void *user);
 /* Sessions are judged again, at most every few ms however often this is called. */
 void ms_manager_touch(struct ms_manager *manager);
-/* Those that are waited for, now: before what keeps the loop longer than that. */
+/* Those that wait, now: their time has come, or the loop is kept longer than that. */
 void ms_manager_touch_rest(struct ms_manager *manager);
 enum ms_panic ms_manager_panic_of(void *user, const char *group);
 

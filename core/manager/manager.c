@@ -208,12 +208,7 @@ static void on_sweep(void *user)
 
 static void on_touch(void *user)
 {
-	struct ms_manager *manager = user;
-
-	if (!manager->touch_again)
-		return;
-	manager->touch_again = false;
-	ms_manager_touch(manager);
+	ms_manager_touch_rest(user);
 }
 
 static void on_watchdog(void *user)

@@ -81,6 +81,7 @@ ROOMS = {
     "sources": ("core/sources/", "base policy state documents worker config default_policy"),
     "ends": ("core/ends", ""),
     "membership": ("core/membership", "base policy ends"),
+    "touch": ("core/touch", ""),
     "worker": ("core/worker", "base"),
     "set_table": ("core/set_table/", "base abi layout dataplane policy membership"),
     "encoding": ("core/encoding", "base abi policy"),
@@ -93,8 +94,8 @@ ROOMS = {
     "manager": (
         "core/manager/",
         "base abi layout sdk dataplane tcx netlink policy image engine classify iface event session trace "
-        "state documents loop worker config sources membership set_table committer flips registry "
-        "watches trial source follower",
+        "state documents loop touch worker config sources membership set_table committer flips registry "
+        "watches trial catalogue judge source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (

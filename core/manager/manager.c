@@ -12,6 +12,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/base/sdnotify.h"
 #include "core/manager/internal.h"
 
@@ -124,9 +125,10 @@ static void remember_pins(struct ms_manager *manager)
 		return;
 	snprintf(
 		manager->pins_problem, sizeof(manager->pins_problem),
-		"%llu interfaces carried an earlier daemon's program, but its pins are not in %.128s: "
+		"%llu interface%s carried an earlier daemon's program, but its pins are not in %.128s: "
 		"was a bpffs mounted over it, or unmounted? Its sessions are lost",
-		(unsigned long long)orphaned, manager->config->bpffs);
+		(unsigned long long)orphaned, ms_plural((long long)orphaned),
+		manager->config->bpffs);
 	ms_log_error("dataplane", "%s", manager->pins_problem);
 }
 

@@ -113,7 +113,7 @@ ROOMS = {
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)|plugins/.*"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]|plugins/docker/(rules|excerpt)\.c"),
-    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
+    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower|numbers)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),

@@ -249,8 +249,9 @@ int ms_plugin_host_failed(const struct ms_plugin_host_state *state, const char *
 	/* A plugin that says what is none of errno's must not look like success. */
 	int code = r < 0 && r > -4096 ? r : -EPROTO;
 
-	return ms_error_set(err, code, "%s: %s: %s", state->name, callback,
-			    error->sentence[0]
-				    ? ms_plugin_host_sentence(state->name, error->sentence)
-				    : strerror(-code));
+	if (!error->sentence[0])
+		return ms_error_set(err, code, "%s: failed while it %s: %s", state->name, callback,
+				    strerror(-code));
+	return ms_error_set(err, code, "%s: %s", state->name,
+			    ms_plugin_host_sentence(state->name, error->sentence));
 }

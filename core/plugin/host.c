@@ -181,6 +181,13 @@ static int no_leave_out(struct ms_plugin_builder *builder, const char *origin, c
 	return -ENOTSUP;
 }
 
+static int no_take_back(struct ms_plugin_builder *builder, const char *origin,
+			struct ms_plugin_error *error)
+{
+	(void)builder, (void)origin, (void)error;
+	return -ENOTSUP;
+}
+
 static int no_add_member(struct ms_plugin_builder *builder, const char *set,
 			 const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 			 struct ms_plugin_error *error)
@@ -235,6 +242,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.error_get = host_error_get,
 		.keep_set = no_set,
 		.leave_out = no_leave_out,
+		.take_back = no_take_back,
 	};
 }
 

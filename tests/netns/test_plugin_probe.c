@@ -105,9 +105,9 @@ static const struct {
 	const char *name, *says;
 	bool runs; /* its constructor may */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.2, this microseg has 1.2", false },
-	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.2", false },
-	{ "struct_size", "have not the sizes of plugin ABI 1.2", false },
+	{ "abi_major", "is for plugin ABI 9.3, this microseg has 1.3", false },
+	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.3", false },
+	{ "struct_size", "have not the sizes of plugin ABI 1.3", false },
 	{ "no_note", "has no note of microseg", false },
 	{ "runpath", "has a RUNPATH", false },
 	{ "execstack", "asks for an executable stack", false },

@@ -11,6 +11,7 @@
 #include "core/iface/keeper.h"
 #include "core/loop.h"
 #include "core/manager/manager.h"
+#include "core/plugin/catalogue.h"
 #include "core/plugin/registry.h"
 #include "core/source/follower.h"
 #include "core/sources/sources.h"
@@ -37,6 +38,7 @@ struct ms_manager {
 	struct ms_manager_task *task;   /* of plugins, task.c; others wait behind it */
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
+	struct ms_plugin_catalogue *rehearsed; /* of a dry run under way, NULL = none is, or has */
 	struct ms_manager_binder *binder;
 	struct ms_source_follower **followers; /* of plugins that are sources or sinks */
 	struct ms_source_follower **leaving;   /* of plugins that are none any more */
@@ -149,6 +151,16 @@ void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_
 int ms_manager_action_of(void *user, const struct ms_policy *policy,
 			 const struct ms_rule_action *action, uint8_t *ret_slot,
 			 struct ms_action_args *ret_args, struct ms_error *err);
+/* rehearsal.c: of a dry run, in which the plugin of this description, NULL = none, is as it would
+ * be; only those with actions count. -EEXIST: another one has an action of its. */
+int ms_manager_rehearse_add(struct ms_manager *manager, json_t *description, struct ms_error *err);
+/* Whether they, configured as `named`, take what the rules of `policy` say to them; -errno with the
+ * place of what they refuse. */
+int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *policy,
+			struct ms_error *err);
+void ms_manager_rehearse_end(struct ms_manager *manager);
+/* That is the action of one of them. */
+bool ms_manager_rehearses(const struct ms_manager *manager, const char *action);
 /* Both, for what is in force. */
 void ms_manager_follow_actions(struct ms_manager *manager);
 /* Tells plugins that have come, before they are asked about rules that are to come: what they take

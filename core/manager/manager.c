@@ -287,6 +287,9 @@ int ms_manager_action_of(void *user, const struct ms_policy *policy,
 {
 	struct ms_manager *manager = user;
 
+	/* What rules say to it has been judged, and not by the one that is loaded. */
+	if (ms_manager_rehearses(manager, action->name))
+		return -ENOENT;
 	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_slot, ret_args, err);
 }
 

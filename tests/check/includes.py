@@ -61,6 +61,7 @@ ROOMS = {
     "descriptor": ("core/plugin/descriptor.c", "base abi sdk loader policy"),
     "arguments": ("core/plugin/arguments", "base abi sdk loader policy"),
     "catalogue": ("core/plugin/catalogue", "base abi sdk loader policy arguments"),
+    "judge": ("core/plugin/judge", "base abi sdk loader policy arguments catalogue"),
     "trial": ("core/plugin/trial", "base abi sdk loader loop policy arguments"),
     "registry": (
         "core/plugin/registry",
@@ -73,7 +74,7 @@ ROOMS = {
     ),
     "message": ("core/control/message", "base"),
     "engines": ("core/control/engines", "base policy engine"),
-    "cli": ("core/cli/", "base policy documents message loader arguments catalogue config plan engines"),
+    "cli": ("core/cli/", "base policy documents message loader arguments catalogue judge config plan engines"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),

@@ -150,8 +150,8 @@ static int run(int program_fd, const char *name, const struct packet *packet, si
 	if ((opts.retval & MS_CHAIN_TRIED_MASK) != MS_CHAIN_TRIED)
 		return ms_error_set(
 			err, -EINVAL,
-			"action %s returned the code %d of its own for %s: it may only return what ms_action_next(), ms_action_end() or ms_action_taken() returned",
-			name, (int)opts.retval, packet->what);
+			"action %s ended %s with a code of its own, %d, which no action may", name,
+			packet->what, (int)opts.retval);
 	if (!may_hand_back(how, code))
 		return ms_error_set(
 			err, -EINVAL, "action %s ended %s with %s %u, which there is not", name,

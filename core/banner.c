@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bpf/tcx.h"
+#include "core/base/plural.h"
 #include "core/config.h"
 
 #define NAMES_MAX 12 /* of a group on the first screen, then "and N more" */
@@ -73,7 +74,7 @@ static void print_interfaces(struct ms_manager *manager, FILE *out)
 	const char *separator = "";
 
 	ms_iface_set_foreach(ifaces, count_one, &all);
-	fprintf(out, "Protecting %u interface%s: ", all.total, all.total == 1 ? "" : "s");
+	fprintf(out, "Protecting %u interface%s: ", all.total, ms_plural(all.total));
 	for (size_t i = 0; i < policy->n_groups; i++) {
 		struct listing listing = {
 			.out = out,

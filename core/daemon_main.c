@@ -12,6 +12,7 @@
 #include "core/banner.h"
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/base/sdnotify.h"
 #include "core/base/thread.h"
 #include "core/control/command.h"
@@ -85,8 +86,9 @@ static void on_reloaded(void *user, const struct ms_manager_done *done)
 			     ms_error_format(done->err, text, sizeof(text)));
 	} else {
 		log_steps(done->task);
-		ms_log_info("policy", "generation %u in force, %u changes", done->commit.generation,
-			    done->commit.changes);
+		ms_log_info("policy", "generation %u in force, %u change%s",
+			    done->commit.generation, done->commit.changes,
+			    ms_plural(done->commit.changes));
 	}
 	ms_manager_status(daemon->manager, &status);
 	if (status.policy_is_applied)

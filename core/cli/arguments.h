@@ -15,12 +15,8 @@
 #include "core/policy/check.h"
 #include "core/policy/model.h"
 
-/*
- * `settings` is what microseg.yaml says, `policy` a merged one that ms_plugin_catalogue_check() has
- * passed. -EINVAL with the place and the plugin's sentence for the first that is refused.
- * `*ret_unjudged` is a list of { "action", "reason" }: the plugin could not be asked.
- */
-int ms_cli_arguments_judge(const struct ms_cli *cli, const struct ms_config_plugins *settings,
+/* ms_plugin_judge_policy(), of plugins as `settings`, what microseg.yaml says, configures them. */
+int ms_cli_arguments_judge(const struct ms_cli *cli, struct ms_config_plugins *settings,
 			   const struct ms_plugin_catalogue *catalogue,
 			   const struct ms_policy *policy, json_t **ret_unjudged,
 			   struct ms_error *err);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/command.h"
 #include "core/cli/render.h"
 #include "core/cli/screen.h"
@@ -109,8 +110,9 @@ static void on_draw(void *user, const struct ms_cli_style *style)
 {
 	struct live *live = user;
 
-	fprintf(style->out, "%lld sessions, by %s, every %.1f s\n",
-		(long long)ms_cli_value_int(live->reply, "total"), live->choices[live->choice],
+	fprintf(style->out, "%lld session%s, by %s, every %.1f s\n",
+		(long long)ms_cli_value_int(live->reply, "total"),
+		ms_plural(ms_cli_value_int(live->reply, "total")), live->choices[live->choice],
 		(double)live->cli->options->interval_ms / 1000);
 	if (is_top(live))
 		ms_cli_render_session_top(style, live->reply);

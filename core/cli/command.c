@@ -114,8 +114,9 @@ static const struct ms_cli_command commands[] = {
 	  "plugin show ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_show, "plugin" },
 	{ "plugin", "load", "NAME", "load a plugin now, as microseg.yaml configures it",
 	  "plugin load ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_load, "plugin" },
-	{ "plugin", "reload", "NAME", "put new programs of its actions in the place of the old",
-	  "plugin reload ratelimit", 0, 1, 1, NULL, ms_cli_cmd_plugin_reload, "plugin" },
+	{ "plugin", "reload", "NAME",
+	  "load its actions' programs anew; begin a source or sink anew", "plugin reload ratelimit",
+	  0, 1, 1, NULL, ms_cli_cmd_plugin_reload, "plugin" },
 	{ "plugin", "unload", "NAME", "end a plugin that no rule uses", "plugin unload ratelimit",
 	  0, 1, 1, NULL, ms_cli_cmd_plugin_unload, "plugin" },
 	{ "plugin", "probe", "NAME", "try a plugin, say what it is and takes; needs no daemon",
@@ -175,8 +176,8 @@ static int no_such(struct ms_cli_options *options, int n_words, char **words, bo
 		return ms_error_set_at(&options->error, -EINVAL, NULL, 0, 0, words[0],
 				       "no command '%s'", words[0]);
 	if (n_words < 2)
-		return ms_error_set(&options->error, -EINVAL, "%s what? See 'microsegctl --help'",
-				    words[0]);
+		return ms_error_set(&options->error, -EINVAL,
+				    "%s what? See 'microsegctl %s --help'", words[0], words[0]);
 	return ms_error_set_at(&options->error, -EINVAL, NULL, 0, 0, words[1], "no command '%s %s'",
 			       words[0], words[1]);
 }
@@ -225,6 +226,8 @@ int ms_cli_command_parse(int n_words, char **words, struct ms_cli_options *optio
 			       ? -ENOENT
 			       : ms_error_set(&options->error, -EINVAL, "a command is missing");
 	command = find(n_words, words, &used, &object_known);
+	if (!command && object_known)
+		options->object = words[0];
 	if (!command &&
 	    (strcmp(words[n_words - 1], "--help") == 0 || strcmp(words[n_words - 1], "-h") == 0))
 		return -ENOENT;
@@ -245,26 +248,32 @@ static void full_name(const struct ms_cli_command *command, char *buf, size_t si
 		 command->verb ? command->verb : "");
 }
 
-void ms_cli_command_overview(FILE *out)
+void ms_cli_command_overview(FILE *out, const char *object)
 {
-	fputs("Usage: microsegctl [-o table|json] [--socket PATH] [--color WHEN] [--numeric] "
-	      "COMMAND\n\n",
-	      out);
+	fprintf(out,
+		"Usage: microsegctl [-o table|json] [--socket PATH] [--color WHEN] [--numeric] "
+		"%s%sCOMMAND\n\n",
+		object ? object : "", object ? " " : "");
 	for (size_t i = 0; i < ms_array_size(commands); i++) {
 		char name[64];
 		const struct ms_cli_command *command = &commands[i];
 
+		if (object && strcmp(command->object, object) != 0)
+			continue;
 		snprintf(name, sizeof(name), "%s %s%s%s", command->object,
 			 command->verb ? command->verb : "", command->verb ? " " : "",
 			 command->args);
-		if (i && (command->verb || commands[i - 1].verb) &&
+		if (!object && i && (command->verb || commands[i - 1].verb) &&
 		    strcmp(command->object, commands[i - 1].object) != 0)
 			fputc('\n', out);
 		fprintf(out, "  %-43s %s\n", name, command->doc);
 	}
-	fputs("\nMATCH: --group --iface --dir --from --to --proto --sport --dport --icmp --vlan "
-	      "--dscp --rule\n"
-	      "Exit: 0 ok, 1 failed or refused, 2 usage, 3 daemon unreachable, 4 not as asked for\n"
+	fputc('\n', out);
+	if (!object)
+		fputs("MATCH: --group --iface --dir --from --to --proto --sport --dport --icmp "
+		      "--vlan --dscp --rule\n",
+		      out);
+	fputs("Exit: 0 ok, 1 failed or refused, 2 usage, 3 daemon unreachable, 4 not as asked for\n"
 	      "'microsegctl COMMAND --help' has a command's options and examples; see also "
 	      "microsegctl(8).\n",
 	      out);

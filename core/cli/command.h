@@ -36,7 +36,8 @@ const struct ms_cli_command *ms_cli_command_at(size_t index);
 int ms_cli_command_parse(int n_words, char **words, struct ms_cli_options *options,
 			 const struct ms_cli_command **ret_command);
 
-void ms_cli_command_overview(FILE *out);
+/* `object`: of its commands alone; NULL = of all. */
+void ms_cli_command_overview(FILE *out, const char *object);
 void ms_cli_command_help(const struct ms_cli_command *command, FILE *out);
 /* The bash completion script. */
 void ms_cli_command_completion(FILE *out);

@@ -20,7 +20,7 @@ static int run(struct ms_cli *cli, int argc, char **argv)
 	else if (command)
 		ms_cli_command_help(command, stdout);
 	else
-		ms_cli_command_overview(stdout);
+		ms_cli_command_overview(stdout, cli->options->object);
 	return MS_CLI_OK;
 }
 

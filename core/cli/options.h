@@ -69,6 +69,7 @@ struct ms_cli_options {
 	unsigned int takes;
 	bool stop_at_args; /* the words before the command: leave everything behind alone */
 	int args_at;
+	const char *object; /* help of its commands was asked for, NULL = of all */
 	struct ms_error error;
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
 
@@ -14,11 +15,6 @@ static void title(const struct ms_cli_style *style, const char *name)
 	ms_cli_style_begin(style, MS_CLI_BOLD);
 	fprintf(style->out, "%-11s ", name);
 	ms_cli_style_end(style, MS_CLI_BOLD);
-}
-
-static const char *plural(json_int_t count)
-{
-	return count == 1 ? "" : "s";
 }
 
 static void render_ifaces(const struct ms_cli_style *style, const json_t *counts)
@@ -89,13 +85,14 @@ static void render_policy(const struct ms_cli_style *style, const json_t *reply)
 			"");
 	title(style, "Rules");
 	fprintf(style->out, "%lld rule%s, %lld group%s, %lld set%s",
-		(long long)int_of(reply, "rules"), plural(int_of(reply, "rules")),
-		(long long)int_of(reply, "groups"), plural(int_of(reply, "groups")),
-		(long long)int_of(reply, "sets"), plural(int_of(reply, "sets")));
+		(long long)int_of(reply, "rules"), ms_plural(int_of(reply, "rules")),
+		(long long)int_of(reply, "groups"), ms_plural(int_of(reply, "groups")),
+		(long long)int_of(reply, "sets"), ms_plural(int_of(reply, "sets")));
 	if (int_of(reply, "rules_on_fallback")) {
 		ms_cli_style_begin(style, MS_CLI_BAD);
-		fprintf(style->out, "; %lld on their fallback",
-			(long long)int_of(reply, "rules_on_fallback"));
+		fprintf(style->out, "; %lld on %s fallback",
+			(long long)int_of(reply, "rules_on_fallback"),
+			int_of(reply, "rules_on_fallback") == 1 ? "its" : "their");
 		ms_cli_style_end(style, MS_CLI_BAD);
 	}
 	fputc('\n', style->out);
@@ -154,9 +151,10 @@ void ms_cli_render_status(const struct ms_cli_style *style, const json_t *reply)
 		(long long)int_of(reply, "events_lost"),
 		(long long)int_of(reply, "events_suppressed_in_log"));
 	title(style, "Netlink");
-	fprintf(style->out, "%lld overruns, %lld resyncs, %lld hooks put back\n",
-		(long long)int_of(netlink, "overruns"), (long long)int_of(netlink, "resyncs"),
-		(long long)int_of(reply, "repairs"));
+	fprintf(style->out, "%lld overrun%s, %lld resync%s, %lld hook%s put back\n",
+		(long long)int_of(netlink, "overruns"), ms_plural(int_of(netlink, "overruns")),
+		(long long)int_of(netlink, "resyncs"), ms_plural(int_of(netlink, "resyncs")),
+		(long long)int_of(reply, "repairs"), ms_plural(int_of(reply, "repairs")));
 	if (ms_cli_value_is(reply, "hardened_load")) {
 		title(style, "Load");
 		fputs("hardened load: slow (the daemon lacks CAP_PERFMON)\n", style->out);

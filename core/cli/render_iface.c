@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
 
@@ -118,8 +119,7 @@ static void render_hook(const struct ms_cli_style *style, const json_t *hook)
 	if (ms_cli_value_is(hook, "present"))
 		snprintf(text, sizeof(text), "program %lld, %lld other%s before it, %lld after",
 			 (long long)int_of(hook, "program_id"),
-			 (long long)int_of(hook, "before_us"),
-			 int_of(hook, "before_us") == 1 ? "" : "s",
+			 (long long)int_of(hook, "before_us"), ms_plural(int_of(hook, "before_us")),
 			 (long long)int_of(hook, "after_us"));
 	else
 		snprintf(text, sizeof(text), "nothing of ours");
@@ -131,11 +131,12 @@ static void render_gaps(const struct ms_cli_style *style, const json_t *iface)
 	char before[64] = "packets before it was attached not counted yet", text[128];
 
 	if (ms_cli_value_is(iface, "unfiltered_counted"))
-		snprintf(before, sizeof(before), "%s%lld packets before it was attached",
+		snprintf(before, sizeof(before), "%s%lld packet%s before it was attached",
 			 ms_cli_value_is(iface, "unfiltered_exact") ? "" : "at most ",
-			 (long long)int_of(iface, "unfiltered_packets"));
-	snprintf(text, sizeof(text), "%s, put back %lld times", before,
-		 (long long)int_of(iface, "repairs"));
+			 (long long)int_of(iface, "unfiltered_packets"),
+			 ms_plural(int_of(iface, "unfiltered_packets")));
+	snprintf(text, sizeof(text), "%s, put back %lld time%s", before,
+		 (long long)int_of(iface, "repairs"), ms_plural(int_of(iface, "repairs")));
 	line(style, "gaps", text);
 }
 

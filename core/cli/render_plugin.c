@@ -10,10 +10,12 @@
 
 #define text_of ms_cli_value_text
 
+#define KEY_WIDTH 12
+
 static void line(const struct ms_cli_style *style, const char *key, const char *text)
 {
 	if (*text)
-		fprintf(style->out, "%-12s %s\n", key, text);
+		fprintf(style->out, "%-*s %s\n", KEY_WIDTH, key, text);
 }
 
 /* What may be written for an item: "uint, 1 to 15", "a | b". */
@@ -191,21 +193,34 @@ void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *r
 	ms_cli_table_free(table);
 }
 
+static int width_of(const json_t *stats)
+{
+	const json_t *number;
+	size_t i, width = KEY_WIDTH;
+
+	json_array_foreach (stats, i, number) {
+		size_t length = strlen(text_of(number, "name"));
+
+		width = length > width ? length : width;
+	}
+	return (int)width;
+}
+
 void ms_cli_render_plugin_stats(const struct ms_cli_style *style, const json_t *stats)
 {
 	const json_t *number;
+	int width = width_of(stats);
 	size_t i;
 
 	json_array_foreach (stats, i, number) {
-		char count[32], text[320];
+		char count[32];
 
-		snprintf(text, sizeof(text), "%s  %s%s%s",
-			 ms_cli_style_count(style,
-					    json_integer_value(json_object_get(number, "value")),
-					    count, sizeof(count)),
-			 text_of(number, "help"), *text_of(number, "rule") ? ", rule " : "",
-			 text_of(number, "rule"));
-		line(style, text_of(number, "name"), text);
+		fprintf(style->out, "%-*s %s  %s%s%s\n", width, text_of(number, "name"),
+			ms_cli_style_count(style,
+					   json_integer_value(json_object_get(number, "value")),
+					   count, sizeof(count)),
+			text_of(number, "help"), *text_of(number, "rule") ? ", rule " : "",
+			text_of(number, "rule"));
 	}
 }
 

@@ -3,26 +3,24 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
 
 #define text_of ms_cli_value_text
 #define int_of ms_cli_value_int
 
-static const char *plural(json_int_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 static void render_place(const struct ms_cli_style *style, const json_t *warning)
 {
 	const char *file = text_of(warning, "file");
-	json_int_t column = int_of(warning, "column");
+	json_int_t line = int_of(warning, "line"), column = int_of(warning, "column");
 
 	if (!*file)
 		return;
-	fprintf(style->out, "%s:%lld:", file, (long long)int_of(warning, "line"));
-	if (column)
+	fprintf(style->out, "%s:", file);
+	if (line)
+		fprintf(style->out, "%lld:", (long long)line);
+	if (line && column)
 		fprintf(style->out, "%lld:", (long long)column);
 	fputc(' ', style->out);
 }
@@ -49,7 +47,7 @@ void ms_cli_render_engines(const struct ms_cli_style *style, const json_t *engin
 	json_array_foreach (engines, i, engine)
 		fprintf(style->out, "%s%s: %s engine, %lld row%s", i ? "; " : "",
 			text_of(engine, "family"), text_of(engine, "engine"),
-			(long long)int_of(engine, "rows"), plural(int_of(engine, "rows")));
+			(long long)int_of(engine, "rows"), ms_plural(int_of(engine, "rows")));
 	if (i)
 		fputc('\n', style->out);
 }
@@ -72,8 +70,8 @@ void ms_cli_render_policy_check(const struct ms_cli_style *style, const json_t *
 			text_of(action, "action"), text_of(action, "reason"));
 	ms_cli_render_engines(style, json_object_get(reply, "engines"));
 	fprintf(style->out, "valid: %lld group%s, %lld rule%s, %lld set%s, %lld warning%s\n",
-		(long long)groups, plural(groups), (long long)rules, plural(rules), (long long)sets,
-		plural(sets), (long long)warnings, plural(warnings));
+		(long long)groups, ms_plural(groups), (long long)rules, ms_plural(rules),
+		(long long)sets, ms_plural(sets), (long long)warnings, ms_plural(warnings));
 }
 
 static void render_change(const struct ms_cli_style *style, const json_t *change)
@@ -110,7 +108,7 @@ void ms_cli_render_policy_diff(const struct ms_cli_style *style, const json_t *r
 	ms_cli_render_warnings(style, json_object_get(reply, "warnings"));
 	if (total)
 		fprintf(style->out, "%lld change%s against generation %lld.", (long long)total,
-			plural(total), (long long)int_of(reply, "generation"));
+			ms_plural(total), (long long)int_of(reply, "generation"));
 	else
 		fprintf(style->out, "No difference to generation %lld.",
 			(long long)int_of(reply, "generation"));

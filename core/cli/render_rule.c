@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
 
@@ -283,7 +284,7 @@ void ms_cli_render_ends(const struct ms_cli_style *style, const json_t *reply, b
 	if (count == 0 && !is_minimum)
 		return;
 	fprintf(style->out, " %s%lld live session%s %s now.", is_minimum ? "At least " : "",
-		(long long)count, count == 1 ? "" : "s",
+		(long long)count, ms_plural(count),
 		!is_done ? "would end" : (count == 1 ? "ends" : "end"));
 }
 
@@ -320,8 +321,7 @@ void ms_cli_render_rule_import(const struct ms_cli_style *style, const json_t *r
 	json_int_t changes = int_of(reply, "changes");
 
 	fprintf(style->out, "%lld rule%s %s (generation %lld).", (long long)changes,
-		changes == 1 ? "" : "s",
-		ms_cli_value_is(reply, "dry_run") ? "would change" : "changed",
+		ms_plural(changes), ms_cli_value_is(reply, "dry_run") ? "would change" : "changed",
 		(long long)int_of(reply, "generation"));
 	ms_cli_render_ends(style, reply, !ms_cli_value_is(reply, "dry_run"));
 	fputc('\n', style->out);
@@ -381,7 +381,7 @@ static void render_members(const struct ms_cli_style *style, const json_t *reply
 	json_int_t count = int_of(reply, "members");
 	char age[32];
 
-	fprintf(style->out, "%lld member%s %s %s %s", (long long)count, count == 1 ? "" : "s",
+	fprintf(style->out, "%lld member%s %s %s %s", (long long)count, ms_plural(count),
 		ms_cli_value_is(reply, "dry_run") ? would : done, preposition,
 		text_of(reply, "name"));
 	if (json_is_integer(json_object_get(reply, "timeout_ms")))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
 
@@ -141,7 +142,7 @@ void ms_cli_render_session_flush(const struct ms_cli_style *style, const json_t 
 	bool dry_run = ms_cli_value_is(reply, "dry_run");
 	json_int_t count = int_of(reply, dry_run ? "matched" : "ended");
 
-	fprintf(style->out, "%lld session%s %s\n", (long long)count, count == 1 ? "" : "s",
+	fprintf(style->out, "%lld session%s %s\n", (long long)count, ms_plural(count),
 		dry_run ? "would be forgotten" : "forgotten; the next packet is judged anew");
 }
 

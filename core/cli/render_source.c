@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/cli/render.h"
 #include "core/cli/value.h"
 
@@ -98,8 +99,9 @@ static void render_sets(const struct ms_cli_style *style, const json_t *sets)
 	size_t i;
 
 	json_array_foreach (sets, i, set)
-		fprintf(style->out, "%-12s %s, %lld members\n", i ? "" : "sets",
-			text_of(set, "name"), (long long)int_of(set, "members"));
+		fprintf(style->out, "%-12s %s, %lld member%s\n", i ? "" : "sets",
+			text_of(set, "name"), (long long)int_of(set, "members"),
+			ms_plural(int_of(set, "members")));
 }
 
 static void render_left_out(const struct ms_cli_style *style, const json_t *list)

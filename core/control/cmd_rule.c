@@ -9,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
+#include "core/base/plural.h"
 #include "core/control/command.h"
 #include "core/control/live.h"
 #include "core/control/param.h"
@@ -343,8 +344,8 @@ int ms_control_cmd_rule_import(struct ms_manager *manager, struct ms_control_cal
 		r = ms_manager_rule_import(manager, document, replace, dry_run, &commit, err);
 	if (r < 0)
 		return r;
-	snprintf(call->audit, sizeof(call->audit), "generation %u in force, %u changes",
-		 commit.generation, commit.changes);
+	snprintf(call->audit, sizeof(call->audit), "generation %u in force, %u change%s",
+		 commit.generation, commit.changes, ms_plural(commit.changes));
 	*ret_reply = ms_control_shape_commit(&commit, dry_run);
 	return *ret_reply ? 0 : -ENOMEM;
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
@@ -400,8 +401,8 @@ static int flush_step(struct ms_control_stream *stream, json_t **ret_reply, stru
 	if (r > 0)
 		return r;
 	if (!flushing->dry_run)
-		ms_log_notice("control", "uid=%u session.flush ended %lld sessions", flushing->uid,
-			      (long long)flushing->ended);
+		ms_log_notice("control", "uid=%u session.flush ended %lld session%s", flushing->uid,
+			      (long long)flushing->ended, ms_plural(flushing->ended));
 	*ret_reply = json_pack("{s:I, s:I, s:b}", "matched", flushing->matched, "ended",
 			       flushing->ended, "dry_run", flushing->dry_run);
 	return *ret_reply ? 0 : -ENOMEM;

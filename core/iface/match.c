@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 
 /*
  * Compiling an expression costs fifty times what matching it does, and a commit asks the same few
@@ -198,7 +199,7 @@ const struct ms_group_def *ms_iface_match_group(const struct ms_policy *policy,
 			 excluded);
 	else if (explain)
 		snprintf(explain, explain_size, "no group: no selector of %zu group%s matches",
-			 policy->n_groups, policy->n_groups == 1 ? "" : "s");
+			 policy->n_groups, ms_plural((long long)policy->n_groups));
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
@@ -14,27 +15,40 @@
 #include "core/policy/document.h"
 
 #define NS_PER_MS 1000000ULL
-/* Set changes are in force at once; sessions notice by the epoch, bumped at most this often. */
-#define TOUCH_MS 5
+#define NS_PER_S (1000 * NS_PER_MS)
 /* A rule's end that could not be made (a full disk) is tried again after this. */
 #define EXPIRY_RETRY_MS 5000
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void judge_again(struct ms_manager *manager)
+{
+	ms_watch_disarm(manager->touch);
+	ms_dataplane_bump_epoch(manager->dp);
+}
+
+/* Set changes are in force at once; sessions notice by the epoch. The first of a burst bumps it at
+ * once, so that what a command changed holds when it answers. */
 void ms_manager_touch(struct ms_manager *manager)
 {
-	/* The first of a burst at once, so that what a command changed holds when it answers. */
-	if (ms_watch_is_armed(manager->touch)) {
-		manager->touch_again = true;
-		return;
-	}
-	ms_dataplane_bump_epoch(manager->dp);
-	ms_watch_arm(manager->touch, TOUCH_MS, false);
+	uint64_t now = now_ns();
+
+	if (ms_touch_change(&manager->touched, now))
+		judge_again(manager);
+	else if (!ms_watch_is_armed(manager->touch))
+		ms_watch_arm(manager->touch, ms_touch_wait_ms(&manager->touched, now), false);
 }
 
 void ms_manager_touch_rest(struct ms_manager *manager)
 {
-	if (manager->touch_again)
-		ms_dataplane_bump_epoch(manager->dp);
-	manager->touch_again = false;
+	if (ms_touch_take(&manager->touched, now_ns()))
+		judge_again(manager);
 }
 
 enum ms_panic ms_manager_panic_of(void *user, const char *group)

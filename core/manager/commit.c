@@ -81,7 +81,7 @@ int ms_manager_away(void *user, int (*work)(void *arg), void *arg)
 	struct ms_worker *worker;
 	int r;
 
-	/* The timer of that waits for the end, as all do. */
+	/* Their timer would wait for the end, as all do. */
 	ms_manager_touch_rest(manager);
 	if (!manager->on_netlink || ms_worker_start(work, arg, &worker) < 0)
 		return work(arg);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/manager/internal.h"
 
 #define LOG_EVENTS_PER_S 10
@@ -129,9 +130,11 @@ static void say_protected(const struct ms_iface_entry *entry)
 		ms_log_info("iface", "+ %s  %s  %s  %.1f ms after it appeared", entry->link.name,
 			    entry->group, ms_attach_how_name(entry->have), ms);
 	else
-		ms_log_info("iface", "+ %s  %s  %s  %.1f ms after it appeared, %llu packets before",
+		ms_log_info("iface",
+			    "+ %s  %s  %s  %.1f ms after it appeared, %llu packet%s before",
 			    entry->link.name, entry->group, ms_attach_how_name(entry->have), ms,
-			    (unsigned long long)entry->gap.packets);
+			    (unsigned long long)entry->gap.packets,
+			    ms_plural((long long)entry->gap.packets));
 }
 
 void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_iface_entry *entry)
@@ -166,8 +169,8 @@ void ms_manager_on_news(void *user, enum ms_keeper_news news, const struct ms_if
 		break;
 	case MS_KEEPER_REPAIRED:
 		ms_log_warn("iface",
-			    "somebody took our program off %s: it is back (%u times so far)",
-			    entry->link.name, entry->repairs);
+			    "somebody took our program off %s: it is back (%u time%s so far)",
+			    entry->link.name, entry->repairs, ms_plural(entry->repairs));
 		break;
 	}
 }
@@ -197,8 +200,8 @@ void ms_manager_on_second(void *user)
 		ms_manager_follow_addresses(manager);
 	manager->churn = (struct ms_manager_churn) { 0 };
 	if (!manager->config->trial && (churn.protected_ || churn.gone))
-		ms_log_info("iface", "%u interfaces protected, %u gone", churn.protected_,
-			    churn.gone);
+		ms_log_info("iface", "%u interface%s protected, %u gone", churn.protected_,
+			    ms_plural(churn.protected_), churn.gone);
 	if (churn.failed > 1)
 		ms_log_error("iface", "%u interfaces could not be protected: microsegctl status",
 			     churn.failed);

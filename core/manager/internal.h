@@ -11,10 +11,12 @@
 #include "core/iface/keeper.h"
 #include "core/loop.h"
 #include "core/manager/manager.h"
+#include "core/plugin/catalogue.h"
 #include "core/plugin/registry.h"
 #include "core/source/follower.h"
 #include "core/sources/sources.h"
 #include "core/state/state.h"
+#include "core/touch.h"
 
 /* What the service's log says once a second instead of a line per interface. */
 struct ms_manager_churn {
@@ -36,6 +38,7 @@ struct ms_manager {
 	struct ms_manager_task *task;   /* of plugins, task.c; others wait behind it */
 	struct ms_plugin_services services;
 	struct ms_plugin_registry *plugins;
+	struct ms_plugin_catalogue *rehearsed; /* of a dry run under way, NULL = none is, or has */
 	struct ms_manager_binder *binder;
 	struct ms_source_follower **followers; /* of plugins that are sources or sinks */
 	struct ms_source_follower **leaving;   /* of plugins that are none any more */
@@ -50,10 +53,10 @@ struct ms_manager {
 	struct ms_watch *on_netlink, *on_events;
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps,
 		*watchdog;
-	bool touch_again;    /* something changed since the last bump of the epoch */
-	bool is_away;        /* a worker has everything but interfaces */
-	bool addresses_wait; /* for its end */
-	bool is_torn;        /* sets in force have members that they should not, or lack some */
+	struct ms_touch touched; /* when the epoch may be bumped next */
+	bool is_away;            /* a worker has everything but interfaces */
+	bool addresses_wait;     /* for its end */
+	bool is_torn;            /* sets in force have members that they should not, or lack some */
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
@@ -148,6 +151,16 @@ void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_
 int ms_manager_action_of(void *user, const struct ms_policy *policy,
 			 const struct ms_rule_action *action, uint8_t *ret_slot,
 			 struct ms_action_args *ret_args, struct ms_error *err);
+/* rehearsal.c: of a dry run, in which the plugin of this description, NULL = none, is as it would
+ * be; only those with actions count. -EEXIST: another one has an action of its. */
+int ms_manager_rehearse_add(struct ms_manager *manager, json_t *description, struct ms_error *err);
+/* Whether they, configured as `named`, take what the rules of `policy` say to them; -errno with the
+ * place of what they refuse. */
+int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *policy,
+			struct ms_error *err);
+void ms_manager_rehearse_end(struct ms_manager *manager);
+/* That is the action of one of them. */
+bool ms_manager_rehearses(const struct ms_manager *manager, const char *action);
 /* Both, for what is in force. */
 void ms_manager_follow_actions(struct ms_manager *manager);
 /* Tells plugins that have come, before they are asked about rules that are to come: what they take
@@ -211,7 +224,7 @@ void ms_manager_plan_expiry(struct ms_manager *manager);
 void ms_manager_on_expiry(void *user);
 /* Sessions are judged again, at most every few ms however often this is called. */
 void ms_manager_touch(struct ms_manager *manager);
-/* Those that are waited for, now: before what keeps the loop longer than that. */
+/* Those that wait, now: their time has come, or the loop is kept longer than that. */
 void ms_manager_touch_rest(struct ms_manager *manager);
 enum ms_panic ms_manager_panic_of(void *user, const char *group);
 

@@ -12,6 +12,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/base/sdnotify.h"
 #include "core/manager/internal.h"
 
@@ -124,9 +125,10 @@ static void remember_pins(struct ms_manager *manager)
 		return;
 	snprintf(
 		manager->pins_problem, sizeof(manager->pins_problem),
-		"%llu interfaces carried an earlier daemon's program, but its pins are not in %.128s: "
+		"%llu interface%s carried an earlier daemon's program, but its pins are not in %.128s: "
 		"was a bpffs mounted over it, or unmounted? Its sessions are lost",
-		(unsigned long long)orphaned, manager->config->bpffs);
+		(unsigned long long)orphaned, ms_plural((long long)orphaned),
+		manager->config->bpffs);
 	ms_log_error("dataplane", "%s", manager->pins_problem);
 }
 
@@ -208,12 +210,7 @@ static void on_sweep(void *user)
 
 static void on_touch(void *user)
 {
-	struct ms_manager *manager = user;
-
-	if (!manager->touch_again)
-		return;
-	manager->touch_again = false;
-	ms_manager_touch(manager);
+	ms_manager_touch_rest(user);
 }
 
 static void on_watchdog(void *user)
@@ -290,6 +287,9 @@ int ms_manager_action_of(void *user, const struct ms_policy *policy,
 {
 	struct ms_manager *manager = user;
 
+	/* What rules say to it has been judged, and not by the one that is loaded. */
+	if (ms_manager_rehearses(manager, action->name))
+		return -ENOENT;
 	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_slot, ret_args, err);
 }
 

@@ -176,7 +176,8 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 		for (size_t j = 0; j < rule->n_actions; j++) {
 			const struct ms_rule_action *action = &rule->actions[j];
 
-			if (!ms_plugin_registry_knows(manager->plugins, action->name))
+			if (!ms_plugin_registry_knows(manager->plugins, action->name) &&
+			    !ms_manager_rehearses(manager, action->name))
 				return ms_error_set_at(
 					err, -EINVAL, rule->origin.file, action->place.line,
 					action->place.column, action->name,

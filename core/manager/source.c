@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/base/parse.h"
+#include "core/base/plural.h"
 #include "core/manager/internal.h"
 #include "core/policy/array.h"
 
@@ -91,9 +92,11 @@ static int apply(void *user, struct ms_source_follower *follower,
 		ms_source_offer_unplace(offer, ms_source_follower_name(follower), err);
 	else
 		ms_source_follower_say(follower, MS_LOG_INFO, "source",
-				       "%s: generation %u: %zu rules, %zu sets, %zu members",
+				       "%s: generation %u: %zu rule%s, %zu set%s, %zu member%s",
 				       ms_source_follower_name(follower), manager->generation,
-				       offer->n_texts, offer->n_sets, offer->n_members);
+				       offer->n_texts, ms_plural((long long)offer->n_texts),
+				       offer->n_sets, ms_plural((long long)offer->n_sets),
+				       offer->n_members, ms_plural((long long)offer->n_members));
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/manager/internal.h"
 
 static bool same_members(const struct ms_source_set *a, const struct ms_source_set *b)
@@ -139,8 +140,9 @@ int ms_manager_change_source_sets(struct ms_manager *manager, struct ms_source_f
 	/* Times that begin anew are no change. */
 	if (r == 0 && (changing.added || changing.removed))
 		ms_source_follower_say(follower, MS_LOG_INFO, "source",
-				       "%s: %zu members added, %zu removed, %zu in all",
-				       changing.name, changing.added, changing.removed,
+				       "%s: %zu member%s added, %zu removed, %zu in all",
+				       changing.name, changing.added,
+				       ms_plural((long long)changing.added), changing.removed,
 				       changing.offer->n_members);
 	ms_manager_touch(manager);
 	ms_manager_plan_expiry(manager);

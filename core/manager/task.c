@@ -290,21 +290,25 @@ static int change_one(struct ms_manager *manager, struct step *step, struct ms_e
 }
 
 /* What a plugin says of itself has no place: it stands where the file has what it is about. */
+static int place_error(const struct step *step, int r, const struct ms_error *why,
+		       struct ms_error *err)
+{
+	struct ms_place place = ms_plugin_trial_place(step->trial, why->message);
+
+	if (why->file[0])
+		*err = *why;
+	else
+		ms_error_set_at(err, r, ms_plugin_trial_file(step->trial), place.line, place.column,
+				step->name, "%s", why->code ? why->message : strerror(-r));
+	return r;
+}
+
 static int do_step(struct ms_manager *manager, struct step *step, struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
 	int r = change_one(manager, step, &why);
-	struct ms_place place;
 
-	if (r == 0)
-		return 0;
-	place = ms_plugin_trial_place(step->trial, why.message);
-	if (why.file[0])
-		*err = why;
-	else
-		ms_error_set_at(err, r, ms_plugin_trial_file(step->trial), place.line, place.column,
-				step->name, "%s", why.code ? why.message : strerror(-r));
-	return r;
+	return r < 0 ? place_error(step, r, &why, err) : 0;
 }
 
 /* A plugin that is put back has forgotten what rules told it: it is asked as by a commit. */
@@ -398,6 +402,42 @@ static void unload_gone(struct ms_manager_task *task)
 	}
 }
 
+/* By the rules that hold then. */
+static int ask_changed(struct ms_manager_task *task, struct ms_error *err)
+{
+	struct ms_manager *manager = task->manager;
+	ms_cleanup(free_policy) struct ms_policy *next = NULL;
+	int r = ms_sources_are_applied(manager->sources) ? 0 : preview(task, &next, err);
+
+	return r < 0 ? r
+		     : ms_manager_rehearse(manager,
+					   next ? next : ms_sources_merged(manager->sources), err);
+}
+
+/* As far as a reload would come before plugins of this process refuse it. */
+static int rehearse(struct ms_manager_task *task, struct ms_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < task->n_steps; i++) {
+		const struct step *step = &task->steps[i];
+		struct ms_error why = MS_ERROR_INIT;
+
+		if (!step->trial)
+			continue;
+		r = ms_manager_rehearse_add(task->manager, ms_plugin_trial_description(step->trial),
+					    &why);
+		if (r < 0)
+			place_error(step, r, &why, err);
+	}
+	if (r == 0 && task->manager->rehearsed)
+		r = ask_changed(task, err);
+	if (r == 0)
+		r = commit_all(task, err);
+	ms_manager_rehearse_end(task->manager);
+	return r;
+}
+
 static int configure(struct ms_manager_task *task, struct ms_error *err)
 {
 	struct ms_manager *manager = task->manager;
@@ -411,7 +451,7 @@ static int configure(struct ms_manager_task *task, struct ms_error *err)
 	/* The order of sources is that of `named`. */
 	swap_named(task);
 	if (task->dry_run) {
-		r = commit_all(task, err);
+		r = rehearse(task, err);
 		swap_named(task);
 		return r;
 	}

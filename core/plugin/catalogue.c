@@ -221,15 +221,16 @@ static int check_arguments(const json_t *what, const struct ms_policy *policy,
 	return r < 0 ? r : ms_plugin_arguments_check_sets(action, what, policy, err);
 }
 
-static int check_action(const struct ms_plugin_catalogue *catalogue, const struct ms_policy *policy,
-			const struct ms_rule *rule, const struct ms_rule_action *action,
-			struct ms_error *err)
+/* `knows_enough`: what it does not know is not its concern. */
+static int check_action(const struct ms_plugin_catalogue *catalogue, bool knows_enough,
+			const struct ms_policy *policy, const struct ms_rule *rule,
+			const struct ms_rule_action *action, struct ms_error *err)
 {
 	const json_t *what;
 
 	if (find(catalogue, action->name, &what))
 		return check_arguments(what, policy, action, err);
-	if (rule->states_fallback)
+	if (rule->states_fallback || knows_enough)
 		return 0;
 	return ms_error_set_at(
 		err, -EINVAL, NULL, action->place.line, action->place.column, action->name,
@@ -239,15 +240,16 @@ static int check_action(const struct ms_plugin_catalogue *catalogue, const struc
 		action->name);
 }
 
-int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
-			      const struct ms_policy *policy, struct ms_error *err)
+static int check(const struct ms_plugin_catalogue *catalogue, bool knows_enough,
+		 const struct ms_policy *policy, struct ms_error *err)
 {
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
 
 		for (size_t j = 0; j < rule->n_actions; j++) {
 			struct ms_error why = MS_ERROR_INIT;
-			int r = check_action(catalogue, policy, rule, &rule->actions[j], &why);
+			int r = check_action(catalogue, knows_enough, policy, rule,
+					     &rule->actions[j], &why);
 
 			if (r < 0)
 				return ms_error_set_at(err, r, rule->origin.file, why.line,
@@ -255,4 +257,16 @@ int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
 		}
 	}
 	return 0;
+}
+
+int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
+			      const struct ms_policy *policy, struct ms_error *err)
+{
+	return check(catalogue, false, policy, err);
+}
+
+int ms_plugin_catalogue_check_known(const struct ms_plugin_catalogue *catalogue,
+				    const struct ms_policy *policy, struct ms_error *err)
+{
+	return check(catalogue, true, policy, err);
 }

@@ -41,5 +41,8 @@ struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_cat
  */
 int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
 			      const struct ms_policy *policy, struct ms_error *err);
+/* The same of the actions that it knows: all others are somebody else's to judge. */
+int ms_plugin_catalogue_check_known(const struct ms_plugin_catalogue *catalogue,
+				    const struct ms_policy *policy, struct ms_error *err);
 
 #endif

@@ -224,9 +224,12 @@ static int check_action(const struct looking *looking, const struct ms_plugin_ac
 		r = REFUSE(looking, "%s: action %s has flags that there are not: %#x",
 			   looking->name, action->name, action->flags);
 	if (r == 0 && !action->load)
-		r = REFUSE(looking, "%s: action %s has no load()", looking->name, action->name);
+		r = REFUSE(looking, "%s: its descriptor is not whole: action %s has no load()",
+			   looking->name, action->name);
 	if (r == 0 && action->arg_count && !action->encode_args)
-		r = REFUSE(looking, "%s: action %s has arguments and no encode_args()",
+		r = REFUSE(looking,
+			   "%s: its descriptor is not whole: action %s has arguments and no "
+			   "encode_args()",
 			   looking->name, action->name);
 	if (r == 0)
 		r = check_items(looking, action->args, action->arg_count);
@@ -263,9 +266,13 @@ static int check_ends(const struct looking *looking, const struct ms_plugin *cop
 			      "%s: what it provides and which of source and sink it has differ",
 			      looking->name);
 	if (is_source && !copy->source->snapshot)
-		return REFUSE(looking, "%s: the source has no snapshot()", looking->name);
+		return REFUSE(looking,
+			      "%s: its descriptor is not whole: the source has no snapshot()",
+			      looking->name);
 	if (is_sink && !copy->sink->on_events)
-		return REFUSE(looking, "%s: the sink has no on_events()", looking->name);
+		return REFUSE(looking,
+			      "%s: its descriptor is not whole: the sink has no on_events()",
+			      looking->name);
 	return is_source ? check_text(looking, "the source", "help", copy->source->help)
 	       : is_sink ? check_text(looking, "the sink", "help", copy->sink->help)
 			 : 0;
@@ -291,8 +298,8 @@ static int check(const struct looking *looking, const struct ms_plugin *copy)
 		r = REFUSE(looking, "%s: it needs what there is not: %#x", looking->name,
 			   copy->needs);
 	if (r == 0 && (!copy->create || !copy->destroy))
-		r = REFUSE(looking, "%s: it has no %s()", looking->name,
-			   copy->create ? "destroy" : "create");
+		r = REFUSE(looking, "%s: its descriptor is not whole: it has no %s()",
+			   looking->name, copy->create ? "destroy" : "create");
 	if (r == 0)
 		r = check_items(looking, copy->config, copy->config_count);
 	if (r == 0)

@@ -181,6 +181,13 @@ static int no_leave_out(struct ms_plugin_builder *builder, const char *origin, c
 	return -ENOTSUP;
 }
 
+static int no_take_back(struct ms_plugin_builder *builder, const char *origin,
+			struct ms_plugin_error *error)
+{
+	(void)builder, (void)origin, (void)error;
+	return -ENOTSUP;
+}
+
 static int no_add_member(struct ms_plugin_builder *builder, const char *set,
 			 const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 			 struct ms_plugin_error *error)
@@ -235,6 +242,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.error_get = host_error_get,
 		.keep_set = no_set,
 		.leave_out = no_leave_out,
+		.take_back = no_take_back,
 	};
 }
 
@@ -249,8 +257,9 @@ int ms_plugin_host_failed(const struct ms_plugin_host_state *state, const char *
 	/* A plugin that says what is none of errno's must not look like success. */
 	int code = r < 0 && r > -4096 ? r : -EPROTO;
 
-	return ms_error_set(err, code, "%s: %s: %s", state->name, callback,
-			    error->sentence[0]
-				    ? ms_plugin_host_sentence(state->name, error->sentence)
-				    : strerror(-code));
+	if (!error->sentence[0])
+		return ms_error_set(err, code, "%s: failed while it %s: %s", state->name, callback,
+				    strerror(-code));
+	return ms_error_set(err, code, "%s: %s", state->name,
+			    ms_plugin_host_sentence(state->name, error->sentence));
 }

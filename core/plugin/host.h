@@ -40,11 +40,12 @@ struct ms_plugin_error {
 };
 
 void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_state *state);
-/* Around every call into the plugin; NULL = it is out again. */
+/* Around every call into the plugin: core/plugin/callback.h, NULL = it is out again. */
 void ms_plugin_host_note(const struct ms_plugin_host_state *state, const char *callback);
 /* What a plugin said, without its own name in front: who shows it puts that there. NULL is fine. */
 const char *ms_plugin_host_sentence(const char *name, const char *sentence);
-/* A failed callback as an error for people: "NAME: CALLBACK: sentence". Returns -errno. */
+/* A failed callback as an error for people: "NAME: sentence", or, if the plugin set none, what it
+ * was doing. Returns -errno. */
 int ms_plugin_host_failed(const struct ms_plugin_host_state *state, const char *callback, int r,
 			  const struct ms_plugin_error *error, struct ms_error *err);
 

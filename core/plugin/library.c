@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/plugin/callback.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/elf.h"
 #include "core/plugin/trust.h"
@@ -38,7 +39,7 @@ int ms_plugin_library_open(const char *path, const char *name, ms_plugin_library
 		return r;
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	if (before)
-		before(user, "its constructors");
+		before(user, MS_PLUGIN_CALLBACK_CODE);
 	library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (before)
 		before(user, NULL);
@@ -49,9 +50,9 @@ int ms_plugin_library_open(const char *path, const char *name, ms_plugin_library
 	ms_take_fd(&fd);
 	descriptor = dlsym(library, "ms_plugin_descriptor");
 	if (!descriptor)
-		return ms_error_set(err, -EPROTO, "%s.so has no ms_plugin_descriptor", name);
+		return ms_error_set(err, -EPROTO, "%s.so is no plugin: it has no descriptor", name);
 	if (before)
-		before(user, "its descriptor");
+		before(user, MS_PLUGIN_CALLBACK_DESCRIPTOR);
 	r = ms_plugin_descriptor_copy(descriptor, name, &note, ret_plugin, err);
 	if (before)
 		before(user, NULL);

@@ -15,7 +15,8 @@ struct ms_plugin_page;
 /* Opens or makes the file. What the last daemon left in it is kept aside, and the file emptied. */
 int ms_plugin_note_open(const char *folder, struct ms_plugin_page **ret_page, struct ms_error *err);
 void ms_plugin_note_close(struct ms_plugin_page *page); /* NULL is fine */
-/* NULL, NULL = it is out again. Without a page nothing is noted. */
+/* `callback` as core/plugin/callback.h has it. NULL, NULL = it is out again. Without a page nothing
+ * is noted. */
 void ms_plugin_note_set(struct ms_plugin_page *page, const char *plugin, const char *callback);
 /* The plugin that the last daemon ended in, "" = none, and its callback. */
 const char *ms_plugin_note_last(const struct ms_plugin_page *page, const char **ret_callback);

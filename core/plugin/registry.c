@@ -9,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/plugin/arguments.h"
+#include "core/plugin/callback.h"
 #include "core/plugin/note.h"
 #include "core/plugin/place.h"
 #include "core/plugin/registry_private.h"
@@ -128,14 +129,14 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 			action, ms_plugin_arguments_describe(entry->description, action->name),
 			policy, err);
 	if (r == 0 && what->encode_args) {
-		ms_plugin_note_set(registry->page, entry->name, "encode_args()");
+		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_ENCODE);
 		r = what->encode_args(entry->self, values, ret_args->bytes, &error);
 		ms_plugin_note_set(registry->page, NULL, NULL);
 		if (r != 0) {
 			struct ms_error why = MS_ERROR_INIT;
 
-			r = ms_plugin_host_failed(&entry->host_state, "encode_args()", r, &error,
-						  &why);
+			r = ms_plugin_host_failed(&entry->host_state, MS_PLUGIN_CALLBACK_ENCODE, r,
+						  &error, &why);
 			r = ms_plugin_arguments_refuse(
 				NULL, ms_plugin_arguments_place(action, why.message), action->name,
 				&why, r, err);
@@ -260,7 +261,7 @@ json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry)
 	struct ms_plugin_emit emit = { .numbers = json_array() };
 
 	if (emit.numbers && entry->state == MS_PLUGIN_LOADED && entry->plugin.stats) {
-		ms_plugin_note_set(entry->host_state.page, entry->name, "stats()");
+		ms_plugin_note_set(entry->host_state.page, entry->name, MS_PLUGIN_CALLBACK_STATS);
 		entry->plugin.stats(entry->self, &emit);
 		ms_plugin_note_set(entry->host_state.page, NULL, NULL);
 	}

@@ -8,6 +8,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/plugin/arguments.h"
+#include "core/plugin/callback.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/library.h"
 #include "core/plugin/note.h"
@@ -33,14 +34,14 @@ void ms_plugin_registry_stop(struct ms_plugin_registry *registry, struct ms_plug
 {
 	ms_plugin_registry_unname(registry, entry);
 	if (entry->is_started && entry->plugin.stop) {
-		ms_plugin_note_set(registry->page, entry->name, "stop()");
+		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_STOP);
 		entry->plugin.stop(entry->self);
 		ms_plugin_note_set(registry->page, NULL, NULL);
 	}
 	if (entry->is_served)
 		registry->services->quiet(&entry->host);
 	if (entry->is_created) {
-		ms_plugin_note_set(registry->page, entry->name, "destroy()");
+		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_DESTROY);
 		entry->plugin.destroy(entry->self);
 		ms_plugin_note_set(registry->page, NULL, NULL);
 		ms_close_fd(&entry->env.pin_dir_fd);
@@ -69,11 +70,12 @@ static int create(struct ms_plugin_registry *registry, struct ms_plugin_entry *e
 	if (r < 0)
 		return r;
 	entry->is_served = registry->services != NULL;
-	ms_plugin_note_set(registry->page, entry->name, "create()");
+	ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_CREATE);
 	r = entry->plugin.create(&entry->host, values, &entry->self, &error);
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	if (r != 0)
-		return ms_plugin_host_failed(&entry->host_state, "create()", r, &error, err);
+		return ms_plugin_host_failed(&entry->host_state, MS_PLUGIN_CALLBACK_CREATE, r,
+					     &error, err);
 	entry->is_created = true;
 	entry->host_state.self = entry->self;
 	entry->env = (struct ms_plugin_env) {
@@ -96,12 +98,13 @@ static int start(struct ms_plugin_registry *registry, struct ms_plugin_entry *en
 	int r = 0;
 
 	if (entry->plugin.start) {
-		ms_plugin_note_set(registry->page, entry->name, "start()");
+		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_START);
 		r = entry->plugin.start(entry->self, &error);
 		ms_plugin_note_set(registry->page, NULL, NULL);
 	}
 	if (r != 0)
-		return ms_plugin_host_failed(&entry->host_state, "start()", r, &error, err);
+		return ms_plugin_host_failed(&entry->host_state, MS_PLUGIN_CALLBACK_START, r,
+					     &error, err);
 	entry->is_started = true;
 	return 0;
 }
@@ -186,7 +189,7 @@ static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_ent
 
 	if (r < 0)
 		return refuse_without_slot(entry, action->name, r, err);
-	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
+	snprintf(callback, sizeof(callback), MS_PLUGIN_CALLBACK_LOAD " %s", action->name);
 	ms_plugin_note_set(registry->page, entry->name, callback);
 	r = action->load(entry->self, &entry->env, &fd, &error);
 	ms_plugin_note_set(registry->page, NULL, NULL);
@@ -423,10 +426,11 @@ int ms_plugin_registry_suspect(const struct ms_plugin_registry *registry, const 
 
 	if (strcmp(ms_plugin_note_last(registry->page, &callback), name) != 0)
 		return 0;
-	return ms_error_set(err, -EFAULT,
-			    "%s: the last daemon ended in its %s; `microsegctl plugin load %s` "
-			    "tries it again",
-			    name, callback, name);
+	return ms_error_set(
+		err, -EFAULT,
+		"%s: the last daemon ended while this plugin %s; `microsegctl plugin load %s` "
+		"tries it again",
+		name, callback, name);
 }
 
 int ms_plugin_registry_load(struct ms_plugin_registry *registry,
@@ -471,12 +475,13 @@ static int reconfigure(struct ms_plugin_registry *registry, struct ms_plugin_ent
 
 	if (r < 0)
 		return r;
-	ms_plugin_note_set(registry->page, entry->name, "reconfigure()");
+	ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_RECONFIGURE);
 	r = entry->plugin.reconfigure(entry->self, values, &error);
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	if (r == 0)
 		return 0;
-	r = ms_plugin_host_failed(&entry->host_state, "reconfigure()", r, &error, &why);
+	r = ms_plugin_host_failed(&entry->host_state, MS_PLUGIN_CALLBACK_RECONFIGURE, r, &error,
+				  &why);
 	return ms_plugin_arguments_refuse(file, ms_plugin_arguments_place(config, why.message),
 					  entry->name, &why, r, err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/plugin/callback.h"
 #include "core/plugin/note.h"
 #include "core/plugin/registry_private.h"
 
@@ -40,7 +41,7 @@ static void tell_gone(struct ms_plugin_registry *registry,
 {
 	if (!gone->action->rule_gone)
 		return;
-	ms_plugin_note_set(registry->page, gone->entry->name, "rule_gone()");
+	ms_plugin_note_set(registry->page, gone->entry->name, MS_PLUGIN_CALLBACK_RULE_GONE);
 	gone->action->rule_gone(gone->entry->self, gone->rule);
 	ms_plugin_note_set(registry->page, NULL, NULL);
 }
@@ -87,7 +88,7 @@ static int tell_in_force(struct ms_plugin_registry *registry, struct ms_plugin_e
 		rules[n_rules].rule = uses[i].rule;
 		memcpy(rules[n_rules++].args, uses[i].args->bytes, sizeof(uses[i].args->bytes));
 	}
-	ms_plugin_note_set(registry->page, entry->name, "in_force()");
+	ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_IN_FORCE);
 	action->in_force(entry->self, rules, n_rules);
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	return 0;
@@ -216,7 +217,7 @@ void ms_plugin_registry_tell(struct ms_plugin_registry *registry, uint32_t rule,
 
 		if (!named->action->on_event)
 			continue;
-		ms_plugin_note_set(registry->page, named->entry->name, "on_event()");
+		ms_plugin_note_set(registry->page, named->entry->name, MS_PLUGIN_CALLBACK_EVENT);
 		named->action->on_event(named->entry->self, event);
 		ms_plugin_note_set(registry->page, NULL, NULL);
 	}

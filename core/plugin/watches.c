@@ -9,6 +9,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/list.h"
+#include "core/plugin/callback.h"
 
 #define NS_PER_MS 1000000ull
 
@@ -72,7 +73,7 @@ static void on_ready(void *user)
 		what |= MS_PLUGIN_READABLE & watch->wanted;
 	if (now.revents & (POLLOUT | POLLERR | POLLHUP))
 		what |= MS_PLUGIN_WRITABLE & watch->wanted;
-	ms_plugin_host_note(state, "the callback of a descriptor");
+	ms_plugin_host_note(state, MS_PLUGIN_CALLBACK_READY);
 	watch->ready(watch->self, watch->fd, what);
 	ms_plugin_host_note(state, NULL);
 }
@@ -111,7 +112,7 @@ static void on_due(void *user)
 
 	if (watch->every_ms)
 		ms_watch_arm(watch->watch, watch->every_ms, false);
-	ms_plugin_host_note(state, "the callback of a timer");
+	ms_plugin_host_note(state, MS_PLUGIN_CALLBACK_DUE);
 	watch->due(watch->self);
 	ms_plugin_host_note(state, NULL);
 }
@@ -168,7 +169,7 @@ static void on_wake(void *user)
 
 	if (read(state->watches->wake_fd, &times, sizeof(times)) < 0 || !state->woken)
 		return;
-	ms_plugin_host_note(state, "woken()");
+	ms_plugin_host_note(state, MS_PLUGIN_CALLBACK_WOKEN);
 	state->woken(state->self);
 	ms_plugin_host_note(state, NULL);
 }

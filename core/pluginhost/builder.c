@@ -88,6 +88,14 @@ static int leave_out(struct ms_plugin_builder *builder, const char *origin, cons
 		      origin);
 }
 
+static int take_back(struct ms_plugin_builder *builder, const char *origin,
+		     struct ms_plugin_error *error)
+{
+	(void)error;
+	ms_source_offer_take_back(&builder->offer, origin);
+	return 0;
+}
+
 static bool has_host_bits(const struct ms_cidr *cidr)
 {
 	for (unsigned int bit = cidr->len; bit < (cidr->addr.family == 4 ? 32u : 128u); bit++) {
@@ -135,4 +143,5 @@ void ms_pluginhost_builder_serve(struct ms_plugin_host *host)
 	host->bind = bind_workload;
 	host->keep_set = keep_set;
 	host->leave_out = leave_out;
+	host->take_back = take_back;
 }

@@ -15,7 +15,8 @@ struct ms_plugin_builder {
 	uint64_t now_ns;                         /* for these */
 };
 
-/* Fills in add_document, add_group, add_rule, add_set, add_member, bind, keep_set and leave_out. */
+/* Fills in add_document, add_group, add_rule, add_set, add_member, bind, keep_set, leave_out and
+ * take_back. */
 void ms_pluginhost_builder_serve(struct ms_plugin_host *host);
 
 #endif

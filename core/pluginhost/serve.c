@@ -14,6 +14,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/loop.h"
+#include "core/plugin/callback.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/library.h"
 #include "core/plugin/watches.h"
@@ -335,7 +336,8 @@ static int create(struct serving *serving, struct ms_error *err)
 	if (r == 0) {
 		r = serving->plugin.create(&serving->host, serving->values, &serving->self, &error);
 		if (r != 0)
-			r = ms_plugin_host_failed(&serving->state, "create()", r, &error, err);
+			r = ms_plugin_host_failed(&serving->state, MS_PLUGIN_CALLBACK_CREATE, r,
+						  &error, err);
 		serving->is_created = r == 0;
 		serving->state.self = serving->self;
 		serving->state.woken = serving->plugin.woken;
@@ -350,7 +352,8 @@ static int start(struct serving *serving, struct ms_error *err)
 	int r = serving->plugin.start ? serving->plugin.start(serving->self, &error) : 0;
 
 	if (r != 0)
-		return ms_plugin_host_failed(&serving->state, "start()", r, &error, err);
+		return ms_plugin_host_failed(&serving->state, MS_PLUGIN_CALLBACK_START, r, &error,
+					     err);
 	serving->is_started = true;
 	return 0;
 }

@@ -158,7 +158,8 @@ static int check_type(int fd, const char *plugin, const char *action, struct ms_
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS)
 		return ms_error_set(err, -EPROTO,
-				    "%s: load() of action %s gave no program of type sched_cls",
+				    "%s: what its action %s loads is no program for packets of an "
+				    "interface (type sched_cls)",
 				    plugin, action);
 	return 0;
 }
@@ -181,8 +182,8 @@ int ms_pluginhost_smoke_run(int fd, const char *plugin, const char *action, stru
 					    plugin, action, strerror(-r));
 		if (code != RESUMED)
 			return ms_error_set(err, -EPROTO,
-					    "%s: the program of action %s returned %u of its own "
-					    "instead of what ms_action_next() and its like gave",
+					    "%s: the program of action %s ended with a code of its "
+					    "own, %u, which no action may",
 					    plugin, action, code);
 	}
 	return r;

@@ -17,6 +17,8 @@
 
 #include "core/base/cleanup.h"
 
+#define WHEN_MAX 112
+
 struct supervision {
 	char callback[96];
 	bool is_done; /* the answer is whole */
@@ -75,19 +77,26 @@ static int wait_for(pid_t pid, unsigned int seconds)
 	return poll(&wait, 1, (int)seconds * 1000);
 }
 
-static const char *where(const struct supervision *shared)
+static const char *say_when(const struct supervision *shared, char *buf, size_t size)
 {
-	return shared->callback[0] ? shared->callback : "the host's own code";
+	if (shared->callback[0])
+		snprintf(buf, size, "while it %s", shared->callback);
+	else
+		snprintf(buf, size, "in microseg-plugin-host itself");
+	return buf;
 }
 
 static int explain(const char *name, const struct supervision *shared, int status,
 		   struct ms_error *err)
 {
+	char when[WHEN_MAX];
+
+	say_when(shared, when, sizeof(when));
 	if (WIFSIGNALED(status))
-		return ms_error_set(err, -EFAULT, "%s: crashed in %s (%s)", name, where(shared),
+		return ms_error_set(err, -EFAULT, "%s: crashed %s (%s)", name, when,
 				    sigdescr_np(WTERMSIG(status)));
-	return ms_error_set(err, -EFAULT, "%s: ended its process in %s (status %d)", name,
-			    where(shared), WEXITSTATUS(status));
+	return ms_error_set(err, -EFAULT, "%s: ended its process %s (status %d)", name, when,
+			    WEXITSTATUS(status));
 }
 
 static int read_answer(const char *name, int fd, json_t **ret_answer, struct ms_error *err)
@@ -113,6 +122,7 @@ static int supervise(const char *name, unsigned int seconds, pid_t pid, int fd,
 		     const struct supervision *shared, json_t **ret_answer, struct ms_error *err)
 {
 	int status = 0, r = wait_for(pid, seconds);
+	char when[WHEN_MAX];
 
 	/* All it started, then itself: it may have left the group. */
 	kill(-pid, SIGKILL);
@@ -122,8 +132,8 @@ static int supervise(const char *name, unsigned int seconds, pid_t pid, int fd,
 		return ms_error_set(err, r, "cannot wait for the trial of %s: %s", name,
 				    strerror(-r));
 	if (r == 0)
-		return ms_error_set(err, -ETIMEDOUT, "%s: did not come back from %s within %u s",
-				    name, where(shared), seconds);
+		return ms_error_set(err, -ETIMEDOUT, "%s: did not come back within %u s %s", name,
+				    seconds, say_when(shared, when, sizeof(when)));
 	if (!shared->is_done)
 		return explain(name, shared, status, err);
 	return read_answer(name, fd, ret_answer, err);

@@ -10,7 +10,7 @@
 
 #include "core/base/error.h"
 
-/* The callback the child is in; shared with its supervisor. */
+/* The callback the child is in, as core/plugin/callback.h has it; shared with its supervisor. */
 void ms_pluginhost_supervise_note(void *supervision, const char *callback);
 
 /* `work` gives an object or -errno with `err`, in the child. Within `seconds` from now. `name` is

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/plugin/callback.h"
 #include "core/plugin/describe.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/host.h"
@@ -28,7 +29,7 @@ static int load_action(const struct ms_plugin_action *action, void *self,
 	char callback[96];
 	int fd = -1, r;
 
-	snprintf(callback, sizeof(callback), "load() of action %s", action->name);
+	snprintf(callback, sizeof(callback), MS_PLUGIN_CALLBACK_LOAD " %s", action->name);
 	ms_pluginhost_supervise_note(supervision, callback);
 	r = action->load(self, ms_pluginhost_smoke_env(smoke), &fd, &error);
 	ms_pluginhost_supervise_note(supervision, NULL);
@@ -82,11 +83,12 @@ static int encode(const struct ms_plugin *plugin, void *self, struct ms_plugin_h
 				      json_object_get(asked, "values"), &values, err);
 	if (r < 0)
 		return r;
-	snprintf(callback, sizeof(callback), "encode_args() for rule %s", text_of(asked, "rule"));
+	snprintf(callback, sizeof(callback), MS_PLUGIN_CALLBACK_ENCODE_OF " %s",
+		 text_of(asked, "rule"));
 	ms_pluginhost_supervise_note(supervision, callback);
 	r = action->encode_args(self, values, args, &error);
 	ms_pluginhost_supervise_note(supervision, NULL);
-	return r != 0 ? ms_plugin_host_failed(state, "encode_args()", r, &error, err) : 0;
+	return r != 0 ? ms_plugin_host_failed(state, MS_PLUGIN_CALLBACK_ENCODE, r, &error, err) : 0;
 }
 
 /* That it refuses some is an answer, and no failure. */
@@ -130,15 +132,15 @@ static int try_plugin(const struct ms_pluginhost_trial *trial, const struct ms_p
 
 	ms_plugin_host_init(&host, &state);
 	host.log = trial_log;
-	ms_pluginhost_supervise_note(supervision, "create()");
+	ms_pluginhost_supervise_note(supervision, MS_PLUGIN_CALLBACK_CREATE);
 	r = plugin->create(&host, values, &self, &error);
 	ms_pluginhost_supervise_note(supervision, NULL);
 	if (r != 0)
-		return ms_plugin_host_failed(&state, "create()", r, &error, err);
+		return ms_plugin_host_failed(&state, MS_PLUGIN_CALLBACK_CREATE, r, &error, err);
 	r = trial->arguments ? encode_all(plugin, self, &state, trial->arguments, supervision,
 					  ret_refused, err)
 			     : load_actions(plugin, self, &state, supervision, err);
-	ms_pluginhost_supervise_note(supervision, "destroy()");
+	ms_pluginhost_supervise_note(supervision, MS_PLUGIN_CALLBACK_DESTROY);
 	plugin->destroy(self);
 	ms_pluginhost_supervise_note(supervision, NULL);
 	return r;
@@ -178,7 +180,7 @@ int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
 	if (r == 0 && (trial->is_trial || trial->arguments))
 		r = configure_and_try(trial, &plugin, supervision, &refused, &untried, err);
 	else
-		ms_error_set(&untried, -ECANCELED, "only described");
+		ms_error_set(&untried, -ECANCELED, "that needs root");
 	if (r == 0) {
 		*ret_answer = json_pack("{s:o, s:b, s:s?}", "plugin", ms_plugin_describe(&plugin),
 					"tried", !ms_error_is_set(&untried), "untried",

@@ -498,8 +498,8 @@ int ms_check_cover(struct ms_check *check)
 	}
 	if (r == 0 && cover.n_cut)
 		r = ms_check_warn(check, "not_compared", &(struct ms_origin) { 0 }, NULL,
-				  "%zu rules were compared with %d earlier ones each and not with "
-				  "all: whether they are reached was not fully looked at",
-				  cover.n_cut, COMPARED_MAX);
+				  "rules that were compared with %d earlier ones and not with all: "
+				  "%zu; whether they are reached was not fully looked at",
+				  COMPARED_MAX, cover.n_cut);
 	return r;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/plural.h"
 #include "core/policy/array.h"
 #include "core/policy/document.h"
 #include "core/policy/name_index.h"
@@ -127,7 +128,8 @@ static int diff_set(struct diff *diff, const struct ms_set_def *old, const struc
 		j += order >= 0;
 	}
 	if (n_gone || n_come)
-		snprintf(detail, sizeof(detail), "%zu members more, %zu less", n_come, n_gone);
+		snprintf(detail, sizeof(detail), "%zu member%s more, %zu less", n_come,
+			 ms_plural((long long)n_come), n_gone);
 	else if (!ms_set_def_equal(old, new))
 		snprintf(detail, sizeof(detail), "order or timeouts");
 	else

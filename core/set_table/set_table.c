@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/plural.h"
 #include "core/set_table/private.h"
 
 static void free_sets(struct ms_set_table_sets *sets)
@@ -224,10 +225,10 @@ static int refuse_size(const struct ms_set_table *table, const struct ms_members
 		       struct ms_error *err)
 {
 	return ms_error_set(err, -ENOSPC,
-			    "set %s has %zu members: there is room for %u more IPv4 and %u more "
+			    "set %s has %zu member%s: there is room for %u more IPv4 and %u more "
 			    "IPv6 members in all sets together, of %u each (limits.set_members)",
-			    set->name, set->count, ms_set_table_room(table, 0),
-			    ms_set_table_room(table, 1), table->limit);
+			    set->name, set->count, ms_plural((long long)set->count),
+			    ms_set_table_room(table, 0), ms_set_table_room(table, 1), table->limit);
 }
 
 /* On failure `set` has an id if it has reserved. */

@@ -11,7 +11,9 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/plural.h"
 #include "core/source/complaint.h"
+#include "core/source/numbers.h"
 #include "core/source/pace.h"
 #include "core/source/process.h"
 #include "core/source/restart.h"
@@ -20,8 +22,7 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S (1000 * NS_PER_MS)
-#define HUSH_MS 1000  /* after which lines that were suppressed are said to be so */
-#define STATS_MS 1000 /* its numbers are not read more often; they come every two seconds */
+#define HUSH_MS 1000 /* after which lines that were suppressed are said to be so */
 
 struct ms_source_follower {
 	struct ms_source_follower_config config;
@@ -50,8 +51,10 @@ struct ms_source_follower {
 
 	struct ms_source_complaint trouble, error;
 	unsigned int transactions, refused, restarts, trouble_run; /* the last: who told trouble */
-	json_t *stats;
-	uint64_t stats_ns; /* when they came, since boot */
+	/* The transaction, whether it came or not, that the error is of: as long as none from there
+	 * on is in force it stays. */
+	struct ms_source_turns_said error_of;
+	struct ms_source_numbers numbers;
 };
 
 static void start(struct ms_source_follower *follower);
@@ -69,9 +72,20 @@ const char *ms_source_follower_state_name(enum ms_source_state state)
 	return names[state];
 }
 
-static void set_error(struct ms_source_follower *follower, const char *text)
+/* What it says is behind all that it has said: of the transaction that would come next. */
+static struct ms_source_turns_said coming(const struct ms_source_follower *follower)
 {
+	return ms_source_turns_next(&follower->turns, follower->runs);
+}
+
+/* An earlier transaction's does not take its place: that may be prepared for some time. */
+static void set_error(struct ms_source_follower *follower, struct ms_source_turns_said of,
+		      const char *text)
+{
+	if (follower->error.text[0] && ms_source_turns_is_before(of, follower->error_of))
+		return;
 	ms_source_complaint_set(&follower->error, text, strlen(text));
+	follower->error_of = of;
 }
 
 /* ---- the log ---- */
@@ -98,8 +112,10 @@ static void on_hush(void *user)
 {
 	struct ms_source_follower *follower = user;
 
-	ms_log_warn("source", "%s: %u more lines about it were suppressed", follower->name,
-		    ms_source_pace_unsaid(&follower->pace));
+	unsigned int unsaid = ms_source_pace_unsaid(&follower->pace);
+
+	ms_log_warn("source", "%s: %u more line%s about it %s suppressed", follower->name, unsaid,
+		    ms_plural(unsaid), unsaid == 1 ? "was" : "were");
 }
 
 /* ---- transactions ---- */
@@ -122,14 +138,15 @@ static void take_trouble(struct ms_source_follower *follower, const char *text, 
 }
 
 /* And what a process before this one could not do is no trouble of its. */
-static void be_well(struct ms_source_follower *follower)
+static void be_well(struct ms_source_follower *follower, struct ms_source_turns_said of)
 {
-	set_error(follower, "");
+	set_error(follower, of, "");
 	if (follower->trouble_run != follower->runs)
 		take_trouble(follower, "", 0);
 }
 
-static void take_offer(struct ms_source_follower *follower, struct ms_source_offer *offer)
+static void take_offer(struct ms_source_follower *follower, struct ms_source_turns_said said,
+		       struct ms_source_offer *offer)
 {
 	ms_source_offer_fini(&follower->offer);
 	follower->offer = *offer;
@@ -138,12 +155,13 @@ static void take_offer(struct ms_source_follower *follower, struct ms_source_off
 	follower->delivered_at = time(NULL);
 	follower->delivered_ns = ms_source_turns_now();
 	follower->is_saved = false;
-	be_well(follower);
+	be_well(follower, said);
 	follower->transactions++;
 	ms_source_restart_worked(&follower->restart);
 }
 
-static void refuse(struct ms_source_follower *follower, const struct ms_error *why)
+static void refuse(struct ms_source_follower *follower, struct ms_source_turns_said said,
+		   const struct ms_error *why)
 {
 	char text[sizeof(follower->error.text)];
 
@@ -153,7 +171,7 @@ static void refuse(struct ms_source_follower *follower, const struct ms_error *w
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
 				       "%s: what it offers is refused, what was in force stays: %s",
 				       follower->name, text);
-	set_error(follower, text);
+	set_error(follower, said, text);
 }
 
 static int settle(void *arg)
@@ -164,8 +182,8 @@ static int settle(void *arg)
 }
 
 /* It is on disk beside its old self already: after a success only a rename can fail. */
-static int put_in_force(struct ms_source_follower *follower, struct ms_source_prepared *prepared,
-			struct ms_error *why)
+static int put_in_force(struct ms_source_follower *follower, struct ms_source_turns_said said,
+			struct ms_source_prepared *prepared, struct ms_error *why)
 {
 	int r = follower->config.apply(follower->config.user, follower, prepared,
 				       follower->has_offer ? &follower->offer : NULL, why);
@@ -174,7 +192,7 @@ static int put_in_force(struct ms_source_follower *follower, struct ms_source_pr
 		ms_state_unstage_source(follower->config.state, follower->name);
 		return ms_error_set(why, r, "%s", strerror(-r));
 	}
-	take_offer(follower, &prepared->offer);
+	take_offer(follower, said, &prepared->offer);
 	r = follower->config.away(follower->config.user, settle, follower);
 	if (r < 0)
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
@@ -198,9 +216,9 @@ static void on_prepared(void *user, const struct ms_source_turns_said *said, int
 	bool is_its = follower->process && said->run == follower->runs;
 
 	if (result == 0)
-		result = put_in_force(follower, prepared, why);
+		result = put_in_force(follower, *said, prepared, why);
 	if (result < 0)
-		refuse(follower, why);
+		refuse(follower, *said, why);
 	if (result < 0 && is_its)
 		ms_source_process_refuse(follower->process, follower->name, said->number, why);
 	/* What no builder makes comes from a process that is not ours any more. */
@@ -221,7 +239,7 @@ static void on_offer(void *user, struct ms_source_wire_buffer *bytes)
 
 	if (!follower->config.is_source) {
 		ms_error_set(&why, -EPROTO, "it is no source");
-		refuse(follower, &why);
+		refuse(follower, coming(follower), &why);
 		return;
 	}
 	ms_source_turns_add(&follower->turns, follower->runs, bytes);
@@ -229,24 +247,6 @@ static void on_offer(void *user, struct ms_source_wire_buffer *bytes)
 }
 
 /* ---- what else it says ---- */
-
-static void take_stats(struct ms_source_follower *follower, const char *text, size_t length)
-{
-	uint64_t now = ms_source_turns_now();
-	json_t *stats;
-
-	/* Those that are nothing cost as much to read. */
-	if (follower->stats_ns && now - follower->stats_ns < STATS_MS * NS_PER_MS)
-		return;
-	follower->stats_ns = now;
-	stats = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_array(stats)) {
-		json_decref(stats);
-		return;
-	}
-	json_decref(follower->stats);
-	follower->stats = stats;
-}
 
 static void write_log(struct ms_source_follower *follower, uint32_t severity, const char *text,
 		      size_t length)
@@ -269,18 +269,19 @@ static void on_message(void *user, const struct ms_source_wire_message *message)
 		follower->state = MS_SOURCE_RUNNING;
 		/* A source is well when it has delivered, a sink when it is there again. */
 		if (!follower->config.is_source)
-			be_well(follower);
+			be_well(follower, coming(follower));
 		ms_source_process_tell(follower->process); /* what waited for it */
 		break;
 	case MS_SOURCE_WIRE_ABORT:
 		ms_error_set(&why, -EPROTO, "%.*s", (int)message->length, message->text);
-		refuse(follower, &why);
+		refuse(follower, coming(follower), &why);
 		break;
 	case MS_SOURCE_WIRE_TROUBLE:
 		take_trouble(follower, message->text, message->length);
 		break;
 	case MS_SOURCE_WIRE_STATS:
-		take_stats(follower, message->text, message->length);
+		ms_source_numbers_take(&follower->numbers, message->text, message->length,
+				       ms_source_turns_now());
 		break;
 	case MS_SOURCE_WIRE_LOG:
 		write_log(follower, message->number, message->text, message->length);
@@ -315,7 +316,7 @@ static void plan(struct ms_source_follower *follower, bool crashed, const char *
 {
 	uint64_t now = ms_source_turns_now(), pause_ms = 0;
 
-	set_error(follower, sentence);
+	set_error(follower, coming(follower), sentence);
 	if (!ms_source_restart_ended(&follower->restart, crashed, now, &pause_ms)) {
 		follower->state = MS_SOURCE_DISABLED;
 		ms_log_error(
@@ -468,7 +469,7 @@ static void read_saved(struct ms_source_follower *follower)
 			     "%s: %s: nothing of it is in force until it says it anew; the file %s",
 			     follower->name, reading.why.message,
 			     r < 0 ? "could not be set aside" : "was set aside");
-		set_error(follower, reading.why.message);
+		set_error(follower, coming(follower), reading.why.message);
 	}
 }
 
@@ -531,7 +532,7 @@ struct ms_source_follower *ms_source_follower_free(struct ms_source_follower *fo
 	ms_source_offer_fini(&follower->offer);
 	free(follower->control_socket);
 	json_decref(follower->values);
-	json_decref(follower->stats);
+	ms_source_numbers_fini(&follower->numbers);
 	free(follower);
 	return NULL;
 }
@@ -548,7 +549,7 @@ void ms_source_follower_disable(struct ms_source_follower *follower, const struc
 	char text[640];
 
 	follower->state = MS_SOURCE_DISABLED;
-	set_error(follower, ms_error_format(why, text, sizeof(text)));
+	set_error(follower, coming(follower), ms_error_format(why, text, sizeof(text)));
 }
 
 void ms_source_follower_leave_out(struct ms_source_follower *follower, const struct ms_error *why)
@@ -557,7 +558,7 @@ void ms_source_follower_leave_out(struct ms_source_follower *follower, const str
 	follower->offer = (struct ms_source_offer) { 0 };
 	follower->has_offer = follower->is_saved = false;
 	follower->delivered_at = 0;
-	refuse(follower, why);
+	refuse(follower, coming(follower), why);
 }
 
 const char *ms_source_follower_name(const struct ms_source_follower *follower)
@@ -594,6 +595,6 @@ void ms_source_follower_status(const struct ms_source_follower *follower,
 		.superseded = follower->turns.superseded,
 		.suppressed_lines = follower->pace.suppressed,
 		.events_lost = follower->feed.lost_total,
-		.stats = follower->stats,
+		.stats = follower->numbers.list,
 	};
 }

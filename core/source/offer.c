@@ -88,6 +88,19 @@ int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_
 	return r;
 }
 
+void ms_source_offer_take_back(struct ms_source_offer *offer, const char *origin)
+{
+	while (offer->n_texts > 0) {
+		struct ms_source_text *last = &offer->texts[offer->n_texts - 1];
+
+		if (last->kind != MS_SOURCE_TEXT_RULE || strcmp(last->origin, origin) != 0)
+			return;
+		offer->text_bytes -= last->length;
+		fini_text(last);
+		offer->n_texts--;
+	}
+}
+
 static bool find_set(struct ms_source_offer *offer, const char *name)
 {
 	if (offer->last_set < offer->n_sets && strcmp(offer->sets[offer->last_set].name, name) == 0)

@@ -66,6 +66,8 @@ void ms_source_offer_fini(struct ms_source_offer *offer);
  * offer is unchanged then. */
 int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_kind kind,
 			     const char *origin, const char *text, size_t length);
+/* Not the rules that were added last, as far back as they are from `origin`. */
+void ms_source_offer_take_back(struct ms_source_offer *offer, const char *origin);
 /* -EEXIST; -EINVAL: no name of a set. */
 int ms_source_offer_add_set(struct ms_source_offer *offer, const char *name);
 /* As add_set(), of a set that stays as it is in force. */

@@ -116,10 +116,23 @@ void ms_source_turns_add(struct ms_source_turns *turns, unsigned int run,
 	turns->superseded += turns->waiting.length > 0;
 	ms_source_wire_buffer_fini(&turns->waiting);
 	turns->waiting = *bytes;
-	turns->waits.number = run == turns->waits.run ? turns->waits.number + 1 : 1;
-	turns->waits.run = run;
+	turns->waits = ms_source_turns_next(turns, run);
 	*bytes = (struct ms_source_wire_buffer) { 0 };
 	take_turn(turns);
+}
+
+struct ms_source_turns_said ms_source_turns_next(const struct ms_source_turns *turns,
+						 unsigned int run)
+{
+	return (struct ms_source_turns_said) {
+		.run = run,
+		.number = run == turns->waits.run ? turns->waits.number + 1 : 1,
+	};
+}
+
+bool ms_source_turns_is_before(struct ms_source_turns_said one, struct ms_source_turns_said other)
+{
+	return one.run != other.run ? one.run < other.run : one.number < other.number;
 }
 
 bool ms_source_turns_are_behind(const struct ms_source_turns *turns)

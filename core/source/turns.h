@@ -59,6 +59,10 @@ void ms_source_turns_fini(struct ms_source_turns *turns);
 /* Takes the frames of a whole transaction, and leaves zeroes. */
 void ms_source_turns_add(struct ms_source_turns *turns, unsigned int run,
 			 struct ms_source_wire_buffer *bytes);
+/* What the process `run` would say next, and whether one was said before the other. */
+struct ms_source_turns_said ms_source_turns_next(const struct ms_source_turns *turns,
+						 unsigned int run);
+bool ms_source_turns_is_before(struct ms_source_turns_said one, struct ms_source_turns_said other);
 /* One waits: there is no hurry for the next. */
 bool ms_source_turns_are_behind(const struct ms_source_turns *turns);
 /* All of it is to come to nothing. True: it has. */

@@ -276,7 +276,7 @@ static int refuse_rule(struct work *work, size_t number, struct ms_plugin_error 
  * whole transaction refused. */
 static int add_mentioned_sets(struct work *work, const struct ms_docker_rules *rules)
 {
-	int r = add_set(work, work->key);
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < rules->set_count; i++) {
 		r = add_set(work, rules->sets[i]);
@@ -284,15 +284,15 @@ static int add_mentioned_sets(struct work *work, const struct ms_docker_rules *r
 			return refuse(work, "microseg.rules", "\"%s\" is no name of a set",
 				      rules->sets[i]);
 	}
-	return r;
+	return r < 0 ? r : add_set(work, work->key);
 }
 
-/* Its addresses come last: what was added of a label that is refused then is for nobody. */
+/* Its addresses come with all else that nothing can refuse any more. */
 static int add_rules(struct work *work, const struct ms_docker_rules *rules,
 		     struct ms_plugin_error *error)
 {
-	int r = add_mentioned_sets(work, rules);
 	const char *placed;
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < rules->count; i++) {
 		const struct ms_docker_rule *rule = &rules->list[i];
@@ -306,7 +306,7 @@ static int add_rules(struct work *work, const struct ms_docker_rules *rules,
 				reason_of(work, work->policy->host->error_get(error), &placed));
 	}
 	if (r == 0)
-		r = add_members(work, work->key);
+		r = add_mentioned_sets(work, rules);
 	if (r == -E2BIG)
 		return refuse(work, "microseg.rules", NO_ROOM);
 	return r;
@@ -397,8 +397,8 @@ static int check_unknown(struct work *work)
 		      "microseg.rules");
 }
 
-/* Everything its labels ask for: all is looked at before any of it is added, and a refusal adds
- * nothing that another container would notice. */
+/* Everything its labels ask for. What may be refused is first, addresses are last: a refusal leaves
+ * nothing but rules, which are taken back, and sets without them. */
 static int take_labels(struct work *work, struct ms_plugin_error *error)
 {
 	const struct ms_docker_container *container = work->container;
@@ -410,9 +410,13 @@ static int take_labels(struct work *work, struct ms_plugin_error *error)
 	if (r == 0)
 		r = check_sets(work);
 	if (r == 0)
-		r = add_labelled(work, add_set);
-	if (r == 0)
 		r = take_rules(work, group, error);
+	if (r == 0)
+		r = add_labelled(work, add_set);
+	if (r == 0 && container->rules)
+		r = add_members(work, work->key);
+	if (r == -E2BIG)
+		return refuse(work, "microseg.rules", NO_ROOM);
 	return r < 0 ? r : add_labelled(work, add_members);
 }
 
@@ -428,6 +432,7 @@ static int add_own(struct work *work, enum ms_docker_policy_result *result,
 		r = take_labels(work, error);
 	if (r == -EINVAL) {
 		*result = MS_DOCKER_POLICY_REFUSED_LABEL;
+		work->policy->host->take_back(work->policy->builder, work->origin, error);
 		return bind_refused(work, error);
 	}
 	if (r < 0)

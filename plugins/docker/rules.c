@@ -168,8 +168,8 @@ static int compose(struct label *label, const char *name, const char *suffix, co
 	int length = snprintf(id, sizeof(id), "%s/%s%s", label->key, name, suffix);
 
 	if (length < 0 || (size_t)length >= sizeof(id))
-		return refuse(label->rules, "the id %s is too long by %d letters", name,
-			      length - ID_MAX);
+		return refuse(label->rules, "the id %s is too long by %d letter%s", name,
+			      length - ID_MAX, length - ID_MAX == 1 ? "" : "s");
 	if (is_taken(label->rules, id))
 		return refuse(label->rules, "two rules are called %s", name);
 	/* `rest` begins with the brace of its mapping. The host refuses a text again that it had to

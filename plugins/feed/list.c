@@ -102,8 +102,9 @@ static bool parse_entry(char *text, struct entry *ret_entry)
 static int keep(struct ms_feed_list *list, const struct entry *entry)
 {
 	if (list->count == list->limits.max_entries)
-		return refuse(list, -EFBIG, "it has more than %llu entries",
-			      (unsigned long long)list->limits.max_entries);
+		return refuse(list, -EFBIG, "it has more than %llu entr%s",
+			      (unsigned long long)list->limits.max_entries,
+			      list->limits.max_entries == 1 ? "y" : "ies");
 	if (list->count == list->room) {
 		size_t room = list->room ? list->room * 2 : 256;
 		struct entry *entries = reallocarray(list->entries, room, sizeof(*entries));
@@ -171,8 +172,9 @@ static int take_text(struct ms_feed_list *list, const char *data, size_t size)
 	int r = 0;
 
 	if (size > list->limits.max_bytes - list->bytes)
-		return refuse(list, -EFBIG, "it is longer than %llu bytes",
-			      (unsigned long long)list->limits.max_bytes);
+		return refuse(list, -EFBIG, "it is longer than %llu byte%s",
+			      (unsigned long long)list->limits.max_bytes,
+			      list->limits.max_bytes == 1 ? "" : "s");
 	list->bytes += size;
 	while (r == 0 && data < end) {
 		const char *newline = memchr(data, '\n', (size_t)(end - data));

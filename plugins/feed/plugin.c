@@ -76,8 +76,8 @@ static void tell_trouble(struct state *state)
 		return;
 	state->troubled = first != NULL;
 	if (first && more)
-		snprintf(sentence, sizeof(sentence), "%s; and %zu more lists", first->trouble,
-			 more);
+		snprintf(sentence, sizeof(sentence), "%s; and %zu more list%s", first->trouble,
+			 more, more == 1 ? "" : "s");
 	host->source_trouble(host->state, !first ? NULL : more ? sentence : first->trouble);
 }
 

@@ -231,8 +231,9 @@ static void tell(struct journal *self, int r)
 	}
 	if (r == 0 && self->is_failing) {
 		self->host->log(self->host->state, MS_PLUGIN_LOG_NOTICE,
-				"%s can be written to again; %llu events are missing there so far",
-				where, (unsigned long long)self->failed);
+				"%s can be written to again; %llu event%s missing there so far",
+				where, (unsigned long long)self->failed,
+				self->failed == 1 ? " is" : "s are");
 		self->host->source_trouble(self->host->state, NULL);
 	}
 	self->is_failing = r < 0;

@@ -211,8 +211,8 @@ void ms_journal_record_lost(struct ms_journal_record *record, uint64_t lost, uin
 	add_time(record, time_ns);
 	add_number(record, "lost", lost);
 	snprintf(record->sentence, sizeof(record->sentence),
-		 "%" PRIu64 " events are missing here: they came faster than they could be written",
-		 lost);
+		 "%" PRIu64 " event%s missing here: more came than could be written", lost,
+		 lost == 1 ? " is" : "s are");
 }
 
 char *ms_journal_record_json(const struct ms_journal_record *record)

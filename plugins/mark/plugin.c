@@ -116,7 +116,7 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 		args.dscp = (uint8_t)dscp;
 	}
 	if (!args.sets) {
-		host->error_set(error, "mark sets nothing: give it 'mark', 'priority' or 'dscp'");
+		host->error_set(error, "nothing is set: give it 'mark', 'priority' or 'dscp'");
 		return -EINVAL;
 	}
 	memcpy(ret_args, &args, sizeof(args));

@@ -239,7 +239,7 @@ static void name_case(struct quarantine *self, const struct quarantine_case *tol
 	}
 	self->named++;
 	if (self->unnamed)
-		snprintf(more, sizeof(more), " (and %llu before that were not logged)",
+		snprintf(more, sizeof(more), " (and %llu before that %s not logged)",
 			 (unsigned long long)self->unnamed);
 	self->unnamed = 0;
 	inet_ntop(told->family == 4 ? AF_INET : AF_INET6, told->addr, addr, sizeof(addr));
@@ -277,7 +277,8 @@ static void turn_away(struct quarantine *self)
 	    host->watch_time(host->state, LOOK_NS, LOOK_NS, look_for_room, self, &self->looker) < 0)
 		return;
 	snprintf(sentence, sizeof(sentence),
-		 "%u addresses are in, which is `max`: others are not put in", self->max);
+		 "%u address%s in, which is `max`: others are not put in", self->max,
+		 self->max == 1 ? " is" : "es are");
 	host->source_trouble(host->state, sentence);
 }
 

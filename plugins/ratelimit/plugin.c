@@ -99,7 +99,7 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 
 	args.is_bytes = host->value_count(values, "bytes") > 0;
 	if (args.is_bytes == (host->value_count(values, "pps") > 0)) {
-		host->error_set(error, "ratelimit takes either 'pps' or 'bytes'");
+		host->error_set(error, "it takes either 'pps' or 'bytes'");
 		return -EINVAL;
 	}
 	args.rate = host->value_uint(values, args.is_bytes ? "bytes" : "pps", 0);

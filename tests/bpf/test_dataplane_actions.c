@@ -129,9 +129,9 @@ END_TEST
 static const struct {
 	const char *program, *sentence;
 } bad[] = {
-	{ "own_code", "returned the code 0 of its own for a TCP packet" },
-	{ "own_code_for_ip6", "returned the code -1 of its own for a TCP packet over IPv6" },
-	{ "own_code_for_denied", "returned the code 2 of its own for a TCP packet" },
+	{ "own_code", "ended a TCP packet with a code of its own, 0," },
+	{ "own_code_for_ip6", "ended a TCP packet over IPv6 with a code of its own, -1," },
+	{ "own_code_for_denied", "ended a TCP packet with a code of its own, 2," },
 	{ "no_verdict", "ended a TCP packet with verdict 2" },
 	{ "lets_pass", "ended a TCP packet with the TC code 0" },
 	{ "spoils_cb", "changed cb[3], which is the host's" },

@@ -61,6 +61,7 @@ ROOMS = {
     "descriptor": ("core/plugin/descriptor.c", "base abi sdk loader policy"),
     "arguments": ("core/plugin/arguments", "base abi sdk loader policy"),
     "catalogue": ("core/plugin/catalogue", "base abi sdk loader policy arguments"),
+    "judge": ("core/plugin/judge", "base abi sdk loader policy arguments catalogue"),
     "trial": ("core/plugin/trial", "base abi sdk loader loop policy arguments"),
     "registry": (
         "core/plugin/registry",
@@ -73,7 +74,7 @@ ROOMS = {
     ),
     "message": ("core/control/message", "base"),
     "engines": ("core/control/engines", "base policy engine"),
-    "cli": ("core/cli/", "base policy documents message loader arguments catalogue config plan engines"),
+    "cli": ("core/cli/", "base policy documents message loader arguments catalogue judge config plan engines"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
     "options": ("core/options", "base config"),
@@ -81,6 +82,7 @@ ROOMS = {
     "sources": ("core/sources/", "base policy state documents worker config default_policy"),
     "ends": ("core/ends", ""),
     "membership": ("core/membership", "base policy ends"),
+    "touch": ("core/touch", ""),
     "worker": ("core/worker", "base"),
     "set_table": ("core/set_table/", "base abi layout dataplane policy membership"),
     "encoding": ("core/encoding", "base abi policy"),
@@ -93,8 +95,8 @@ ROOMS = {
     "manager": (
         "core/manager/",
         "base abi layout sdk dataplane tcx netlink policy image engine classify iface event session trace "
-        "state documents loop worker config sources membership set_table committer flips registry "
-        "watches trial source follower",
+        "state documents loop touch worker config sources membership set_table committer flips registry "
+        "watches trial catalogue judge source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
@@ -112,7 +114,7 @@ ROOMS = {
 LIBRARIES = [
     (r"event2/.*", r"core/(loop\.c|control/server[a-z_]*\.c)|plugins/.*"),
     (r"libfyaml\.h", r"core/(policy/document[a-z_]*|config[a-z_]*)\.[ch]|core/policy/yaml[a-z_]*\.[ch]|plugins/docker/(rules|excerpt)\.c"),
-    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
+    (r"jansson\.h", r"core/(control|cli|state|plugin|pluginhost)/.*|core/source/(process|follower|numbers)\.[ch]|core/policy/document[a-z_]*\.c|plugins/etcd/codec\.c|plugins/docker/.*|plugins/.*"),
     (r"bpf/(bpf_helpers|bpf_endian|bpf_tracing)\.h", r"(bpf|plugins)/.*"),
     (r"bpf/.*\.h", r"bpf/(dataplane|tcx).*|core/pluginhost/smoke\.c|core/include/microseg/action[a-z_]*\.h|plugins/.*"),
     (r"netlink/.*", r"netlink/.*"),

@@ -78,7 +78,7 @@ pid_t ms_plugin_folder_begin_load(const struct ms_proc *daemon, const char *plug
 
 bool ms_plugin_folder_hangs(void *daemon)
 {
-	static const char hangs[] = "later_hangs the callback of a timer";
+	static const char hangs[] = "later_hangs did what was due";
 	char noted[128];
 
 	ms_netns_read_command(noted, sizeof(noted),

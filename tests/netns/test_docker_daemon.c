@@ -222,6 +222,13 @@ START_TEST(a_wrong_label_cuts_its_container_off)
 	ck_assert(ms_proc_logged(microsegd, line));
 	snprintf(told, sizeof(told), "container wrong is cut off: %s", wrong[_i].why);
 	ck_assert(ms_netns_wait(is_told, told, 10));
+	/* Of its rules the good ones are not in force either, on a set that nobody is in. */
+	ck_assert_int_eq(ms_ctl_status(microsegd, line, sizeof(line), "rule", "show",
+				       "container/wrong/1", NULL),
+			 1);
+	ck_assert_int_eq(ms_ctl_status(microsegd, line, sizeof(line), "set", "show",
+				       "container/wrong", NULL),
+			 1);
 	shown = ms_ctl(microsegd, "plugin", "show", "docker", NULL);
 	ck_assert_ptr_nonnull(strstr(
 		ms_ctl_text(json_object_get(json_array_get(shown, 0), "entry"), "reason"), told));

@@ -181,7 +181,7 @@ START_TEST(who_is_listed_is_denied_and_who_is_not_arrives)
 	expect_transaction(3);
 	expect_denied();
 	ck_assert(ms_proc_logged(microsegd, "feed: 0 members added, 1 removed, 1 in all"));
-	ck_assert(ms_proc_logged(microsegd, "feed: 1 members added, 0 removed, 2 in all"));
+	ck_assert(ms_proc_logged(microsegd, "feed: 1 member added, 0 removed, 2 in all"));
 	ms_proc_stop(microsegd);
 }
 END_TEST

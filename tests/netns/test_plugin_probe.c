@@ -105,9 +105,9 @@ static const struct {
 	const char *name, *says;
 	bool runs; /* its constructor may */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.2, this microseg has 1.2", false },
-	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.2", false },
-	{ "struct_size", "have not the sizes of plugin ABI 1.2", false },
+	{ "abi_major", "is for plugin ABI 9.3, this microseg has 1.3", false },
+	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.3", false },
+	{ "struct_size", "have not the sizes of plugin ABI 1.3", false },
 	{ "no_note", "has no note of microseg", false },
 	{ "runpath", "has a RUNPATH", false },
 	{ "execstack", "asks for an executable stack", false },
@@ -127,13 +127,13 @@ static const struct {
 	{ "verdict_action", "no action may be called allow", true },
 	{ "foreign_action", "no action may be called drop", true },
 	{ "on", "on: no plugin may be called on", true },
-	{ "create_fails", "create(): no more of these", true },
-	{ "create_crashes", "crashed in create()", true },
-	{ "create_exits", "ended its process in create() (status 7)", true },
-	{ "load_fails", "load() of action load_fails: out of luck", true },
-	{ "load_crashes", "crashed in load() of action load_crashes", true },
-	{ "destroy_crashes", "crashed in destroy()", true },
-	{ "own_code", "returned 2 of its own", true },
+	{ "create_fails", "create_fails: no more of these", true },
+	{ "create_crashes", "crashed while it was set up", true },
+	{ "create_exits", "ended its process while it was set up (status 7)", true },
+	{ "load_fails", "load_fails: out of luck", true },
+	{ "load_crashes", "crashed while it loaded its action load_crashes", true },
+	{ "destroy_crashes", "crashed while it was taken down", true },
+	{ "own_code", "ended with a code of its own, 2,", true },
 	{ "unverifiable", "the verifier said no", true },
 };
 
@@ -150,8 +150,8 @@ END_TEST
 static const struct {
 	const char *name, *says;
 } endless[] = {
-	{ "create_hangs", "did not come back from create() within 10 s" },
-	{ "constructor_hangs", "did not come back from its constructors within 10 s" },
+	{ "create_hangs", "did not come back within 10 s while it was set up" },
+	{ "constructor_hangs", "did not come back within 10 s while it was loaded" },
 };
 
 START_TEST(an_endless_one_is_ended)

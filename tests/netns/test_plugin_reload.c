@@ -170,7 +170,7 @@ static void load_hanging(void *user)
 	(void)user;
 	_exit(ms_ctl_status(microsegd, said, sizeof(said), "plugin", "load", "create_hangs",
 			    NULL) == 1 &&
-			      strstr(said, "did not come back from create()")
+			      strstr(said, "did not come back within 10 s while it was set up")
 		      ? 0
 		      : 1);
 }
@@ -339,7 +339,7 @@ START_TEST(another_configuration_is_handed_over)
 	ck_assert(!ms_proc_logged(microsegd, "reconfigures: made with a rate of 20"));
 	/* What it refuses only where it runs. */
 	reload_refused("plugins:\n  tally: {}\n  reconfigures: { rate: 13 }\n",
-		       "reconfigure(): 13 brings no luck");
+		       "reconfigures: 13 brings no luck");
 	ck_assert_msg(strstr(text, "\"line\": 3") || strstr(text, "\"line\":3"), "%s", text);
 	expect_state("reconfigures", "loaded");
 	/* The configuration that it has is the last good one: nothing to be done. */
@@ -382,7 +382,7 @@ static const struct {
 	{ "plugins:\n  tally: {}\n  fine: [\n", "microseg.yaml" },
 	{ "plugins: { tally: {}, fine: {}, nosuch: {} }\n", "there is no plugin 'nosuch'" },
 	{ "plugins: { tally: {}, fine: {}, create_fails: {} }\n", "no more of these" },
-	{ "plugins: { tally: {}, fine: {}, start_fails: {} }\n", "start(): not today" },
+	{ "plugins: { tally: {}, fine: {}, start_fails: {} }\n", "start_fails: not today" },
 	{ "plugins: { tally: {}, fine: {}, twin: {} }\n", "has an action tally already" },
 	{ "plugins: { tally: {}, fine: { rate: 0 } }\n", "rate must not be below 1" },
 	{ "plugins: { tally: { top: 2 }, fine: {} }\n", "there is no such counter" },
@@ -483,7 +483,7 @@ START_TEST(one_that_failed_is_failed_as_before_when_the_reload_is_refused)
 	before = listed("fine");
 	ck_assert_str_eq(ms_ctl_text(before, "state"), "failed");
 	reload_refused("plugins: { tally: {}, fine: { rate: 1 }, start_fails: {} }\n",
-		       "start(): not today");
+		       "start_fails: not today");
 	after = listed("fine");
 	ck_assert_msg(json_equal(before, after), "%s", json_dumps(after, 0));
 	expect_state("start_fails", NULL);
@@ -552,7 +552,7 @@ START_TEST(a_source_that_failed_stays_in_force_when_the_reload_is_refused)
 	ck_assert(has_rule((void *)"first"));
 	reload_refused("plugins: { tally: {}, script: { file: " MS_NETNS_DIR
 		       "/first }, start_fails: {} }\n",
-		       "start(): not today");
+		       "start_fails: not today");
 	expect_state("script", "failed");
 	/* A commit that has nothing to do with it. */
 	ms_ctl_do(microsegd, "rule", "add", "--proto", "tcp", "--dport", "99", "deny", NULL);

@@ -52,19 +52,19 @@ static const struct {
 	{ "plugins:\n  feed: { interval: 0s, lists: [\"a=http://h/\"] }\n",
 	  "interval must not be below 1s", "\"line\":2,\"column\":11" },
 	{ "plugins:\n  feed: { lists: [\"a=http://h/\", \"host=http://h/\"] }\n",
-	  "feed: create(): entry 2 of `lists` is not SET=URL", "\"line\":2,\"column\":34" },
+	  "feed: entry 2 of `lists` is not SET=URL", "\"line\":2,\"column\":34" },
 	{ "plugins:\n  feed: { lists: \"a=htp://h/\" }\n",
-	  "feed: create(): entry 1 of `lists` is not SET=URL", "\"line\":2,\"column\":18" },
+	  "feed: entry 1 of `lists` is not SET=URL", "\"line\":2,\"column\":18" },
 	{ "plugins:\n  feed:\n    lists: \"a=http://h/\"\n    ca_file: ca.pem\n",
-	  "feed: create(): `ca_file` must be a full path", "\"line\":4,\"column\":5" },
+	  "feed: `ca_file` must be a full path", "\"line\":4,\"column\":5" },
 	{ "plugins:\n  feed: {}\n", "lists is missing", "\"line\":2,\"column\":3" },
 	{ "plugins:\n  exporter: { rules: 9, listen: \"0.0.0.0:9477\" }\n",
-	  "exporter: create(): `listen` is 0.0.0.0:9477, which others can reach",
+	  "exporter: `listen` is 0.0.0.0:9477, which others can reach",
 	  "\"line\":2,\"column\":25" },
 	{ "plugins:\n  exporter: { control: control.sock }\n",
-	  "exporter: create(): `control` must be a full path", "\"line\":2,\"column\":15" },
+	  "exporter: `control` must be a full path", "\"line\":2,\"column\":15" },
 	{ "plugins:\n  journal: { to: syslog, socket: log }\n",
-	  "journal: create(): `socket` must be a full path", "\"line\":2,\"column\":26" },
+	  "journal: `socket` must be a full path", "\"line\":2,\"column\":26" },
 };
 
 START_TEST(a_wrong_configuration_is_found_before_anything_runs)
@@ -95,7 +95,7 @@ START_TEST(a_plugin_that_fails_here_is_warned_of)
 	ck_assert_msg(ms_plugin_folder_check(text, sizeof(text)) == 0, "%s", text);
 	expect_said("\"kind\":\"untried_plugin\"");
 	expect_said("plugin create_fails fails here, as it may where the daemon is: create_fails: "
-		    "create(): no more of these");
+		    "no more of these");
 	expect_said("\"file\":\"microseg.yaml\",\"line\":2,\"column\":3");
 	expect_said("\"warnings_total\":1");
 }

@@ -145,9 +145,9 @@ static const struct {
 	enum runs runs;
 	const char *spoil; /* a command, NULL = the file alone is the fault */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.2", NEVER, NULL },
+	{ "abi_major", "is for plugin ABI 9.3", NEVER, NULL },
 	{ "abi_minor", "is for plugin ABI 1.77", NEVER, NULL },
-	{ "struct_size", "have not the sizes of plugin ABI 1.2", NEVER, NULL },
+	{ "struct_size", "have not the sizes of plugin ABI 1.3", NEVER, NULL },
 	{ "no_note", "has no note of microseg", NEVER, NULL },
 	{ "runpath", "has a RUNPATH", NEVER, NULL },
 	{ "fine", "can be written by others than root", NEVER,
@@ -162,12 +162,12 @@ static const struct {
 	{ "no_destroy", "it has no destroy()", RUNS, NULL },
 	{ "bad_type", "item rate is of type 99", RUNS, NULL },
 	{ "create_fails", "no more of these", RUNS, NULL },
-	{ "create_crashes", "crashed in create()", RUNS, NULL },
-	{ "load_crashes", "crashed in load()", RUNS, NULL },
-	{ "create_hangs", "did not come back from create()", RUNS, NULL },
+	{ "create_crashes", "crashed while it was set up", RUNS, NULL },
+	{ "load_crashes", "crashed while it loaded its action", RUNS, NULL },
+	{ "create_hangs", "did not come back within 10 s while it was set up", RUNS, NULL },
 	{ "unverifiable", "the verifier said no", RUNS, NULL },
 	{ "own_code", "of its own", RUNS, NULL },
-	{ "start_fails", "start(): not today", RUNS, NULL },
+	{ "start_fails", "start_fails: not today", RUNS, NULL },
 	{ "twin", "plugin tally has an action tally already", RUNS, NULL },
 };
 
@@ -516,7 +516,8 @@ START_TEST(one_that_took_the_daemon_down_is_left_alone)
 	ms_proc_kill(microsegd);
 	expect_acting();
 	start("plugins: { tally: {}, start_crashes: {} }\n");
-	expect_state("start_crashes", "failed", "the last daemon ended in its start()");
+	expect_state("start_crashes", "failed",
+		     "the last daemon ended while this plugin was started");
 	expect_state("tally", "loaded", NULL);
 	expect_acting();
 	ms_proc_stop(microsegd);
@@ -537,7 +538,7 @@ START_TEST(one_that_hangs_later_harms_no_packet_and_is_left_alone)
 	ms_proc_end(loading);
 	expect_acting();
 	start("plugins: { tally: {}, later_hangs: {} }\n");
-	expect_state("later_hangs", "failed", "the last daemon ended in its");
+	expect_state("later_hangs", "failed", "the last daemon ended while this plugin");
 	expect_state("tally", "loaded", NULL);
 	expect_acting();
 	ms_proc_stop(microsegd);

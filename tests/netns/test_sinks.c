@@ -490,8 +490,7 @@ END_TEST
 /* Somebody else has its port, from the start or since: while that lasts it is a problem. */
 START_TEST(a_port_that_is_taken_is_a_problem)
 {
-	static char taken[] =
-		"sink exporter: start(): cannot listen on 127.0.0.1:9477: Address already";
+	static char taken[] = "sink exporter: cannot listen on 127.0.0.1:9477: Address already";
 	const struct sockaddr_in at = { .sin_family = AF_INET,
 					.sin_port = htons(9477),
 					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -147,6 +147,14 @@ static void hold_an_offer(const char *lines)
 	open_pipe("there", O_RDONLY);
 }
 
+static bool has_no_error(void *user)
+{
+	json_auto_t *lines = shown();
+
+	(void)user;
+	return json_is_null(ms_ctl_at(json_array_get(lines, 0), "source.error"));
+}
+
 /* Nothing here hangs on time: the preparation stands still until it is let go. */
 START_TEST(the_loop_goes_on_while_an_offer_is_prepared)
 {
@@ -193,6 +201,25 @@ START_TEST(an_unload_does_not_wait_for_what_is_prepared)
 	ms_ctl_do(microsegd, "plugin", "load", "script", NULL);
 	expect_at_least("source.members", 1);
 	expect_denied();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* It says something, and cannot say the next thing before that is in force. */
+START_TEST(an_error_stays_when_what_was_said_before_it_comes_in_force)
+{
+	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, "--plugin-dir", MS_PLUGIN_FOLDER,
+			      NULL);
+	expect_at_least("source.members", 1);
+	hold_an_offer("set block\n");
+	ms_plugin_folder_say("fail no such thing\n");
+	expect_text("source.error", "no such thing");
+	open_pipe("go", O_WRONLY);
+	expect_at_least("transactions", 2);
+	expect_text("source.error", "no such thing");
+	ms_plugin_folder_say(BLOCK);
+	expect_at_least("transactions", 3);
+	ck_assert(ms_netns_wait(has_no_error, NULL, 20));
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -481,83 +508,6 @@ START_TEST(a_trouble_has_its_time)
 }
 END_TEST
 
-/* ---- several of them ---- */
-
-#define OTHER MS_NETNS_DIR "/other"
-#define RULE(id) "rule { id: " id ", group: work, dir: in, proto: tcp, dport: 81, action: deny }\n"
-
-struct order {
-	const char *first, *second;
-};
-
-/* A list that a new generation interrupts is none. */
-static bool is_order(void *user)
-{
-	const struct order *order = user;
-	const char *first, *second;
-	char text[16384];
-
-	if (ms_ctl_status(microsegd, text, sizeof(text), "rule", "list", NULL) != 0)
-		return false;
-	first = strstr(text, order->first);
-	second = strstr(text, order->second);
-	return first && second && first < second;
-}
-
-static void expect_order(const char *first, const char *second)
-{
-	struct order order = { first, second };
-
-	ck_assert_msg(ms_netns_wait(is_order, &order, 20), "%s is not judged before %s", first,
-		      second);
-}
-
-static void configure(const char *plugins)
-{
-	char config[512];
-
-	snprintf(config, sizeof(config), "plugins: { %s }\n", plugins);
-	ms_proc_write_config(microsegd, config);
-}
-
-static const char *policy_file(void)
-{
-	static char path[256];
-
-	snprintf(path, sizeof(path), "%s/policy.d/10-test.yaml", microsegd->dir);
-	return path;
-}
-
-START_TEST(sources_are_judged_as_the_file_names_them)
-{
-	ms_plugin_folder_add("script_other");
-	ms_netns_put_file(OTHER, RULE("of/other"));
-	ms_plugin_folder_say(RULE("of/mine"));
-	configure("script: { file: " SCRIPT " }, script_other: { file: " OTHER " }");
-	start();
-	expect_order("of/mine", "of/other");
-	/* Configured otherwise, which is a new process; loaded again; and named otherwise. */
-	ms_netns_put_file(SCRIPT "-2", RULE("of/mine"));
-	configure("script: { file: " SCRIPT "-2 }, script_other: { file: " OTHER " }");
-	ms_ctl_do(microsegd, "reload", NULL);
-	expect_order("of/mine", "of/other");
-	ms_ctl_do(microsegd, "plugin", "unload", "script", NULL);
-	ms_ctl_do(microsegd, "plugin", "load", "script", NULL);
-	expect_order("of/mine", "of/other");
-	configure("script_other: { file: " OTHER " }, script: { file: " SCRIPT "-2 }");
-	ms_ctl_do(microsegd, "reload", NULL);
-	expect_order("of/other", "of/mine");
-	/* Where documents that were applied stand in for the folder, too. */
-	ms_ctl_do(microsegd, "policy", "apply", policy_file(), NULL);
-	configure("script: { file: " SCRIPT "-2 }, script_other: { file: " OTHER " }");
-	ms_ctl_do(microsegd, "reload", "--dry-run", NULL);
-	expect_order("of/other", "of/mine");
-	ms_ctl_do(microsegd, "reload", NULL);
-	expect_order("of/mine", "of/other");
-	ms_proc_stop(microsegd);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("source turns");
@@ -568,6 +518,7 @@ int main(void)
 	tcase_add_test(tcase, the_loop_goes_on_while_an_offer_is_prepared);
 	tcase_add_test(tcase, of_what_comes_meanwhile_the_latest_counts);
 	tcase_add_test(tcase, an_unload_does_not_wait_for_what_is_prepared);
+	tcase_add_test(tcase, an_error_stays_when_what_was_said_before_it_comes_in_force);
 	tcase_add_test(tcase, a_flood_of_offers_takes_turns);
 	tcase_add_test(tcase, a_flood_of_lines_is_counted_not_written);
 	tcase_add_test(tcase, one_that_never_stops_talking_has_a_share_of_the_loop);
@@ -578,11 +529,6 @@ int main(void)
 	tcase_add_test(tcase, two_of_one_plugin_do_not_run_at_a_time);
 	tcase_add_test(tcase, a_file_that_cannot_be_read_is_set_aside);
 	tcase_add_test(tcase, a_trouble_has_its_time);
-	suite_add_tcase(suite, tcase);
-	tcase = tcase_create("several");
-	tcase_set_timeout(tcase, 90);
-	tcase_add_checked_fixture(tcase, setup, NULL);
-	tcase_add_test(tcase, sources_are_judged_as_the_file_names_them);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

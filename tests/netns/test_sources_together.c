@@ -22,7 +22,7 @@ static const char policy[] =
 
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
-static char text[8192];
+static char text[16384];
 
 static void setup(void)
 {
@@ -122,15 +122,92 @@ START_TEST(of_two_that_bind_a_workload_the_first_counts)
 }
 END_TEST
 
+/* ---- in which order they are judged ---- */
+
+#define OTHER SCRIPT "-other"
+#define RULE(id) "rule { id: " id ", group: work, dir: in, proto: tcp, dport: 81, action: deny }\n"
+
+struct order {
+	const char *first, *second;
+};
+
+/* A list that a new generation interrupts is none. */
+static bool is_order(void *user)
+{
+	const struct order *order = user;
+	const char *first, *second;
+
+	if (ms_ctl_status(microsegd, text, sizeof(text), "rule", "list", NULL) != 0)
+		return false;
+	first = strstr(text, order->first);
+	second = strstr(text, order->second);
+	return first && second && first < second;
+}
+
+static void expect_order(const char *first, const char *second)
+{
+	struct order order = { first, second };
+
+	ck_assert_msg(ms_netns_wait(is_order, &order, 20), "%s is not judged before %s", first,
+		      second);
+}
+
+static void configure(const char *plugins)
+{
+	char config[512];
+
+	snprintf(config, sizeof(config), "plugins: { %s }\n", plugins);
+	ms_proc_write_config(microsegd, config);
+}
+
+static const char *policy_file(void)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/policy.d/10-test.yaml", microsegd->dir);
+	return path;
+}
+
+START_TEST(sources_are_judged_as_the_file_names_them)
+{
+	ms_plugin_folder_add("script_other");
+	ms_netns_put_file(OTHER, RULE("of/other"));
+	ms_netns_put_file(SCRIPT, RULE("of/mine"));
+	configure("script: { file: " SCRIPT " }, script_other: { file: " OTHER " }");
+	ms_plugin_folder_start(microsegd, NULL);
+	expect_order("of/mine", "of/other");
+	/* Configured otherwise, which is a new process; loaded again; and named otherwise. */
+	ms_netns_put_file(SCRIPT "-2", RULE("of/mine"));
+	configure("script: { file: " SCRIPT "-2 }, script_other: { file: " OTHER " }");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_order("of/mine", "of/other");
+	ms_ctl_do(microsegd, "plugin", "unload", "script", NULL);
+	ms_ctl_do(microsegd, "plugin", "load", "script", NULL);
+	expect_order("of/mine", "of/other");
+	configure("script_other: { file: " OTHER " }, script: { file: " SCRIPT "-2 }");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_order("of/other", "of/mine");
+	/* Where documents that were applied stand in for the folder, too. */
+	ms_ctl_do(microsegd, "policy", "apply", policy_file(), NULL);
+	configure("script: { file: " SCRIPT "-2 }, script_other: { file: " OTHER " }");
+	ms_ctl_do(microsegd, "reload", "--dry-run", NULL);
+	expect_order("of/other", "of/mine");
+	ms_ctl_do(microsegd, "reload", NULL);
+	expect_order("of/mine", "of/other");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sources_together");
 	TCase *tcase = tcase_create("sources_together");
 
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 90);
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_source_and_the_group_of_its_rules_go_at_once);
 	tcase_add_test(tcase, of_two_that_bind_a_workload_the_first_counts);
+	tcase_add_test(tcase, sources_are_judged_as_the_file_names_them);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 #define MS_PLUGIN_ABI_MAJOR 1
-#define MS_PLUGIN_ABI_MINOR 2
+#define MS_PLUGIN_ABI_MINOR 3
 
 /* Longest name of plugin, action, source, sink or item, without its NUL: [a-z0-9_]{1,31}. */
 #define MS_PLUGIN_NAME_MAX 31
@@ -312,6 +312,13 @@ struct ms_plugin_host {
 	 * force. `why` is a line. -E2BIG past the first 256.
 	 */
 	int (*leave_out)(struct ms_plugin_builder *builder, const char *origin, const char *why,
+			 struct ms_plugin_error *error);
+	/*
+	 * Of minor 3. from C, during snapshot(). The rules that add_rule() took last, as far back
+	 * as they are from `origin`, are not in the transaction: one that comes from there is
+	 * wrong, and what its author meant is all of them or none.
+	 */
+	int (*take_back)(struct ms_plugin_builder *builder, const char *origin,
 			 struct ms_plugin_error *error);
 };
 

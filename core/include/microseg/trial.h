@@ -349,6 +349,33 @@ static inline int ms_trial_leave_out(struct ms_plugin_builder *builder, const ch
 	return 0;
 }
 
+/* The last line that is a text of the policy language; NULL = there is none. */
+static inline char *ms_trial_last_text(struct ms_plugin_builder *builder)
+{
+	char *last = NULL, *at = builder->text, *end;
+
+	for (; (end = strchr(at, '\n')); at = end + 1)
+		if (strncmp(at, "rule ", 5) == 0 || strncmp(at, "group ", 6) == 0 ||
+		    strncmp(at, "document ", 9) == 0)
+			last = at;
+	return last;
+}
+
+/* Rules of one line each. */
+static inline int ms_trial_take_back(struct ms_plugin_builder *builder, const char *origin,
+				     struct ms_plugin_error *error)
+{
+	char start[160], *last, *behind;
+
+	(void)error;
+	snprintf(start, sizeof(start), "rule %s ", origin);
+	while ((last = ms_trial_last_text(builder)) && strncmp(last, start, strlen(start)) == 0) {
+		behind = strchr(last, '\n') + 1;
+		memmove(last, behind, strlen(behind) + 1);
+	}
+	return 0;
+}
+
 static inline int ms_trial_add_member(struct ms_plugin_builder *builder, const char *set,
 				      const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 				      struct ms_plugin_error *error)
@@ -418,6 +445,7 @@ static inline void ms_trial_init(struct ms_plugin_host_state *state)
 	table->error_get = ms_trial_error_get;
 	table->keep_set = ms_trial_keep_set;
 	table->leave_out = ms_trial_leave_out;
+	table->take_back = ms_trial_take_back;
 }
 
 /* Lets `ns` pass: every timer that falls due is called, once. */

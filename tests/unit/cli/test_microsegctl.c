@@ -172,6 +172,11 @@ START_TEST(zero_when_done)
 	ck_assert_str_eq(errors, "");
 	ck_assert_int_eq(run("--help"), 0);
 	ck_assert_int_eq(run("rule add --help"), 0);
+	/* Of an object: its commands, and nothing of others. */
+	ck_assert_int_eq(run("source --help"), 0);
+	ck_assert_ptr_nonnull(strstr(output, "  source list "));
+	ck_assert_ptr_nonnull(strstr(output, "  source show NAME "));
+	ck_assert_ptr_null(strstr(output, "plugin list"));
 	ck_assert_int_eq(run("--version"), 0);
 }
 END_TEST

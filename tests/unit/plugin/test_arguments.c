@@ -51,17 +51,17 @@ static const struct {
 	const char *sentence;
 	unsigned int line;
 } about[] = {
-	{ "x: create(): out of luck", 1 },
-	{ "x: create(): `file` cannot be read", 2 },
-	{ "x: create(): 'list' and `file` do not go together", 3 },
-	{ "x: create(): entry 2 of `list` is bad", 5 },
-	{ "x: create(): entry 1 of 'list' is that of `file`", 4 },
+	{ "x: out of luck", 1 },
+	{ "x: `file` cannot be read", 2 },
+	{ "x: 'list' and `file` do not go together", 3 },
+	{ "x: entry 2 of `list` is bad", 5 },
+	{ "x: entry 1 of 'list' is that of `file`", 4 },
 	/* As if nothing were said of the entry. */
-	{ "x: create(): entry 3 of `list` is bad", 3 },
-	{ "x: create(): entry 0 of `list` is bad", 3 },
-	{ "x: create(): entry 2 of the `list` is bad", 3 },
+	{ "x: entry 3 of `list` is bad", 3 },
+	{ "x: entry 0 of `list` is bad", 3 },
+	{ "x: entry 2 of the `list` is bad", 3 },
 	/* Not in quotes, in two sorts of them, or of another name. */
-	{ "x: create(): file is not `file', nor `files`, nor 'a file'", 1 },
+	{ "x: file is not `file', nor `files`, nor 'a file'", 1 },
 	{ "file'", 1 },
 	{ "", 1 },
 };

@@ -172,7 +172,10 @@ static int add_rule_or_refuse(struct ms_plugin_builder *builder, const char *ori
 	}
 	if (ms_source_offer_check_text("docker", MS_SOURCE_TEXT_RULE, origin, text, size, &why) ==
 	    0)
-		return ms_trial_add_rule(builder, origin, text, size, error);
+		/* What is behind very many, or a very long one, has its room, too. */
+		return strlen(builder->text) + size > MS_TRIAL_TEXT / 2
+			       ? 0
+			       : ms_trial_add_rule(builder, origin, text, size, error);
 	ms_error_format(&why, error->sentence, sizeof(error->sentence));
 	return -EINVAL;
 }
@@ -276,12 +279,12 @@ static const struct {
 	{ "- { dir: in, proto: tcp, dport: [80, 443], action: allow }",
 	  RULE("1", "in", "to", "proto: tcp, dport: [80, 443], action: allow") },
 	{ "- id: http\n  dir: in\n  from: 'set:office'\n  action: allow\n- action: deny\n",
-	  "set office\n" RULE("http", "in", "to", "from: 'set:office', action: allow")
+	  RULE("http", "in", "to", "from: 'set:office', action: allow")
 		  RULE("2/in", "in", "to", "action: deny")
-			  RULE("2/out", "out", "from", "action: deny") },
+			  RULE("2/out", "out", "from", "action: deny") "set office\n" },
 	{ "[{\"dir\": \"out\", \"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"}]",
-	  "set x\n" RULE("1", "out", "from",
-			 "\"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"") },
+	  RULE("1", "out", "from",
+	       "\"to\": [\"set:host\", \"set:x\"], \"action\": \"allow\"") "set x\n" },
 	{ "- dir: in\n  comment: \"web, from office\"\n  action: allow\n",
 	  RULE("1", "in", "to", "comment: \"web, from office\", action: allow") },
 	{ "[{dir: in, action: [{mark: {dscp: 8}}, allow]}]",
@@ -295,7 +298,7 @@ START_TEST(rules_are_for_their_container_alone)
 
 	snprintf(label, sizeof(label), "%s", good_rules[_i].label);
 	snprintf(expected, sizeof(expected),
-		 "set container/web\n%smember container/web 10.88.0.2/32 0\nbind front 1 155\n",
+		 "%sset container/web\nmember container/web 10.88.0.2/32 0\nbind front 1 155\n",
 		 good_rules[_i].adds);
 	container.group = group_front;
 	container.rules = label;
@@ -430,21 +433,17 @@ static const struct {
 	  "label microseg.rules: rule 2: 1:38: unknown key 'dprot'" },
 };
 
+/* And leaves nothing else: no rule before the wrong one is in force, of a set that stays empty. */
 START_TEST(a_wrong_label_denies_its_own_container_all)
 {
 	struct ms_docker_container container = web();
-	const char *text;
 
 	container.group = (char *)bad_labels[_i].group;
 	container.sets = (char *)bad_labels[_i].sets;
 	container.rules = (char *)bad_labels[_i].rules;
-	text = added(&container, MS_DOCKER_POLICY_REFUSED_LABEL);
+	ck_assert_str_eq(added(&container, MS_DOCKER_POLICY_REFUSED_LABEL), DENIED);
 	ck_assert_msg(strncmp(said, bad_labels[_i].why, strlen(bad_labels[_i].why)) == 0, "%s",
 		      said);
-	ck_assert_uint_ge(strlen(text), strlen(DENIED));
-	ck_assert_str_eq(text + strlen(text) - strlen(DENIED), DENIED);
-	ck_assert_ptr_null(strstr(text, "bind front"));
-	ck_assert_ptr_null(strstr(text, "member "));
 }
 END_TEST
 

@@ -58,6 +58,8 @@ static const struct {
 	{ "groups: [" G("g", IN_DENY) "]\n", "", MS_CHANGE_REMOVED, MS_CHANGE_GROUP, "g", "" },
 	{ "sets: { s: [10.0.0.1, 10.0.0.2] }\n", "sets: { s: [10.0.0.2, 10.0.0.3, 10.0.0.4] }\n",
 	  MS_CHANGE_CHANGED, MS_CHANGE_SET, "s", "2 members more, 1 less" },
+	{ "sets: { s: 10.0.0.1 }\n", "sets: { s: [10.0.0.1, 10.0.0.2] }\n", MS_CHANGE_CHANGED,
+	  MS_CHANGE_SET, "s", "1 member more, 0 less" },
 	{ "sets: { s: 10.0.0.1 }\n", "", MS_CHANGE_REMOVED, MS_CHANGE_SET, "s", "" },
 	{ "", "sets: { s: 10.0.0.1 }\n", MS_CHANGE_ADDED, MS_CHANGE_SET, "s", "" },
 	{ "", "failsafe: []\n", MS_CHANGE_CHANGED, MS_CHANGE_FAILSAFE, "failsafe", "" },

@@ -130,6 +130,34 @@ START_TEST(what_stays_is_taken_from_before)
 }
 END_TEST
 
+/* Of one author all or nothing; what others said stays, and so does what is no rule. */
+START_TEST(rules_of_an_origin_are_taken_back)
+{
+	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
+	static const struct {
+		enum ms_source_text_kind kind;
+		const char *origin;
+	} texts[] = {
+		{ MS_SOURCE_TEXT_RULE, "a" },  { MS_SOURCE_TEXT_RULE, "b" },
+		{ MS_SOURCE_TEXT_GROUP, "a" }, { MS_SOURCE_TEXT_RULE, "a" },
+		{ MS_SOURCE_TEXT_RULE, "a" },
+	};
+
+	for (size_t i = 0; i < ms_array_size(texts); i++)
+		ck_assert_int_eq(
+			ms_source_offer_add_text(&offer, texts[i].kind, texts[i].origin, "some", 4),
+			0);
+	ms_source_offer_take_back(&offer, "b");
+	ck_assert_uint_eq(offer.n_texts, 5);
+	ms_source_offer_take_back(&offer, "a");
+	ck_assert_uint_eq(offer.n_texts, 3);
+	ck_assert_uint_eq(offer.text_bytes, 12);
+	ck_assert_int_eq(offer.texts[2].kind, MS_SOURCE_TEXT_GROUP);
+	ms_source_offer_take_back(&offer, "a");
+	ck_assert_uint_eq(offer.n_texts, 3);
+}
+END_TEST
+
 START_TEST(a_builder_says_no)
 {
 	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
@@ -280,6 +308,7 @@ int main(void)
 
 	tcase_add_test(cases, travels_whole);
 	tcase_add_test(cases, a_half_is_nothing);
+	tcase_add_test(cases, rules_of_an_origin_are_taken_back);
 	tcase_add_test(cases, a_builder_says_no);
 	tcase_add_loop_test(cases, what_stays_is_taken_from_before, 0, 2);
 	tcase_add_loop_test(cases, frames_say_no_more_than_a_builder, 0, 5);

@@ -147,7 +147,7 @@ static const struct {
 } faults[] = {
 	{ "abi_major", "is for plugin ABI 9.2", NEVER, NULL },
 	{ "abi_minor", "is for plugin ABI 1.77", NEVER, NULL },
-	{ "struct_size", "have not the sizes of plugin ABI 1.2", NEVER, NULL },
+	{ "struct_size", "have not the sizes of plugin ABI 1.3", NEVER, NULL },
 	{ "no_note", "has no note of microseg", NEVER, NULL },
 	{ "runpath", "has a RUNPATH", NEVER, NULL },
 	{ "fine", "can be written by others than root", NEVER,

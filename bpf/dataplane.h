@@ -138,9 +138,10 @@ void ms_dataplane_action_maps(const struct ms_dataplane *dp,
  * neither. The program is of type sched_cls and loaded with the maps above; `program_fd` stays the
  * caller's. First it is run on packets of ours, under arguments that are all zero; one that returns
  * a code of its own, ends in a way it may not, or changes the host's words in cb[] is refused:
- * -EINVAL and a sentence, as for one that is no such program. -ERANGE: no such slot.
+ * -EINVAL and a sentence, as for one that is no such program. So is one that `observes`, as its
+ * plugin says, and ends the list, takes the packet or changes it. -ERANGE: no such slot.
  */
-int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *name,
+int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *name, bool observes,
 			    int program_fd, struct ms_error *err);
 /* Empties the slot; its name stays, and with it whose it is. No program there is no failure. */
 int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot);
@@ -149,8 +150,8 @@ int ms_dataplane_action_clear(struct ms_dataplane *dp, uint32_t slot);
 int ms_dataplane_action_called(const struct ms_dataplane *dp, uint64_t *ret_slots);
 /* Gives the slot's name away too. For a slot that no list in either half calls. */
 int ms_dataplane_action_forget(struct ms_dataplane *dp, uint32_t slot);
-/* The rules that have a list in the generation in force, by their numbers, and maybe some that had
- * one before; none in new tables. `*ret_rules` is the caller's. */
+/* The rules that have a list in the generation in force, by their numbers, twice if they have two,
+ * and maybe some that had one before; none in new tables. `*ret_rules` is the caller's. */
 int ms_dataplane_action_rules(const struct ms_dataplane *dp, uint32_t **ret_rules,
 			      size_t *ret_count);
 /* A folder beside our pins, made if need be, in which the plugin of this name ([a-z0-9_]) pins maps

@@ -44,7 +44,7 @@ static int check_type(int program_fd, const char *name, struct ms_error *err)
 	return 0;
 }
 
-int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *name,
+int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *name, bool observes,
 			    int program_fd, struct ms_error *err)
 {
 	struct ms_action_name named = { 0 };
@@ -57,7 +57,7 @@ int ms_dataplane_action_set(struct ms_dataplane *dp, uint32_t slot, const char *
 		return ms_error_set(err, -EINVAL, "the action's name %s is too long", name);
 	r = check_type(program_fd, name, err);
 	if (r == 0)
-		r = ms_dataplane_trial(program_fd, name, err);
+		r = ms_dataplane_trial(program_fd, name, observes, err);
 	if (r < 0)
 		return r;
 	/* The name first: a slot that runs is always somebody's. */

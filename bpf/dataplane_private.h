@@ -157,7 +157,7 @@ uint32_t ms_dataplane_next_epoch(uint32_t epoch);
 /* ---- trial of an action's program (bpf/dataplane_trial.c) ---- */
 
 /* -EINVAL with a sentence about `name`; nothing is counted and no other action runs. */
-int ms_dataplane_trial(int program_fd, const char *name, struct ms_error *err);
+int ms_dataplane_trial(int program_fd, const char *name, bool observes, struct ms_error *err);
 
 /* ---- state that moves to tables of another layout or size (bpf/dataplane_migrate.c) ---- */
 

@@ -17,6 +17,7 @@
 #include "microseg/chain.h"
 
 #define IFINDEX 1 /* lo, wherever we are */
+#define FRAME_MAX 2048
 #define ADDR4(last) 192, 0, 2, last
 #define ADDR6(last) 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last
 #define ETHERNET(type) 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, (type) >> 8, (type)&0xff
@@ -93,7 +94,13 @@ static const struct {
 	{ MS_CHAIN_OUT | MS_CHAIN_EGRESS | MS_CHAIN_SESSION | MS_CHAIN_COUNTED, 0 },
 	{ MS_CHAIN_OUT | MS_CHAIN_EGRESS, MS_CHAIN_DENIED },
 	{ MS_CHAIN_AUDIT, 0 },
+	{ MS_CHAIN_AUDIT, MS_CHAIN_DENIED },
 };
+
+static const char *say_end(uint32_t how)
+{
+	return how == MS_CHAIN_TAKEN ? "took" : "ended";
+}
 
 static bool may_hand_back(uint32_t how, uint32_t code)
 {
@@ -126,13 +133,24 @@ static int find_changed_word(const uint32_t *before, const uint32_t *after)
 	return -1;
 }
 
-static int run(int program_fd, const char *name, const struct packet *packet, size_t way,
-	       struct ms_error *err)
+/* Whether what only looks has left the packet alone. */
+static bool is_as_it_was(const struct packet *packet, const uint8_t *frame, uint32_t size,
+			 const struct __sk_buff *before, const struct __sk_buff *after)
+{
+	return size == packet->size && memcmp(frame, packet->frame, size) == 0 &&
+	       after->mark == before->mark && after->priority == before->priority;
+}
+
+static int run(int program_fd, const char *name, bool observes, const struct packet *packet,
+	       size_t way, struct ms_error *err)
 {
 	struct __sk_buff before = { .ifindex = IFINDEX }, after = { 0 };
+	uint8_t frame[FRAME_MAX];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet->frame, .data_size_in = packet->size,
-		    .ctx_in = &before, .ctx_size_in = sizeof(before), .ctx_out = &after,
-		    .ctx_size_out = sizeof(after), .repeat = 1);
+		    .data_out = observes ? frame : NULL,
+		    .data_size_out = observes ? sizeof(frame) : 0, .ctx_in = &before,
+		    .ctx_size_in = sizeof(before), .ctx_out = &after, .ctx_size_out = sizeof(after),
+		    .repeat = 1);
 	uint32_t l4_off = ETH_HLEN + (packet->family == 6 ? 40 : 20), how, code;
 	int r, word;
 
@@ -161,15 +179,22 @@ static int run(int program_fd, const char *name, const struct packet *packet, si
 		return ms_error_set(err, -EINVAL,
 				    "action %s changed cb[%d], which is the host's, for %s", name,
 				    word, packet->what);
+	if (observes && how != MS_CHAIN_RUNS)
+		return ms_error_set(err, -EINVAL, "action %s says that it only observes, and %s %s",
+				    name, say_end(how), packet->what);
+	if (observes && !is_as_it_was(packet, frame, opts.data_size_out, &before, &after))
+		return ms_error_set(err, -EINVAL,
+				    "action %s says that it only observes, and changed %s", name,
+				    packet->what);
 	return 0;
 }
 
-int ms_dataplane_trial(int program_fd, const char *name, struct ms_error *err)
+int ms_dataplane_trial(int program_fd, const char *name, bool observes, struct ms_error *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ms_array_size(packets); i++)
 		for (size_t way = 0; r == 0 && way < ms_array_size(ways); way++)
-			r = run(program_fd, name, &packets[i], way, err);
+			r = run(program_fd, name, observes, &packets[i], way, err);
 	return r;
 }

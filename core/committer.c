@@ -254,12 +254,12 @@ static uint32_t set_of(void *user, const char *name)
 	return ms_set_table_find(committer->sets, name);
 }
 
-static int action_of(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		     struct ms_action_args *ret_args, struct ms_error *err)
+static int action_of(void *user, const struct ms_rule_action *action,
+		     struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
 	const struct ms_committer *committer = user;
 
-	return ms_encoding_find(committer->pending_encoding, action, ret_slot, ret_args, err);
+	return ms_encoding_find(committer->pending_encoding, action, ret_call, err);
 }
 
 /* ---- a generation ---- */

@@ -8,8 +8,7 @@
 struct answer {
 	const struct ms_rule_action *action;
 	int result;
-	uint8_t slot;
-	struct ms_action_args args;
+	struct ms_rule_action_call call;
 };
 
 struct ms_encoding {
@@ -56,8 +55,8 @@ int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *u
 			struct answer *answer = &encoding->answers[encoding->count++];
 
 			answer->action = &rule->actions[j];
-			answer->result = ask(user, policy, answer->action, &answer->slot,
-					     &answer->args, &encoding->why);
+			answer->result =
+				ask(user, policy, answer->action, &answer->call, &encoding->why);
 			is_refused = answer->result < 0 && answer->result != -ENOENT;
 		}
 	}
@@ -86,20 +85,18 @@ const struct ms_action_args *ms_encoding_args(const struct ms_encoding *encoding
 {
 	const struct answer *answer = find_answer(encoding, action);
 
-	return answer && answer->result == 0 ? &answer->args : NULL;
+	return answer && answer->result == 0 ? &answer->call.args : NULL;
 }
 
 int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
-		     uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err)
+		     struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
 	const struct answer *answer = find_answer(encoding, action);
 
 	assert(answer);
-	if (answer->result == 0) {
-		*ret_slot = answer->slot;
-		*ret_args = answer->args;
-	} else if (answer->result != -ENOENT && err && !ms_error_is_set(err)) {
+	if (answer->result == 0)
+		*ret_call = answer->call;
+	else if (answer->result != -ENOENT && err && !ms_error_is_set(err))
 		*err = encoding->why;
-	}
 	return answer->result;
 }

@@ -10,14 +10,14 @@
 
 #include "core/base/error.h"
 #include "core/policy/model.h"
-#include "microseg/chain.h"
+#include "core/policy/rule_action.h"
 
 struct ms_encoding;
 
 /* As in struct ms_numbering; `policy` is the one whose action it is. */
 typedef int (*ms_encoding_ask)(void *user, const struct ms_policy *policy,
-			       const struct ms_rule_action *action, uint8_t *ret_slot,
-			       struct ms_action_args *ret_args, struct ms_error *err);
+			       const struct ms_rule_action *action,
+			       struct ms_rule_action_call *ret_call, struct ms_error *err);
 /* Asks about each action of `policy`, in order, up to the first that is refused. `policy` is
  * borrowed. -ENOMEM */
 int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *user,
@@ -26,7 +26,7 @@ struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding); /* returns N
 /* The answer, for struct ms_numbering: `action` is one of the policy's, by its address, and none
  * that follows the first refused one. */
 int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
-		     uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err);
+		     struct ms_rule_action_call *ret_call, struct ms_error *err);
 /* The arguments alone; NULL: no plugin had the action, or nobody was asked about it. Lent until the
  * encoding is freed. */
 const struct ms_action_args *ms_encoding_args(const struct ms_encoding *encoding,

@@ -12,6 +12,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/lib/access.h"
 #include "bpf/lib/judge.h"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
@@ -42,30 +43,41 @@ static __always_inline int ms_chain_audits(__u32 half, __u32 group, __u8 mode)
 	return of && of->mode != MS_MODE_ENFORCE;
 }
 
+/* As cb[1] has it, without the length, which is the whole list's. */
+static __always_inline __u32 ms_chain_observing(const struct ms_action_index *found)
+{
+	return (found->list & MS_CHAIN_INDEX_MASK) + found->observing - MS_OBSERVING_LIST;
+}
+
 /*
  * Sets cb[] for the list of the rule that `chain` names: it has all of it but the list's place and
- * whether it runs in audit mode. `half` and `group` are those that judge. Returns the slot of the
- * first action; -1 = there is no list, and cb[] is as it was. A session that is kept may be of a
- * rule that has none any more.
+ * whether it runs in audit mode. `half` and `group` are those that judge; `audited` = the rule's
+ * deny is let through, so only what observes runs. Returns the slot of the first action; -1 = there
+ * is no list, and cb[] is as it was. A session that is kept may be of a rule that has none any
+ * more.
  */
 static __always_inline int ms_chain_put(struct __sk_buff *skb, const struct ms_chain *chain,
-					__u32 half, __u32 group)
+					__u32 half, __u32 group, int audited)
 {
 	__u32 index = (half & MS_HALF_MASK) * MS_SLOTS_MAX + (chain->rule & MS_CHAIN_RULE_MASK);
 	const struct ms_action_index *found = bpf_map_lookup_elem(&ms_action_index, &index);
-	__u32 audit = 0;
+	/* A session that is kept may have it from when its group was in audit mode. */
+	__u32 audit = audited ? MS_CHAIN_AUDIT : 0;
 
 	if (!found || found->mode == MS_MODE_DISABLED)
+		return -1;
+	if (audited && found->observing == MS_OBSERVING_NONE)
 		return -1;
 	if (ms_chain_audits(half, group, found->mode))
 		audit = MS_CHAIN_AUDIT;
 	MS_CB_STORE(skb, MS_CHAIN_RULE, chain->rule | audit);
 	MS_CB_STORE(skb, MS_CHAIN_LIST,
-		    chain->list | found->list | (half & MS_HALF_MASK) * MS_ACTION_LISTS);
+		    chain->list | (audited ? ms_chain_observing(found) : found->list) |
+			    (half & MS_HALF_MASK) * MS_ACTION_LISTS);
 	MS_CB_STORE(skb, MS_CHAIN_OFFSETS, chain->offsets);
 	MS_CB_STORE(skb, MS_CHAIN_REST, chain->rest);
 	MS_CB_STORE(skb, MS_CHAIN_ACTION, 0);
-	return found->first;
+	return MS_CHOOSE(audited, found->observing_first, found->first);
 }
 
 /* By interface: an action may send a clone, which another interface judges before it is done. */
@@ -106,8 +118,7 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 	struct ms_chain chain;
 	int first;
 
-	if (!scene || !pkt || !answer || answer->slot >= MS_SLOTS_MAX ||
-	    answer->verdict == MS_VERDICT_AUDIT)
+	if (!scene || !pkt || !answer || answer->slot >= MS_SLOTS_MAX)
 		return -1;
 	chain.rule = answer->slot | (known & ~MS_CHAIN_COUNTED_OUT);
 	if (scene->dir == MS_DIR_OUT)
@@ -124,16 +135,17 @@ __noinline int ms_chain_begin(struct __sk_buff *skb, struct ms_scene *scene, str
 	chain.offsets = pkt->l3_off | pkt->l4_off << 16;
 	chain.rest =
 		pkt->proto | (known & MS_CHAIN_COUNTED_OUT) | scene->bytes << MS_CHAIN_BYTES_SHIFT;
-	if (answer->verdict == MS_VERDICT_DENY)
+	if (answer->verdict != MS_VERDICT_ALLOW)
 		chain.rest |= MS_CHAIN_DENIED;
 	if ((known & MS_CHAIN_COUNTED) && answer->verdict == MS_VERDICT_ALLOW &&
 	    !(answer->flags & MS_DECISION_LOG))
 		chain.list |= MS_CHAIN_SETTLED;
-	first = ms_chain_put(skb, &chain, scene->half, scene->group);
+	first = ms_chain_put(skb, &chain, scene->half, scene->group,
+			     answer->verdict == MS_VERDICT_AUDIT);
 	if (first < 0)
 		return first;
 	/* Only where a list begins, at whose end the line is taken. */
-	if (answer->verdict == MS_VERDICT_DENY || (answer->flags & MS_DECISION_LOG))
+	if (answer->verdict != MS_VERDICT_ALLOW || (answer->flags & MS_DECISION_LOG))
 		ms_chain_keep(&chain, scene->ifindex, pkt);
 	if (chain.list & MS_CHAIN_SETTLED)
 		ms_stats_packet(answer->reason, MS_VERDICT_ALLOW, scene->packets, scene->bytes);
@@ -250,9 +262,15 @@ static __always_inline int ms_chain_is_trial(const struct ms_chain *chain)
 	return (chain->list & MS_CHAIN_INDEX_MASK) == MS_ACTION_TRIAL_LIST;
 }
 
+/* Its rule denies it, and it is let through: those that look on say nothing to that. */
+static __always_inline int ms_chain_is_audited(const struct ms_chain *chain)
+{
+	return (chain->rule & MS_CHAIN_AUDIT) && (chain->rest & MS_CHAIN_DENIED);
+}
+
 static __always_inline int ms_chain_is_taken(const struct ms_chain *chain)
 {
-	return ms_chain_how(chain) == MS_CHAIN_TAKEN;
+	return ms_chain_how(chain) == MS_CHAIN_TAKEN && !ms_chain_is_audited(chain);
 }
 
 /* Let pass by what was judged, and counted as such already (ms_chain_begin, ms_lean_take). */
@@ -286,6 +304,10 @@ __noinline int ms_chain_answer(struct ms_chain *chain, struct ms_scene *scene,
 	answer->flags = chain->rule & MS_CHAIN_LOG ? MS_DECISION_LOG : 0;
 	answer->verdict = chain->rest & MS_CHAIN_DENIED ? MS_VERDICT_DENY : MS_VERDICT_ALLOW;
 	answer->reason = ms_chain_reason(chain);
+	if (ms_chain_is_audited(chain)) {
+		answer->verdict = MS_VERDICT_AUDIT;
+		return 0;
+	}
 	if (how == MS_CHAIN_MISSING) {
 		ms_chain_fall_back(chain, list, scene, answer);
 		return 0;

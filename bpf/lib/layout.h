@@ -443,9 +443,17 @@ struct ms_action_index {
 	__u8 first; /* slot of its first action */
 	__u8 mode;  /* the rule's, or its groups' if they agree: enum ms_mode; 0 = there is no list
 		     */
-	__u16 pad;
+	__u8 observing;       /* enum ms_observing */
+	__u8 observing_first; /* slot of the first one of these */
 };
 _Static_assert(sizeof(struct ms_action_index) == 8, "as far apart as lines of an array are");
+
+/* What runs of a list where its deny is let through: the actions of it that observe. */
+enum ms_observing {
+	MS_OBSERVING_NONE,
+	MS_OBSERVING_LIST, /* all of them do: the list itself */
+	MS_OBSERVING_NEXT, /* they are the list behind it */
+};
 
 /* ms_actname: HASH by slot. Whose the slot is, in words, so that it stays the action's over
  * daemons. */

@@ -145,7 +145,7 @@ static __always_inline int ms_lean_begin(const struct ms_lean *lean, __u32 word,
 		.rest = proto | (dir == MS_DIR_OUT ? MS_CHAIN_COUNTED_OUT : 0) |
 			bytes << MS_CHAIN_BYTES_SHIFT,
 	};
-	int first = ms_chain_put(lean->skb, &chain, lean->half, what >> MS_DENIED_GROUP_SHIFT);
+	int first = ms_chain_put(lean->skb, &chain, lean->half, what >> MS_DENIED_GROUP_SHIFT, 0);
 
 	return first < 0 ? MS_LEAN_ALLOWED : MS_LEAN_ACTS + first;
 }

@@ -14,7 +14,7 @@
 #include "core/base/error.h"
 #include "core/classify/image.h"
 #include "core/policy/model.h"
-#include "microseg/chain.h"
+#include "core/policy/rule_action.h"
 
 struct ms_late; /* core/classify/late.h */
 struct ms_decision;
@@ -25,11 +25,11 @@ struct ms_numbering {
 	uint16_t (*group)(void *user, const char *name); /* 1..MS_GROUPS_MAX-1 */
 	uint32_t (*set)(void *user, const char *name);
 	void *user;
-	/* Slot of an action's program below MS_ACTION_SLOTS, and what it finds as its arguments in
-	 * this place; `ret_args` comes zeroed. -ENOENT = it is not there, which is no failure: the
-	 * rule is compiled to its fallback. NULL = there is none at all. */
-	int (*action)(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		      struct ms_action_args *ret_args, struct ms_error *err);
+	/* How an action is called in this place; `ret_call` comes zeroed. -ENOENT = it is not
+	 * there, which is no failure: the rule is compiled to its fallback. NULL = there is none at
+	 * all. */
+	int (*action)(void *user, const struct ms_rule_action *action,
+		      struct ms_rule_action_call *ret_call, struct ms_error *err);
 };
 
 /*

@@ -11,19 +11,14 @@
 #define text_of ms_cli_value_text
 
 #define KEY_WIDTH 12
-
-static void line(const struct ms_cli_style *style, const char *key, const char *text)
-{
-	if (*text)
-		fprintf(style->out, "%-*s %s\n", KEY_WIDTH, key, text);
-}
+#define VALUES_SIZE 4096
 
 /* What may be written for an item: "uint, 1 to 15", "a | b". */
 static void describe_values(const json_t *item, char *buf, size_t size)
 {
 	const json_t *max = json_object_get(item, "max");
 	json_int_t min = ms_cli_value_int(item, "min");
-	char words[256], least[32], most[32];
+	char words[VALUES_SIZE / 2], least[32], most[32];
 	uint32_t type = MS_PLUGIN_UINT;
 
 	ms_plugin_describe_type(text_of(item, "type"), &type);
@@ -58,22 +53,24 @@ static void render_items(const struct ms_cli_style *style, const json_t *items, 
 	static const struct ms_cli_column alone[] = {
 		{ "  ITEM", false, 0, 0 },
 		{ "VALUES", false, 12, 0 },
-		{ "DEFAULT", false, 0, 0 },
+		{ "DEFAULT", false, 10, 0 },
 		{ "MEANING", false, 16, 0 },
 	};
 	static const struct ms_cli_column with_now[] = {
-		{ "  ITEM", false, 0, 0 },  { "NOW", false, 16, 0 },     { "VALUES", false, 12, 0 },
-		{ "DEFAULT", false, 0, 1 }, { "MEANING", false, 16, 0 },
+		{ "  ITEM", false, 0, 0 },   { "NOW", false, 10, 0 },
+		{ "VALUES", false, 10, 0 },  { "DEFAULT", false, 8, -1 },
+		{ "MEANING", false, 14, 0 },
 	};
 	struct ms_cli_table *table;
 	const json_t *item;
-	char values[320];
+	char values[VALUES_SIZE];
 	size_t i;
 
 	if (!json_array_size(items))
 		return;
 	table = held ? ms_cli_table_new(with_now, ms_array_size(with_now))
 		     : ms_cli_table_new(alone, ms_array_size(alone));
+	ms_cli_table_fold(table, 1);
 	json_array_foreach (items, i, item) {
 		const char *def = text_of(item, "default");
 		const json_t *its = json_array_get(held, i);
@@ -94,6 +91,34 @@ static void render_items(const struct ms_cli_style *style, const json_t *items, 
 	ms_cli_table_free(table);
 }
 
+/* What it says that it may do to a packet. */
+static void render_deeds(const struct ms_cli_style *style, const json_t *action)
+{
+	static const struct {
+		const char *key, *deed;
+	} deeds[] = {
+		{ "ends", "end the list with a verdict" },
+		{ "takes", "take the packet" },
+		{ "modifies", "change the packet or its mark" },
+	};
+	char text[128] = "";
+
+	if (ms_cli_value_is(action, "observes"))
+		snprintf(text, sizeof(text),
+			 "only observes: in audit mode it runs under deny, too");
+	for (size_t i = 0; i < ms_array_size(deeds); i++) {
+		size_t used = strlen(text);
+
+		if (ms_cli_value_is(action, deeds[i].key))
+			snprintf(text + used, sizeof(text) - used, "%s%s", used ? ", " : "may ",
+				 deeds[i].deed);
+	}
+	if (!*text)
+		return;
+	fputs("  ", style->out);
+	ms_cli_style_paragraph(style, 2, 4, text);
+}
+
 /* `held`: see render_items(). */
 static void render_description(const struct ms_cli_style *style, const json_t *plugin,
 			       const json_t *held)
@@ -103,21 +128,24 @@ static void render_description(const struct ms_cli_style *style, const json_t *p
 	size_t i;
 
 	snprintf(text, sizeof(text), "%s %s", text_of(plugin, "name"), text_of(plugin, "version"));
-	line(style, "plugin", text);
-	line(style, "summary", text_of(plugin, "summary"));
-	line(style, "license", text_of(plugin, "license"));
-	line(style, "abi", text_of(plugin, "abi"));
-	line(style, "provides", ms_cli_value_words(plugin, "provides", text, sizeof(text)));
-	line(style, "needs", ms_cli_value_words(plugin, "needs", text, sizeof(text)));
-	line(style, "source", text_of(plugin, "source"));
-	line(style, "sink", text_of(plugin, "sink"));
+	ms_cli_style_line(style, "plugin", text);
+	ms_cli_style_line(style, "summary", text_of(plugin, "summary"));
+	ms_cli_style_line(style, "license", text_of(plugin, "license"));
+	ms_cli_style_line(style, "abi", text_of(plugin, "abi"));
+	ms_cli_style_line(style, "provides",
+			  ms_cli_value_words(plugin, "provides", text, sizeof(text)));
+	ms_cli_style_line(style, "needs", ms_cli_value_words(plugin, "needs", text, sizeof(text)));
+	ms_cli_style_line(style, "source", text_of(plugin, "source"));
+	ms_cli_style_line(style, "sink", text_of(plugin, "sink"));
 	if (json_array_size(json_object_get(plugin, "config"))) {
 		fputs("\nconfiguration\n", style->out);
 		render_items(style, json_object_get(plugin, "config"), held);
 	}
 	json_array_foreach (json_object_get(plugin, "actions"), i, action) {
-		fprintf(style->out, "\naction %s: %s\n", text_of(action, "name"),
-			text_of(action, "help"));
+		fprintf(style->out, "\naction %s: ", text_of(action, "name"));
+		ms_cli_style_paragraph(style, strlen("action : ") + strlen(text_of(action, "name")),
+				       2, text_of(action, "help"));
+		render_deeds(style, action);
 		render_items(style, json_object_get(action, "args"), NULL);
 	}
 }
@@ -126,17 +154,19 @@ void ms_cli_render_plugin_probe(const struct ms_cli_style *style, const json_t *
 {
 	const json_t *plugin = json_object_get(reply, "plugin");
 	const char *file = text_of(reply, "config_file");
+	char said[VALUES_SIZE];
 
 	render_description(style, plugin, NULL);
-	if (!ms_cli_value_is(reply, "tried")) {
-		fprintf(style->out, "\nNot tried: %s.\n", text_of(reply, "untried"));
-		return;
-	}
-	fprintf(style->out, "\nTried%s%s%s: it was created%s.\n", *file ? " as " : "", file,
-		*file ? " configures it" : "",
-		json_array_size(json_object_get(plugin, "actions"))
-			? ", its programs were loaded and run"
-			: ", and not started; it has no programs");
+	if (!ms_cli_value_is(reply, "tried"))
+		snprintf(said, sizeof(said), "Not tried: %s.", text_of(reply, "untried"));
+	else
+		snprintf(said, sizeof(said), "Tried%s%s%s: it was created%s.", *file ? " as " : "",
+			 file, *file ? " configures it" : "",
+			 json_array_size(json_object_get(plugin, "actions"))
+				 ? ", its programs were loaded and run"
+				 : ", and not started; it has no programs");
+	fputc('\n', style->out);
+	ms_cli_style_paragraph(style, 0, 0, said);
 }
 
 /* ---- as the daemon has them ---- */
@@ -173,13 +203,14 @@ void ms_cli_render_plugin_list(const struct ms_cli_style *style, const json_t *r
 {
 	static const struct ms_cli_column columns[] = {
 		{ "PLUGIN", false, 0, 0 },   { "STATE", false, 0, 0 },   { "VERSION", false, 0, 2 },
-		{ "PROVIDES", false, 0, 1 }, { "USED BY", false, 8, 3 }, { "REASON", false, 16, 0 },
+		{ "PROVIDES", false, 0, 1 }, { "USED BY", false, 8, 3 }, { "REASON", false, 20, 0 },
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *entry;
-	char text[64];
+	char text[256];
 	size_t i;
 
+	ms_cli_table_fold(table, ms_array_size(columns) - 1);
 	json_array_foreach (json_object_get(reply, "plugins"), i, entry) {
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(entry, "name"));
 		ms_cli_table_add(table, tint_of(entry), "%s", text_of(entry, "state"));
@@ -213,14 +244,16 @@ void ms_cli_render_plugin_stats(const struct ms_cli_style *style, const json_t *
 	size_t i;
 
 	json_array_foreach (stats, i, number) {
-		char count[32];
+		char count[32], text[VALUES_SIZE];
+		int used = fprintf(style->out, "%-*s ", width, text_of(number, "name"));
 
-		fprintf(style->out, "%-*s %s  %s%s%s\n", width, text_of(number, "name"),
-			ms_cli_style_count(style,
-					   json_integer_value(json_object_get(number, "value")),
-					   count, sizeof(count)),
-			text_of(number, "help"), *text_of(number, "rule") ? ", rule " : "",
-			text_of(number, "rule"));
+		snprintf(text, sizeof(text), "%s  %s%s%s",
+			 ms_cli_style_count(style,
+					    json_integer_value(json_object_get(number, "value")),
+					    count, sizeof(count)),
+			 text_of(number, "help"), *text_of(number, "rule") ? ", rule " : "",
+			 text_of(number, "rule"));
+		ms_cli_style_paragraph(style, used > 0 ? (size_t)used : 0, (size_t)width + 1, text);
 	}
 }
 
@@ -232,15 +265,15 @@ void ms_cli_render_plugin_show(const struct ms_cli_style *style, const json_t *r
 	char text[256];
 
 	if (!json_is_object(plugin))
-		line(style, "plugin", text_of(entry, "name"));
-	line(style, "state", text_of(entry, "state"));
-	line(style, "reason", text_of(entry, "reason"));
-	line(style, "since", text_of(entry, "since"));
-	line(style, "used by", say_users(entry, text, sizeof(text)));
+		ms_cli_style_line(style, "plugin", text_of(entry, "name"));
+	ms_cli_style_line(style, "state", text_of(entry, "state"));
+	ms_cli_style_line(style, "reason", text_of(entry, "reason"));
+	ms_cli_style_line(style, "since", text_of(entry, "since"));
+	ms_cli_style_line(style, "used by", say_users(entry, text, sizeof(text)));
 	if (json_is_integer(json_object_get(entry, "events_lost")))
-		line(style, "events lost",
-		     ms_cli_style_count(style, ms_cli_value_int(entry, "events_lost"), text,
-					sizeof(text)));
+		ms_cli_style_line(style, "events lost",
+				  ms_cli_style_count(style, ms_cli_value_int(entry, "events_lost"),
+						     text, sizeof(text)));
 	if (json_is_object(plugin))
 		render_description(style, plugin, json_object_get(reply, "config"));
 	if (json_array_size(stats) > 0)

@@ -57,13 +57,14 @@ void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *r
 	static const struct ms_cli_column columns[] = {
 		{ "SOURCE", false, 0, 0 }, { "STATE", false, 0, 0 },    { "AGE", true, 0, 0 },
 		{ "RULES", true, 0, 1 },   { "SETS", true, 0, 2 },      { "MEMBERS", true, 0, 1 },
-		{ "GROUPS", true, 0, 3 },  { "TROUBLE", false, 16, 0 },
+		{ "GROUPS", true, 0, 3 },  { "TROUBLE", false, 20, 0 },
 	};
 	struct ms_cli_table *table = ms_cli_table_new(columns, ms_array_size(columns));
 	const json_t *source;
 	char age[32], text[SENTENCE_SIZE];
 	size_t i;
 
+	ms_cli_table_fold(table, ms_array_size(columns) - 1);
 	json_array_foreach (json_object_get(reply, "sources"), i, source) {
 		ms_cli_table_add(table, MS_CLI_PLAIN, "%s", text_of(source, "name"));
 		ms_cli_table_add(table, tint_of(source), "%s", text_of(source, "state"));
@@ -79,12 +80,6 @@ void ms_cli_render_source_list(const struct ms_cli_style *style, const json_t *r
 	}
 	ms_cli_table_print(table, style);
 	ms_cli_table_free(table);
-}
-
-static void line(const struct ms_cli_style *style, const char *key, const char *text)
-{
-	if (*text)
-		fprintf(style->out, "%-12s %s\n", key, text);
 }
 
 static void number(const struct ms_cli_style *style, const char *key, const json_t *object,
@@ -109,9 +104,13 @@ static void render_left_out(const struct ms_cli_style *style, const json_t *list
 	const json_t *left_out;
 	size_t i;
 
-	json_array_foreach (list, i, left_out)
-		fprintf(style->out, "%-12s %s: %s\n", i ? "" : "left out",
-			text_of(left_out, "origin"), text_of(left_out, "why"));
+	json_array_foreach (list, i, left_out) {
+		char text[SENTENCE_SIZE];
+
+		snprintf(text, sizeof(text), "%s: %s", text_of(left_out, "origin"),
+			 text_of(left_out, "why"));
+		ms_cli_style_line(style, i ? "" : "left out", text);
+	}
 }
 
 void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *reply)
@@ -119,17 +118,17 @@ void ms_cli_render_source_show(const struct ms_cli_style *style, const json_t *r
 	const json_t *source = json_object_get(reply, "source");
 	char age[32], text[SENTENCE_SIZE];
 
-	line(style, "source", text_of(source, "name"));
-	line(style, "state", text_of(source, "state"));
-	line(style, "trouble", trouble_of(source, text, sizeof(text)));
-	line(style, "error", error_of(source, text, sizeof(text)));
+	ms_cli_style_line(style, "source", text_of(source, "name"));
+	ms_cli_style_line(style, "state", text_of(source, "state"));
+	ms_cli_style_line(style, "trouble", trouble_of(source, text, sizeof(text)));
+	ms_cli_style_line(style, "error", error_of(source, text, sizeof(text)));
 	snprintf(text, sizeof(text), "%s%s", age_of(style, source, age, sizeof(age)),
 		 ms_cli_value_is(source, "from_disk") ? ", from disk: it has said nothing yet"
 						      : "");
-	line(style, "age", text);
-	line(style, "judged",
-	     ms_cli_value_is(source, "before") ? "before the operator's rules"
-					       : "after the operator's rules");
+	ms_cli_style_line(style, "age", text);
+	ms_cli_style_line(style, "judged",
+			  ms_cli_value_is(source, "before") ? "before the operator's rules"
+							    : "after the operator's rules");
 	number(style, "groups", source, "groups");
 	number(style, "rules", source, "rules");
 	render_sets(style, json_object_get(reply, "sets"));

@@ -10,6 +10,9 @@
 #include "core/base/cleanup.h"
 #include "core/base/parse.h"
 
+#define KEY_PLACES 12
+#define LINE_LEAST 20 /* places that a line has, however narrow the terminal is */
+
 static const char *const tints[] = {
 	[MS_CLI_PLAIN] = "",        [MS_CLI_BOLD] = "\033[1m", [MS_CLI_DIM] = "\033[2m",
 	[MS_CLI_GOOD] = "\033[32m", [MS_CLI_BAD] = "\033[31m", [MS_CLI_UNSURE] = "\033[33m",
@@ -80,6 +83,58 @@ const char *ms_cli_style_skip(const char *text, size_t places)
 			text++;
 	}
 	return text;
+}
+
+/* Where the last line break that may stand behind `mark` is, within text..end; `text` = nowhere. */
+static const char *find_break(const char *text, const char *end, char mark)
+{
+	while (end > text && end[-1] != mark)
+		end--;
+	while (mark == ' ' && end > text && end[-1] == ' ')
+		end--;
+	return end;
+}
+
+const char *ms_cli_style_fold(const char *text, size_t places)
+{
+	const char *end = ms_cli_style_skip(text, places), *at;
+
+	if (!*end || *end == ' ')
+		return end;
+	at = find_break(text, end, ' ');
+	if (at == text)
+		at = find_break(text, end, ',');
+	return at == text ? end : at;
+}
+
+void ms_cli_style_paragraph(const struct ms_cli_style *style, size_t used, size_t indent,
+			    const char *text)
+{
+	for (;;) {
+		size_t room = style->width ? LINE_LEAST : SIZE_MAX;
+		const char *end;
+
+		if (style->width > used + room)
+			room = style->width - used;
+		end = ms_cli_style_fold(text, room);
+		fwrite(text, 1, (size_t)(end - text), style->out);
+		fputc('\n', style->out);
+		text = end + strspn(end, " ");
+		if (!*text)
+			return;
+		fprintf(style->out, "%*s", (int)indent, "");
+		used = indent;
+	}
+}
+
+void ms_cli_style_line(const struct ms_cli_style *style, const char *key, const char *text)
+{
+	int used;
+
+	if (!*text)
+		return;
+	used = fprintf(style->out, "%-*s ", KEY_PLACES, key);
+	ms_cli_style_paragraph(style, used > 0 ? (size_t)used : 0, KEY_PLACES + 1, text);
 }
 
 void ms_cli_style_defuse(char *text)

@@ -44,6 +44,15 @@ enum ms_cli_tint ms_cli_style_verdict(const char *verdict);
 size_t ms_cli_style_measure(const char *text);
 /* Where the first `places` of them end. */
 const char *ms_cli_style_skip(const char *text, size_t places);
+/* Where the first of the lines ends that `text` is folded into, of at most `places` (> 0): before a
+ * blank, or behind a comma, or wherever. Blanks that it is followed by begin no line. */
+const char *ms_cli_style_fold(const char *text, size_t places);
+/* `text` and a newline, from place `used` of the line on; what the style's width has no room for in
+ * lines that begin at place `indent`. */
+void ms_cli_style_paragraph(const struct ms_cli_style *style, size_t used, size_t indent,
+			    const char *text);
+/* "key          text", folded so; nothing without a text. */
+void ms_cli_style_line(const struct ms_cli_style *style, const char *key, const char *text);
 /* Replaces what could steer a terminal, in place. */
 void ms_cli_style_defuse(char *text);
 

@@ -23,6 +23,8 @@ struct ms_cli_table {
 	size_t n_cells, allocated;
 	size_t *wanted; /* what the longest text takes */
 	size_t *widths; /* what is given; LEFT_OUT = not shown */
+	char **rests;   /* of the row that is being printed */
+	size_t folded;  /* the first of the columns that are */
 	bool is_begun;
 };
 
@@ -33,10 +35,11 @@ struct ms_cli_table *ms_cli_table_new(const struct ms_cli_column *columns, size_
 	if (!table)
 		return NULL;
 	table->columns = columns;
-	table->n_columns = count;
+	table->n_columns = table->folded = count;
 	table->wanted = calloc(count, sizeof(*table->wanted));
 	table->widths = calloc(count, sizeof(*table->widths));
-	return table->wanted && table->widths ? table : ms_cli_table_free(table);
+	table->rests = calloc(count, sizeof(*table->rests));
+	return table->wanted && table->widths && table->rests ? table : ms_cli_table_free(table);
 }
 
 static void empty(struct ms_cli_table *table)
@@ -54,8 +57,15 @@ struct ms_cli_table *ms_cli_table_free(struct ms_cli_table *table)
 	free(table->cells);
 	free(table->wanted);
 	free(table->widths);
+	free(table->rests);
 	free(table);
 	return NULL;
+}
+
+void ms_cli_table_fold(struct ms_cli_table *table, size_t from)
+{
+	if (table)
+		table->folded = from;
 }
 
 void ms_cli_table_add(struct ms_cli_table *table, enum ms_cli_tint tint, const char *format, ...)
@@ -236,6 +246,39 @@ static void print_cell(const struct ms_cli_table *table, const struct ms_cli_sty
 			"");
 }
 
+/* Prints as much of the text as fits its cell; returns the rest. */
+static char *print_piece(const struct ms_cli_table *table, const struct ms_cli_style *style,
+			 size_t column, char *text, enum ms_cli_tint tint)
+{
+	size_t width = table->widths[column];
+	char *end = text + strlen(text), after;
+
+	if (column >= table->folded && width != LEFT_OUT)
+		end = text + (ms_cli_style_fold(text, width) - text);
+	after = *end;
+	*end = '\0';
+	print_cell(table, style, column, text, tint);
+	*end = after;
+	return end + strspn(end, " ");
+}
+
+static void print_row(const struct ms_cli_table *table, const struct ms_cli_style *style,
+		      const struct cell *cells)
+{
+	bool has_more;
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		table->rests[i] = cells[i].text;
+	do {
+		has_more = false;
+		for (size_t i = 0; i < table->n_columns; i++) {
+			table->rests[i] =
+				print_piece(table, style, i, table->rests[i], cells[i].tint);
+			has_more = has_more || *table->rests[i];
+		}
+	} while (has_more);
+}
+
 void ms_cli_table_print(struct ms_cli_table *table, const struct ms_cli_style *style)
 {
 	if (!table)
@@ -250,10 +293,7 @@ void ms_cli_table_print(struct ms_cli_table *table, const struct ms_cli_style *s
 		table->is_begun = true;
 	}
 	/* A row that ran out of memory half-way is left out. */
-	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns) {
-		for (size_t j = 0; j < table->n_columns; j++)
-			print_cell(table, style, j, table->cells[i + j].text,
-				   table->cells[i + j].tint);
-	}
+	for (size_t i = 0; i + table->n_columns <= table->n_cells; i += table->n_columns)
+		print_row(table, style, &table->cells[i]);
 	empty(table);
 }

@@ -149,8 +149,8 @@ int ms_manager_acting_find(const struct ms_policy *policy, struct ms_manager_act
 void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting);
 /* Asks the plugin that has the action, an ms_encoding_ask; `user` is the manager. */
 int ms_manager_action_of(void *user, const struct ms_policy *policy,
-			 const struct ms_rule_action *action, uint8_t *ret_slot,
-			 struct ms_action_args *ret_args, struct ms_error *err);
+			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
+			 struct ms_error *err);
 /* rehearsal.c: of a dry run, in which the plugin of this description, NULL = none, is as it would
  * be; only those with actions count. -EEXIST: another one has an action of its. */
 int ms_manager_rehearse_add(struct ms_manager *manager, json_t *description, struct ms_error *err);

@@ -282,15 +282,15 @@ static int prepare(void *user, const struct ms_policy *policy, unsigned int half
 }
 
 int ms_manager_action_of(void *user, const struct ms_policy *policy,
-			 const struct ms_rule_action *action, uint8_t *ret_slot,
-			 struct ms_action_args *ret_args, struct ms_error *err)
+			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
+			 struct ms_error *err)
 {
 	struct ms_manager *manager = user;
 
 	/* What rules say to it has been judged, and not by the one that is loaded. */
 	if (ms_manager_rehearses(manager, action->name))
 		return -ENOENT;
-	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_slot, ret_args, err);
+	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_call, err);
 }
 
 static int open_committer(struct ms_manager *manager)

@@ -72,10 +72,11 @@ static json_t *describe_items(const struct ms_plugin_item *items, uint32_t count
 
 static json_t *describe_action(const struct ms_plugin_action *action)
 {
-	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:s?}", "name", action->name, "help",
+	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:s?}", "name", action->name, "help",
 			 action->help, "ends", !!(action->flags & MS_PLUGIN_ACTION_ENDS), "takes",
 			 !!(action->flags & MS_PLUGIN_ACTION_TAKES), "modifies",
-			 !!(action->flags & MS_PLUGIN_ACTION_MODIFY), "args",
+			 !!(action->flags & MS_PLUGIN_ACTION_MODIFY), "observes",
+			 !!(action->flags & MS_PLUGIN_ACTION_OBSERVES), "args",
 			 describe_items(action->args, action->arg_count), "short_arg",
 			 action->short_arg);
 }

@@ -12,10 +12,12 @@
 	(MS_PLUGIN_NEEDS_UNIX | MS_PLUGIN_NEEDS_INET | MS_PLUGIN_NEEDS_LISTEN |                    \
 	 MS_PLUGIN_NEEDS_FILES | MS_PLUGIN_NEEDS_WRITE | MS_PLUGIN_NEEDS_THREADS)
 #define ALL_ITEM_FLAGS (MS_PLUGIN_REQUIRED | MS_PLUGIN_LIST | MS_PLUGIN_SECRET | MS_PLUGIN_FILE)
-#define ALL_ACTION_FLAGS (MS_PLUGIN_ACTION_ENDS | MS_PLUGIN_ACTION_TAKES | MS_PLUGIN_ACTION_MODIFY)
+#define ACTING (MS_PLUGIN_ACTION_ENDS | MS_PLUGIN_ACTION_TAKES | MS_PLUGIN_ACTION_MODIFY)
+#define OBSERVES_SINCE 3 /* of the ABI's minor versions */
 
 struct looking {
 	const char *name;
+	uint16_t minor; /* of the ABI that it is for */
 	struct ms_error *err;
 };
 
@@ -209,6 +211,23 @@ static int check_short_arg(const struct looking *looking, const struct ms_plugin
 		      action->name);
 }
 
+static int check_action_flags(const struct looking *looking, const struct ms_plugin_action *action)
+{
+	uint32_t known = ACTING;
+
+	if (looking->minor >= OBSERVES_SINCE)
+		known |= MS_PLUGIN_ACTION_OBSERVES;
+	if (action->flags & ~known)
+		return REFUSE(looking, "%s: action %s has flags that there are not: %#x",
+			      looking->name, action->name, action->flags & ~known);
+	if ((action->flags & MS_PLUGIN_ACTION_OBSERVES) && (action->flags & ACTING))
+		return REFUSE(looking,
+			      "%s: action %s says that it only observes, and that it may end, take "
+			      "or change a packet",
+			      looking->name, action->name);
+	return 0;
+}
+
 static int check_action(const struct looking *looking, const struct ms_plugin_action *action)
 {
 	int r = check_name(looking, "an action", action->name);
@@ -220,9 +239,8 @@ static int check_action(const struct looking *looking, const struct ms_plugin_ac
 			   "%s: no action may be called %s: in a rule the word would be read as "
 			   "something else",
 			   looking->name, action->name);
-	if (r == 0 && (action->flags & ~ALL_ACTION_FLAGS))
-		r = REFUSE(looking, "%s: action %s has flags that there are not: %#x",
-			   looking->name, action->name, action->flags);
+	if (r == 0)
+		r = check_action_flags(looking, action);
 	if (r == 0 && !action->load)
 		r = REFUSE(looking, "%s: its descriptor is not whole: action %s has no load()",
 			   looking->name, action->name);
@@ -311,7 +329,7 @@ int ms_plugin_descriptor_copy(const struct ms_plugin *from, const char *name,
 			      const struct ms_plugin_note *note, struct ms_plugin *ret_copy,
 			      struct ms_error *err)
 {
-	const struct looking looking = { .name = name, .err = err };
+	const struct looking looking = { .name = name, .minor = from->abi_minor, .err = err };
 	struct ms_plugin copy = { 0 };
 	int r;
 

@@ -109,8 +109,8 @@ struct ms_plugin_entry *ms_plugin_registry_owner(const struct ms_plugin_registry
 /* ---- what rules ask ---- */
 
 int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct ms_policy *policy,
-			      const struct ms_rule_action *action, uint8_t *ret_slot,
-			      struct ms_action_args *ret_args, struct ms_error *err)
+			      const struct ms_rule_action *action,
+			      struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
 	struct ms_plugin_entry *entry = ms_plugin_registry_owner(registry, action->name);
 	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
@@ -130,7 +130,7 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 			policy, err);
 	if (r == 0 && what->encode_args) {
 		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_ENCODE);
-		r = what->encode_args(entry->self, values, ret_args->bytes, &error);
+		r = what->encode_args(entry->self, values, ret_call->args.bytes, &error);
 		ms_plugin_note_set(registry->page, NULL, NULL);
 		if (r != 0) {
 			struct ms_error why = MS_ERROR_INIT;
@@ -142,8 +142,10 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 				&why, r, err);
 		}
 	}
-	if (r == 0)
-		*ret_slot = entry->slots[what - entry->plugin.actions];
+	if (r == 0) {
+		ret_call->slot = entry->slots[what - entry->plugin.actions];
+		ret_call->observes = what->flags & MS_PLUGIN_ACTION_OBSERVES;
+	}
 	return r;
 }
 

@@ -195,7 +195,8 @@ static int load_action(struct ms_plugin_registry *registry, struct ms_plugin_ent
 	ms_plugin_note_set(registry->page, NULL, NULL);
 	if (r != 0)
 		return ms_plugin_host_failed(&entry->host_state, callback, r, &error, err);
-	r = ms_dataplane_action_set(registry->dp, slot, action->name, fd, err);
+	r = ms_dataplane_action_set(registry->dp, slot, action->name,
+				    action->flags & MS_PLUGIN_ACTION_OBSERVES, fd, err);
 	if (r == 0)
 		entry->slots[action - entry->plugin.actions] = (uint8_t)slot;
 	return r;

@@ -4,6 +4,14 @@
 #define MS_CORE_POLICY_RULE_ACTION_H
 
 #include "core/policy/model.h"
+#include "microseg/chain.h"
+
+/* How programs call an action in one place of one rule. */
+struct ms_rule_action_call {
+	struct ms_action_args args;
+	uint8_t slot;  /* of its program, below MS_ACTION_SLOTS */
+	bool observes; /* its plugin says so (MS_PLUGIN_ACTION_OBSERVES) */
+};
 
 /* What is known of actions by whoever has the descriptions of their plugins. */
 struct ms_rule_action_known {

@@ -65,6 +65,8 @@ static __always_inline void fill_head(struct __sk_buff *skb, const struct ms_act
 		head->flags |= CAPTURE_OUT;
 	if (ctx->flags & MS_ACTION_DENIED)
 		head->flags |= CAPTURE_DENIED;
+	if (ctx->flags & MS_ACTION_AUDIT)
+		head->flags |= CAPTURE_AUDIT;
 	if (skb->vlan_present) {
 		head->flags |= CAPTURE_TAGGED;
 		head->vlan_proto = (__be16)skb->vlan_proto;

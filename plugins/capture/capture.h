@@ -16,6 +16,7 @@ struct capture_args {
 #define CAPTURE_OUT (1u << 0)    /* by the interface's egress hook */
 #define CAPTURE_DENIED (1u << 1) /* the rule's list ends in deny */
 #define CAPTURE_TAGGED (1u << 2) /* there is a VLAN tag beside the bytes */
+#define CAPTURE_AUDIT (1u << 3)  /* in audit mode: what would be denied passes */
 
 /* A record of the ring; `size` bytes of the packet follow. */
 struct capture_record {

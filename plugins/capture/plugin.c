@@ -309,6 +309,7 @@ static void stats(void *user, struct ms_plugin_emit *to)
 static const struct ms_plugin_action actions[] = {
 	{ .name = "capture",
 	  .help = "writes packets to a file",
+	  .flags = MS_PLUGIN_ACTION_OBSERVES,
 	  .args = arguments,
 	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
 	  .short_arg = "pps",

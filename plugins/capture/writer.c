@@ -256,6 +256,14 @@ static uint32_t find_interface(struct ms_capture_writer *writer, uint32_t ifinde
 
 /* ---- packets ---- */
 
+/* In the words of events. */
+static const char *verdict_of(const struct capture_record *head)
+{
+	if (!(head->flags & CAPTURE_DENIED))
+		return "allow";
+	return head->flags & CAPTURE_AUDIT ? "audit" : "deny";
+}
+
 /* As on the wire: the tag where it belongs, and an Ethernet header of zeroes where the device has
  * none, since readers want one kind of link in a file. Returns how many bytes are added. */
 static uint32_t make_frame(struct ms_capture_writer *writer, const struct capture_record *head)
@@ -295,8 +303,7 @@ static void put_packet(struct ms_capture_writer *writer, const struct capture_re
 	};
 
 	copy_rule_id(writer, head->rule, id);
-	snprintf(comment, sizeof(comment), "rule=%s verdict=%s dir=%s", id,
-		 head->flags & CAPTURE_DENIED ? "deny" : "allow",
+	snprintf(comment, sizeof(comment), "rule=%s verdict=%s dir=%s", id, verdict_of(head),
 		 head->dir == MS_DIR_IN ? "in" : "out");
 	ms_capture_file_commit(
 		writer->file,

@@ -128,6 +128,7 @@ static const struct ms_plugin_item args[] = {
 static const struct ms_plugin_action actions[] = {
 	{ .name = "count",
 	  .help = "count packets, bytes and large packets of the rule",
+	  .flags = MS_PLUGIN_ACTION_OBSERVES,
 	  .args = args,
 	  .arg_count = 1,
 	  .short_arg = "over",

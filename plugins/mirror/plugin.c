@@ -469,6 +469,7 @@ static void stats(void *user, struct ms_plugin_emit *to)
 static const struct ms_plugin_action actions[] = {
 	{ .name = "mirror",
 	  .help = "sends a copy out of another interface",
+	  .flags = MS_PLUGIN_ACTION_OBSERVES,
 	  .args = arguments,
 	  .arg_count = sizeof(arguments) / sizeof(arguments[0]),
 	  .short_arg = "to",

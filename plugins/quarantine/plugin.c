@@ -240,7 +240,7 @@ static void name_case(struct quarantine *self, const struct quarantine_case *tol
 	self->named++;
 	if (self->unnamed)
 		snprintf(more, sizeof(more), " (and %llu before that %s not logged)",
-			 (unsigned long long)self->unnamed);
+			 (unsigned long long)self->unnamed, self->unnamed == 1 ? "was" : "were");
 	self->unnamed = 0;
 	inet_ntop(told->family == 4 ? AF_INET : AF_INET6, told->addr, addr, sizeof(addr));
 	host->log(host->state, MS_PLUGIN_LOG_NOTICE, "%s is put into set %s for %us by rule %s%s",

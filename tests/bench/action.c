@@ -38,7 +38,7 @@ static int fill_slot(const struct ms_bench_world *world, struct ms_bench_action 
 	if (r == 0)
 		r = noop_action_bpf__load(action->skeleton);
 	return r < 0 ? r
-		     : ms_dataplane_action_set(world->dp, 0, "noop",
+		     : ms_dataplane_action_set(world->dp, 0, "noop", false,
 					       bpf_program__fd(action->skeleton->progs.noop_action),
 					       err);
 }

@@ -124,11 +124,11 @@ static uint32_t set_number(void *user, const char *name)
 }
 
 /* There is one action at most, and it has no arguments. */
-static int action_of(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		     struct ms_action_args *ret_args, struct ms_error *err)
+static int action_of(void *user, const struct ms_rule_action *action,
+		     struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
-	(void)user, (void)action, (void)ret_args, (void)err;
-	*ret_slot = 0;
+	(void)user, (void)action, (void)err;
+	ret_call->slot = 0;
 	return 0;
 }
 

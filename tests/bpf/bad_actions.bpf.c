@@ -47,6 +47,58 @@ int spoils_cb(struct __sk_buff *skb)
 	return ms_action_next(skb);
 }
 
+/* Fine, unless they say that they only look. */
+SEC("tc")
+int ends(struct __sk_buff *skb)
+{
+	return ms_action_end(skb, MS_VERDICT_ALLOW);
+}
+
+SEC("tc")
+int takes(struct __sk_buff *skb)
+{
+	return ms_action_taken(skb, TC_ACT_SHOT);
+}
+
+SEC("tc")
+int marks(struct __sk_buff *skb)
+{
+	skb->mark = 1;
+	return ms_action_next(skb);
+}
+
+SEC("tc")
+int gives_priority(struct __sk_buff *skb)
+{
+	skb->priority = 1;
+	return ms_action_next(skb);
+}
+
+static __always_inline int is_udp(struct __sk_buff *skb)
+{
+	struct ms_action_ctx ctx;
+
+	return ms_action_begin(skb, &ctx) == 0 && ctx.l4_proto == 17;
+}
+
+SEC("tc")
+int rewrites(struct __sk_buff *skb)
+{
+	__u8 byte = 0xff;
+
+	if (is_udp(skb))
+		bpf_skb_store_bytes(skb, 0, &byte, sizeof(byte), 0);
+	return ms_action_next(skb);
+}
+
+SEC("tc")
+int cuts(struct __sk_buff *skb)
+{
+	if (is_udp(skb))
+		bpf_skb_change_tail(skb, skb->len - 1, 0);
+	return ms_action_next(skb);
+}
+
 SEC("xdp")
 int of_another_type(struct xdp_md *xdp)
 {

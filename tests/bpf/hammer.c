@@ -52,7 +52,7 @@ static int ms_stats_slot(uint32_t slot, uint64_t packets, uint64_t bytes);
 struct ms_chain {
 	uint32_t rule, list, offsets, rest;
 };
-#define ms_chain_put(skb, chain, half, group) ((void)(chain), -1)
+#define ms_chain_put(skb, chain, half, group, audited) ((void)(chain), -1)
 
 /* Global functions have no prototypes: the verifier's only callers are in the object itself. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"

@@ -59,7 +59,8 @@ void ms_rig_remove_resume(void); /* and the one's behind a list of actions */
 /*
  * The bench's actions (actions.bpf.c): pass_on, end_deny, end_allow, take, tell, end_as_before. A
  * policy may name them; `tell` takes a number below 256. Their programs are put in and taken out of
- * their slots.
+ * their slots. By the names watch, watch_deny, watch_allow and watch_take some of these programs
+ * (tell, end_deny, end_allow, take) are actions that say that they only observe.
  */
 void ms_rig_add_actions(void);
 void ms_rig_remove_action(const char *name);
@@ -70,6 +71,8 @@ struct test_action_seen ms_rig_seen(void); /* by `tell`; forgotten when it has b
 /* The program of a plugin of ours, by the action's name, with these arguments wherever a rule names
  * it. Its own maps are new and go with the rig. The object is the rig's. */
 struct bpf_object *ms_rig_add_plugin(const char *name, const void *args, size_t size);
+/* The one that was added last says that it only observes. */
+void ms_rig_plugin_observes(void);
 
 enum ms_rig_hook { MS_RIG_INGRESS, MS_RIG_EGRESS };
 

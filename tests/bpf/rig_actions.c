@@ -7,12 +7,30 @@
 
 #include "actions.skel.h"
 #include "core/base/cleanup.h"
-#include "microseg/chain.h"
+#include "core/policy/rule_action.h"
 #include "tests/bpf/rig_private.h"
 #include "tests/harness/ms_check.h"
 
 static const char *const names[] = { "pass_on", "end_deny", "end_allow",
 				     "take",    "tell",     "end_as_before" };
+/* Programs of ours under names of those that say they only look. */
+static const struct {
+	const char *name, *program;
+} observers[] = {
+	{ "watch", "tell" },
+	{ "watch_deny", "end_deny" },
+	{ "watch_allow", "end_allow" },
+	{ "watch_take", "take" },
+};
+
+/* NULL = it does not say so. */
+static const char *observer(const char *name)
+{
+	for (size_t i = 0; i < ms_array_size(observers); i++)
+		if (strcmp(observers[i].name, name) == 0)
+			return observers[i].program;
+	return NULL;
+}
 
 /* By slot, from 3 on: nothing may depend on the first. */
 static int slot_of(const char *name)
@@ -25,25 +43,28 @@ static int slot_of(const char *name)
 	return -ENOENT;
 }
 
-int ms_rig_action(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		  struct ms_action_args *ret_args, struct ms_error *err)
+int ms_rig_action(void *user, const struct ms_rule_action *action,
+		  struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
-	int slot = slot_of(action->name);
+	const char *observes = observer(action->name);
+	int slot = slot_of(observes ? observes : action->name);
 
 	(void)user;
 	(void)err;
 	for (size_t i = 0; i < ms_rig.n_plugins; i++) {
 		if (strcmp(action->name, ms_rig.plugins[i].name) != 0)
 			continue;
-		*ret_args = ms_rig.plugins[i].args;
-		*ret_slot = (uint8_t)(MS_RIG_PLUGIN_SLOT + i);
+		ret_call->args = ms_rig.plugins[i].args;
+		ret_call->slot = (uint8_t)(MS_RIG_PLUGIN_SLOT + i);
+		ret_call->observes = ms_rig.plugins[i].observes;
 		return 0;
 	}
 	if (slot < 0)
 		return slot;
 	if (action->n_args)
-		ret_args->bytes[0] = (__u8)atoi(action->args[0].values[0].text);
-	*ret_slot = (uint8_t)slot;
+		ret_call->args.bytes[0] = (__u8)atoi(action->args[0].values[0].text);
+	ret_call->slot = (uint8_t)slot;
+	ret_call->observes = observes != NULL;
 	return 0;
 }
 
@@ -75,11 +96,18 @@ struct bpf_object *ms_rig_add_plugin(const char *name, const void *args, size_t 
 	object = bpf_object__open_file(path, NULL);
 	ck_assert_msg(object != NULL, "%s: %s", path, strerror(errno));
 	plugin->object = object;
+	plugin->observes = false;
 	share_maps(object);
 	ck_assert_int_eq(bpf_object__load(object), 0);
 	program = bpf_program__fd(bpf_object__find_program_by_name(object, name));
 	ms_rig_put("ms_actions", &slot, &program);
 	return object;
+}
+
+void ms_rig_plugin_observes(void)
+{
+	ck_assert_uint_gt(ms_rig.n_plugins, 0);
+	ms_rig.plugins[ms_rig.n_plugins - 1].observes = true;
 }
 
 void ms_rig_add_actions(void)

@@ -41,17 +41,18 @@ struct ms_rig {
 	struct ms_rig_plugin {
 		char name[32];
 		struct ms_action_args args;
+		bool observes;
 		struct bpf_object *object;
 	} plugins[MS_RIG_PLUGINS_MAX]; /* in the slots from MS_RIG_PLUGIN_SLOT on */
 	size_t n_plugins;
 };
 
 struct ms_rule_action;
-struct ms_action_args;
+struct ms_rule_action_call;
 struct ms_error;
 /* struct ms_numbering.action */
-int ms_rig_action(void *user, const struct ms_rule_action *action, uint8_t *ret_slot,
-		  struct ms_action_args *ret_args, struct ms_error *err);
+int ms_rig_action(void *user, const struct ms_rule_action *action,
+		  struct ms_rule_action_call *ret_call, struct ms_error *err);
 
 extern struct ms_rig ms_rig;
 

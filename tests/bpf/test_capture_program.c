@@ -95,6 +95,11 @@ START_TEST(hook_and_verdict_are_told)
 	ms_rig_plugin_expect(MS_RIG_INGRESS, &there, "deny rule r");
 	ck_assert_uint_eq(taken(), 1);
 	ck_assert_uint_eq(last.flags, CAPTURE_DENIED);
+	ms_rig_plugin_observes();
+	ms_rig_plugin_rule("[capture, deny]", ", mode: audit");
+	ms_rig_plugin_expect(MS_RIG_INGRESS, &there, "audit rule r");
+	ck_assert_uint_eq(taken(), 1);
+	ck_assert_uint_eq(last.flags, CAPTURE_DENIED | CAPTURE_AUDIT);
 }
 END_TEST
 

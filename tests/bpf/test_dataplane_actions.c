@@ -73,7 +73,7 @@ static uint32_t id_of(int fd)
 static void set(uint32_t slot, const char *name, int fd)
 {
 	struct ms_error err = MS_ERROR_INIT;
-	int r = ms_dataplane_action_set(dp, slot, name, fd, &err);
+	int r = ms_dataplane_action_set(dp, slot, name, false, fd, &err);
 
 	ck_assert_msg(r == 0, "%d %s", r, err.message);
 }
@@ -100,7 +100,7 @@ START_TEST(every_way_to_go_on_gets_a_slot)
 		expect(i, names[i], id_of(fd));
 	}
 	set(MS_ACTION_SLOTS - 1, "pass_on", program(actions->obj, "pass_on"));
-	ck_assert_int_eq(ms_dataplane_action_set(dp, MS_ACTION_SLOTS, "pass_on",
+	ck_assert_int_eq(ms_dataplane_action_set(dp, MS_ACTION_SLOTS, "pass_on", false,
 						 program(actions->obj, "pass_on"), NULL),
 			 -ERANGE);
 	actions_bpf__destroy(actions);
@@ -128,15 +128,49 @@ END_TEST
 
 static const struct {
 	const char *program, *sentence;
+	bool observes;
 } bad[] = {
-	{ "own_code", "ended a TCP packet with a code of its own, 0," },
-	{ "own_code_for_ip6", "ended a TCP packet over IPv6 with a code of its own, -1," },
-	{ "own_code_for_denied", "ended a TCP packet with a code of its own, 2," },
-	{ "no_verdict", "ended a TCP packet with verdict 2" },
-	{ "lets_pass", "ended a TCP packet with the TC code 0" },
-	{ "spoils_cb", "changed cb[3], which is the host's" },
-	{ "of_another_type", "not of type sched_cls" },
+	{ "own_code", "ended a TCP packet with a code of its own, 0,", false },
+	{ "own_code_for_ip6", "ended a TCP packet over IPv6 with a code of its own, -1,", false },
+	{ "own_code_for_denied", "ended a TCP packet with a code of its own, 2,", false },
+	{ "no_verdict", "ended a TCP packet with verdict 2", false },
+	{ "lets_pass", "ended a TCP packet with the TC code 0", false },
+	{ "spoils_cb", "changed cb[3], which is the host's", false },
+	{ "of_another_type", "not of type sched_cls", false },
+	/* What they may do that do not say of themselves that they only look. */
+	{ "ends", "only observes, and ended a TCP packet", true },
+	{ "takes", "only observes, and took a TCP packet", true },
+	{ "marks", "only observes, and changed a TCP packet", true },
+	{ "gives_priority", "only observes, and changed a TCP packet", true },
+	{ "rewrites", "only observes, and changed a UDP packet", true },
+	{ "cuts", "only observes, and changed a UDP packet", true },
 };
+
+START_TEST(what_says_nothing_of_itself_may_act)
+{
+	static const char *const names[] = { "ends",           "takes",    "marks",
+					     "gives_priority", "rewrites", "cuts" };
+	struct bad_actions_bpf *object = bad_actions_bpf__open();
+
+	load_object(object->obj);
+	for (uint32_t i = 0; i < ms_array_size(names); i++)
+		set(i, names[i], program(object->obj, names[i]));
+	bad_actions_bpf__destroy(object);
+}
+END_TEST
+
+START_TEST(what_only_looks_gets_a_slot)
+{
+	struct actions_bpf *actions = actions_bpf__open();
+	struct ms_error err = MS_ERROR_INIT;
+
+	load_object(actions->obj);
+	ck_assert_msg(ms_dataplane_action_set(dp, 3, "tell", true, program(actions->obj, "tell"),
+					      &err) == 0,
+		      "%s", err.message);
+	actions_bpf__destroy(actions);
+}
+END_TEST
 
 START_TEST(a_bad_program_is_refused_and_the_slot_stays_as_it_was)
 {
@@ -149,13 +183,15 @@ START_TEST(a_bad_program_is_refused_and_the_slot_stays_as_it_was)
 	load_object(actions->obj);
 	good = program(actions->obj, "pass_on");
 	fd = program(object->obj, bad[_i].program);
-	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "bad", fd, &err), -EINVAL);
+	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "bad", bad[_i].observes, fd, &err),
+			 -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.message, "action bad"));
 	ck_assert_msg(strstr(err.message, bad[_i].sentence) != NULL, "%s", err.message);
 	ck_assert_int_eq(ms_dataplane_action_get(dp, 3, &(struct ms_dataplane_action) { 0 }),
 			 -ENOENT);
 	set(3, "good", good);
-	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "bad", fd, &err), -EINVAL);
+	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "bad", bad[_i].observes, fd, &err),
+			 -EINVAL);
 	expect(3, "good", id_of(good));
 	bad_actions_bpf__destroy(object);
 	actions_bpf__destroy(actions);
@@ -168,8 +204,8 @@ START_TEST(what_is_no_program_is_refused)
 	struct ms_error err = MS_ERROR_INIT;
 
 	ms_dataplane_action_maps(dp, maps);
-	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "map", maps[0].fd, NULL), -EINVAL);
-	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "none", -1, &err), -EINVAL);
+	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "map", false, maps[0].fd, NULL), -EINVAL);
+	ck_assert_int_eq(ms_dataplane_action_set(dp, 3, "none", false, -1, &err), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.message, "action none gave no BPF program"));
 }
 END_TEST
@@ -248,6 +284,8 @@ int main(void)
 	tcase_add_loop_test(tcase, a_bad_program_is_refused_and_the_slot_stays_as_it_was, 0,
 			    ms_array_size(bad));
 	tcase_add_test(tcase, what_is_no_program_is_refused);
+	tcase_add_test(tcase, what_says_nothing_of_itself_may_act);
+	tcase_add_test(tcase, what_only_looks_gets_a_slot);
 	tcase_add_test(tcase, programs_and_names_outlive_the_daemon);
 	tcase_add_test(tcase, a_slot_is_cleared_and_given_away);
 	tcase_add_test(tcase, tables_of_another_size_begin_with_slots_of_nobody);

@@ -50,12 +50,27 @@ START_TEST(a_good_one_is_described_and_tried)
 	ck_assert_ptr_nonnull(strstr(text, "\"counter\""));
 	install("fine", "fine");
 	ck_assert_msg(probe("fine") == 0, "%s", text);
-	/* One that was built before the host had its latest functions. */
-	install("older", "older");
-	ck_assert_msg(probe("older") == 0, "%s", text);
-	ck_assert_ptr_nonnull(strstr(text, "\"abi\":\"1.0\""));
 	/* The mark tells: without this every assertion of its absence would be empty. */
 	ck_assert(constructor_ran());
+}
+END_TEST
+
+/* Built before the host had its latest words, and one that uses them. */
+static const struct {
+	const char *name, *abi, *observes;
+} ages[] = {
+	{ "older_0", "\"abi\":\"1.0\"", "\"observes\":false" },
+	{ "older_1", "\"abi\":\"1.1\"", "\"observes\":false" },
+	{ "older_2", "\"abi\":\"1.2\"", "\"observes\":false" },
+	{ "fine", "\"abi\":\"1.3\"", "\"observes\":false" },
+	{ "observes", "\"abi\":\"1.3\"", "\"observes\":true" },
+};
+
+START_TEST(one_of_any_minor_version_so_far_is_taken)
+{
+	install(ages[_i].name, ages[_i].name);
+	ck_assert_msg(probe(ages[_i].name) == 0, "%s", text);
+	ck_assert_msg(strstr(text, ages[_i].abi) && strstr(text, ages[_i].observes), "%s", text);
 }
 END_TEST
 
@@ -122,6 +137,9 @@ static const struct {
 	{ "bad_file", "item rate names a file and is no STRING", true },
 	{ "twice_the_item", "there are two items rate", true },
 	{ "short_arg", "short_arg of action short_arg is none of its items", true },
+	{ "two_minds", "only observes, and that it may end, take or change a packet", true },
+	{ "too_early_0", "action too_early_0 has flags that there are not: 0x8", true },
+	{ "too_early_2", "action too_early_2 has flags that there are not: 0x8", true },
 	{ "boolean_action", "boolean_action: no action may be called yes", true },
 	{ "number_action", "no action may be called 0x1", true },
 	{ "verdict_action", "no action may be called allow", true },
@@ -203,6 +221,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, a_good_one_is_described_and_tried);
+	tcase_add_loop_test(tcase, one_of_any_minor_version_so_far_is_taken, 0,
+			    ms_array_size(ages));
 	tcase_add_test(tcase, one_is_tried_as_it_is_configured);
 	tcase_add_test(tcase, a_value_may_be_as_long_as_it_says);
 	tcase_add_loop_test(tcase, a_faulty_one_is_refused_in_words, 0, ms_array_size(faults));

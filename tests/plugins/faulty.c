@@ -223,6 +223,11 @@ static const struct ms_plugin_action actions[] = {
 	{
 		.name = ACTION_NAME,
 		.help = "does nothing",
+#if defined(TWO_MINDS)
+		.flags = MS_PLUGIN_ACTION_OBSERVES | MS_PLUGIN_ACTION_ENDS,
+#elif defined(OBSERVES)
+		.flags = MS_PLUGIN_ACTION_OBSERVES,
+#endif
 		.arg_count = sizeof(items) / sizeof(items[0]),
 		.args = items,
 #ifdef SHORT_ARG
@@ -246,7 +251,7 @@ static const struct ms_plugin_action actions[] = {
 
 #ifdef OLDER
 #undef MS_PLUGIN_ABI_MINOR
-#define MS_PLUGIN_ABI_MINOR 0
+#define MS_PLUGIN_ABI_MINOR OLDER
 #endif
 
 #if defined(NO_NOTE)

@@ -91,10 +91,23 @@ static void in_force(void *self, const struct ms_plugin_in_force *rules, size_t 
 		tally->counters += rules[i].args[0];
 }
 
+static uint64_t count_seen(const struct tally *tally)
+{
+	uint64_t sum = 0, value;
+
+	for (uint32_t i = 0; i <= tally->top; i++)
+		if (bpf_map__lookup_elem(tally->skeleton->maps.tally_seen, &i, sizeof(i), &value,
+					 sizeof(value), 0) == 0)
+			sum += value;
+	return sum;
+}
+
 static void stats(void *self, struct ms_plugin_emit *to)
 {
 	const struct tally *tally = self;
 
+	if (tally->skeleton)
+		tally->host->emit(to, "seen", "packets", NULL, count_seen(tally), 0);
 	tally->host->emit(to, "encoded", "arguments that were asked for", NULL, tally->encoded, 0);
 	tally->host->emit(to, "rules", "places of rules in force", NULL, tally->rules, 1);
 	tally->host->emit(to, "counters", "sum of what they name", NULL, tally->counters, 1);
@@ -116,8 +129,11 @@ static const struct ms_plugin_item config[] = {
 };
 
 static const struct ms_plugin_action actions[] = {
-	{ .name = "tally",
+	{ .name = PLUGIN_NAME,
 	  .help = "counts packets",
+#ifdef OBSERVES
+	  .flags = MS_PLUGIN_ACTION_OBSERVES,
+#endif
 	  .arg_count = 1,
 	  .args = args,
 	  .short_arg = "counter",
@@ -126,6 +142,11 @@ static const struct ms_plugin_action actions[] = {
 	  .in_force = in_force },
 };
 
-MS_PLUGIN(MS_PLUGIN_ACTION, .name = "tally", .version = "1.0", .summary = "counts packets",
+#ifdef OLDER
+#undef MS_PLUGIN_ABI_MINOR
+#define MS_PLUGIN_ABI_MINOR OLDER
+#endif
+
+MS_PLUGIN(MS_PLUGIN_ACTION, .name = PLUGIN_NAME, .version = "1.0", .summary = "counts packets",
 	  .license = "GPL-2.0-or-later", .config = config, .config_count = 1, .create = create,
 	  .destroy = destroy, .stats = stats, .actions = actions, .action_count = 1);

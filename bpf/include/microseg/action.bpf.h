@@ -19,7 +19,8 @@
  * (their dir is the other one), and for the rule's place in the order that the rule gives. Under a
  * verdict of `deny` as well: `[reject, deny]`.
  *
- * A list in audit mode whose end would be deny is not run at all.
+ * Of a list in audit mode whose end would be deny only the actions run that say that they observe
+ * (MS_PLUGIN_ACTION_OBSERVES). The packet is let through, whatever they return.
  *
  * Before a program gets its place it is tried on packets of the host's, under arguments that are
  * all zero: it does nothing then that reaches further than the packet and its own maps.

@@ -12,7 +12,7 @@
 #define MS_ACTION_ARGS_SIZE 32
 #define MS_ACTION_SLOTS 64   /* actions a host can have */
 #define MS_ACTION_LIST_MAX 8 /* actions of one rule, its verdict not counted */
-#define MS_ACTION_LISTS 4096 /* rules with actions, per half of the tables; one less in truth: */
+#define MS_ACTION_LISTS 4096 /* lists of actions, per half of the tables; one less in truth: */
 /* No rule has this list, it has no actions and no arguments. A program is tried with it: what it
  * would have handed back is returned instead of counted. */
 #define MS_ACTION_TRIAL_LIST (2 * MS_ACTION_LISTS - 1)

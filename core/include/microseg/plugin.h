@@ -390,6 +390,13 @@ struct ms_plugin_in_force {
 #define MS_PLUGIN_ACTION_ENDS (1u << 0)   /* may end with a verdict of its own (ms_action_end) */
 #define MS_PLUGIN_ACTION_TAKES (1u << 1)  /* may take the packet (ms_action_taken) */
 #define MS_PLUGIN_ACTION_MODIFY (1u << 2) /* may change the packet or its mark */
+/*
+ * Of minor 3, and with none of the above. It only looks: neither what becomes of this packet nor of
+ * any other, nor what any of them is, hangs on whether its program ran. In audit mode it runs under
+ * a list that ends in deny as well, where others are passed over (MS_ACTION_AUDIT and
+ * MS_ACTION_DENIED are both set).
+ */
+#define MS_PLUGIN_ACTION_OBSERVES (1u << 3)
 
 struct ms_plugin_action {
 	const char *name; /* as rules name it; unique over all plugins that are loaded */

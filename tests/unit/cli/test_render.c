@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Replies to text, exactly: 80 columns, no colours unless a test asks for them. */
-#define _GNU_SOURCE
-#include "core/cli/render.h"
-
 #include <string.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ms_check.h"
+#include "tests/unit/cli/rendered.h"
 
 static char *text;
 
@@ -15,23 +13,9 @@ static void tear_down(void)
 	free(ms_take_ptr(text));
 }
 
-/* The reply is JSON with ' for ". */
-static const char *render_as(struct ms_cli_style style, ms_cli_renderer render, const char *reply)
+static const char *render_as(struct ms_cli_style style, ms_cli_renderer renderer, const char *reply)
 {
-	ms_cleanup(ms_free) char *quoted = strdup(reply);
-	json_auto_t *value = NULL;
-	json_error_t where;
-	size_t length;
-
-	for (char *p = quoted; *p; p++)
-		*p = (char)(*p == '\'' ? '"' : *p);
-	value = json_loads(quoted, 0, &where);
-	ck_assert_msg(value, "%d:%d %s", where.line, where.column, where.text);
-	free(ms_take_ptr(text));
-	style.out = open_memstream(&text, &length);
-	render(&style, value);
-	fclose(style.out);
-	return text;
+	return ms_rendered(&text, style, renderer, reply);
 }
 
 static const char *render(ms_cli_renderer renderer, const char *reply)
@@ -334,82 +318,6 @@ START_TEST(a_rule_that_lacks_an_action_says_what_holds)
 }
 END_TEST
 
-START_TEST(limits_and_users_of_a_plugin_are_told_as_written)
-{
-	static const char shown[] =
-		"{'entry': {'name': 'p', 'state': 'loaded', 'reason': null, 'since': "
-		"'2026-03-01T14:02:11Z', 'used_by': ['a', 'b'], 'used_by_total': 7, "
-		"'events_lost': 12345}, 'plugin': "
-		"{'name': 'p', 'version': '1', 'config': [{'name': 'every', 'type': 'duration', "
-		"'min': 1000000000, 'max': 3600000000000, 'help': 'h'}, {'name': 'size', 'type': "
-		"'bytes', 'min': 65536, 'max': null, 'help': 'h'}, {'name': 'rate', 'type': "
-		"'rate', 'min': 0, 'max': 10000, 'help': 'h'}]}, 'stats': []}";
-
-	render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_plugin_show, shown);
-	ck_assert_ptr_nonnull(strstr(text, "duration, 1s to 1h"));
-	ck_assert_ptr_nonnull(strstr(text, "bytes, at least 64KiB"));
-	ck_assert_ptr_nonnull(strstr(text, "rate, 0 to 10k"));
-	ck_assert_ptr_nonnull(strstr(text, "a, b and 5 more"));
-	ck_assert_ptr_nonnull(strstr(text, "events lost  12345"));
-	ck_assert_ptr_nonnull(strstr(text, "2026-03-01T14:02:11Z"));
-}
-END_TEST
-
-static const struct {
-	const char *reply, *text;
-} probed[] = {
-	{ "{'plugin': {'name': 'p', 'actions': [{'name': 'p'}]}, 'tried': true}",
-	  "\nTried: it was created, its programs were loaded and run.\n" },
-	{ "{'plugin': {'name': 'p', 'actions': []}, 'tried': true, 'config_file': 'a.yaml'}",
-	  "\nTried as a.yaml configures it: it was created, and not started; it has no programs.\n" },
-	{ "{'plugin': {'name': 'p', 'actions': []}, 'tried': false, 'untried': 'only described'}",
-	  "\nNot tried: only described.\n" },
-};
-
-START_TEST(a_trial_says_what_was_tried)
-{
-	const char *said = render(ms_cli_render_plugin_probe, probed[_i].reply);
-	const char *at = strstr(said, probed[_i].text);
-
-	ck_assert_msg(at && strlen(at) == strlen(probed[_i].text), "%s", said);
-}
-END_TEST
-
-START_TEST(values_in_force_stand_beside_what_may_be_written)
-{
-	static const char shown[] =
-		"{'entry': {'name': 'p', 'state': 'loaded'}, 'plugin': {'name': 'p', 'version': "
-		"'1', 'config': [{'name': 'every', 'type': 'duration', 'default': '1h', 'help': "
-		"'h'}, {'name': 'key', 'type': 'string', 'help': 'h'}, {'name': 'none', 'type': "
-		"'string', 'help': 'h'}]}, 'config': [{'name': 'every', 'values': ['5s', '6s'], "
-		"'is_written': true, 'is_secret': false}, {'name': 'key', 'values': [], "
-		"'is_written': true, 'is_secret': true}, {'name': 'none', 'values': [], "
-		"'is_written': false, 'is_secret': true}], 'stats': []}";
-
-	render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_plugin_show, shown);
-	ck_assert_ptr_nonnull(strstr(text, "  ITEM   NOW       VALUES    DEFAULT  MEANING\n"
-					   "  every  5s,6s     duration  1h       h\n"
-					   "  key    (hidden)  string             h\n"
-					   "  none             string             h\n"));
-}
-END_TEST
-
-/* Not taken for another argument of the action that stands above them. */
-START_TEST(statistics_of_a_plugin_stand_apart)
-{
-	static const char shown[] =
-		"{'entry': {'name': 'p', 'state': 'loaded'}, 'plugin': {'name': 'p', 'version': "
-		"'1', 'actions': [{'name': 'act', 'help': 'acts', 'args': [{'name': 'every', "
-		"'type': 'duration', 'help': 'h'}]}]}, 'stats': [{'name': 'seen', 'help': "
-		"'packets', 'rule': null, 'value': 7}, {'name': 'files_removed', 'help': 'h', "
-		"'value': 1}]}";
-
-	render_as((struct ms_cli_style) { .width = 0 }, ms_cli_render_plugin_show, shown);
-	ck_assert_ptr_nonnull(strstr(text, "  every  duration           h\n\nstatistics\n"));
-	ck_assert_ptr_nonnull(strstr(text, "seen          7  packets\nfiles_removed 1  h\n"));
-}
-END_TEST
-
 START_TEST(colours_are_only_for_verdicts_and_titles)
 {
 	const struct ms_cli_style style = { .width = 80, .color = true };
@@ -583,10 +491,6 @@ int main(void)
 	tcase_add_test(tcase, rules_are_told_in_words);
 	tcase_add_test(tcase, actions_of_a_rule_are_told_with_its_fallback);
 	tcase_add_test(tcase, a_rule_that_lacks_an_action_says_what_holds);
-	tcase_add_test(tcase, limits_and_users_of_a_plugin_are_told_as_written);
-	tcase_add_loop_test(tcase, a_trial_says_what_was_tried, 0, ms_array_size(probed));
-	tcase_add_test(tcase, values_in_force_stand_beside_what_may_be_written);
-	tcase_add_test(tcase, statistics_of_a_plugin_stand_apart);
 	tcase_add_test(tcase, colours_are_only_for_verdicts_and_titles);
 	tcase_add_test(tcase, ifaces_say_why);
 	tcase_add_test(tcase, events_keep_their_line_and_losses_are_said_once);

@@ -22,7 +22,7 @@ static struct {
 } plugins;
 
 static int answer(void *user, const struct ms_policy *of, const struct ms_rule_action *action,
-		  uint8_t *ret_slot, struct ms_action_args *ret_args, struct ms_error *err)
+		  struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
 	ck_assert_ptr_eq(user, &plugins);
 	ck_assert_ptr_nonnull(of);
@@ -31,8 +31,9 @@ static int answer(void *user, const struct ms_policy *of, const struct ms_rule_a
 		return -ENOENT;
 	if (action->name[0] == plugins.refused)
 		return ms_error_set(err, -EINVAL, "%s must not be", action->name);
-	*ret_slot = (uint8_t)(action->name[0] - 'a');
-	ret_args->bytes[0] = (uint8_t)action->name[0];
+	ret_call->slot = (uint8_t)(action->name[0] - 'a');
+	ret_call->args.bytes[0] = (uint8_t)action->name[0];
+	ret_call->observes = action->name[0] == 'b';
 	return 0;
 }
 
@@ -47,10 +48,12 @@ static struct ms_encoding *ask(void)
 static int find(const struct ms_encoding *encoding, const struct ms_rule_action *action,
 		uint8_t *ret_slot, struct ms_error *err)
 {
-	struct ms_action_args args = { 0 };
-	int r = ms_encoding_find(encoding, action, ret_slot, &args, err);
+	struct ms_rule_action_call call = { .slot = *ret_slot };
+	int r = ms_encoding_find(encoding, action, &call, err);
 
-	ck_assert_int_eq(args.bytes[0], r < 0 ? 0 : action->name[0]);
+	ck_assert_int_eq(call.args.bytes[0], r < 0 ? 0 : action->name[0]);
+	ck_assert(call.observes == (r == 0 && action->name[0] == 'b'));
+	*ret_slot = call.slot;
 	return r;
 }
 

@@ -213,6 +213,7 @@ uint64_t ms_set_table_next_expiry(struct ms_set_table *table)
 /* What a generation left behind is said of addresses until it is gone, and would be too much. */
 static void tidy(struct ms_set_table *table)
 {
+	ms_set_table_wait_stale(table);
 	if (ms_set_table_stale_is_idle(table))
 		ms_set_table_drop_stale(table, MS_SET_TABLE_DROPPED_MAX);
 	ms_set_table_tell_less(table);

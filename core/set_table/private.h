@@ -33,6 +33,7 @@ struct ms_set_table {
 	struct ms_set_table_sets live;
 	bool is_found;
 	struct ms_set_table_sets pending;
+	struct ms_set_table_sets before; /* in force until the switch, and not settled yet */
 	struct ms_membership host; /* always there, never part of a generation */
 	uint32_t next_id;
 	uint32_t limit;   /* entries of each family for sets other than set:host */
@@ -71,8 +72,10 @@ uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family
 
 /* A set that was in force; its members are taken. */
 void ms_set_table_leave(struct ms_set_table *table, struct ms_membership *set);
-/* Whether there is something, and no packet asks it any more. Waits for that once. */
-bool ms_set_table_stale_is_idle(struct ms_set_table *table);
+/* Until no packet asks what there is any more; at once if that is known. */
+void ms_set_table_wait_stale(struct ms_set_table *table);
+/* Whether there is something, and no packet asks it any more. */
+bool ms_set_table_stale_is_idle(const struct ms_set_table *table);
 /* When it is idle: an entry of that family, false = there is none; and so many at most. */
 bool ms_set_table_drop_one(struct ms_set_table *table, unsigned int family);
 void ms_set_table_drop_stale(struct ms_set_table *table, size_t most);

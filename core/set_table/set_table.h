@@ -29,16 +29,20 @@ struct ms_set_table *ms_set_table_free(struct ms_set_table *table);
 /*
  * The sets of `policy`, beside those in force. The half that is idle must be so for packets, too.
  * -ENOSPC with a sentence if they do not fit. Whatever it returns, it ends with
- * ms_set_table_abandon(), or after success with ms_set_table_ready(), the switch and
- * ms_set_table_publish().
+ * ms_set_table_abandon(), or after success with ms_set_table_ready(), the switch,
+ * ms_set_table_publish() and ms_set_table_settle().
  */
 int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
 		      struct ms_error *err);
 /* Right before the switch: what could not be put beside. On failure: ms_set_table_abandon(). */
 int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err);
 void ms_set_table_abandon(struct ms_set_table *table);
-/* Right after the switch. */
+/* Right after the switch, and at once. */
 void ms_set_table_publish(struct ms_set_table *table);
+/* What follows that, before anything else of the sets in force is changed: what they no longer have
+ * goes, and where others left something it has waited for packets. Takes long. True = sessions are
+ * to be judged again. */
+bool ms_set_table_settle(struct ms_set_table *table);
 /* Id of a set of the generation being loaded, 0 = there is none. */
 uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name);
 

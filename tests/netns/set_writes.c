@@ -23,6 +23,8 @@ int __wrap_ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set,
 
 int __real_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
 int __wrap_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
+int __real_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
+int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
 int __real_ms_dataplane_wait_grace(void);
 int __wrap_ms_dataplane_wait_grace(void);
 
@@ -77,4 +79,10 @@ int __wrap_ms_dataplane_wait_grace(void)
 {
 	counts()->loop_waits += is_loop();
 	return __real_ms_dataplane_wait_grace();
+}
+
+int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)
+{
+	counts()->loop_waits += is_loop();
+	return __real_ms_dataplane_idle_half(dp, ret_half);
 }

@@ -353,10 +353,15 @@ static void add_many(const char * not, unsigned int count)
 /* One entry for each that comes, and not all of them. */
 START_TEST(what_generations_leave_is_room)
 {
+	uint64_t waits;
+
 	write_sets(FILL - 1, 0);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	writes->loop_removed = 0;
+	waits = writes->loop_waits;
 	add_many("", MORE);
+	/* Nor does who comes first wait for packets: the switch has. */
+	ck_assert_uint_eq(writes->loop_waits, waits);
 	ck_assert_uint_le(writes->loop_removed, MORE);
 	expect_judged("let", "else-let");
 	/* The twin: it is full. */

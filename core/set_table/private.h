@@ -13,6 +13,9 @@
 #define MS_SET_TABLE_DROPPED_MAX 2048
 #define MS_SET_TABLE_DROPPED_AT_ONCE 64
 
+/* A member by hand with so many within it is told by rounds. */
+#define MS_SET_TABLE_WIDE 512
+
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1
 
@@ -27,6 +30,13 @@ struct ms_set_table_stale {
 	size_t first[2], end[2]; /* of those that have not been dropped, by family */
 };
 
+/* Of a set that is asked: it is told as well, until the next round of the worker. */
+enum ms_set_table_both {
+	MS_SET_TABLE_ASKED_ONLY,
+	MS_SET_TABLE_STILL_TOLD,  /* and not any more then: it has outgrown that */
+	MS_SET_TABLE_STILL_ASKED, /* and is not asked then: what is told of it was late */
+};
+
 struct ms_set_table {
 	struct ms_dataplane *dp;
 	/* In force. Until the first publish: as found in the maps, without names. */
@@ -34,7 +44,7 @@ struct ms_set_table {
 	bool is_found;
 	struct ms_set_table_sets pending;
 	struct ms_set_table_sets before; /* in force until the switch, and not settled yet */
-	struct ms_membership host; /* always there, never part of a generation */
+	struct ms_membership host;       /* always there, never part of a generation */
 	uint32_t next_id;
 	uint32_t limit;   /* entries of each family for sets other than set:host */
 	uint32_t used[2]; /* entries by family, 4 and 6; what a load will need is in it */
@@ -44,8 +54,10 @@ struct ms_set_table {
 	/* What the datapath is told of addresses, and of which sets it asks (members.c). */
 	struct ms_member_tree *tree;
 	struct ms_asked asked;
-	bool is_told_too[MS_ASKED_MAX]; /* of this one addresses are told as well, for a while */
-	bool is_untold;                 /* it is not told all, and asks of every set */
+	enum ms_set_table_both both[MS_ASKED_MAX];
+	bool is_untold;  /* it is not told all, and asks of every set */
+	bool is_late;    /* what is wide is told by rounds */
+	bool is_awaited; /* and was: what has changed is not in force before they are over */
 };
 
 /* ---- entries ---- */

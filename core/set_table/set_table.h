@@ -53,10 +53,20 @@ uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *na
  * One prefix of a set in force, at once. `held` has the set's name and an entry for each who holds
  * `member`, and nothing else: it is in until the last of them lets it go, and out if nobody holds
  * it. -ENOENT if no set of that name is, -ENOSPC. The caller bumps the epoch, so that several
- * changes cost one.
+ * changes cost one. 1 = it is in force when ms_set_table_tell_some() is through, and so is the
+ * epoch to be bumped. Whatever it returns, there may be something to tell.
  */
 int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		      const struct ms_cidr *member);
+/*
+ * What is told of what lies within a wide prefix is told by rounds: of `most` prefixes in each,
+ * until it returns false. What is taken out is in force, and all flows can be judged again, when
+ * they are over; what is put in mostly is at once, since addresses are asked of its set meanwhile.
+ */
+bool ms_set_table_tell_some(struct ms_set_table *table, size_t most);
+/* How many members of a set in force lie within `cidr`, itself included; it counts to `most`. */
+size_t ms_set_table_within(const struct ms_set_table *table, const char *name,
+			   const struct ms_cidr *cidr, size_t most);
 /*
  * The members of a set in force are those of `def` from now on: what differs is written, and no
  * more of the datapath is touched. -ENOENT if no set of that name is; -ENOSPC, with a sentence and

@@ -201,6 +201,17 @@ bool ms_membership_meets(const struct ms_membership *membership, const struct ms
 	return false;
 }
 
+size_t ms_membership_within(const struct ms_membership *membership, const struct ms_cidr *cidr,
+			    size_t most)
+{
+	size_t first = first_within(membership, cidr), count = 0;
+
+	while (count < most && first + count < membership->count &&
+	       ms_cidr_covers(cidr, &membership->members[first + count].cidr))
+		count++;
+	return count;
+}
+
 int ms_membership_settle(struct ms_membership *membership, const struct ms_cidr *cidr,
 			 int (*changed)(void *user, const struct ms_member *member), void *user)
 {

@@ -51,6 +51,9 @@ const struct ms_member *ms_membership_find_next(const struct ms_membership *memb
 /* Whether a member whose time is not over at `now` has an address in common with `cidr`. */
 bool ms_membership_meets(const struct ms_membership *membership, const struct ms_cidr *cidr,
 			 uint32_t now);
+/* How many lie within `cidr`, itself included; it counts to `most`. */
+size_t ms_membership_within(const struct ms_membership *membership, const struct ms_cidr *cidr,
+			    size_t most);
 /* For many at once: unsorted until ms_membership_sort(). -ENOMEM */
 int ms_membership_append(struct ms_membership *membership, const struct ms_member *member);
 /* Also works out `until_tick`, and when the first member ends. -ENOMEM */

@@ -208,13 +208,73 @@ static int parse_members(json_t *list, struct ms_cidr **ret_members, size_t *ret
 	return 0;
 }
 
-static int reply_members(json_t **ret_reply, const char *name, size_t count, json_int_t for_ms,
+/* The answer to a change that is in force when all addresses are told. */
+struct telling {
+	struct ms_control_stream stream;
+	struct ms_manager_waiter waiter;
+	json_t *reply;
+};
+
+static int tell_step(struct ms_control_stream *stream, json_t **ret_reply, struct ms_error *err)
+{
+	struct telling *telling = (struct telling *)stream;
+
+	(void)err;
+	*ret_reply = ms_take_ptr(telling->reply);
+	return 0;
+}
+
+static void tell_end(struct ms_control_stream *stream)
+{
+	struct telling *telling = (struct telling *)stream;
+
+	ms_manager_await_no_more(&telling->waiter);
+	json_decref(telling->reply);
+	free(telling);
+}
+
+static void on_told(void *user)
+{
+	struct telling *telling = user;
+
+	telling->stream.on_step = tell_step;
+	ms_control_stream_resume(&telling->stream);
+}
+
+/* Takes `reply`. */
+static int reply_when_told(struct ms_manager *manager, struct ms_control_call *call, json_t *reply)
+{
+	struct telling *telling = calloc(1, sizeof(*telling));
+
+	if (!telling) {
+		json_decref(reply);
+		return -ENOMEM;
+	}
+	*telling = (struct telling) {
+		.stream = { .on_end = tell_end, .is_change = true },
+		.waiter = { .on_told = on_told, .user = telling },
+		.reply = reply,
+	};
+	ms_manager_await_told(manager, &telling->waiter);
+	call->stream = &telling->stream;
+	return 0;
+}
+
+/* `r`: as the manager returned it, 1 = not yet. */
+static int reply_members(struct ms_manager *manager, struct ms_control_call *call, int r,
+			 json_t **ret_reply, const char *name, size_t count, json_int_t for_ms,
 			 int dry_run)
 {
-	*ret_reply = json_pack("{s:s, s:I, s:o, s:b}", "name", name, "members", (json_int_t)count,
-			       "timeout_ms", for_ms ? json_integer(for_ms) : json_null(), "dry_run",
-			       dry_run);
-	return *ret_reply ? 0 : -ENOMEM;
+	json_t *reply = json_pack("{s:s, s:I, s:o, s:b}", "name", name, "members",
+				  (json_int_t)count, "timeout_ms",
+				  for_ms ? json_integer(for_ms) : json_null(), "dry_run", dry_run);
+
+	if (!reply)
+		return -ENOMEM;
+	if (r > 0)
+		return reply_when_told(manager, call, reply);
+	*ret_reply = reply;
+	return 0;
 }
 
 int ms_control_cmd_set_add(struct ms_manager *manager, struct ms_control_call *call,
@@ -236,7 +296,7 @@ int ms_control_cmd_set_add(struct ms_manager *manager, struct ms_control_call *c
 	if (r == 0)
 		r = ms_manager_set_add(manager, name, members, count, (uint64_t)for_ms * NS_PER_MS,
 				       dry_run, err);
-	return r < 0 ? r : reply_members(ret_reply, name, count, for_ms, dry_run);
+	return r < 0 ? r : reply_members(manager, call, r, ret_reply, name, count, for_ms, dry_run);
 }
 
 int ms_control_cmd_set_del(struct ms_manager *manager, struct ms_control_call *call,
@@ -254,5 +314,5 @@ int ms_control_cmd_set_del(struct ms_manager *manager, struct ms_control_call *c
 		r = parse_members(list, &members, &count, err);
 	if (r == 0)
 		r = ms_manager_set_remove(manager, name, members, count, dry_run, err);
-	return r < 0 ? r : reply_members(ret_reply, name, count, 0, dry_run);
+	return r < 0 ? r : reply_members(manager, call, r, ret_reply, name, count, 0, dry_run);
 }

@@ -252,7 +252,8 @@ struct settling {
 	struct ms_sources_next *before;
 	bool is_late;
 	struct ms_manager_acting acting;
-	int found; /* 0 or -errno of that */
+	int found;       /* 0 or -errno of that */
+	bool is_touched; /* sessions are to be judged again */
 	int saved;
 };
 
@@ -261,7 +262,7 @@ static int settle(void *arg)
 	struct settling *settling = arg;
 	struct ms_manager *manager = settling->manager;
 
-	ms_committer_settle(manager->committer);
+	settling->is_touched = ms_committer_settle(manager->committer);
 	ms_sources_next_fini(settling->before);
 	if (!settling->is_late) {
 		const struct ms_policy *merged = ms_sources_merged(manager->sources);
@@ -331,6 +332,8 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	} else {
 		ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 		ms_manager_away(manager, settle, &settling);
+		if (settling.is_touched)
+			ms_manager_touch(manager);
 		if (settling.found == 0)
 			ms_manager_acting_tell(manager, &settling.acting);
 		else

@@ -52,7 +52,8 @@ struct ms_manager {
 
 	struct ms_watch *on_netlink, *on_events;
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps,
-		*watchdog;
+		*watchdog, *tell;
+	bool is_awaited;         /* what is told is in force, and flows are judged again, behind it */
 	struct ms_touch touched; /* when the epoch may be bumped next */
 	bool is_away;            /* a worker has everything but interfaces */
 	bool addresses_wait;     /* for its end */
@@ -74,6 +75,7 @@ struct ms_manager {
 	char host_problem[160];  /* why set:host lacks addresses, "" = it has all */
 
 	struct ms_list listeners;
+	struct ms_list waiters;        /* until all is told */
 	struct ms_slot_name slot_name; /* what ms_manager_slot_name() last returned */
 	unsigned int logged_this_second, seconds;
 	uint64_t suppressed_in_log;
@@ -219,6 +221,11 @@ bool ms_manager_forget_sets(const struct ms_manager *manager, struct ms_runtime 
 void ms_manager_clear_members(struct ms_manager *manager);
 /* set:host as the monitor knows this machine's addresses. */
 void ms_manager_follow_addresses(struct ms_manager *manager);
+/* telling.c: what is told late, by rounds from here on; `is_awaited`: and is not in force before.
+ * Or all of it at once. */
+void ms_manager_plan_telling(struct ms_manager *manager, bool is_awaited);
+void ms_manager_on_tell(void *user);
+void ms_manager_tell_all(struct ms_manager *manager);
 /* Arms the timer for the next rule or member that expires. */
 void ms_manager_plan_expiry(struct ms_manager *manager);
 void ms_manager_on_expiry(void *user);

@@ -350,6 +350,7 @@ static int add_timers(struct ms_manager *manager)
 		{ &manager->sweep, MS_LOOP_CONTROL, on_sweep, SWEEP_MS },
 		{ &manager->touch, MS_LOOP_NETLINK, on_touch, 0 },
 		{ &manager->expiry, MS_LOOP_CONTROL, ms_manager_on_expiry, 0 },
+		{ &manager->tell, MS_LOOP_CONTROL, ms_manager_on_tell, 0 },
 		{ &manager->second, MS_LOOP_CONTROL, ms_manager_on_second, SECOND_MS },
 		{ &manager->gaps, MS_LOOP_CONTROL, ms_manager_on_gaps, 0 },
 		{ &manager->watchdog, MS_LOOP_CONTROL, on_watchdog, ms_sdnotify_watchdog_ms() },
@@ -439,6 +440,7 @@ int ms_manager_start(const struct ms_config *config, struct ms_loop *loop,
 	manager->lock_fd = -1;
 	manager->started_at = time(NULL);
 	ms_list_init(&manager->listeners);
+	ms_list_init(&manager->waiters);
 	r = start(manager, err);
 	if (r < 0) {
 		ms_manager_stop(manager);
@@ -453,7 +455,7 @@ static void free_watches(struct ms_manager *manager)
 	struct ms_watch **watches[] = {
 		&manager->on_netlink, &manager->on_events, &manager->resync,   &manager->check,
 		&manager->verify,     &manager->sweep,     &manager->touch,    &manager->expiry,
-		&manager->second,     &manager->gaps,      &manager->watchdog,
+		&manager->second,     &manager->gaps,      &manager->watchdog, &manager->tell,
 	};
 
 	for (size_t i = 0; i < ms_array_size(watches); i++)

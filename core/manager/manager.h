@@ -15,6 +15,7 @@
 
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
+#include "core/base/list.h"
 #include "core/classify/engine.h"
 #include "core/event/event.h"
 #include "core/iface/set.h"
@@ -151,12 +152,22 @@ int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_
 int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document *document,
 			   bool replace, bool dry_run, struct ms_commit *ret_commit,
 			   struct ms_error *err);
-/* Members in force and on disk on return; no new generation, unless the set is new. */
+/* Members in force and on disk on return; no new generation, unless the set is new. 1 = on disk,
+ * and in force when all addresses are told: see ms_manager_await_told(). */
 int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,
 		       size_t count, uint64_t timeout_ns, bool dry_run, struct ms_error *err);
 int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 			  const struct ms_cidr *members, size_t count, bool dry_run,
 			  struct ms_error *err);
+/* Is told from the loop, once, and never within the call. */
+struct ms_manager_waiter {
+	struct ms_list link; /* the manager's */
+	void (*on_told)(void *user);
+	void *user;
+};
+void ms_manager_await_told(struct ms_manager *manager, struct ms_manager_waiter *waiter);
+/* Fine for one that has been told. */
+void ms_manager_await_no_more(struct ms_manager_waiter *waiter);
 /* Persistent override of a group's mode until the same call with MS_MODE_INHERIT. */
 int ms_manager_group_mode(struct ms_manager *manager, const char *group, enum ms_mode mode,
 			  bool dry_run, struct ms_error *err);

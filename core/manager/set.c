@@ -101,54 +101,117 @@ static int settle_member(struct ms_manager *manager, const char *set, const stru
 	return r < 0 ? r : ms_set_table_hold(ms_committer_sets(manager->committer), &held, member);
 }
 
-/* The first `tried` of a change, as all who hold them say. What cannot be put back is mended later,
- * see ms_manager_mend_sets(). */
-static int put_back(struct ms_manager *manager, const struct ms_runtime_change *change,
-		    size_t tried)
+/* More members than that are written beside the loop, where it may be. A thread costs as much as a
+ * hundred. */
+#define LONG_CHANGE 512
+
+struct changing {
+	struct ms_manager *manager;
+	const struct ms_runtime_change *change;
+	size_t tried; /* members */
+	bool is_long;
+};
+
+/* Members that lie within another one may end with it. */
+static bool is_long(const struct ms_manager *manager, const struct ms_runtime_change *change)
 {
+	const struct ms_set_table *table = ms_committer_sets(manager->committer);
+	size_t left = LONG_CHANGE;
+
+	for (size_t i = 0; i < change->count && left; i++) {
+		size_t within = ms_set_table_within(table, change->set, &change->members[i], left);
+
+		left -= within < left ? within + 1 : left;
+	}
+	return left == 0;
+}
+
+static int settle_changing(struct changing *changing, int (*work)(void *arg))
+{
+	return changing->is_long ? ms_manager_away(changing->manager, work, changing)
+				 : work(changing);
+}
+
+/* 1 = in force when all is told. */
+static int settle_members(void *arg)
+{
+	struct changing *changing = arg;
+	const struct ms_runtime_change *change = changing->change;
 	int result = 0;
 
-	for (size_t i = 0; i < tried; i++) {
-		int r = settle_member(manager, change->set, &change->members[i]);
+	while (result >= 0 && changing->tried < change->count) {
+		int r = settle_member(changing->manager, change->set,
+				      &change->members[changing->tried++]);
 
-		if (result == 0)
-			result = r;
+		result = r < 0 ? r : result | r;
 	}
-	manager->is_torn |= result < 0;
 	return result;
 }
 
-/* In the datapath, and then on disk, which may take long: packets do not wait for a disk, and what
- * the datapath cannot take is never saved, so that a start can load what is. Where either fails all
- * is as it was. */
-static int change_members(struct ms_manager *manager, const struct ms_runtime_change *change,
-			  struct ms_error *err)
+/* Those that were tried, as all who hold them say. What cannot be put back is mended later, see
+ * ms_manager_mend_sets(). Of what was to be told by rounds nothing has been, so it is as it was. */
+static int put_back(void *arg)
 {
+	const struct changing *changing = arg;
+	const struct ms_runtime_change *change = changing->change;
+	int result = 0;
+
+	for (size_t i = 0; i < changing->tried; i++) {
+		int r = settle_member(changing->manager, change->set, &change->members[i]);
+
+		if (r < 0 && result == 0)
+			result = r;
+	}
+	changing->manager->is_torn |= result < 0;
+	return result;
+}
+
+/*
+ * In the datapath, and then on disk, which may take long: packets do not wait for a disk, and what
+ * the datapath cannot take is never saved, so that a start can load what is. Where either fails all
+ * is as it was. 1 = in force when all is told. `may_wait`: no callback of a plugin is under way,
+ * which would find others in the middle of something, and has to answer for what it did.
+ */
+static int change_members(struct ms_manager *manager, const struct ms_runtime_change *change,
+			  bool may_wait, struct ms_error *err)
+{
+	struct changing changing = {
+		.manager = manager,
+		.change = change,
+		.is_long = may_wait && is_long(manager, change),
+	};
 	ms_cleanup(ms_free) struct ms_runtime_member *before =
 		calloc(change->count + 1, sizeof(*before));
 	int r = before ? ms_sources_hold_members(manager->sources, change, before) : -ENOMEM;
-	size_t tried = 0;
+	bool is_awaited;
 
 	if (r < 0)
 		return r;
-	while (r == 0 && tried < change->count)
-		r = settle_member(manager, change->set, &change->members[tried++]);
+	r = settle_changing(&changing, settle_members);
 	if (r < 0)
 		ms_error_set(err, r, "set %s: the datapath cannot take the change (%s)",
 			     change->set, strerror(-r));
+	is_awaited = r > 0;
+	if (is_awaited && !may_wait) {
+		ms_manager_tell_all(manager);
+		is_awaited = false;
+	}
 	ms_manager_touch(manager);
-	if (r == 0)
+	if (r >= 0)
 		r = ms_sources_save_members(manager->sources, change, err);
-	if (r == 0)
-		return 0;
-	ms_sources_release_members(manager->sources, change, before);
-	if (put_back(manager, change, tried) < 0)
-		ms_log_error("policy",
-			     "set %s: not all members are as they were before what was refused; it "
-			     "is tried again every 10 s",
-			     change->set);
-	ms_manager_touch(manager);
-	return r;
+	if (r < 0) {
+		ms_sources_release_members(manager->sources, change, before);
+		if (settle_changing(&changing, put_back) < 0)
+			ms_log_error("policy",
+				     "set %s: not all members are as they were before what was "
+				     "refused; it is tried again every 10 s",
+				     change->set);
+		if (!may_wait)
+			ms_manager_tell_all(manager);
+		ms_manager_touch(manager);
+	}
+	ms_manager_plan_telling(manager, is_awaited);
+	return r < 0 ? r : is_awaited;
 }
 
 /* A set that is not in force yet. */
@@ -196,7 +259,7 @@ int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct
 		return add_set(manager, &change, dry_run, err);
 	if (dry_run)
 		return 0;
-	r = change_members(manager, &change, err);
+	r = change_members(manager, &change, true, err);
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
@@ -212,7 +275,7 @@ int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const str
 		.expires_ms = end_of(timeout_ns),
 		.plugin = plugin,
 	};
-	int r = change_members(manager, &change, NULL);
+	int r = change_members(manager, &change, false, NULL);
 
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
@@ -254,7 +317,7 @@ int ms_manager_set_take_out(struct ms_manager *manager, const char *set,
 		.count = 1,
 	};
 
-	return change_members(manager, &change, NULL);
+	return change_members(manager, &change, false, NULL);
 }
 
 static int by_cidr(const void *a, const void *b)
@@ -361,7 +424,7 @@ int ms_manager_set_remove(struct ms_manager *manager, const char *set,
 		return remove_set(manager, set, dry_run, err);
 	if (dry_run)
 		return 0;
-	return change_members(manager, &change, err);
+	return change_members(manager, &change, true, err);
 }
 
 static void forget_ended(struct ms_manager *manager, const struct ms_runtime *runtime, int64_t now)
@@ -430,6 +493,7 @@ static int clear_members(void *arg)
 	}
 	if (r == 0)
 		forget_ended(manager, &before, now);
+	ms_manager_tell_all(manager);
 	if (after.rules)
 		ms_runtime_fini(&after);
 	ms_runtime_fini(&before);

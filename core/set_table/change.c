@@ -110,12 +110,23 @@ int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 	r = ms_set_table_build(table, held, &one);
 	if (r < 0)
 		return r;
+	table->is_late = true;
+	table->is_awaited = false;
 	if (one.count)
 		r = put_member(table, set, &one.members[0]);
 	else if (ms_membership_find(set, cidr))
 		r = remove_member(table, set, cidr);
+	table->is_late = false;
 	ms_membership_fini(&one);
-	return r;
+	return r < 0 ? r : table->is_awaited;
+}
+
+size_t ms_set_table_within(const struct ms_set_table *table, const char *name,
+			   const struct ms_cidr *cidr, size_t most)
+{
+	const struct ms_membership *set = ms_set_table_find_name(&table->live, name);
+
+	return set ? ms_membership_within(set, cidr, most) : 0;
 }
 
 size_t ms_set_table_count(const struct ms_set_table *table, const char *name)
@@ -213,6 +224,7 @@ uint64_t ms_set_table_next_expiry(struct ms_set_table *table)
 /* What a generation left behind is said of addresses until it is gone, and would be too much. */
 static void tidy(struct ms_set_table *table)
 {
+	ms_set_table_wait_stale(table);
 	if (ms_set_table_stale_is_idle(table))
 		ms_set_table_drop_stale(table, MS_SET_TABLE_DROPPED_MAX);
 	ms_set_table_tell_less(table);

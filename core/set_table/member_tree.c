@@ -2,7 +2,6 @@
 #include "core/set_table/member_tree.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +25,7 @@ struct ms_member_tree {
 	struct ms_member_tree_hooks hooks;
 	struct node *root[2]; /* IPv4, IPv6 */
 	bool is_held;
+	size_t left; /* that may be stored before it is somebody else's turn */
 	size_t n_visited;
 };
 
@@ -87,12 +87,18 @@ static void say_all(struct ms_member_sets *sets, const struct node *node)
 		say(sets, &node->links[i]);
 }
 
+static bool is_due(const struct node *node)
+{
+	return node && (node->is_changed || node->leads);
+}
+
 /* Takes a node out that stands for nothing. */
 static void tidy(struct node **place)
 {
 	struct node *node = *place;
 
-	if (node->n_links || (node->child[0] && node->child[1]))
+	/* One that is changed may be stored. */
+	if (node->n_links || node->is_changed || (node->child[0] && node->child[1]))
 		return;
 	*place = node->child[0] ? node->child[0] : node->child[1];
 	free(node->links);
@@ -113,7 +119,8 @@ static int store_node(const struct ms_member_tree *tree, struct node *node,
 }
 
 /* What has changed of the node at `place` and below it, all of it if that is of something around,
- * of which `wider` is said. Goes on after a failure, of which it returns the first. */
+ * of which `wider` is said; what may not be stored any more stays changed. Goes on after a failure,
+ * of which it returns the first. */
 static int store_below(struct ms_member_tree *tree, struct node **place,
 		       const struct ms_member_sets *wider, bool is_changed)
 {
@@ -121,21 +128,28 @@ static int store_below(struct ms_member_tree *tree, struct node **place,
 	struct ms_member_sets sets;
 	int result = 0;
 
-	if (!node || !(is_changed || node->is_changed || node->leads))
+	if (!node || !(is_changed || is_due(node)))
 		return 0;
+	is_changed |= node->is_changed;
+	if (tree->left == 0) {
+		node->is_changed = is_changed;
+		return 0;
+	}
 	tree->n_visited++;
 	sets = *wider;
 	say_all(&sets, node);
-	is_changed |= node->is_changed;
-	node->is_changed = node->leads = false;
-	if (is_changed)
+	node->is_changed = false;
+	if (is_changed) {
+		tree->left--;
 		result = store_node(tree, node, &sets);
+	}
 	for (int i = 0; i < 2; i++) {
 		int r = store_below(tree, &node->child[i], &sets, is_changed);
 
 		if (result == 0)
 			result = r;
 	}
+	node->leads = is_due(node->child[0]) || is_due(node->child[1]);
 	tidy(place);
 	return result;
 }
@@ -170,14 +184,16 @@ static struct node *new_node(const struct ms_cidr *cidr, unsigned int len)
 	return node;
 }
 
-/* Where the node of `cidr` is or would be; `wider` is told what is said of those around it. */
+/* Where the node of `cidr` is or would be; `wider`, unless NULL, is told what is said of those
+ * around it. */
 static struct node **find_place(struct ms_member_tree *tree, const struct ms_cidr *cidr,
 				struct ms_member_sets *wider)
 {
 	struct node **place = &tree->root[cidr->addr.family == 6];
 
 	while (*place && (*place)->cidr.len < cidr->len && ms_cidr_covers(&(*place)->cidr, cidr)) {
-		say_all(wider, *place);
+		if (wider)
+			say_all(wider, *place);
 		place = &(*place)->child[bit_of(cidr, (*place)->cidr.len)];
 	}
 	return place;
@@ -214,6 +230,8 @@ static struct node *make_node(struct node **place, const struct ms_cidr *cidr)
 		free(node);
 		return NULL;
 	}
+	/* What waits for a release is found through it. */
+	fork->leads = is_due(there);
 	fork->child[bit_of(cidr, bits)] = node;
 	fork->child[bit_of(&there->cidr, bits)] = there;
 	*place = fork;
@@ -275,22 +293,23 @@ static void mark(struct ms_member_tree *tree, const struct ms_cidr *cidr)
 
 /* A change of the node at `cidr`, `wider` being said around it. */
 static int settle(struct ms_member_tree *tree, struct node **place, const struct ms_cidr *cidr,
-		  const struct ms_member_sets *wider)
+		  const struct ms_member_sets *wider, bool is_late)
 {
 	int r;
 
-	if (tree->is_held) {
+	if (is_late) {
 		mark(tree, cidr);
 		return 0;
 	}
 	(*place)->is_changed = true;
+	tree->left = SIZE_MAX;
 	r = store_below(tree, place, wider, false);
 	tidy_way(tree, cidr);
 	return r;
 }
 
-int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
-		       uint32_t until)
+static int put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+	       uint32_t until, bool is_late)
 {
 	struct ms_member_sets wider = { 0 };
 	struct node **place = find_place(tree, cidr, &wider);
@@ -300,17 +319,30 @@ int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct m
 		return -ENOMEM;
 	if (put_link(node, set, until) < 0) {
 		/* It stands for nothing, if it is new, and may part others from the way to them. */
-		if (tree->is_held)
+		if (is_late)
 			mark(tree, cidr);
 		else
 			tidy_way(tree, cidr);
 		return -ENOMEM;
 	}
 	/* Below a fork, if one was made. */
-	return settle(tree, find_place(tree, cidr, &(struct ms_member_sets) { 0 }), cidr, &wider);
+	return settle(tree, find_place(tree, cidr, NULL), cidr, &wider, is_late);
 }
 
-int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr)
+int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+		       uint32_t until)
+{
+	return put(tree, set, cidr, until, tree->is_held);
+}
+
+int ms_member_tree_put_late(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+			    uint32_t until)
+{
+	return put(tree, set, cidr, until, true);
+}
+
+static int take_out(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+		    bool is_late)
 {
 	struct ms_member_sets wider = { 0 };
 	struct node **place = find_place(tree, cidr, &wider);
@@ -319,7 +351,35 @@ int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struc
 	if (!link)
 		return -ENOENT;
 	*link = (*place)->links[--(*place)->n_links];
-	return settle(tree, place, cidr, &wider);
+	return settle(tree, place, cidr, &wider, is_late);
+}
+
+int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr)
+{
+	return take_out(tree, set, cidr, tree->is_held);
+}
+
+int ms_member_tree_remove_late(struct ms_member_tree *tree, uint32_t set,
+			       const struct ms_cidr *cidr)
+{
+	return take_out(tree, set, cidr, true);
+}
+
+static size_t count_below(const struct node *node, size_t most)
+{
+	size_t count;
+
+	if (!node || most == 0)
+		return 0;
+	count = 1 + count_below(node->child[0], most - 1);
+	return count + count_below(node->child[1], most - count);
+}
+
+size_t ms_member_tree_within(struct ms_member_tree *tree, const struct ms_cidr *cidr, size_t most)
+{
+	const struct node *node = *find_place(tree, cidr, NULL);
+
+	return node && ms_cidr_covers(cidr, &node->cidr) ? count_below(node, most) : 0;
 }
 
 void ms_member_tree_hold(struct ms_member_tree *tree)
@@ -327,16 +387,26 @@ void ms_member_tree_hold(struct ms_member_tree *tree)
 	tree->is_held = true;
 }
 
-int ms_member_tree_release(struct ms_member_tree *tree)
+bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r)
 {
 	const struct ms_member_sets none = { 0 };
 	int r4, r6;
 
 	tree->n_visited = 0;
+	tree->left = most;
 	r4 = store_below(tree, &tree->root[0], &none, false);
 	r6 = store_below(tree, &tree->root[1], &none, false);
 	tree->is_held = false;
-	return r4 < 0 ? r4 : r6;
+	*ret_r = r4 < 0 ? r4 : r6;
+	return is_due(tree->root[0]) || is_due(tree->root[1]);
+}
+
+int ms_member_tree_release(struct ms_member_tree *tree)
+{
+	int r;
+
+	ms_member_tree_release_some(tree, SIZE_MAX, &r);
+	return r;
 }
 
 size_t ms_member_tree_visited(const struct ms_member_tree *tree)

@@ -7,6 +7,7 @@
 #ifndef MS_CORE_SET_TABLE_MEMBER_TREE_H
 #define MS_CORE_SET_TABLE_MEMBER_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,10 +38,24 @@ int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct m
 /* -ENOENT if it is no member; else as above. */
 int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr);
 
+/* The same two, but that nothing is stored before a release. What is put and removed meanwhile is
+ * stored at once, as all of it says by then. */
+int ms_member_tree_put_late(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
+			    uint32_t until);
+int ms_member_tree_remove_late(struct ms_member_tree *tree, uint32_t set,
+			       const struct ms_cidr *cidr);
+
+/* Of what is at `cidr` and within it, forks included, as many as a change of it may go to; it
+ * counts to `most`. */
+size_t ms_member_tree_within(struct ms_member_tree *tree, const struct ms_cidr *cidr, size_t most);
+
 /* From here to the release nothing is stored; then all is that has changed, each prefix once. The
  * release goes to what has changed, what is on the way to it, and what lies within it. */
 void ms_member_tree_hold(struct ms_member_tree *tree);
 int ms_member_tree_release(struct ms_member_tree *tree);
+/* The same of `most` prefixes, wider ones first: whether there are others, for the next release.
+ * `*ret_r`: the first refusal. */
+bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r);
 /* Nodes that the last release went to. */
 size_t ms_member_tree_visited(const struct ms_member_tree *tree);
 

@@ -43,71 +43,10 @@ static uint32_t *find_asked(struct ms_set_table *table, uint32_t set)
 	return NULL;
 }
 
-static bool *told_too(struct ms_set_table *table, const uint32_t *place)
+static enum ms_set_table_both *both(struct ms_set_table *table, const uint32_t *place)
 {
-	return &table->is_told_too[place - table->asked.sets];
+	return &table->both[place - table->asked.sets];
 }
-
-/* ---- those that an address is told of ---- */
-
-static void break_off(struct ms_set_table *table, int r)
-{
-	if (table->is_untold)
-		return;
-	table->is_untold = true;
-	say_ready(table, false);
-	ms_log_warn("policy",
-		    "what sets an address is a member of cannot be stored (%s): new flows are "
-		    "asked of every set until it can",
-		    strerror(-r));
-}
-
-static bool is_told(struct ms_set_table *table, uint32_t set)
-{
-	const uint32_t *place = find_asked(table, set);
-
-	return !place || *told_too(table, place);
-}
-
-static void untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
-{
-	int r = ms_member_tree_remove(table->tree, set, cidr);
-
-	if (r < 0 && r != -ENOENT)
-		break_off(table, r);
-}
-
-void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member)
-{
-	int r;
-
-	if (!is_told(table, set))
-		return;
-	r = ms_member_tree_put(table->tree, set, &member->cidr, member->until_tick);
-	if (r < 0)
-		break_off(table, r);
-}
-
-void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
-{
-	if (is_told(table, set))
-		untell(table, set, cidr);
-}
-
-void ms_set_table_tell_held(struct ms_set_table *table)
-{
-	int r = ms_member_tree_release(table->tree);
-
-	if (r < 0)
-		break_off(table, r);
-}
-
-bool ms_set_table_is_told(const struct ms_set_table *table)
-{
-	return !table->is_untold;
-}
-
-/* ---- those that are asked of ---- */
 
 /* Packets see its place before `count` says that there is one. */
 static bool ask(struct ms_set_table *table, uint32_t set)
@@ -128,9 +67,109 @@ static bool ask(struct ms_set_table *table, uint32_t set)
 static void ask_no_more(struct ms_set_table *table, uint32_t *place)
 {
 	*place = 0;
-	*told_too(table, place) = false;
+	*both(table, place) = MS_SET_TABLE_ASKED_ONLY;
 	put_asked(table);
 }
+
+/* ---- those that an address is told of ---- */
+
+static void break_off(struct ms_set_table *table, int r)
+{
+	if (table->is_untold)
+		return;
+	table->is_untold = true;
+	say_ready(table, false);
+	ms_log_warn("policy",
+		    "what sets an address is a member of cannot be stored (%s): new flows are "
+		    "asked of every set until it can",
+		    strerror(-r));
+}
+
+static bool is_told(struct ms_set_table *table, uint32_t set)
+{
+	const uint32_t *place = find_asked(table, set);
+
+	return !place || *both(table, place) != MS_SET_TABLE_ASKED_ONLY;
+}
+
+/* What lies within it is told by rounds. */
+static bool is_wide(const struct ms_set_table *table, const struct ms_cidr *cidr)
+{
+	return table->is_late &&
+	       ms_member_tree_within(table->tree, cidr, MS_SET_TABLE_WIDE) == MS_SET_TABLE_WIDE;
+}
+
+/* Who has not been told is to ask. */
+static bool ask_meanwhile(struct ms_set_table *table, uint32_t set)
+{
+	if (find_asked(table, set))
+		return true;
+	if (!ask(table, set))
+		return false;
+	*both(table, find_asked(table, set)) = MS_SET_TABLE_STILL_ASKED;
+	return true;
+}
+
+void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member)
+{
+	int r;
+
+	if (!is_told(table, set))
+		return;
+	if (is_wide(table, &member->cidr)) {
+		table->is_awaited |= !ask_meanwhile(table, set);
+		r = ms_member_tree_put_late(table->tree, set, &member->cidr, member->until_tick);
+	} else {
+		r = ms_member_tree_put(table->tree, set, &member->cidr, member->until_tick);
+	}
+	if (r < 0)
+		break_off(table, r);
+}
+
+static void untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
+{
+	int r;
+
+	if (is_wide(table, cidr)) {
+		table->is_awaited = true;
+		r = ms_member_tree_remove_late(table->tree, set, cidr);
+	} else {
+		r = ms_member_tree_remove(table->tree, set, cidr);
+	}
+	if (r < 0 && r != -ENOENT)
+		break_off(table, r);
+}
+
+void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr)
+{
+	if (is_told(table, set))
+		untell(table, set, cidr);
+}
+
+bool ms_set_table_tell_some(struct ms_set_table *table, size_t most)
+{
+	int r;
+	bool is_more = ms_member_tree_release_some(table->tree, most, &r);
+
+	if (r < 0)
+		break_off(table, r);
+	return is_more;
+}
+
+void ms_set_table_tell_held(struct ms_set_table *table)
+{
+	int r = ms_member_tree_release(table->tree);
+
+	if (r < 0)
+		break_off(table, r);
+}
+
+bool ms_set_table_is_told(const struct ms_set_table *table)
+{
+	return !table->is_untold;
+}
+
+/* ---- those that are asked of ---- */
 
 /* By a generation, or still by packets that began under the last one. */
 static bool is_used(const struct ms_set_table *table, uint32_t set)
@@ -152,36 +191,53 @@ void ms_set_table_forget_asked(struct ms_set_table *table)
 void ms_set_table_choose_early(struct ms_set_table *table, const struct ms_membership *set,
 			       size_t count)
 {
-	if (set != &table->host && count > MS_SET_TABLE_TOLD_MAX && !find_asked(table, set->set) &&
-	    ask(table, set->set))
-		*told_too(table, find_asked(table, set->set)) = true;
+	uint32_t *place;
+
+	if (set == &table->host || count <= MS_SET_TABLE_TOLD_MAX ||
+	    !ask_meanwhile(table, set->set))
+		return;
+	place = find_asked(table, set->set);
+	if (*both(table, place) == MS_SET_TABLE_STILL_ASKED)
+		*both(table, place) = MS_SET_TABLE_STILL_TOLD;
 }
 
-static bool is_any_told_too(const struct ms_set_table *table)
+static bool is_any_both(const struct ms_set_table *table)
 {
 	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
-		if (table->is_told_too[i])
+		if (table->both[i] != MS_SET_TABLE_ASKED_ONLY)
 			return true;
 	}
 	return false;
 }
 
+static void tell_no_more(struct ms_set_table *table, const struct ms_membership *set)
+{
+	for (size_t m = 0; m < set->count; m++)
+		untell(table, set->set, &set->members[m].cidr);
+}
+
 void ms_set_table_tell_less(struct ms_set_table *table)
 {
-	/* Who did not see yet that one is asked of still finds it the other way. */
-	if (!is_any_told_too(table) || ms_dataplane_wait_grace() < 0)
+	if (!is_any_both(table))
+		return;
+	ms_set_table_tell_held(table); /* what was late */
+	/* Who did not see yet that one is asked of still finds it the other way, and who did not
+	 * see yet what is told of one still asks. */
+	if (ms_dataplane_wait_grace() < 0)
 		return;
 	ms_member_tree_hold(table->tree);
 	for (size_t i = 0; i < MS_ASKED_MAX; i++) {
-		const struct ms_membership *set =
-			ms_set_table_find_id(&table->live, table->asked.sets[i]);
+		uint32_t *place = &table->asked.sets[i];
+		const struct ms_membership *set = ms_set_table_find_id(&table->live, *place);
 
 		/* One that is gone is told no more as it is dropped. */
-		if (!table->is_told_too[i] || !set)
+		if (table->both[i] == MS_SET_TABLE_ASKED_ONLY || !set)
 			continue;
-		for (size_t m = 0; m < set->count; m++)
-			untell(table, set->set, &set->members[m].cidr);
-		table->is_told_too[i] = false;
+		if (table->both[i] == MS_SET_TABLE_STILL_TOLD)
+			tell_no_more(table, set);
+		else
+			ask_no_more(table, place);
+		table->both[i] = MS_SET_TABLE_ASKED_ONLY;
 	}
 	ms_set_table_tell_held(table);
 }
@@ -192,12 +248,12 @@ void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership 
 
 	ms_set_table_choose_early(table, set, count);
 	place = find_asked(table, set->set);
-	if (!place || !*told_too(table, place))
+	if (!place || *both(table, place) != MS_SET_TABLE_STILL_TOLD)
 		return;
 	if (ms_set_table_find_id(&table->live, set->set))
 		ms_set_table_tell_less(table);
 	else
-		*told_too(table, place) = false; /* it is told by nobody yet */
+		*both(table, place) = MS_SET_TABLE_ASKED_ONLY; /* it is told by nobody yet */
 }
 
 /* ---- all of it ---- */
@@ -222,9 +278,14 @@ static int tell_sets(struct ms_set_table *table)
 		r = tell_all(table, &table->host);
 	for (size_t i = 0; r == 0 && i < table->live.count; i++) {
 		const struct ms_membership *set = &table->live.items[i];
+		uint32_t *place = find_asked(table, set->set);
 
-		if (!find_asked(table, set->set) &&
-		    (set->count <= MS_SET_TABLE_TOLD_MAX || !ask(table, set->set)))
+		/* Of one that was asked only until it is told, or has become smaller. */
+		if (place && set->count <= MS_SET_TABLE_TOLD_MAX) {
+			ask_no_more(table, place);
+			place = NULL;
+		}
+		if (!place && (set->count <= MS_SET_TABLE_TOLD_MAX || !ask(table, set->set)))
 			r = tell_all(table, set);
 	}
 	return r;
@@ -240,7 +301,7 @@ int ms_set_table_tell_anew(struct ms_set_table *table)
 		return -ENOMEM;
 	ms_member_tree_free(table->tree);
 	table->tree = tree;
-	memset(table->is_told_too, 0, sizeof(table->is_told_too));
+	memset(table->both, 0, sizeof(table->both));
 	table->is_untold = true;
 	say_ready(table, false);
 	/* Of those who may have seen that it was. */

@@ -13,6 +13,9 @@
 #define MS_SET_TABLE_DROPPED_MAX 2048
 #define MS_SET_TABLE_DROPPED_AT_ONCE 64
 
+/* A member by hand with so many within it is told by rounds. */
+#define MS_SET_TABLE_WIDE 512
+
 /* set:host has one id for ever: the next daemon finds it by that. */
 #define MS_SET_TABLE_HOST_ID 1
 
@@ -27,13 +30,21 @@ struct ms_set_table_stale {
 	size_t first[2], end[2]; /* of those that have not been dropped, by family */
 };
 
+/* Of a set that is asked: it is told as well, until the next round of the worker. */
+enum ms_set_table_both {
+	MS_SET_TABLE_ASKED_ONLY,
+	MS_SET_TABLE_STILL_TOLD,  /* and not any more then: it has outgrown that */
+	MS_SET_TABLE_STILL_ASKED, /* and is not asked then: what is told of it was late */
+};
+
 struct ms_set_table {
 	struct ms_dataplane *dp;
 	/* In force. Until the first publish: as found in the maps, without names. */
 	struct ms_set_table_sets live;
 	bool is_found;
 	struct ms_set_table_sets pending;
-	struct ms_membership host; /* always there, never part of a generation */
+	struct ms_set_table_sets before; /* in force until the switch, and not settled yet */
+	struct ms_membership host;       /* always there, never part of a generation */
 	uint32_t next_id;
 	uint32_t limit;   /* entries of each family for sets other than set:host */
 	uint32_t used[2]; /* entries by family, 4 and 6; what a load will need is in it */
@@ -43,8 +54,10 @@ struct ms_set_table {
 	/* What the datapath is told of addresses, and of which sets it asks (members.c). */
 	struct ms_member_tree *tree;
 	struct ms_asked asked;
-	bool is_told_too[MS_ASKED_MAX]; /* of this one addresses are told as well, for a while */
-	bool is_untold;                 /* it is not told all, and asks of every set */
+	enum ms_set_table_both both[MS_ASKED_MAX];
+	bool is_untold;  /* it is not told all, and asks of every set */
+	bool is_late;    /* what is wide is told by rounds */
+	bool is_awaited; /* and was: what has changed is not in force before they are over */
 };
 
 /* ---- entries ---- */
@@ -71,8 +84,10 @@ uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family
 
 /* A set that was in force; its members are taken. */
 void ms_set_table_leave(struct ms_set_table *table, struct ms_membership *set);
-/* Whether there is something, and no packet asks it any more. Waits for that once. */
-bool ms_set_table_stale_is_idle(struct ms_set_table *table);
+/* Until no packet asks what there is any more; at once if that is known. */
+void ms_set_table_wait_stale(struct ms_set_table *table);
+/* Whether there is something, and no packet asks it any more. */
+bool ms_set_table_stale_is_idle(const struct ms_set_table *table);
 /* When it is idle: an entry of that family, false = there is none; and so many at most. */
 bool ms_set_table_drop_one(struct ms_set_table *table, unsigned int family);
 void ms_set_table_drop_stale(struct ms_set_table *table, size_t most);

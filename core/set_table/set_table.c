@@ -107,6 +107,7 @@ struct ms_set_table *ms_set_table_free(struct ms_set_table *table)
 		return NULL;
 	free_sets(&table->live);
 	free_sets(&table->pending);
+	free_sets(&table->before);
 	ms_membership_fini(&table->host);
 	ms_member_tree_free(table->tree);
 	ms_set_table_free_stale(table);
@@ -359,35 +360,48 @@ void ms_set_table_abandon(struct ms_set_table *table)
 	ms_set_table_forget_asked(table);
 }
 
-/* What `old` has beyond `set`, which has its id. */
-static void drop_gone(struct ms_set_table *table, const struct ms_membership *old,
+/* What `old` has beyond `set`, which has its id; false = it has nothing. */
+static bool drop_gone(struct ms_set_table *table, const struct ms_membership *old,
 		      const struct ms_membership *set)
 {
+	bool is_any = false;
 	size_t at = 0;
 
 	for (size_t m = 0; m < old->count; m++) {
 		const struct ms_cidr *cidr = &old->members[m].cidr;
 
-		if (!old->members[m].is_cleared && !ms_set_table_next_entry(set, &at, cidr))
-			ms_set_table_erase_entry(table, old->set, cidr);
+		if (old->members[m].is_cleared || ms_set_table_next_entry(set, &at, cidr))
+			continue;
+		ms_set_table_erase_entry(table, old->set, cidr);
+		is_any = true;
 	}
+	return is_any;
 }
 
 void ms_set_table_publish(struct ms_set_table *table)
 {
-	for (size_t i = 0; i < table->live.count; i++) {
-		struct ms_membership *old = &table->live.items[i];
-		const struct ms_membership *set = ms_set_table_find_id(&table->pending, old->set);
-
-		if (set)
-			drop_gone(table, old, set);
-		else
-			ms_set_table_leave(table, old);
-	}
-	free_sets(&table->live);
+	table->before = table->live;
 	table->live = table->pending;
 	table->pending = (struct ms_set_table_sets) { 0 };
 	table->is_found = false;
+}
+
+bool ms_set_table_settle(struct ms_set_table *table)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < table->before.count; i++) {
+		struct ms_membership *old = &table->before.items[i];
+		const struct ms_membership *set = ms_set_table_find_id(&table->live, old->set);
+
+		if (set)
+			is_any |= drop_gone(table, old, set);
+		else
+			ms_set_table_leave(table, old);
+	}
+	free_sets(&table->before);
+	ms_set_table_wait_stale(table);
+	return is_any;
 }
 
 int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,

@@ -29,16 +29,20 @@ struct ms_set_table *ms_set_table_free(struct ms_set_table *table);
 /*
  * The sets of `policy`, beside those in force. The half that is idle must be so for packets, too.
  * -ENOSPC with a sentence if they do not fit. Whatever it returns, it ends with
- * ms_set_table_abandon(), or after success with ms_set_table_ready(), the switch and
- * ms_set_table_publish().
+ * ms_set_table_abandon(), or after success with ms_set_table_ready(), the switch,
+ * ms_set_table_publish() and ms_set_table_settle().
  */
 int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
 		      struct ms_error *err);
 /* Right before the switch: what could not be put beside. On failure: ms_set_table_abandon(). */
 int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err);
 void ms_set_table_abandon(struct ms_set_table *table);
-/* Right after the switch. */
+/* Right after the switch, and at once. */
 void ms_set_table_publish(struct ms_set_table *table);
+/* What follows that, before anything else of the sets in force is changed: what they no longer have
+ * goes, and where others left something it has waited for packets. Takes long. True = sessions are
+ * to be judged again. */
+bool ms_set_table_settle(struct ms_set_table *table);
 /* Id of a set of the generation being loaded, 0 = there is none. */
 uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name);
 
@@ -49,10 +53,20 @@ uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *na
  * One prefix of a set in force, at once. `held` has the set's name and an entry for each who holds
  * `member`, and nothing else: it is in until the last of them lets it go, and out if nobody holds
  * it. -ENOENT if no set of that name is, -ENOSPC. The caller bumps the epoch, so that several
- * changes cost one.
+ * changes cost one. 1 = it is in force when ms_set_table_tell_some() is through, and so is the
+ * epoch to be bumped. Whatever it returns, there may be something to tell.
  */
 int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		      const struct ms_cidr *member);
+/*
+ * What is told of what lies within a wide prefix is told by rounds: of `most` prefixes in each,
+ * until it returns false. What is taken out is in force, and all flows can be judged again, when
+ * they are over; what is put in mostly is at once, since addresses are asked of its set meanwhile.
+ */
+bool ms_set_table_tell_some(struct ms_set_table *table, size_t most);
+/* How many members of a set in force lie within `cidr`, itself included; it counts to `most`. */
+size_t ms_set_table_within(const struct ms_set_table *table, const char *name,
+			   const struct ms_cidr *cidr, size_t most);
 /*
  * The members of a set in force are those of `def` from now on: what differs is written, and no
  * more of the datapath is touched. -ENOENT if no set of that name is; -ENOSPC, with a sentence and

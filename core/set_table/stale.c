@@ -47,12 +47,14 @@ static bool drop_entry(struct ms_set_table *table, struct ms_set_table_stale *st
 	return false;
 }
 
-bool ms_set_table_stale_is_idle(struct ms_set_table *table)
+void ms_set_table_wait_stale(struct ms_set_table *table)
 {
-	unsigned int half;
-
 	if (table->n_stale && !table->is_left)
-		table->is_left = ms_dataplane_idle_half(table->dp, &half) == 0;
+		table->is_left = ms_dataplane_wait_grace() == 0;
+}
+
+bool ms_set_table_stale_is_idle(const struct ms_set_table *table)
+{
 	return table->n_stale && table->is_left;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bpf/dataplane.h"
+#include "core/set_table/set_table.h"
 
 int __real_ms_dataplane_set_add(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member,
 				uint32_t expires_tick, uint32_t until_tick);
@@ -23,6 +24,14 @@ int __wrap_ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set,
 
 int __real_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
 int __wrap_ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
+int __real_ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
+				   const struct ms_member_sets *sets);
+int __wrap_ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
+				   const struct ms_member_sets *sets);
+bool __real_ms_set_table_tell_some(struct ms_set_table *table, size_t most);
+bool __wrap_ms_set_table_tell_some(struct ms_set_table *table, size_t most);
+int __real_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
+int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
 int __real_ms_dataplane_wait_grace(void);
 int __wrap_ms_dataplane_wait_grace(void);
 
@@ -77,4 +86,29 @@ int __wrap_ms_dataplane_wait_grace(void)
 {
 	counts()->loop_waits += is_loop();
 	return __real_ms_dataplane_wait_grace();
+}
+
+int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)
+{
+	counts()->loop_waits += is_loop();
+	return __real_ms_dataplane_idle_half(dp, ret_half);
+}
+
+int __wrap_ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
+				   const struct ms_member_sets *sets)
+{
+	counts()->told++;
+	return __real_ms_dataplane_member_put(dp, cidr, sets);
+}
+
+bool __wrap_ms_set_table_tell_some(struct ms_set_table *table, size_t most)
+{
+	uint64_t before = counts()->told;
+	bool is_more = __real_ms_set_table_tell_some(table, most);
+	uint64_t told = counts()->told - before;
+
+	counts()->rounds += told > 0;
+	if (told > counts()->most_told)
+		counts()->most_told = told;
+	return is_more;
 }

@@ -11,6 +11,8 @@ struct set_writes {
 	volatile uint64_t untold;         /* prefixes that are said to be in no set any more */
 	/* The same by the daemon's loop, which waits for grace periods, too. */
 	volatile uint64_t loop_removed, loop_untold, loop_waits;
+	volatile uint64_t told;              /* prefixes */
+	volatile uint64_t rounds, most_told; /* of those that tell; prefixes in one */
 };
 
 /* For the next daemon that is started. */

@@ -35,6 +35,7 @@ static const char policy[] =
 
 #define CROWD 20      /* sets more than a packet would be asked of one by one */
 #define TOLD_MAX 4096 /* members of a set that addresses are told of */
+#define ROUND 512     /* prefixes that are told at once */
 #define FILL 450      /* twice as many fit a small table, and MORE do not fit then */
 #define MORE 200
 
@@ -270,6 +271,45 @@ START_TEST(a_set_that_grows_is_asked_of)
 }
 END_TEST
 
+static bool is_told_anew(void *user)
+{
+	return writes->told >= *(uint64_t *)user + TOLD_MAX;
+}
+
+static bool is_not_asked(void *user)
+{
+	(void)user;
+	return !is_asked();
+}
+
+/* What lies within it, so many at once; what is not told yet is asked, and no longer than that. */
+START_TEST(a_wide_prefix_is_told_by_rounds)
+{
+	uint64_t told = writes->told, rounds;
+
+	ms_ctl_do(microsegd, "set", "add", "crowd3", "0.0.0.0/1", NULL);
+	ck_assert(is_asked());
+	ck_assert(ms_netns_wait(is_told_anew, &told, 20));
+	ck_assert(ms_netns_wait(is_not_asked, NULL, 40));
+	told = writes->told;
+	rounds = writes->rounds;
+	ms_ctl_do(microsegd, "set", "del", "crowd3", "0.0.0.0/1", NULL);
+	ck_assert_uint_ge(writes->told, told + TOLD_MAX);
+	ck_assert_uint_ge(writes->rounds, rounds + TOLD_MAX / ROUND);
+	ck_assert_uint_le(writes->most_told, ROUND);
+	ck_assert(!is_asked());
+	/* The twin: with few in it there are none. */
+	told = writes->told;
+	rounds = writes->rounds;
+	ms_ctl_do(microsegd, "set", "add", "crowd3", HERE, NULL);
+	ck_assert_uint_eq(writes->told, told + 1);
+	ck_assert_uint_eq(writes->rounds, rounds);
+	ck_assert(!is_asked());
+	expect_judged("let", "else-let");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* As long as addresses are told of it as well. */
 START_TEST(a_set_that_has_just_grown_is_followed)
 {
@@ -353,10 +393,15 @@ static void add_many(const char * not, unsigned int count)
 /* One entry for each that comes, and not all of them. */
 START_TEST(what_generations_leave_is_room)
 {
+	uint64_t waits;
+
 	write_sets(FILL - 1, 0);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	writes->loop_removed = 0;
+	waits = writes->loop_waits;
 	add_many("", MORE);
+	/* Nor does who comes first wait for packets: the switch has. */
+	ck_assert_uint_eq(writes->loop_waits, waits);
 	ck_assert_uint_le(writes->loop_removed, MORE);
 	expect_judged("let", "else-let");
 	/* The twin: it is full. */
@@ -445,6 +490,7 @@ int main(void)
 	tcase_add_test(crowd, the_flow_of_one_that_goes_is_judged_again);
 	tcase_add_test(many, a_set_that_grows_is_asked_of);
 	tcase_add_test(many, a_set_that_has_just_grown_is_followed);
+	tcase_add_test(many, a_wide_prefix_is_told_by_rounds);
 	tcase_add_test(crowd, another_daemon_tells_addresses_the_same);
 	suite_add_tcase(suite, few);
 	suite_add_tcase(suite, crowd);

@@ -112,6 +112,34 @@ static int take_out(uint32_t set, const char *text)
 	return ms_member_tree_remove(tree, set, &parsed);
 }
 
+static int put_late(uint32_t set, const char *text, uint32_t until)
+{
+	struct ms_cidr parsed = cidr(text);
+
+	return ms_member_tree_put_late(tree, set, &parsed, until);
+}
+
+static int take_out_late(uint32_t set, const char *text)
+{
+	struct ms_cidr parsed = cidr(text);
+
+	return ms_member_tree_remove_late(tree, set, &parsed);
+}
+
+static bool release_some(size_t most)
+{
+	int r;
+	bool is_more = ms_member_tree_release_some(tree, most, &r);
+
+	ck_assert_int_eq(r, 0);
+	return is_more;
+}
+
+static bool is_due(void)
+{
+	return release_some(0);
+}
+
 /* As "SET SET@UNTIL", "many", or "-" where nothing is stored. */
 static const char *said(const char *text)
 {
@@ -170,6 +198,36 @@ START_TEST(a_change_writes_what_it_is_about)
 	ck_assert_uint_eq(n_written, 1);
 	ck_assert_int_eq(put(4, "10.0.1.0/24", 0), 0);
 	ck_assert_uint_eq(n_written, 1 + 1 + 100);
+}
+END_TEST
+
+/* As many as a change would go to, or more: forks are among them. */
+START_TEST(what_lies_within_is_counted_as_far_as_is_asked)
+{
+	struct ms_cidr all = cidr("10.0.0.0/8"), none = cidr("11.0.0.0/8"), half, one;
+
+	ck_assert_uint_eq(ms_member_tree_within(tree, &all, 100), 0);
+	for (unsigned int i = 0; i < 64; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.%u.0.1", i * 4);
+		ck_assert_int_eq(put(i % 2, text, 0), 0);
+	}
+	half = cidr("10.128.0.0/9");
+	one = cidr("10.4.0.1");
+	ck_assert_uint_eq(ms_member_tree_within(tree, &all, 1000), 64 + 63);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &half, 1000), 32 + 31);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &one, 1000), 1);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &none, 1000), 0);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &all, 127), 127);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &all, 50), 50);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &all, 0), 0);
+	/* One that is there already. */
+	ck_assert_int_eq(put(3, "10.128.0.0/9", 0), 0);
+	ck_assert_uint_eq(ms_member_tree_within(tree, &half, 1000), 1 + 32 + 30);
+	n_written = 0;
+	ck_assert_int_eq(put(4, "10.128.0.0/9", 0), 0);
+	ck_assert_uint_eq(n_written, 1 + 32);
 }
 END_TEST
 
@@ -257,6 +315,67 @@ START_TEST(a_release_goes_where_something_has_changed)
 }
 END_TEST
 
+START_TEST(what_is_late_is_told_by_rounds)
+{
+	enum { HOSTS = 100, ROUND = 30 };
+	char text[32];
+	unsigned int rounds = 0;
+
+	for (unsigned int i = 0; i < HOSTS; i++) {
+		snprintf(text, sizeof(text), "10.0.1.%u", i);
+		ck_assert_int_eq(put(2, text, 0), 0);
+	}
+	ck_assert(!is_due());
+	n_written = 0;
+	ck_assert_int_eq(put_late(3, "10.0.0.0/16", 0), 0);
+	ck_assert(is_due());
+	ck_assert_uint_eq(n_written, 0);
+	/* Others are not late. */
+	ck_assert_int_eq(put(4, "10.0.1.99", 0), 0);
+	ck_assert_int_eq(put(4, "10.0.9.9", 0), 0);
+	ck_assert_str_eq(said("10.0.1.99"), "2 3 4");
+	ck_assert_str_eq(said("10.0.9.9"), "3 4");
+	ck_assert_str_eq(said("10.0.1.98"), "2");
+	for (; is_due(); rounds++) {
+		n_written = 0;
+		release_some(ROUND);
+		ck_assert_uint_le(n_written, ROUND);
+		/* The wide one first. */
+		ck_assert_str_eq(said("10.0.0.0/16"), "3");
+	}
+	ck_assert_uint_ge(rounds, HOSTS / ROUND);
+	ck_assert_str_eq(said("10.0.1.98"), "2 3");
+	/* It goes before it is through, and comes to nothing. */
+	ck_assert_int_eq(take_out_late(3, "10.0.0.0/16"), 0);
+	release_some(ROUND);
+	ck_assert_int_eq(put_late(3, "10.0.0.0/16", 0), 0);
+	ck_assert_int_eq(take_out(2, "10.0.1.50"), 0);
+	ck_assert_str_eq(said("10.0.1.50"), "-");
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_str_eq(said("10.0.1.0"), "2 3");
+	ck_assert_str_eq(said("10.0.0.0/16"), "3");
+}
+END_TEST
+
+/* A neighbour that goes takes the fork out, and what waits behind it stays. */
+START_TEST(what_is_late_is_not_lost_by_others)
+{
+	ck_assert_int_eq(put(1, "10.0.0.0/16", 0), 0);
+	ck_assert_int_eq(put(1, "10.0.0.1", 0), 0);
+	ck_assert_int_eq(put(1, "10.1.0.0/16", 0), 0);
+	ck_assert_int_eq(take_out_late(1, "10.0.0.0/16"), 0);
+	ck_assert_int_eq(take_out(1, "10.0.0.1"), 0);
+	ck_assert_int_eq(take_out(1, "10.1.0.0/16"), 0);
+	ck_assert_str_eq(said("10.0.0.0/16"), "1");
+	/* And one that comes puts a fork before it. */
+	ck_assert_int_eq(put(1, "10.64.0.0/16", 0), 0);
+	ck_assert(is_due());
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_str_eq(said("10.0.0.0/16"), "-");
+	ck_assert_uint_eq(n_stored, 1);
+}
+END_TEST
+
 /* ---- at random ---- */
 
 static struct member *find_member(uint32_t set, const struct ms_cidr *of)
@@ -319,24 +438,34 @@ START_TEST(it_says_what_a_list_says)
 		struct member *known = n_members ? &members[below((uint32_t)n_members)] : NULL;
 		struct ms_cidr of = known && below(2) ? known->cidr : draw();
 		uint32_t set = known && below(2) ? known->set : below(SETS);
+		bool is_late = _i == 2 && below(2), is_changed = true;
 
 		known = find_member(set, &of);
 		if (known && (below(3) || n_members > MEMBERS_MAX / 2)) {
-			ck_assert_int_eq(ms_member_tree_remove(tree, set, &of), 0);
+			ck_assert_int_eq((is_late ? ms_member_tree_remove_late
+						  : ms_member_tree_remove)(tree, set, &of),
+					 0);
 			*known = members[--n_members];
 		} else if (known || n_members < MEMBERS_MAX / 2) {
 			uint32_t until = below(100);
 
-			ck_assert_int_eq(ms_member_tree_put(tree, set, &of, until), 0);
+			ck_assert_int_eq((is_late ? ms_member_tree_put_late
+						  : ms_member_tree_put)(tree, set, &of, until),
+					 0);
 			if (!known)
 				known = &members[n_members++];
 			*known = (struct member) { of, set, until };
 		} else {
 			ck_assert_int_eq(ms_member_tree_remove(tree, set, &of), -ENOENT);
+			is_changed = false;
 		}
-		/* In the other round all at once, now and then. */
-		if (_i == 0)
+		/* In the second round all at once, now and then, in the third some of it. */
+		if (_i == 0 || (_i == 2 && is_changed && !is_late))
 			expect(&of);
+		if (_i == 2 && below(4) == 0)
+			release_some(below(6));
+		while (_i == 2 && round % 100 == 0 && is_due())
+			release_some(1 + below(9));
 		if (_i == 1 && round % 100 == 0) {
 			ck_assert_int_eq(ms_member_tree_release(tree), 0);
 			ms_member_tree_hold(tree);
@@ -363,11 +492,14 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_prefix_says_what_wider_ones_say);
 	tcase_add_test(tcase, a_change_writes_what_it_is_about);
+	tcase_add_test(tcase, what_lies_within_is_counted_as_far_as_is_asked);
 	tcase_add_test(tcase, more_sets_than_are_named_are_many);
 	tcase_add_test(tcase, what_is_refused_is_the_trees_all_the_same);
 	tcase_add_test(tcase, what_is_held_is_stored_once);
 	tcase_add_test(tcase, a_release_goes_where_something_has_changed);
-	tcase_add_loop_test(tcase, it_says_what_a_list_says, 0, 2);
+	tcase_add_test(tcase, what_is_late_is_told_by_rounds);
+	tcase_add_test(tcase, what_is_late_is_not_lost_by_others);
+	tcase_add_loop_test(tcase, it_says_what_a_list_says, 0, 3);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -290,6 +290,38 @@ START_TEST(what_meets_a_set_has_an_address_in_common)
 }
 END_TEST
 
+START_TEST(what_lies_within_is_counted_as_far_as_is_asked)
+{
+	struct ms_set_member members[] = {
+		member("10.0.0.0/8", 0, MS_SOURCE_FILE),
+		member("10.1.0.0/16", 0, MS_SOURCE_FILE),
+		member("10.1.2.3", 0, MS_SOURCE_FILE),
+		member("10.2.0.0/16", 0, MS_SOURCE_FILE),
+		member("192.0.2.1", 0, MS_SOURCE_FILE),
+		member("2001:db8::1", 0, MS_SOURCE_FILE),
+		member("2001:db8::/32", 0, MS_SOURCE_FILE),
+	};
+	static const struct {
+		const char *cidr;
+		size_t most, within;
+	} cases[] = {
+		{ "10.0.0.0/8", 100, 4 },  { "10.1.0.0/16", 100, 2 }, { "10.1.2.0/24", 100, 1 },
+		{ "10.3.0.0/16", 100, 0 }, { "0.0.0.0/0", 100, 5 },   { "::/0", 100, 2 },
+		{ "0.0.0.0/0", 5, 5 },     { "0.0.0.0/0", 3, 3 },     { "0.0.0.0/0", 0, 0 },
+	};
+	struct ms_membership set = build(members, ms_array_size(members));
+
+	for (size_t i = 0; i < ms_array_size(cases); i++) {
+		struct ms_cidr cidr;
+
+		ck_assert(ms_cidr_parse(cases[i].cidr, &cidr));
+		ck_assert_uint_eq(ms_membership_within(&set, &cidr, cases[i].most),
+				  cases[i].within);
+	}
+	ms_membership_fini(&set);
+}
+END_TEST
+
 /* ---- the next end, at random ---- */
 
 static uint64_t state;
@@ -453,6 +485,7 @@ int main(void)
 	tcase_add_test(tcase, the_furthest_end_is_not_before_one_that_has_passed);
 	tcase_add_test(tcase, members_that_stay_are_not_among_the_ends);
 	tcase_add_test(tcase, what_meets_a_set_has_an_address_in_common);
+	tcase_add_test(tcase, what_lies_within_is_counted_as_far_as_is_asked);
 	tcase_add_test(tcase, two_sets_have_in_common_what_both_hold);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

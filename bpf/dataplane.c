@@ -200,21 +200,23 @@ static int load(struct ms_dataplane *dp, struct ms_error *err)
 	return ms_dataplane_maps_index(dp);
 }
 
+/* NULL and errno. */
+static void *map_table(const struct ms_dataplane *dp, const char *name, size_t size)
+{
+	void *at =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ms_dataplane_map(dp, name), 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
 static int map_tables(struct ms_dataplane *dp)
 {
-	void *control, *epochs;
-
-	control = mmap(NULL, sizeof(*dp->control), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       ms_dataplane_map(dp, "ms_control"), 0);
-	if (control == MAP_FAILED)
-		return -errno;
-	dp->control = control;
-	epochs = mmap(NULL, EPOCHS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		      ms_dataplane_map(dp, "ms_epochs"), 0);
-	if (epochs == MAP_FAILED)
-		return -errno;
-	dp->epochs = epochs;
-	return 0;
+	dp->control = map_table(dp, "ms_control", sizeof(*dp->control));
+	if (dp->control)
+		dp->epochs = map_table(dp, "ms_epochs", EPOCHS_BYTES);
+	if (dp->epochs)
+		dp->asked = map_table(dp, "ms_asked", sizeof(*dp->asked));
+	return dp->asked ? 0 : -errno;
 }
 
 /* The seed is as old as the tables: with another one nothing would be found in them. */
@@ -378,8 +380,7 @@ static int start(struct ms_dataplane *dp, bool *ret_taken_over, struct ms_error 
 	return 0;
 }
 
-/* Lines are written for loads in order (bpf/lib/lines.h). */
-static bool machine_has_lines(void)
+bool ms_dataplane_loads_in_order(void)
 {
 #ifdef __x86_64__
 	return true;
@@ -435,8 +436,9 @@ int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned 
 			     bool *ret_taken_over, struct ms_dataplane **ret_dp,
 			     struct ms_error *err)
 {
+	/* Lines are written for that (bpf/lib/lines.h). */
 	enum ms_session_table table =
-		machine_has_lines() ? config->session_table : MS_SESSION_TABLE_LRU_HASH;
+		ms_dataplane_loads_in_order() ? config->session_table : MS_SESSION_TABLE_LRU_HASH;
 	struct ms_error refusal = MS_ERROR_INIT;
 	int r;
 
@@ -480,6 +482,8 @@ void ms_dataplane_close(struct ms_dataplane *dp)
 		munmap(dp->control, sizeof(*dp->control));
 	if (dp->epochs)
 		munmap(dp->epochs, EPOCHS_BYTES);
+	if (dp->asked)
+		munmap(dp->asked, sizeof(*dp->asked));
 	ms_dataplane_lines_close(&dp->oneway);
 	ms_dataplane_lines_close(&dp->lines);
 	ms_dataplane_maps_forget(dp);

@@ -175,7 +175,8 @@ int ms_dataplane_set_foreach(const struct ms_dataplane *dp,
 					   uint32_t expires_tick),
 			     void *user);
 
-/* ---- members: of which sets an address is one, besides what the sets themselves say ---- */
+/* ---- members: of which sets an address is one, besides what the sets themselves say; one write
+ * after the other ---- */
 
 /* Replaces what is said of the prefix. */
 int ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
@@ -184,10 +185,10 @@ int ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
 int ms_dataplane_member_remove(struct ms_dataplane *dp, const struct ms_cidr *cidr);
 /* Nothing is said of any. */
 int ms_dataplane_members_clear(struct ms_dataplane *dp);
-int ms_dataplane_asked_get(const struct ms_dataplane *dp, struct ms_asked *ret_asked);
-/* Packets may see a part of it: one word is to differ, but for `count`, which grows after the word
- * it is for. */
-int ms_dataplane_asked_put(struct ms_dataplane *dp, const struct ms_asked *asked);
+void ms_dataplane_asked_get(const struct ms_dataplane *dp, struct ms_asked *ret_asked);
+/* All but `writes`, `lengths` and `bits`, which go by what is done here. Packets may see a part of
+ * it, but `count` and `is_ready` behind all else. */
+void ms_dataplane_asked_put(struct ms_dataplane *dp, const struct ms_asked *asked);
 
 /* Every packet that began before the call has been judged when it returns. */
 int ms_dataplane_wait_grace(void);

@@ -121,6 +121,10 @@ struct ms_dataplane {
 	size_t n_maps;
 	struct ms_control *control; /* mapped */
 	struct ms_epoch *epochs;    /* mapped */
+	struct ms_asked *asked;     /* mapped */
+	/* By family, prefixes in ms_told4/6: of the full length, and of that other one. */
+	uint32_t told[2][2];
+	uint8_t told_length[2];
 	struct ms_dataplane_clock clock;
 	struct ring_buffer *events;
 	ms_dataplane_on_event on_event;
@@ -144,6 +148,8 @@ int ms_dataplane_open_layout(const struct ms_dataplane_config *config, unsigned 
 /* Of the loaded object; before it no map is found. -ENOMEM. */
 int ms_dataplane_maps_index(struct ms_dataplane *dp);
 void ms_dataplane_maps_forget(struct ms_dataplane *dp);
+/* Of this machine's processors; what is read without a lock depends on it. */
+bool ms_dataplane_loads_in_order(void);
 /* fd of a map of the object, -ENOENT. */
 int ms_dataplane_map(const struct ms_dataplane *dp, const char *name);
 int ms_dataplane_find_program(const struct ms_dataplane *dp, const char *name);

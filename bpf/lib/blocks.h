@@ -21,8 +21,9 @@
  * shorter one
  * Run: entries in the order of judgement, up to the one that says MS_ENTRY_LAST: source ports |
  * destination ports (first, last << 16) | decision | what and where (MS_ENTRY_*) | first and last
- * place of the destination | 2 words of 0 and, where it says MS_ENTRY_MORE, behind it what | its
- * mask | where | its mask | source set | destination set | 2 words of 0
+ * place of the destination | a set | a word of 0 and, where it says MS_ENTRY_MORE, as it does where
+ * it asks for a set, behind it what | its mask | where | its mask | source set | destination set |
+ * 2 words of 0
  *
  * Sets: two parts of MS_SETS_WORDS, of rules that stand with a source's set and of those that stand
  * with a destination's. A set's row is found by its id, as an IPv6 source's is by its address; all
@@ -92,6 +93,8 @@ enum {
 	MS_ENTRY_WHAT,
 	MS_ENTRY_FIRST,
 	MS_ENTRY_END,
+	MS_ENTRY_SET, /* of a row that stands with a set: that of the other end, 0 = it asks for
+			 none */
 	MS_ENTRY_WORDS = 8,
 };
 

@@ -16,7 +16,7 @@
 #include "bpf/lib/layout_sets.h"
 #include "microseg/abi.h"
 
-#define MS_LAYOUT_VERSION 12
+#define MS_LAYOUT_VERSION 13
 #define MS_TICK_SHIFT 5
 
 #define MS_GROUPS_MAX 256 /* group 0 = none */

@@ -32,10 +32,17 @@ struct ms_set_entry {
 };
 
 /*
- * ---- members: ms_member4/6, LPM_TRIE; of which sets an address is a member ----
+ * ---- members: of which sets an address is a member ----
  *
  * Each prefix of a set is a key, but for the sets of ms_asked. What its value says is also said of
- * all wider prefixes, since a look-up finds the longest alone.
+ * all wider prefixes, since the longest that holds an address speaks alone. The prefixes of two
+ * lengths of a family (struct ms_asked) are in ms_told4/6, HASH, as far as there is room; the
+ * others in ms_member4/6, LPM_TRIE.
+ *
+ * The kernel gives the memory of what is taken out of a HASH to what comes next, whoever reads it
+ * still. But one write takes out and another one puts in: what was read counts if no write has
+ * begun since before it was looked up (ms_asked.writes). Loads are taken to be in order, as in
+ * lines.h: where they are not, nothing is put into these two.
  */
 struct ms_member_key4 {
 	__u32 prefixlen;
@@ -47,11 +54,14 @@ struct ms_member_key6 {
 	__be32 addr[4];
 };
 
+#define MS_TOLD_MAX (1u << 18) /* prefixes of a family in ms_told4/6 */
 #define MS_MEMBER_SETS 15
-#define MS_MEMBER_MANY (~0u) /* in `count`: of more sets than are named */
+#define MS_MEMBER_MANY 0xffff /* in `count`: of more sets than are named */
 
 struct ms_member_sets {
-	__u32 count;
+	__u16 count;
+	__u8 len; /* the prefix's */
+	__u8 pad;
 	struct {
 		__u32 set;
 		__u32 until; /* as ms_set_entry's */
@@ -60,18 +70,30 @@ struct ms_member_sets {
 _Static_assert(sizeof(struct ms_member_sets) == 124, "packed by hand");
 
 /*
- * ms_asked: ARRAY of one. Sets too large for ms_member4/6: an address is asked of each of them. A
- * set may for a moment be both. Zero, as in new tables, is not ready: each set that any rule asks
- * for is asked of then, as it is of an address that has MS_MEMBER_MANY.
+ * ms_asked: ARRAY of one, mmap-able. Sets too large to be told: an address is asked of each of
+ * them. A set may for a moment be both. Zero, as in new tables, is not ready: each set that any
+ * rule asks for is asked of then, as it is of an address that has MS_MEMBER_MANY.
  */
 #define MS_ASKED_MAX 128 /* a power of two */
 
+/* A byte of `lengths` each: the full length and another one, of prefixes that are in ms_told4/6, 0
+ * = there are none of it; one more than the longest of ms_member4/6, 0 = nothing is there. */
+#define MS_LENGTH_FULL(lengths) ((lengths)&0xff)
+#define MS_LENGTH_OTHER(lengths) ((lengths) >> 8 & 0xff)
+#define MS_LENGTH_BEYOND(lengths) ((lengths) >> 16 & 0xff)
+
+/* Of the sets that are asked of, or told: a bit of each. Bit 0 is of no set, too. */
+#define MS_SET_BIT(set) (1u << ((set)&31))
+
 struct ms_asked {
 	__u32 next_set;           /* ids of sets from there on have never been used */
-	__u32 is_ready;           /* ms_member4/6 say all they should */
+	__u32 is_ready;           /* addresses are told all they should */
 	__u32 count;              /* places behind them are free */
+	__u32 writes;             /* to any of the four tables of members; before each */
+	__u32 lengths[2];         /* IPv4, IPv6 */
+	__u32 bits;               /* MS_SET_BIT() of `sets` */
 	__u32 sets[MS_ASKED_MAX]; /* a set keeps its place, 0 = it is free */
 };
-_Static_assert(sizeof(struct ms_asked) == 524, "no padding");
+_Static_assert(sizeof(struct ms_asked) == 540, "no padding");
 
 #endif

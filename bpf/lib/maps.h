@@ -113,6 +113,22 @@ struct {
 } ms_set6 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MS_TOLD_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ms_member_key4);
+	__type(value, struct ms_member_sets);
+} ms_told4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MS_TOLD_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ms_member_key6);
+	__type(value, struct ms_member_sets);
+} ms_told6 SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, MS_SET_MEMBERS_MAX + MS_SET_HOST_MEMBERS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -131,6 +147,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ms_asked);
 } ms_asked SEC(".maps");

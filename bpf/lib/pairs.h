@@ -53,8 +53,11 @@ static __always_inline int ms_pairs_matches(const struct ms_query *query, const 
 		ms_pairs_outside(query->dport, entry[MS_ENTRY_DPORT] & 0xffff,
 				 entry[MS_ENTRY_DPORT] >> 16);
 	misses = (__s32)(ports & ~partial) | (__s32) - (differs | blind);
-	misses |= ms_pairs_outside(query->place, entry[MS_ENTRY_FIRST], entry[MS_ENTRY_END]);
+	/* Read for each entry: what is kept for all of a part lies on the stack, which is full. */
+	misses |= ms_pairs_outside(MS_READ_ONCE(query->place), entry[MS_ENTRY_FIRST],
+				   entry[MS_ENTRY_END]);
 	misses |= (__s32)(asked >> 24 & query->dirs) - 1;
+	misses |= (__s32)(MS_READ_ONCE(query->may) >> (entry[MS_ENTRY_SET] & 31) & 1) - 1;
 	return misses >= 0;
 }
 
@@ -170,9 +173,9 @@ static __always_inline int ms_pairs_more_matches(struct ms_query *query, __u32 a
 		return 0;
 	if ((query->where ^ more[2]) & more[3])
 		return 0;
-	if (src_set && !ms_set_has(query, src_set, MS_SET_SRC))
+	if (src_set && !ms_sets_has(query, src_set, MS_SET_SRC))
 		return 0;
-	return !dst_set || ms_set_has(query, dst_set, MS_SET_DST);
+	return !dst_set || ms_sets_has(query, dst_set, MS_SET_DST);
 }
 
 /* Goes on with an entry that said MS_PAIRS_MORE. A function of its own for the stack: what calls

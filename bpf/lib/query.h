@@ -13,7 +13,8 @@ struct ms_query {
 	__be32 src[4], dst[4];
 	__u32 what, what_known; /* MS_WHAT_*; bits that are not known match nothing or anything */
 	__u32 where;            /* MS_WHERE_* */
-	__u32 half;
+	/* MS_SET_BIT() of the sets that the end may be in that is not `sets_which`. */
+	__u32 may;
 	union {
 		__u32 rows_end; /* linear: index behind the half's last row of this family */
 		__u32 run;      /* pairs: the run or the cut to go on with, 0 = none */
@@ -23,7 +24,8 @@ struct ms_query {
 	__u8 family;
 	__u8 dirs;
 	__u8 group;
-	__u8 bank;
+	__u8 half : 1;
+	__u8 bank : 1;
 	__u8 partial : 1; /* ports and types are not known: would any do? */
 	__u8 failsafe : 1;
 	__u8 dir : 1;
@@ -51,6 +53,15 @@ static __always_inline __u32 ms_query_head(const struct ms_query *query)
 }
 
 enum { MS_SET_SRC = 0, MS_SET_DST = 1 };
+
+/* Where a walk of rules that stand with sets is: `sets_stage` (set_rows.h). */
+enum {
+	MS_SETS_THROUGH, /* both sides have been asked */
+	MS_SETS_TURN,    /* the next side is to begin */
+	MS_SETS_MEMBERS, /* what the address is told; sets_at = the id asked last */
+	MS_SETS_ASKED,   /* ms_asked; sets_at = the place to ask next */
+	MS_SETS_LISTED,  /* all sets of the policy, instead of both; sets_at likewise */
+};
 
 /* Is the query's source or destination a live member of `set`? */
 __noinline int ms_set_has(struct ms_query *query, __u32 set, __u32 which)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pairs engine's rules of sets: of all sets that any rule asks for, those that have the
- * packet's source, then those that have its destination. One look-up of an address says which these
- * are (ms_member4/6), whatever number of rules ask for others.
+ * packet's source, then those that have its destination. What an address is told says which these
+ * are (members.h), whatever number of rules ask for others.
  *
  * Where a walk stands is kept in the query, by ids that only grow and places that stay, since
  * members and sets come and go meanwhile.
@@ -10,15 +10,8 @@
 #ifndef MS_BPF_LIB_SET_ROWS_H
 #define MS_BPF_LIB_SET_ROWS_H
 
+#include "bpf/lib/members.h"
 #include "bpf/lib/spans.h"
-
-enum {
-	MS_SETS_THROUGH, /* both sides have been asked */
-	MS_SETS_TURN,    /* the next side is to begin */
-	MS_SETS_MEMBERS, /* what ms_member4/6 say; sets_at = the id asked last */
-	MS_SETS_ASKED,   /* ms_asked; sets_at = the place to ask next */
-	MS_SETS_LISTED,  /* all sets of the policy, instead of both; sets_at likewise */
-};
 
 static __always_inline void ms_sets_stage(struct ms_query *query, __u32 stage)
 {
@@ -30,6 +23,7 @@ static __always_inline void ms_sets_stage(struct ms_query *query, __u32 stage)
 static __always_inline void ms_sets_begin(struct ms_query *query, __u32 sets)
 {
 	query->sets_which = MS_SET_SRC;
+	query->may = ~0u;
 	ms_sets_stage(query, sets ? MS_SETS_TURN : MS_SETS_THROUGH);
 }
 
@@ -38,6 +32,7 @@ static __always_inline void ms_sets_end(struct ms_query *query)
 {
 	ms_sets_stage(query, query->sets_which == MS_SET_SRC ? MS_SETS_TURN : MS_SETS_THROUGH);
 	query->sets_which = MS_SET_DST;
+	query->may = ~0u;
 }
 
 /* What is said of the side at hand, MS_SETS_*. NULL only for the verifier. */
@@ -108,13 +103,13 @@ __noinline int ms_sets_enter(struct ms_query *query, __u32 set)
 __noinline int ms_sets_turn(struct ms_query *query)
 {
 	const struct ms_asked *asked;
-	__u32 zero = 0, shift, place;
 	const __u32 *part;
+	__u32 shift, place;
 
 	if (!query)
 		return 0;
 	part = ms_sets_part(query);
-	asked = bpf_map_lookup_elem(&ms_asked, &zero);
+	asked = ms_members_asked();
 	if (!part || !asked || part[MS_SETS_BEST] >= query->found) {
 		ms_sets_end(query);
 		return 0;
@@ -130,42 +125,44 @@ __noinline int ms_sets_turn(struct ms_query *query)
 	return 0;
 }
 
-/* What ms_member4/6 say of the address. */
+/* What the address is told. */
 __noinline int ms_sets_of_member(struct ms_query *query)
 {
 	const struct ms_member_sets *member;
-	struct ms_member_key6 key; /* an IPv4 one is its beginning */
+	const struct ms_asked *asked;
+	__u32 writes, count;
 
 	if (!query)
 		return 0;
-	key.prefixlen = query->family == 4 ? 32 : 128;
-	for (int i = 0; i < 4; i++)
-		key.addr[i] =
-			MS_CHOOSE(query->sets_which == MS_SET_SRC, query->src[i], query->dst[i]);
-	if (query->family == 4)
-		member = bpf_map_lookup_elem(&ms_member4, &key);
-	else
-		member = bpf_map_lookup_elem(&ms_member6, &key);
-	if (member && member->count == MS_MEMBER_MANY) {
-		ms_sets_stage(query, MS_SETS_LISTED);
+	asked = ms_members_asked();
+	if (!asked)
 		return 0;
-	}
+	writes = ms_members_begin(asked);
+	member = ms_members_of(query, asked, query->sets_which);
+	count = member ? member->count : 0;
 	MS_LOOP_OF_CALLS
-	for (__u32 i = 0; member && i < MS_MEMBER_SETS; i++) {
+	for (__u32 i = 0; i < MS_MEMBER_SETS; i++) {
 		__u32 set, until;
 
-		if (i >= member->count)
+		if (!member || i >= count || count == MS_MEMBER_MANY)
 			break;
 		set = member->of[i].set;
 		until = member->of[i].until;
-		if (set <= query->sets_at || (until && (__s32)(until - query->now) <= 0))
+		/* Else the next step looks again. */
+		if (!ms_members_hold(asked, writes))
+			return 0;
+		if (set <= query->sets_at || ms_members_is_over(query, until))
 			continue;
-		if (ms_sets_enter(query, set)) {
-			query->sets_at = set;
-			return 1;
-		}
+		query->sets_at = set;
+		if (!ms_sets_enter(query, set))
+			continue;
+		/* Behind the last one nothing need be looked up to see that it was. */
+		if (i + 1 >= count)
+			ms_sets_stage(query, MS_SETS_ASKED);
+		return 1;
 	}
-	ms_sets_stage(query, MS_SETS_ASKED);
+	if (ms_members_hold(asked, writes))
+		ms_sets_stage(query, count == MS_MEMBER_MANY ? MS_SETS_LISTED : MS_SETS_ASKED);
 	return 0;
 }
 
@@ -173,11 +170,10 @@ __noinline int ms_sets_of_member(struct ms_query *query)
 __noinline int ms_sets_of_asked(struct ms_query *query)
 {
 	const struct ms_asked *asked;
-	__u32 zero = 0;
 
 	if (!query)
 		return 0;
-	asked = bpf_map_lookup_elem(&ms_asked, &zero);
+	asked = ms_members_asked();
 	MS_LOOP_OF_CALLS
 	for (int i = 0; asked && i < MS_PAIRS_LISTED; i++) {
 		__u32 at = query->sets_at, set;

@@ -92,6 +92,7 @@ void ms_cuts_put_run(const struct ms_cuts_entry *const *entries, size_t count, u
 		words[MS_ENTRY_WHAT] = entry_bits(rest) | (i + 1 == count ? MS_ENTRY_LAST : 0);
 		words[MS_ENTRY_FIRST] = entries[i]->first;
 		words[MS_ENTRY_END] = entries[i]->last;
+		words[MS_ENTRY_SET] = rest->src_set ? rest->src_set : rest->dst_set;
 		words += MS_ENTRY_WORDS;
 		if (!needs_more(rest))
 			continue;

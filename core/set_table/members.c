@@ -23,9 +23,9 @@ static int drop(void *user, const struct ms_cidr *cidr)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int put_asked(struct ms_set_table *table)
+static void put_asked(struct ms_set_table *table)
 {
-	return ms_dataplane_asked_put(table->dp, &table->asked);
+	ms_dataplane_asked_put(table->dp, &table->asked);
 }
 
 static void say_ready(struct ms_set_table *table, bool is_ready)
@@ -48,7 +48,6 @@ static enum ms_set_table_both *both(struct ms_set_table *table, const uint32_t *
 	return &table->both[place - table->asked.sets];
 }
 
-/* Packets see its place before `count` says that there is one. */
 static bool ask(struct ms_set_table *table, uint32_t set)
 {
 	uint32_t *place = find_asked(table, 0);
@@ -56,11 +55,9 @@ static bool ask(struct ms_set_table *table, uint32_t set)
 	if (!place)
 		return false;
 	*place = set;
-	put_asked(table);
-	if (table->asked.count <= place - table->asked.sets) {
+	if (table->asked.count <= place - table->asked.sets)
 		table->asked.count = (uint32_t)(place - table->asked.sets) + 1;
-		put_asked(table);
-	}
+	put_asked(table);
 	return true;
 }
 

@@ -86,8 +86,7 @@ int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_tabl
 	table->host.ends.since = ms_dataplane_tick_now(dp);
 	table->next_id = MS_SET_TABLE_HOST_ID + 1;
 	r = take_over(table);
-	if (r == 0)
-		r = ms_dataplane_asked_get(dp, &table->asked);
+	ms_dataplane_asked_get(dp, &table->asked);
 	if (r == 0 && table->asked.next_set > table->next_id)
 		table->next_id = table->asked.next_set;
 	/* If they cannot be told all, they are asked, and told later. */

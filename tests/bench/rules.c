@@ -246,17 +246,36 @@ struct ms_bench_rules ms_bench_rules_make(enum ms_bench_shape shape, size_t coun
 	return rules;
 }
 
-struct ms_bench_rules ms_bench_rules_make_sets(size_t count)
+size_t ms_bench_rules_src_set(const struct ms_bench_rules *rules, size_t rule)
 {
-	struct ms_bench_rules rules = { .name = "between sets", .count = count, .by_sets = true };
+	return rule / (rules->count / rules->n_sets);
+}
 
-	reserve(&rules, count);
-	for (size_t i = 0; i < count; i++)
+size_t ms_bench_rules_dst_set(const struct ms_bench_rules *rules, size_t rule)
+{
+	return rule % rules->n_sets;
+}
+
+size_t ms_bench_rules_of_src_set(const struct ms_bench_rules *rules, size_t set)
+{
+	return set * (rules->count / rules->n_sets);
+}
+
+struct ms_bench_rules ms_bench_rules_make_sets(size_t n_sets, bool each, bool single)
+{
+	struct ms_bench_rules rules = { .count = each ? n_sets * n_sets : n_sets,
+					.n_sets = n_sets };
+	uint8_t len = single ? 32 - MS_BENCH_SET_BITS : 24;
+
+	snprintf(rules.name, sizeof(rules.name), "%s%s", each ? "each set to each" : "between sets",
+		 single ? " of addresses" : "");
+	reserve(&rules, rules.count);
+	for (size_t i = 0; i < rules.count; i++)
 		rules.rules[i] = (struct ms_bench_rule) {
-			.src = 10u << 24 | (uint32_t)i << 8,
-			.dst = 11u << 24 | (uint32_t)i << 8,
-			.src_len = 24,
-			.dst_len = 24,
+			.src = 10u << 24 | (uint32_t)ms_bench_rules_src_set(&rules, i) << 8,
+			.dst = 11u << 24 | (uint32_t)ms_bench_rules_dst_set(&rules, i) << 8,
+			.src_len = len,
+			.dst_len = len,
 			.proto = 6,
 			.sport_last = PORT_LAST,
 			.dport_first = 443,
@@ -306,8 +325,9 @@ char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *ta
 		const struct ms_bench_rule *rule = &rules->rules[i];
 
 		fprintf(out, "  - { id: r/%zu", i);
-		if (rules->by_sets) {
-			fprintf(out, ", from: \"set:s%zu\", to: \"set:t%zu\"", i, i);
+		if (rules->n_sets) {
+			fprintf(out, ", from: \"set:s%zu\", to: \"set:t%zu\"",
+				ms_bench_rules_src_set(rules, i), ms_bench_rules_dst_set(rules, i));
 		} else {
 			write_prefix(out, "from", rule->src, rule->src_len);
 			write_prefix(out, "to", rule->dst, rule->dst_len);
@@ -321,9 +341,9 @@ char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *ta
 		fputs(", action: allow }\n", out);
 	}
 	fputs(tail, out);
-	if (rules->by_sets)
+	if (rules->n_sets)
 		fputs("sets:\n", out);
-	for (size_t i = 0; rules->by_sets && i < rules->count; i++)
+	for (size_t i = 0; i < rules->n_sets; i++)
 		fprintf(out, "  s%zu: []\n  t%zu: []\n", i, i);
 	if (fclose(out) != 0)
 		ms_bench_fail("out of memory");

@@ -24,7 +24,8 @@ struct ms_bench_rules {
 	char name[32];
 	struct ms_bench_rule *rules;
 	size_t count;
-	bool by_sets; /* written as "set:sNUMBER" to "set:tNUMBER" instead of the prefixes */
+	size_t n_sets; /* of each side: written as "set:sNUMBER" to "set:tNUMBER" instead of the
+			* prefixes; 0 = by those */
 };
 
 /* A set of a rule has its prefix in pieces that are this much longer: 16 members. */
@@ -41,8 +42,14 @@ enum ms_bench_shape {
 /* `limit` 0 = all of the file. */
 struct ms_bench_rules ms_bench_rules_load(const char *dir, const char *name, size_t limit);
 struct ms_bench_rules ms_bench_rules_make(enum ms_bench_shape shape, size_t count, uint64_t seed);
-/* Each from a set of its own to another, all to one port: nothing but the sets tells them apart. */
-struct ms_bench_rules ms_bench_rules_make_sets(size_t count);
+/* From sets to sets, all to one port: nothing but the sets tells them apart. Each rule has two of
+ * its own, or with `each` every set of a side is named with every one of the other. Members are
+ * prefixes, or single addresses. */
+struct ms_bench_rules ms_bench_rules_make_sets(size_t n_sets, bool each, bool single);
+/* Numbers of the sets that a rule is between, and a rule of which each of them is. */
+size_t ms_bench_rules_src_set(const struct ms_bench_rules *rules, size_t rule);
+size_t ms_bench_rules_dst_set(const struct ms_bench_rules *rules, size_t rule);
+size_t ms_bench_rules_of_src_set(const struct ms_bench_rules *rules, size_t set);
 void ms_bench_rules_fini(struct ms_bench_rules *rules);
 
 /*

@@ -206,12 +206,12 @@ static int store_member(void *user, const struct ms_cidr *cidr, const struct ms_
 	return ms_dataplane_member_put(user, cidr, sets);
 }
 
-static void put_members(struct ms_bench_world *world, char side, size_t rule, uint32_t addr,
+static void put_members(struct ms_bench_world *world, char side, size_t set, uint32_t addr,
 			unsigned int len)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "%c%zu", side, rule);
+	snprintf(name, sizeof(name), "%c%zu", side, set);
 	for (uint32_t i = 0; i < 1u << MS_BENCH_SET_BITS; i++) {
 		unsigned int longer = len + MS_BENCH_SET_BITS;
 		__be32 at = htonl(addr | i << (32 - longer));
@@ -229,17 +229,17 @@ void ms_bench_world_put_members(struct ms_bench_world *world, const struct ms_be
 	const struct ms_member_tree_hooks hooks = { .store = store_member, .user = world->dp };
 	const struct ms_asked asked = { .is_ready = 1 };
 
-	/* The sets of before are nobody's any more. */
-	ms_member_tree_free(world->members);
 	world->members = ms_member_tree_new(&hooks);
-	if (!world->members || ms_dataplane_members_clear(world->dp) < 0 ||
-	    ms_dataplane_asked_put(world->dp, &asked) < 0)
+	if (!world->members)
 		ms_bench_fail("members have no room");
-	for (size_t i = 0; i < rules->count; i++) {
-		const struct ms_bench_rule *rule = &rules->rules[i];
+	ms_dataplane_asked_put(world->dp, &asked);
+	for (size_t i = 0; i < rules->n_sets; i++) {
+		const struct ms_bench_rule *of_src =
+			&rules->rules[ms_bench_rules_of_src_set(rules, i)];
+		const struct ms_bench_rule *of_dst = &rules->rules[i];
 
-		put_members(world, 's', i, rule->src, rule->src_len);
-		put_members(world, 't', i, rule->dst, rule->dst_len);
+		put_members(world, 's', i, of_src->src, of_src->src_len);
+		put_members(world, 't', i, of_dst->dst, of_dst->dst_len);
 	}
 }
 

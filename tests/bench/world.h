@@ -44,7 +44,7 @@ struct ms_numbering; /* core/classify/compile.h */
 const struct ms_numbering *ms_bench_world_numbering(void);
 /* The slot of rule "r/NUMBER"; of the default where `rule` is negative. */
 uint32_t ms_bench_world_slot(long rule);
-/* The members of the sets that `rules` name; before they are put in force. */
+/* The members of the sets that `rules` name; once, before they are put in force. */
 void ms_bench_world_put_members(struct ms_bench_world *world, const struct ms_bench_rules *rules);
 /* The rules `filler` and, last, one that allows the streams' flows (10/8 and fd00::/8). */
 int ms_bench_world_put_rules(struct ms_bench_world *world, const struct ms_bench_rules *filler);

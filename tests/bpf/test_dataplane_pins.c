@@ -101,7 +101,7 @@ START_TEST(tables_outlive_their_daemon)
 	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_INGRESS), ids[0]);
 	ck_assert_uint_ne(ms_dataplane_program_id(dp, MS_HOOK_EGRESS), ids[1]);
 	ck_assert_int_eq(ms_dataplane_settle(dp), 0);
-	ck_assert_str_eq(list(PIN_DIR), "v12-1024-512 ");
+	ck_assert_str_eq(list(PIN_DIR), "v13-1024-512 ");
 	ms_dataplane_close(dp);
 }
 END_TEST
@@ -141,8 +141,8 @@ END_TEST
 START_TEST(a_foreign_table_folder_is_refused_too)
 {
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
-	ck_assert_int_eq(mkdir(PIN_DIR "/v12-1024-512", 0700), 0);
-	ck_assert_int_eq(chown(PIN_DIR "/v12-1024-512", 12345, 0), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v13-1024-512", 0700), 0);
+	ck_assert_int_eq(chown(PIN_DIR "/v13-1024-512", 12345, 0), 0);
 	refuse(-EPERM, "belongs to user 12345");
 }
 END_TEST
@@ -535,13 +535,13 @@ START_TEST(a_pin_of_another_shape_is_refused_not_emptied)
 	int fd;
 
 	ck_assert_int_eq(mkdir(PIN_DIR, 0700), 0);
-	ck_assert_int_eq(mkdir(PIN_DIR "/v12-1024-512", 0700), 0);
+	ck_assert_int_eq(mkdir(PIN_DIR "/v13-1024-512", 0700), 0);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ms_sess4", 4, 4, 1, NULL);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v12-1024-512/ms_sess4"), 0);
+	ck_assert_int_eq(bpf_obj_pin(fd, PIN_DIR "/v13-1024-512/ms_sess4"), 0);
 	close(fd);
 	refuse(-EINVAL, "another shape");
-	ck_assert_int_eq(access(PIN_DIR "/v12-1024-512/ms_sess4", F_OK), 0);
+	ck_assert_int_eq(access(PIN_DIR "/v13-1024-512/ms_sess4", F_OK), 0);
 }
 END_TEST
 

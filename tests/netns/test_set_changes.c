@@ -347,7 +347,7 @@ static void read_told(char *ret_text, size_t size)
 {
 	ms_netns_read_command(ret_text, size,
 			      "bpftool -j map lookup pinned $(find " MS_NETNS_BPFFS
-			      " -name ms_member4) key 32 0 0 0 10 1 0 1 | tr -d ' \n'");
+			      " -name ms_told4) key 32 0 0 0 10 1 0 1 | tr -d ' \n'");
 }
 
 /* Of so many sets. */

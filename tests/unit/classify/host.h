@@ -28,6 +28,7 @@ static bool set_has(uint32_t set, const uint8_t *last);
  * as the index is not there, or as the address is a member of too many. */
 enum { MS_HOST_MEMBERS, MS_HOST_ASKED, MS_HOST_NOT_READY, MS_HOST_MANY, MS_HOST__WAYS };
 
+#define MS_HOST_OTHER 8     /* length of prefixes that are told, besides the full one */
 #define MS_HOST_SETS 8      /* numbers below */
 #define MS_HOST_ASKED_SET 3 /* of which MS_HOST_ASKED asks */
 
@@ -37,11 +38,13 @@ enum { MS_HOST_MEMBERS, MS_HOST_ASKED, MS_HOST_NOT_READY, MS_HOST_MANY, MS_HOST_
 
 static int ms_host_way;
 
+static struct ms_asked ms_host_asked;
+
 static void *ms_host_member_of(const uint8_t *last)
 {
 	static struct ms_member_sets sets;
 
-	sets.count = 0;
+	sets = (struct ms_member_sets) { .len = 128 };
 	for (uint32_t set = 1; set < MS_HOST_SETS; set++) {
 		if (ms_host_way == MS_HOST_ASKED && set == MS_HOST_ASKED_SET)
 			continue;
@@ -54,22 +57,48 @@ static void *ms_host_member_of(const uint8_t *last)
 	return sets.count ? &sets : NULL;
 }
 
-static void *ms_host_asked(void)
+/* Of ms_told4/6: a third of all addresses, and a short prefix around all, which is in no set. Of
+ * some look-ups the memory is another address's by the time, and says the contrary. */
+static void *ms_host_told(uint32_t prefixlen, const uint8_t *last)
 {
-	static struct ms_asked asked;
+	static struct ms_member_sets sets;
+	static unsigned int turn;
 
-	asked = (struct ms_asked) { .is_ready = ms_host_way != MS_HOST_NOT_READY };
-	if (ms_host_way == MS_HOST_ASKED) {
-		asked.count = 12; /* more than one step of it */
-		asked.sets[10] = MS_HOST_SET_ID(MS_HOST_ASKED_SET);
+	if (++turn % 7 == 0) {
+		sets = (struct ms_member_sets) { .len = 128 };
+		for (uint32_t set = 1; set < MS_HOST_SETS; set++)
+			if (!set_has(set, last))
+				sets.of[sets.count++].set = MS_HOST_SET_ID(set);
+		ms_host_asked.writes++;
+		return &sets;
 	}
-	return &asked;
+	if (prefixlen == MS_HOST_OTHER) {
+		sets = (struct ms_member_sets) { .len = MS_HOST_OTHER };
+		return &sets;
+	}
+	return *last % 3 == 0 ? ms_host_member_of(last) : NULL;
+}
+
+static void *ms_host_ask(void)
+{
+	ms_host_asked = (struct ms_asked) { .is_ready = ms_host_way != MS_HOST_NOT_READY,
+					    .writes = ms_host_asked.writes };
+	ms_host_asked.lengths[0] = 32 | MS_HOST_OTHER << 8 | 33 << 16;
+	ms_host_asked.lengths[1] = 128 | MS_HOST_OTHER << 8 | 129 << 16;
+	if (ms_host_way == MS_HOST_ASKED) {
+		ms_host_asked.count = 12; /* more than one step of it */
+		ms_host_asked.sets[10] = MS_HOST_SET_ID(MS_HOST_ASKED_SET);
+		ms_host_asked.bits = MS_SET_BIT(MS_HOST_SET_ID(MS_HOST_ASKED_SET));
+	}
+	return &ms_host_asked;
 }
 
 static void *ms_host_look_up(const void *map, const void *key)
 {
 	const struct ms_set_key6 *key6 = key;
 	const struct ms_set_key4 *key4 = key;
+	const struct ms_member_key6 *member6 = key;
+	const struct ms_member_key4 *member4 = key;
 	uint32_t index = *(const uint32_t *)key;
 
 	if (map == &ms_policy)
@@ -87,14 +116,16 @@ static void *ms_host_look_up(const void *map, const void *key)
 	if (map == &ms_set6)
 		return set_has(key6->set >> 16, (const uint8_t *)key6->addr + 15) ? &ms_host_member
 										  : NULL;
+	if (map == &ms_told4)
+		return ms_host_told(member4->prefixlen, (const uint8_t *)&member4->addr + 3);
+	if (map == &ms_told6)
+		return ms_host_told(member6->prefixlen, (const uint8_t *)member6->addr + 15);
 	if (map == &ms_member4)
-		return ms_host_member_of(
-			(const uint8_t *)&((const struct ms_member_key4 *)key)->addr + 3);
+		return ms_host_member_of((const uint8_t *)&member4->addr + 3);
 	if (map == &ms_member6)
-		return ms_host_member_of(
-			(const uint8_t *)((const struct ms_member_key6 *)key)->addr + 15);
+		return ms_host_member_of((const uint8_t *)member6->addr + 15);
 	if (map == &ms_asked)
-		return ms_host_asked();
+		return ms_host_ask();
 	ck_abort_msg("an unexpected map");
 	return NULL;
 }

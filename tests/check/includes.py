@@ -23,7 +23,8 @@ ROOMS = {
     "flowkey": ("bpf/lib/flow_key.h", "abi layout"),
     "bpflib": ("bpf/lib/", "abi layout blocks rows flowkey"),
     "program": ("bpf/microseg.bpf", "abi layout blocks rows bpflib flowkey"),
-    "dataplane": ("bpf/dataplane", "base abi layout image flowkey"),
+    "dataplane_trial": ("bpf/dataplane_trial", "base abi"),
+    "dataplane": ("bpf/dataplane", "base abi layout image flowkey dataplane_trial"),
     "tcx": ("bpf/tcx", "base dataplane"),
     "netlink": ("netlink/", "base"),
     "policy": ("core/policy/", "base abi layout"),
@@ -70,7 +71,7 @@ ROOMS = {
     "watches": ("core/plugin/watches", "base abi sdk loader loop"),
     "pluginhost": (
         "core/pluginhost/",
-        "base abi layout sdk loader watches loop policy source events sandbox",
+        "base abi layout sdk loader watches loop policy source events sandbox dataplane_trial",
     ),
     "message": ("core/control/message", "base"),
     "engines": ("core/control/engines", "base policy engine"),

@@ -97,7 +97,7 @@ ROOMS = {
         "core/manager/",
         "base abi layout sdk dataplane tcx netlink policy image engine classify iface event session trace "
         "state documents loop touch worker config sources membership set_table committer flips registry "
-        "watches trial catalogue judge source follower",
+        "watches trial loader arguments catalogue judge source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (

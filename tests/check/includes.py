@@ -107,7 +107,7 @@ ROOMS = {
     ),
     "main": (
         "core/daemon_main",
-        "base loop config options sources manager control banner removal policy trial",
+        "base loop config options sources manager control banner removal policy trial catalogue judge",
     ),
 }
 

@@ -162,6 +162,16 @@ static const struct {
 	bool is_first; /* no daemon has had it in force */
 } starts[] = { { false }, { true } };
 
+static void expect_config_checked(bool is_refused)
+{
+	ms_netns_read_command(text, sizeof(text),
+			      MS_TEST_BIN_DIR
+			      "/microsegd --check-config --plugin-dir " MS_PLUGIN_FOLDER
+			      " --config " MS_NETNS_DIR "/one/microseg.yaml --policy " MS_NETNS_DIR
+			      "/one/policy.d 2>&1; echo exit $?");
+	ck_assert_msg((strstr(text, "exit 0") == NULL) == is_refused, "%s", text);
+}
+
 START_TEST(a_start_takes_all_rules_but_the_one_that_is_refused)
 {
 	write_rule("{ tally: 3 }");
@@ -174,6 +184,8 @@ START_TEST(a_start_takes_all_rules_but_the_one_that_is_refused)
 	ck_assert_int_eq(access(MS_NETNS_DIR "/one/state/last-good.json", F_OK), 0);
 	expect_alone_on_its_fallback(why);
 	expect_changes_refused();
+	expect_config_checked(true);
+	expect_said(why);
 	expect_alone_on_its_fallback(why);
 	/* What has nothing to do with it goes on. */
 	ck_assert_msg(import_rule("one", 86, "{ tally: 1 }") == 0, "%s", text);
@@ -183,6 +195,7 @@ START_TEST(a_start_takes_all_rules_but_the_one_that_is_refused)
 	ms_proc_write_config(microsegd, wide);
 	ms_ctl_do(microsegd, "reload", NULL);
 	expect_acting();
+	expect_config_checked(false);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 0);
 	ms_proc_stop(microsegd);

@@ -160,11 +160,6 @@ int ms_dataplane_wait_grace_by_map(void);
 /* A step of the epoch that skips the numbers with a meaning of their own. */
 uint32_t ms_dataplane_next_epoch(uint32_t epoch);
 
-/* ---- trial of an action's program (bpf/dataplane_trial.c) ---- */
-
-/* -EINVAL with a sentence about `name`; nothing is counted and no other action runs. */
-int ms_dataplane_trial(int program_fd, const char *name, bool observes, struct ms_error *err);
-
 /* ---- state that moves to tables of another layout or size (bpf/dataplane_migrate.c) ---- */
 
 /* Before our programs see a packet: everything. -ENOTSUP: the old tables cannot be read. */

@@ -4,7 +4,10 @@
  * are of a list that no rule has (MS_ACTION_TRIAL_LIST), so ms_resume returns what the program
  * handed back instead of counting it, and the program can call no other.
  */
+#include "bpf/dataplane_trial.h"
+
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <netinet/in.h>
@@ -12,8 +15,8 @@
 
 #include <bpf/bpf.h>
 
-#include "bpf/dataplane_private.h"
 #include "core/base/cleanup.h"
+#include "microseg/abi.h"
 #include "microseg/chain.h"
 
 #define IFINDEX 1 /* lo, wherever we are */
@@ -189,9 +192,25 @@ static int run(int program_fd, const char *name, bool observes, const struct pac
 	return 0;
 }
 
+static int check_type(int program_fd, const char *name, struct ms_error *err)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(program_fd, &info, &length) < 0)
+		return ms_error_set(err, -EINVAL, "action %s gave no BPF program: %s", name,
+				    strerror(errno));
+	if (info.type != BPF_PROG_TYPE_SCHED_CLS)
+		return ms_error_set(
+			err, -EINVAL,
+			"action %s gave a BPF program of type %u, not of type sched_cls", name,
+			info.type);
+	return 0;
+}
+
 int ms_dataplane_trial(int program_fd, const char *name, bool observes, struct ms_error *err)
 {
-	int r = 0;
+	int r = check_type(program_fd, name, err);
 
 	for (size_t i = 0; r == 0 && i < ms_array_size(packets); i++)
 		for (size_t way = 0; r == 0 && way < ms_array_size(ways); way++)

@@ -343,8 +343,8 @@ int ms_committer_load(struct ms_committer *committer, const struct ms_policy *po
 	committer->pending_policy = policy;
 	committer->pending_generation = generation;
 	if (committer->hooks.action)
-		r = ms_encoding_new(policy, committer->hooks.action, committer->hooks.user,
-				    &committer->pending_encoding);
+		r = ms_encoding_new(policy, committer->hooks.action, committer->hooks.leave,
+				    committer->hooks.user, &committer->pending_encoding);
 	if (r == 0)
 		r = committer->hooks.away(committer->hooks.user, build, &building);
 	/* After what took long: interfaces came and went. */
@@ -538,6 +538,12 @@ const struct ms_action_args *ms_committer_args(const struct ms_committer *commit
 					       const struct ms_rule_action *action)
 {
 	return committer->encoding ? ms_encoding_args(committer->encoding, action) : NULL;
+}
+
+const struct ms_error *ms_committer_refused(const struct ms_committer *committer,
+					    const struct ms_rule_action *action)
+{
+	return committer->encoding ? ms_encoding_refused(committer->encoding, action) : NULL;
 }
 
 const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer)

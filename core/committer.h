@@ -30,6 +30,7 @@ struct ms_committer_hooks {
 	/* `user` is this one. NULL = there are no actions. Called before `away`, never from what
 	 * that does. */
 	ms_encoding_ask action;
+	ms_encoding_leave leave;
 	/* Does what takes long, and returns what that did. Everything but interfaces stands still
 	 * meanwhile. */
 	int (*away)(void *user, int (*work)(void *arg), void *arg);
@@ -86,6 +87,10 @@ uint32_t ms_committer_slot(const struct ms_committer *committer, const char *rul
  * it. Lent until the next policy is. */
 const struct ms_action_args *ms_committer_args(const struct ms_committer *committer,
 					       const struct ms_rule_action *action);
+/* Why its plugin refuses an action of the policy in force, which is as if it were not there; NULL =
+ * it does not. Lent as above. */
+const struct ms_error *ms_committer_refused(const struct ms_committer *committer,
+					    const struct ms_rule_action *action);
 /* MS_ENGINE_FAMILIES of them: of the policy in force, and of the one that ms_committer_load() took
  * last, whether it came into force or was only asked. */
 const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer);

@@ -19,6 +19,7 @@
 #include "core/loop.h"
 #include "core/manager/manager.h"
 #include "core/options.h"
+#include "core/plugin/judge.h"
 #include "core/plugin/trials.h"
 #include "core/removal.h"
 #include "core/sources/sources.h"
@@ -235,9 +236,50 @@ static void free_trials(struct ms_plugin_trials **trials)
 	ms_plugin_trials_free(*trials);
 }
 
+static void free_catalogue(struct ms_plugin_catalogue **catalogue)
+{
+	ms_plugin_catalogue_free(*catalogue);
+}
+
+static void free_policy(struct ms_policy **policy)
+{
+	ms_policy_free(*policy);
+}
+
+static const struct ms_rule_action *config_of(void *user, const char *plugin)
+{
+	return ms_config_plugins_find(user, plugin);
+}
+
+/* What rules say to the plugins that were tried. */
+static int check_rules(struct ms_config *config, const struct ms_plugin_trials *trials,
+		       const struct ms_policy *policy, struct ms_error *err)
+{
+	ms_cleanup(free_catalogue) struct ms_plugin_catalogue *catalogue = NULL;
+	const struct ms_plugin_trial *trial;
+	json_auto_t *unjudged = NULL;
+	int r = ms_plugin_catalogue_new(&catalogue);
+
+	for (size_t i = 0; r == 0 && (trial = ms_plugin_trials_at(trials, i)); i++)
+		r = ms_plugin_catalogue_add(catalogue, ms_plugin_trial_description(trial), true);
+	if (r == 0)
+		r = ms_plugin_catalogue_check_known(catalogue, policy, err);
+	if (r < 0)
+		return r;
+	return ms_plugin_judge_policy(
+		&(struct ms_plugin_judge) {
+			.folder = config->plugin_dir,
+			.catalogue = catalogue,
+			.config_of = config_of,
+			.user = &config->plugins,
+		},
+		policy, &unjudged, err);
+}
+
 /* Plugins too, as a start would find them: a slip there is a rule on its fallback. Their programs
  * need root to be tried; without it their configuration is the start's to judge. */
-static int check_plugins(const struct ms_config *config, struct ms_error *err)
+static int check_plugins(struct ms_config *config, const struct ms_policy *policy,
+			 struct ms_error *err)
 {
 	ms_cleanup(free_trials) struct ms_plugin_trials *trials = NULL;
 	struct ms_plugin_trial *trial;
@@ -253,14 +295,15 @@ static int check_plugins(const struct ms_config *config, struct ms_error *err)
 	ms_plugin_trials_wait(trials);
 	for (size_t i = 0; r == 0 && (trial = ms_plugin_trials_at(trials, i)); i++)
 		r = ms_plugin_trial_result(trial, err);
-	return r;
+	return r < 0 ? r : check_rules(config, trials, policy, err);
 }
 
-static int check(const struct ms_config *config, struct ms_error *err)
+static int check(struct ms_config *config, struct ms_error *err)
 {
-	int r = ms_sources_check(config, err);
+	ms_cleanup(free_policy) struct ms_policy *policy = NULL;
+	int r = ms_sources_check(config, &policy, err);
 
-	return r < 0 || geteuid() != 0 ? r : check_plugins(config, err);
+	return r < 0 || geteuid() != 0 ? r : check_plugins(config, policy, err);
 }
 
 int main(int argc, char **argv)

@@ -3,11 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct answer {
 	const struct ms_rule_action *action;
 	int result;
+	struct ms_error *refused; /* why it is as if it were not there, NULL = nobody minds it */
 	struct ms_rule_action_call call;
 };
 
@@ -38,8 +40,28 @@ static int by_address(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *user,
-		    struct ms_encoding **ret_encoding)
+/* To be short of memory says nothing of what was asked. */
+static bool is_refusal(int result)
+{
+	return result < 0 && result != -ENOENT && result != -ENOMEM;
+}
+
+/* The action knows line and column, the rule in which file. */
+static int keep_refusal(struct answer *answer, const struct ms_rule *rule,
+			const struct ms_error *why)
+{
+	answer->refused = malloc(sizeof(*answer->refused));
+	if (!answer->refused)
+		return -ENOMEM;
+	*answer->refused = *why;
+	if (!why->file[0] && rule->origin.file)
+		snprintf(answer->refused->file, sizeof(answer->refused->file), "%s",
+			 rule->origin.file);
+	return -ENOENT;
+}
+
+int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, ms_encoding_leave leave,
+		    void *user, struct ms_encoding **ret_encoding)
 {
 	size_t count = count_actions(policy);
 	struct ms_encoding *encoding =
@@ -53,11 +75,15 @@ int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *u
 
 		for (size_t j = 0; !is_refused && j < rule->n_actions; j++) {
 			struct answer *answer = &encoding->answers[encoding->count++];
+			struct ms_error why = MS_ERROR_INIT;
 
 			answer->action = &rule->actions[j];
-			answer->result =
-				ask(user, policy, answer->action, &answer->call, &encoding->why);
+			answer->result = ask(user, policy, answer->action, &answer->call, &why);
+			if (is_refusal(answer->result) && leave && leave(user, rule, j))
+				answer->result = keep_refusal(answer, rule, &why);
 			is_refused = answer->result < 0 && answer->result != -ENOENT;
+			if (is_refused)
+				encoding->why = why;
 		}
 	}
 	qsort(encoding->answers, encoding->count, sizeof(encoding->answers[0]), by_address);
@@ -67,6 +93,8 @@ int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *u
 
 struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding)
 {
+	for (size_t i = 0; encoding && i < encoding->count; i++)
+		free(encoding->answers[i].refused);
 	free(encoding);
 	return NULL;
 }
@@ -86,6 +114,14 @@ const struct ms_action_args *ms_encoding_args(const struct ms_encoding *encoding
 	const struct answer *answer = find_answer(encoding, action);
 
 	return answer && answer->result == 0 ? &answer->call.args : NULL;
+}
+
+const struct ms_error *ms_encoding_refused(const struct ms_encoding *encoding,
+					   const struct ms_rule_action *action)
+{
+	const struct answer *answer = find_answer(encoding, action);
+
+	return answer ? answer->refused : NULL;
 }
 
 int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_action *action,

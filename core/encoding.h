@@ -6,6 +6,7 @@
 #ifndef MS_CORE_ENCODING_H
 #define MS_CORE_ENCODING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/error.h"
@@ -18,10 +19,13 @@ struct ms_encoding;
 typedef int (*ms_encoding_ask)(void *user, const struct ms_policy *policy,
 			       const struct ms_rule_action *action,
 			       struct ms_rule_action_call *ret_call, struct ms_error *err);
-/* Asks about each action of `policy`, in order, up to the first that is refused. `policy` is
- * borrowed. -ENOMEM */
-int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, void *user,
-		    struct ms_encoding **ret_encoding);
+/* Whether this action of the rule, whose plugin refuses what it says, may be in force as if it were
+ * not there: the rule is on its fallback then. */
+typedef bool (*ms_encoding_leave)(void *user, const struct ms_rule *rule, size_t nth);
+/* Asks about each action of `policy`, in order, up to the first that is refused and that `leave`
+ * (NULL = none) does not let be. `policy` is borrowed. -ENOMEM */
+int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, ms_encoding_leave leave,
+		    void *user, struct ms_encoding **ret_encoding);
 struct ms_encoding *ms_encoding_free(struct ms_encoding *encoding); /* returns NULL */
 /* The answer, for struct ms_numbering: `action` is one of the policy's, by its address, and none
  * that follows the first refused one. */
@@ -31,5 +35,8 @@ int ms_encoding_find(const struct ms_encoding *encoding, const struct ms_rule_ac
  * encoding is freed. */
 const struct ms_action_args *ms_encoding_args(const struct ms_encoding *encoding,
 					      const struct ms_rule_action *action);
+/* Why its plugin refuses one that was let be, with its place; NULL: it does not. Lent as above. */
+const struct ms_error *ms_encoding_refused(const struct ms_encoding *encoding,
+					   const struct ms_rule_action *action);
 
 #endif

@@ -165,13 +165,16 @@ static const char *say_action(const json_t *rule, char *buf)
 	return buf;
 }
 
-/* The verdict that holds without an action: what would, or, as one is missing, what does. */
+/* The verdict that holds without an action: what would, or, as one is missing or refused, what
+ * does. */
 static const char *say_fallback(const json_t *rule, char *buf)
 {
 	const char *missing = text_of(rule, "missing_action");
 
 	buf[0] = '\0';
-	if (*missing)
+	if (*text_of(rule, "refused"))
+		say(buf, ", now %s: %s is refused", text_of(rule, "fallback"), missing);
+	else if (*missing)
 		say(buf, ", now %s: no %s", text_of(rule, "fallback"), missing);
 	else if (has_actions(rule))
 		say(buf, ", else %s", text_of(rule, "fallback"));
@@ -257,7 +260,12 @@ void ms_cli_render_rule_show(const struct ms_cli_style *style, const json_t *rep
 	line(style, "where", say_groups(rule, words));
 	if (is_logged(rule))
 		line(style, "log", "yes");
-	if (*text_of(rule, "missing_action")) {
+	if (*text_of(rule, "refused")) {
+		snprintf(words, sizeof(words), "%s, its fallback: its action '%s' is refused: %s",
+			 text_of(rule, "fallback"), text_of(rule, "missing_action"),
+			 text_of(rule, "refused"));
+		line(style, "in force", words);
+	} else if (*text_of(rule, "missing_action")) {
 		snprintf(words, sizeof(words),
 			 "%s, its fallback: no plugin that is loaded has the action '%s'",
 			 text_of(rule, "fallback"), text_of(rule, "missing_action"));

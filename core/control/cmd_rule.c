@@ -54,8 +54,9 @@ static json_t *shape_rule(struct ms_manager *manager, const struct ms_rule *rule
 {
 	json_t *shape = ms_control_shape_rule(rule);
 	uint32_t slot = ms_manager_slot(manager, rule->id);
-	const char *missing = ms_manager_missing_action(manager, rule);
-	char origin[MS_ORIGIN_MAX];
+	const struct ms_error *refused;
+	const char *missing = ms_manager_missing_action(manager, rule, &refused);
+	char origin[MS_ORIGIN_MAX], why[640];
 
 	if (!shape)
 		return NULL;
@@ -65,6 +66,9 @@ static json_t *shape_rule(struct ms_manager *manager, const struct ms_rule *rule
 	    ms_control_shape_put(shape, "origin", json_string(origin)) < 0 ||
 	    ms_control_shape_put(shape, "missing_action",
 				 missing ? json_string(missing) : json_null()) < 0 ||
+	    ms_control_shape_put(shape, "refused",
+				 refused ? json_string(ms_error_format(refused, why, sizeof(why)))
+					 : json_null()) < 0 ||
 	    put_counts(manager, shape, slot < MS_SLOTS_MAX ? slot : 0, live) < 0) {
 		json_decref(shape);
 		return NULL;

@@ -56,11 +56,13 @@ static void fall_back(const struct ms_manager *manager, const struct ms_iface_en
 {
 	const struct ms_group_def *group =
 		ms_policy_find_group(ms_manager_policy(manager), entry->group);
+	const struct ms_error *refused;
 	enum ms_mode mode = rule->mode;
 
 	if (mode == MS_MODE_INHERIT && group)
 		mode = group->mode;
-	if (result->verdict == MS_VERDICT_AUDIT || !ms_manager_missing_action(manager, rule))
+	if (result->verdict == MS_VERDICT_AUDIT ||
+	    !ms_manager_missing_action(manager, rule, &refused))
 		return;
 	result->reason = MS_REASON_MISSING_ACTION;
 	result->verdict = (uint8_t)rule->fallback;

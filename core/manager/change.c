@@ -258,6 +258,32 @@ static int add_rule(struct ms_manager *manager, struct ms_sources_next *next,
 	return r;
 }
 
+struct refusing {
+	const struct ms_manager *manager;
+	const struct ms_policy *rules;
+	struct ms_error *err;
+};
+
+static int refuse(void *arg)
+{
+	const struct refusing *refusing = arg;
+
+	return ms_manager_refuse_unknown(refusing->manager, refusing->rules,
+					 ms_sources_merged(refusing->manager->sources),
+					 MS_SOURCE_RUNTIME, refusing->err);
+}
+
+static int refuse_unknown(struct ms_manager *manager, const struct ms_policy *rules,
+			  struct ms_error *err)
+{
+	struct refusing refusing = { manager, rules, err };
+	bool any = false;
+
+	for (size_t i = 0; !any && i < rules->n_rules; i++)
+		any = rules->rules[i].n_actions > 0;
+	return any ? ms_manager_away(manager, refuse, &refusing) : 0;
+}
+
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,
 			struct ms_commit *ret_commit, struct ms_error *err)
 {
@@ -268,7 +294,7 @@ int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, 
 		return r;
 	r = add_rule(manager, &next, rule, ret_commit->rule_id, sizeof(ret_commit->rule_id), err);
 	if (r == 0)
-		r = ms_manager_refuse_unknown(manager, next.runtime.rules, MS_SOURCE_RUNTIME, err);
+		r = refuse_unknown(manager, next.runtime.rules, err);
 	if (r < 0) {
 		ms_manager_give_up(manager, &next);
 		return r;
@@ -356,7 +382,7 @@ int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document 
 				 "into a policy file",
 				 document->name);
 	if (r == 0)
-		r = ms_manager_refuse_unknown(manager, rules, MS_SOURCE_RUNTIME, err);
+		r = refuse_unknown(manager, rules, err);
 	if (r < 0) {
 		ms_manager_give_up(manager, &next);
 		return r;

@@ -390,7 +390,7 @@ static int merge(void *arg)
 	/* What is in force already may name what is not known any more: a start takes it, too. */
 	if (r == 0 && merging->is_change && merging->next->documents_changed)
 		r = ms_manager_refuse_unknown(merging->manager, merging->next->merged,
-					      MS_SOURCE_FILE, merging->err);
+					      merging->next->merged, MS_SOURCE_FILE, merging->err);
 	if (r == 0 && merging->ret_changes)
 		*merging->ret_changes =
 			count_changes(ms_sources_merged(sources), merging->next->merged);
@@ -420,9 +420,13 @@ static int load(struct ms_manager *manager, const struct ms_sources_next *next,
 	if (next->amend.policy)
 		r = ms_committer_amend(manager->committer, next->merged, &next->amend, generation,
 				       ret_half, err);
-	return r != 0 ? r
-		      : ms_committer_load(manager->committer, next->merged, generation, ret_half,
-					  err);
+	if (r != 0)
+		return r;
+	if (next->documents_changed)
+		manager->refusals = MS_REFUSALS_NO_FILES;
+	r = ms_committer_load(manager->committer, next->merged, generation, ret_half, err);
+	manager->refusals = MS_REFUSALS_STANDING;
+	return r;
 }
 
 /* `next` is complete. It is used up. */
@@ -518,16 +522,31 @@ static int commit_initial(struct ms_manager *manager, struct ms_error *err)
 	return r < 0 ? r : fallback;
 }
 
+/* What a plugin refuses keeps nothing else from being in force, if no good policy is to be had
+ * without it. */
+static int commit_at_start(struct ms_manager *manager, struct ms_error *why)
+{
+	int r = commit_initial(manager, why);
+
+	if (r >= 0)
+		return r;
+	*why = (struct ms_error)MS_ERROR_INIT;
+	manager->refusals = MS_REFUSALS_ALL;
+	r = commit_initial(manager, why);
+	manager->refusals = MS_REFUSALS_STANDING;
+	return r;
+}
+
 /* The operator's documents come first: what is on disk of sources is left out if it keeps them from
  * being in force. */
 int ms_manager_commit_initial(struct ms_manager *manager, struct ms_error *err)
 {
 	struct ms_error why = MS_ERROR_INIT;
-	int r = commit_initial(manager, &why);
+	int r = commit_at_start(manager, &why);
 
 	if (r < 0 && ms_manager_leave_offers_out(manager, &why)) {
 		why = (struct ms_error)MS_ERROR_INIT;
-		r = commit_initial(manager, &why);
+		r = commit_at_start(manager, &why);
 	}
 	if (r != 0 && err)
 		*err = why;

@@ -18,6 +18,13 @@
 #include "core/state/state.h"
 #include "core/touch.h"
 
+/* Rules that the plugin of an action refuses come in force on their fallback: */
+enum ms_manager_refusals {
+	MS_REFUSALS_STANDING, /* those that are in force so already */
+	MS_REFUSALS_NO_FILES, /* the same, but for those of the files, which are read anew */
+	MS_REFUSALS_ALL,      /* at a start */
+};
+
 /* What the service's log says once a second instead of a line per interface. */
 struct ms_manager_churn {
 	unsigned int protected_, gone, failed;
@@ -53,11 +60,12 @@ struct ms_manager {
 	struct ms_watch *on_netlink, *on_events;
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps,
 		*watchdog, *tell;
-	bool is_awaited;         /* what is told is in force, and flows are judged again, behind it */
-	struct ms_touch touched; /* when the epoch may be bumped next */
-	bool is_away;            /* a worker has everything but interfaces */
-	bool addresses_wait;     /* for its end */
-	bool is_torn;            /* sets in force have members that they should not, or lack some */
+	bool is_awaited; /* what is told is in force, and flows are judged again, behind it */
+	struct ms_touch touched;           /* when the epoch may be bumped next */
+	bool is_away;                      /* a worker has everything but interfaces */
+	bool addresses_wait;               /* for its end */
+	enum ms_manager_refusals refusals; /* of the commit under way */
+	bool is_torn; /* sets in force have members that they should not, or lack some */
 
 	uint32_t generation;
 	int64_t applied_at, started_at;
@@ -94,9 +102,11 @@ int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err);
 const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, const char *name,
 					     const struct ms_policy *policy);
 /* -EINVAL: one of these rules, of that source, names an action that nobody knows and states no
- * fallback. */
+ * fallback, or says the name of a set to one that `sets` does not have, or only of a source. May
+ * ask a file of the folder about itself, so not on the loop's thread. */
 int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
-			      enum ms_source source, struct ms_error *err);
+			      const struct ms_policy *sets, enum ms_source source,
+			      struct ms_error *err);
 /* task.c: nobody is told of those that were not done. */
 void ms_manager_drop_tasks(struct ms_manager *manager);
 /* As if it had not been loaded: failed as it was, with what a source said last in force, or not
@@ -153,6 +163,8 @@ void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_
 int ms_manager_action_of(void *user, const struct ms_policy *policy,
 			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
 			 struct ms_error *err);
+/* Whether what it refuses may be in force all the same, an ms_encoding_leave. */
+bool ms_manager_leaves_refused(void *user, const struct ms_rule *rule, size_t nth);
 /* rehearsal.c: of a dry run, in which the plugin of this description, NULL = none, is as it would
  * be; only those with actions count. -EEXIST: another one has an action of its. */
 int ms_manager_rehearse_add(struct ms_manager *manager, json_t *description, struct ms_error *err);

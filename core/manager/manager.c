@@ -299,6 +299,7 @@ static int open_committer(struct ms_manager *manager)
 		.prepare = prepare,
 		.panic_of = ms_manager_panic_of,
 		.action = ms_manager_action_of,
+		.leave = ms_manager_leaves_refused,
 		.away = ms_manager_away,
 		.user = manager,
 	};

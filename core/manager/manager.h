@@ -50,9 +50,11 @@ const struct ms_policy *ms_manager_source(const struct ms_manager *manager,
 struct ms_event_history *ms_manager_history(struct ms_manager *manager);
 struct ms_sweeper *ms_manager_sweeper(struct ms_manager *manager);
 uint32_t ms_manager_slot(const struct ms_manager *manager, const char *rule_id); /* 0 = none */
-/* The first action of this rule in force that no loaded plugin has, so that the rule is on its
- * fallback; NULL = it acts as written. Borrowed from the rule. */
-const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule);
+/* The first action of this rule in force that no loaded plugin has, or whose plugin refuses what
+ * the rule says to it (`*ret_refused`: why, with the place; else NULL), so that the rule is on its
+ * fallback; NULL = it acts as written. Borrowed from the rule, and until the next policy. */
+const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule,
+				      const struct ms_error **ret_refused);
 /* Name of a slot, also of rules that are gone but whose sessions live. NULL = never heard of. */
 const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint32_t slot);
 const struct ms_iface_entry *ms_manager_iface_of_zone(struct ms_manager *manager, uint16_t zone);

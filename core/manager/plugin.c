@@ -8,6 +8,8 @@
 #include "core/base/log.h"
 #include "core/base/parse.h"
 #include "core/manager/internal.h"
+#include "core/plugin/arguments.h"
+#include "core/plugin/probe.h"
 #include "core/plugin/trials.h"
 
 /* ---- start ---- */
@@ -165,26 +167,94 @@ size_t ms_manager_plugin_users(const struct ms_manager *manager, const char *nam
 	return count;
 }
 
-int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
-			      enum ms_source source, struct ms_error *err)
+/* ---- what new rules say to actions ---- */
+
+struct questions {
+	const struct ms_manager *manager;
+	const struct ms_policy *sets; /* where these are looked for */
+	json_t *namesakes;            /* whether the plugin of that name has the action, by it */
+};
+
+/* As a plugin that is there, loaded or failed, says of itself. NULL = none has it. */
+static const json_t *describe(const struct ms_manager *manager, const char *action)
 {
+	const struct ms_plugin_entry *entry;
+	const json_t *what;
+
+	for (size_t i = 0; (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
+		what = ms_plugin_arguments_describe(ms_plugin_registry_description(entry), action);
+		if (what)
+			return what;
+	}
+	return NULL;
+}
+
+/* Of one that has failed, and cannot even be described, nobody can tell. */
+static bool ask_namesake(const struct ms_manager *manager, const char *action)
+{
+	json_auto_t *answer = NULL;
+	int r = -ENOENT;
+
+	if (ms_plugin_registry_has_file(manager->plugins, action))
+		r = ms_plugin_probe(manager->config->plugin_dir, action, NULL, false, &answer,
+				    NULL);
+	if (r < 0)
+		return ms_plugin_registry_find(manager->plugins, action) != NULL;
+	return ms_plugin_arguments_describe(json_object_get(answer, "plugin"), action) != NULL;
+}
+
+/* Of none that has been described here: most actions have the name of their plugin. */
+static bool may_be_known(struct questions *questions, const char *action)
+{
+	const struct ms_manager *manager = questions->manager;
+	const struct ms_plugin_entry *entry = ms_plugin_registry_find(manager->plugins, action);
+	json_t *has = json_object_get(questions->namesakes, action);
+
+	if (entry && ms_plugin_registry_description(entry))
+		return false;
+	if (has)
+		return json_is_true(has);
+	has = json_boolean(ask_namesake(manager, action));
+	json_object_set(questions->namesakes, action, has);
+	return json_is_true(has);
+}
+
+static int judge_action(struct questions *questions, const struct ms_rule *rule,
+			const struct ms_rule_action *action, struct ms_error *err)
+{
+	const json_t *what = describe(questions->manager, action->name);
+
+	/* What the operator writes must hold where no source runs, and at a start before one does.
+	 */
+	if (what)
+		return ms_plugin_arguments_check_sets(action, what, questions->sets, false, err);
+	if (rule->states_fallback || ms_manager_rehearses(questions->manager, action->name) ||
+	    may_be_known(questions, action->name))
+		return 0;
+	return ms_error_set_at(
+		err, -EINVAL, NULL, action->place.line, action->place.column, action->name,
+		"no plugin is known that has an action '%s': a rule that names it all the same "
+		"says what holds until one has it, fallback: allow or fallback: deny",
+		action->name);
+}
+
+int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
+			      const struct ms_policy *sets, enum ms_source source,
+			      struct ms_error *err)
+{
+	json_auto_t *namesakes = json_object();
+	struct questions questions = { manager, sets, namesakes };
+
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
 
-		if (rule->states_fallback || rule->origin.source != source)
-			continue;
-		for (size_t j = 0; j < rule->n_actions; j++) {
-			const struct ms_rule_action *action = &rule->actions[j];
+		for (size_t j = 0; rule->origin.source == source && j < rule->n_actions; j++) {
+			struct ms_error why = MS_ERROR_INIT;
+			int r = judge_action(&questions, rule, &rule->actions[j], &why);
 
-			if (!ms_plugin_registry_knows(manager->plugins, action->name) &&
-			    !ms_manager_rehearses(manager, action->name))
-				return ms_error_set_at(
-					err, -EINVAL, rule->origin.file, action->place.line,
-					action->place.column, action->name,
-					"no plugin is known that has an action '%s': a rule that "
-					"names it all the same says what holds until one has it, "
-					"fallback: allow or fallback: deny",
-					action->name);
+			if (r < 0)
+				return ms_error_set_at(err, r, rule->origin.file, why.line,
+						       why.column, why.word, "%s", why.message);
 		}
 	}
 	return 0;

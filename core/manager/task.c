@@ -170,7 +170,8 @@ static int load_one(struct ms_manager_task *task, struct ms_error *err)
 	/* No file is called so, and nobody else has called it so: a slip, of which nothing is kept.
 	 */
 	if (r < 0 && !ms_config_plugins_find(&task->wanted, task->load) &&
-	    !ms_plugin_registry_knows(manager->plugins, task->load))
+	    !ms_plugin_registry_find(manager->plugins, task->load) &&
+	    !ms_plugin_registry_has_file(manager->plugins, task->load))
 		return r;
 	r = ms_config_plugins_put(&manager->named, &task->wanted, task->load);
 	if (r == 0)
@@ -316,8 +317,8 @@ static void ask_again(struct ms_manager *manager)
 {
 	struct ms_encoding *encoding = NULL;
 
-	if (ms_encoding_new(ms_sources_merged(manager->sources), ms_manager_action_of, manager,
-			    &encoding) < 0)
+	if (ms_encoding_new(ms_sources_merged(manager->sources), ms_manager_action_of,
+			    ms_manager_leaves_refused, manager, &encoding) < 0)
 		ms_log_error("plugin", "actions were not asked about their rules again: %s",
 			     strerror(ENOMEM));
 	ms_encoding_free(encoding);

@@ -33,40 +33,74 @@ int ms_manager_acting_find(const struct ms_policy *policy, struct ms_manager_act
 	return 0;
 }
 
-const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule)
+const char *ms_manager_missing_action(const struct ms_manager *manager, const struct ms_rule *rule,
+				      const struct ms_error **ret_refused)
 {
 	const struct ms_rule_action_known known = ms_plugin_registry_known(manager->plugins);
 
+	*ret_refused = NULL;
 	for (size_t i = 0; i < rule->n_actions; i++) {
 		if (!known.is_loaded(known.user, rule->actions[i].name))
 			return rule->actions[i].name;
+		*ret_refused = ms_committer_refused(manager->committer, &rule->actions[i]);
+		if (*ret_refused)
+			return rule->actions[i].name;
 	}
 	return NULL;
+}
+
+bool ms_manager_leaves_refused(void *user, const struct ms_rule *rule, size_t nth)
+{
+	const struct ms_manager *manager = user;
+	const struct ms_policy *now = ms_sources_merged(manager->sources);
+	const struct ms_rule *before;
+
+	if (manager->refusals == MS_REFUSALS_ALL)
+		return true;
+	if (!now ||
+	    (rule->origin.source == MS_SOURCE_FILE && manager->refusals == MS_REFUSALS_NO_FILES))
+		return false;
+	before = ms_policy_find_rule(now, rule->id);
+	return before &&
+	       ms_rule_action_equal(before->actions, before->n_actions, rule->actions,
+				    rule->n_actions) &&
+	       ms_committer_refused(manager->committer, &before->actions[nth]);
+}
+
+static void say_why(const char *action, const struct ms_error *refused, char *buf, size_t size)
+{
+	char why[400];
+
+	if (refused)
+		snprintf(buf, size, "its action '%s' is refused: %s", action,
+			 ms_error_format(refused, why, sizeof(why)));
+	else
+		snprintf(buf, size, "no plugin that is loaded has the action '%s'", action);
 }
 
 /* Said once, as long as it is the same: sources may commit every second. */
 static void find_on_fallback(struct ms_manager *manager, const struct ms_manager_acting *acting)
 {
 	const struct ms_rule *first = NULL;
-	const char *action = NULL;
-	char text[sizeof(manager->on_fallback)] = "";
+	char text[sizeof(manager->on_fallback)] = "", why[440] = "";
 	size_t count = 0;
 
 	for (size_t i = 0; i < acting->count; i++) {
-		const char *missing = ms_manager_missing_action(manager, acting->rules[i]);
+		const struct ms_error *refused;
+		const char *missing =
+			ms_manager_missing_action(manager, acting->rules[i], &refused);
 
 		if (!missing)
 			continue;
 		if (count++ == 0) {
 			first = acting->rules[i];
-			action = missing;
+			say_why(missing, refused, why, sizeof(why));
 		}
 	}
 	if (first)
 		snprintf(text, sizeof(text),
-			 "rule %s is on its fallback, %s: no plugin that is loaded has the action "
-			 "'%s' (rules on their fallback: %zu)",
-			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", action,
+			 "rule %s is on its fallback, %s: %s (rules on their fallback: %zu)",
+			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", why,
 			 count);
 	if (first && strcmp(text, manager->on_fallback) != 0)
 		ms_log_warn("plugin", "%s", text);
@@ -85,12 +119,17 @@ static void tell_actions(struct ms_manager *manager, const struct ms_manager_act
 	for (size_t i = 0; uses && i < acting->count; i++) {
 		const struct ms_rule *rule = acting->rules[i];
 
-		for (size_t j = 0; j < rule->n_actions; j++)
-			uses[count++] = (struct ms_plugin_registry_use) {
-				.rule = ms_manager_slot(manager, rule->id),
-				.action = &rule->actions[j],
-				.args = ms_committer_args(manager->committer, &rule->actions[j]),
-			};
+		for (size_t j = 0; j < rule->n_actions; j++) {
+			const struct ms_rule_action *action = &rule->actions[j];
+
+			/* To the plugin that refuses it, it is not there. */
+			if (!ms_committer_refused(manager->committer, action))
+				uses[count++] = (struct ms_plugin_registry_use) {
+					.rule = ms_manager_slot(manager, rule->id),
+					.action = action,
+					.args = ms_committer_args(manager->committer, action),
+				};
+		}
 	}
 	if (!uses || ms_plugin_registry_use(manager->plugins, uses, count) < 0)
 		ms_log_warn("plugin", "%s", untold);

@@ -141,7 +141,8 @@ bool ms_plugin_arguments_is_set(const json_t *action, const char *arg)
 }
 
 int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json_t *action,
-				   const struct ms_policy *policy, struct ms_error *err)
+				   const struct ms_policy *policy, bool of_sources,
+				   struct ms_error *err)
 {
 	for (size_t i = 0; i < from->n_args; i++) {
 		const struct ms_rule_action_arg *arg = &from->args[i];
@@ -150,8 +151,9 @@ int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json
 			continue;
 		for (size_t j = 0; j < arg->n_values; j++) {
 			const struct ms_rule_action_value *value = &arg->values[j];
+			const struct ms_set_def *set = ms_policy_find_set(policy, value->text);
 
-			if (!ms_policy_find_set(policy, value->text))
+			if (!set || (set->origin.source == MS_SOURCE_PLUGIN && !of_sources))
 				return ms_error_set_at(err, -EINVAL, NULL, value->place.line,
 						       value->place.column, value->text,
 						       "there is no set '%s'", value->text);

@@ -34,9 +34,10 @@ const json_t *ms_plugin_arguments_describe(const json_t *plugin, const char *act
 /* Whether the values of an argument of that action are names of sets. */
 bool ms_plugin_arguments_is_set(const json_t *action, const char *arg);
 /* -EINVAL, with its place, for the first argument of type SET that names a set which `policy` does
- * not have: what an action puts there would go nowhere. */
+ * not have, or only of a source unless `of_sources`: what an action puts there would go nowhere. */
 int ms_plugin_arguments_check_sets(const struct ms_rule_action *from, const json_t *action,
-				   const struct ms_policy *policy, struct ms_error *err);
+				   const struct ms_policy *policy, bool of_sources,
+				   struct ms_error *err);
 /* -EINVAL, with its place, for the first value of an item of type GROUP in the configuration of a
  * plugin, with these items as it describes them, that no group of `policy` is called. */
 int ms_plugin_arguments_check_groups(const struct ms_rule_action *config, const char *file,

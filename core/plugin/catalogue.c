@@ -207,7 +207,8 @@ static void free_values(struct ms_plugin_values **values)
 }
 
 static int check_arguments(const json_t *what, const struct ms_policy *policy,
-			   const struct ms_rule_action *action, struct ms_error *err)
+			   const struct ms_rule *rule, const struct ms_rule_action *action,
+			   struct ms_error *err)
 {
 	ms_cleanup(described_fini) struct described described = { 0 };
 	ms_cleanup(free_values) struct ms_plugin_values *values = NULL;
@@ -218,7 +219,9 @@ static int check_arguments(const json_t *what, const struct ms_policy *policy,
 	r = ms_plugin_values_new(described.items, described.action.arg_count, &values);
 	if (r == 0)
 		r = ms_plugin_arguments_read(action, NULL, described.action.short_arg, values, err);
-	return r < 0 ? r : ms_plugin_arguments_check_sets(action, what, policy, err);
+	return r < 0 ? r
+		     : ms_plugin_arguments_check_sets(action, what, policy,
+						      rule->origin.source == MS_SOURCE_PLUGIN, err);
 }
 
 /* `knows_enough`: what it does not know is not its concern. */
@@ -229,7 +232,7 @@ static int check_action(const struct ms_plugin_catalogue *catalogue, bool knows_
 	const json_t *what;
 
 	if (find(catalogue, action->name, &what))
-		return check_arguments(what, policy, action, err);
+		return check_arguments(what, policy, rule, action, err);
 	if (rule->states_fallback || knows_enough)
 		return 0;
 	return ms_error_set_at(

@@ -127,7 +127,7 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 	if (r == 0)
 		r = ms_plugin_arguments_check_sets(
 			action, ms_plugin_arguments_describe(entry->description, action->name),
-			policy, err);
+			policy, true, err);
 	if (r == 0 && what->encode_args) {
 		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_ENCODE);
 		r = what->encode_args(entry->self, values, ret_call->args.bytes, &error);
@@ -182,17 +182,11 @@ struct ms_rule_action_known ms_plugin_registry_known(const struct ms_plugin_regi
 	};
 }
 
-bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const char *action)
+bool ms_plugin_registry_has_file(const struct ms_plugin_registry *registry, const char *name)
 {
 	char path[sizeof(registry->folder) + MS_PLUGIN_NAME_MAX + 8];
 
-	for (size_t i = 0; i < registry->n_entries; i++) {
-		const struct ms_plugin_entry *entry = registry->entries[i];
-
-		if (strcmp(entry->name, action) == 0 || ms_plugin_registry_describes(entry, action))
-			return true;
-	}
-	return snprintf(path, sizeof(path), "%s/%s.so", registry->folder, action) <
+	return snprintf(path, sizeof(path), "%s/%s.so", registry->folder, name) <
 		       (int)sizeof(path) &&
 	       access(path, F_OK) == 0;
 }

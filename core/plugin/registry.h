@@ -94,9 +94,8 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 /* What descriptions of plugins that are there, loaded or failed, say of actions. Valid as long as
  * the registry. */
 struct ms_rule_action_known ms_plugin_registry_known(const struct ms_plugin_registry *registry);
-/* Whether a plugin that is there, loaded or failed, is known to have the action, or a file of its
- * name lies in the folder. */
-bool ms_plugin_registry_knows(const struct ms_plugin_registry *registry, const char *action);
+/* Whether a file of the plugin of this name lies in the folder. */
+bool ms_plugin_registry_has_file(const struct ms_plugin_registry *registry, const char *name);
 
 /* A rule in force, by the number that programs know, names an action. */
 struct ms_plugin_registry_use {

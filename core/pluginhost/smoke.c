@@ -4,16 +4,13 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/dataplane_trial.h"
 #include "core/base/cleanup.h"
 #include "microseg/chain.h"
-
-#define RESUMED 0x4d53 /* no TC code */
-#define PACKET_MAX 256
 
 /* By the names and sizes of <microseg/action.bpf.h>. */
 static const struct {
@@ -23,8 +20,10 @@ static const struct {
 } wanted[] = {
 	{ "ms_progs", BPF_MAP_TYPE_PROG_ARRAY, 4, 64 },
 	{ "ms_actions", BPF_MAP_TYPE_PROG_ARRAY, 4, MS_ACTION_SLOTS },
-	{ "ms_action_lists", BPF_MAP_TYPE_ARRAY, sizeof(struct ms_action_list), 1 },
-	{ "ms_action_args", BPF_MAP_TYPE_ARRAY, MS_ACTION_ARGS_SIZE, MS_ACTION_LIST_MAX },
+	{ "ms_action_lists", BPF_MAP_TYPE_ARRAY, sizeof(struct ms_action_list),
+	  2 * MS_ACTION_LISTS },
+	{ "ms_action_args", BPF_MAP_TYPE_ARRAY, MS_ACTION_ARGS_SIZE,
+	  2 * MS_ACTION_LISTS *MS_ACTION_LIST_MAX },
 };
 
 struct ms_pluginhost_smoke {
@@ -39,11 +38,34 @@ void ms_pluginhost_smoke_free(struct ms_pluginhost_smoke **smoke)
 	free(*smoke);
 }
 
-/* A program that says that it was come to. */
+#define CB(word) offsetof(struct __sk_buff, cb[word])
+
+/* A program that says of a packet how it came there, as the datapath's does of a trial. */
 static int make_resume(int progs)
 {
 	const struct bpf_insn code[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = RESUMED },
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		  .dst_reg = BPF_REG_0,
+		  .src_reg = BPF_REG_1,
+		  .off = CB(MS_CHAIN_RULE) },
+		{ .code = BPF_ALU | BPF_AND | BPF_K,
+		  .dst_reg = BPF_REG_0,
+		  .imm = MS_CHAIN_END_MASK },
+		{ .code = BPF_ALU | BPF_RSH | BPF_K,
+		  .dst_reg = BPF_REG_0,
+		  .imm = MS_CHAIN_END_SHIFT - 8 },
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		  .dst_reg = BPF_REG_2,
+		  .src_reg = BPF_REG_1,
+		  .off = CB(MS_CHAIN_LIST) },
+		{ .code = BPF_ALU | BPF_AND | BPF_K,
+		  .dst_reg = BPF_REG_2,
+		  .imm = MS_CHAIN_CODE_MASK },
+		{ .code = BPF_ALU | BPF_RSH | BPF_K,
+		  .dst_reg = BPF_REG_2,
+		  .imm = MS_CHAIN_CODE_SHIFT },
+		{ .code = BPF_ALU | BPF_OR | BPF_X, .dst_reg = BPF_REG_0, .src_reg = BPF_REG_2 },
+		{ .code = BPF_ALU | BPF_OR | BPF_K, .dst_reg = BPF_REG_0, .imm = MS_CHAIN_TRIED },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	const uint32_t slot = MS_CHAIN_RESUME;
@@ -88,103 +110,12 @@ const struct ms_plugin_env *ms_pluginhost_smoke_env(const struct ms_pluginhost_s
 	return &smoke->env;
 }
 
-/* ---- packets ---- */
-
-struct packet {
-	bool is_ip6;
-	uint8_t proto;
-	uint16_t payload; /* bytes behind the IP header */
-};
-
-/* Frame of `packet` into `frame`; its length. What actions read of it is right: types, lengths,
- * the first bytes of TCP, UDP and ICMP. */
-static uint32_t build(const struct packet *packet, uint8_t frame[PACKET_MAX])
+int ms_pluginhost_smoke_run(int fd, const char *plugin, const struct ms_plugin_action *action,
+			    struct ms_error *err)
 {
-	uint8_t *ip = frame + ETH_HLEN;
-	uint32_t header = packet->is_ip6 ? 40 : 20, length = header + packet->payload;
+	struct ms_error why = MS_ERROR_INIT;
+	int r = ms_dataplane_trial(fd, action->name, action->flags & MS_PLUGIN_ACTION_OBSERVES,
+				   &why);
 
-	memset(frame, 0, PACKET_MAX);
-	frame[0] = frame[6] = 2;
-	frame[12] = packet->is_ip6 ? 0x86 : 0x08;
-	frame[13] = packet->is_ip6 ? 0xdd : 0x00;
-	if (packet->is_ip6) {
-		ip[0] = 0x60;
-		ip[5] = (uint8_t)packet->payload;
-		ip[6] = packet->proto;
-		ip[7] = 64;
-		ip[8] = ip[24] = 0xfd;
-		ip[23] = 1;
-		ip[39] = 2;
-	} else {
-		ip[0] = 0x45;
-		ip[3] = (uint8_t)length;
-		ip[8] = 64;
-		ip[9] = packet->proto;
-		ip[12] = ip[16] = 10;
-		ip[15] = 1;
-		ip[19] = 2;
-	}
-	if (packet->proto == 6 && packet->payload >= 20) {
-		ip[header + 12] = 0x50;
-		ip[header + 13] = 0x02;
-	}
-	return ETH_HLEN + length;
-}
-
-static int run_one(int fd, const struct packet *packet, uint32_t *ret_code)
-{
-	uint8_t frame[PACKET_MAX], out[PACKET_MAX + 256];
-	uint32_t header = packet->is_ip6 ? 40 : 20;
-	struct __sk_buff skb = { .cb = { [MS_CHAIN_OFFSETS] = ETH_HLEN | (ETH_HLEN + header) << 16,
-					 [MS_CHAIN_REST] = packet->proto } };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = build(packet, frame),
-		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &skb,
-		    .ctx_size_in = sizeof(skb));
-	int r;
-
-	if (packet->is_ip6)
-		skb.cb[MS_CHAIN_RULE] = MS_CHAIN_IP6;
-	r = bpf_prog_test_run_opts(fd, &opts);
-	if (r == 0)
-		*ret_code = opts.retval;
-	/* It wrote the packet longer than the room for it: that is no fault. */
-	return r == -ENOSPC ? 0 : r;
-}
-
-static int check_type(int fd, const char *plugin, const char *action, struct ms_error *err)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t length = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS)
-		return ms_error_set(err, -EPROTO,
-				    "%s: what its action %s loads is no program for packets of an "
-				    "interface (type sched_cls)",
-				    plugin, action);
-	return 0;
-}
-
-int ms_pluginhost_smoke_run(int fd, const char *plugin, const char *action, struct ms_error *err)
-{
-	static const struct packet packets[] = {
-		{ false, 6, 20 }, { false, 6, 200 }, { false, 17, 8 }, { false, 17, 100 },
-		{ false, 1, 8 },  { false, 47, 0 },  { true, 6, 20 },  { true, 6, 200 },
-		{ true, 17, 8 },  { true, 58, 8 },   { true, 59, 0 },
-	};
-	int r = check_type(fd, plugin, action, err);
-
-	for (size_t i = 0; r == 0 && i < ms_array_size(packets); i++) {
-		uint32_t code = RESUMED;
-
-		r = run_one(fd, &packets[i], &code);
-		if (r < 0)
-			return ms_error_set(err, r, "%s: cannot run the program of action %s: %s",
-					    plugin, action, strerror(-r));
-		if (code != RESUMED)
-			return ms_error_set(err, -EPROTO,
-					    "%s: the program of action %s ended with a code of its "
-					    "own, %u, which no action may",
-					    plugin, action, code);
-	}
-	return r;
+	return r < 0 ? ms_error_set(err, r, "%s: %s", plugin, why.message) : 0;
 }

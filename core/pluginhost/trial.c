@@ -35,7 +35,7 @@ static int load_action(const struct ms_plugin_action *action, void *self,
 	ms_pluginhost_supervise_note(supervision, NULL);
 	if (r != 0)
 		return ms_plugin_host_failed(state, callback, r, &error, err);
-	return ms_pluginhost_smoke_run(fd, state->name, action->name, err);
+	return ms_pluginhost_smoke_run(fd, state->name, action, err);
 }
 
 static int load_actions(const struct ms_plugin *plugin, void *self,

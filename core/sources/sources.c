@@ -583,17 +583,3 @@ int ms_sources_refresh_sets(struct ms_sources *sources, struct ms_error *err)
 	ms_policy_free(fresh);
 	return 0;
 }
-
-int ms_sources_check(const struct ms_config *config, struct ms_error *err)
-{
-	struct ms_sources sources = { .config = config };
-	struct ms_sources_next next = { 0 };
-	int r = ms_runtime_init(&next.runtime);
-
-	if (r == 0)
-		r = ms_sources_read_directory(&sources, &next, err);
-	if (r == 0)
-		r = ms_sources_merge(&sources, &next, err);
-	ms_sources_next_fini(&next);
-	return r;
-}

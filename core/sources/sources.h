@@ -153,6 +153,7 @@ int ms_sources_refresh_sets(struct ms_sources *sources, struct ms_error *err);
 int64_t ms_sources_wall_ms(void);
 
 /* Reads the policy of `config` and merges it, for --check-config. Needs no daemon, no state. */
-int ms_sources_check(const struct ms_config *config, struct ms_error *err);
+int ms_sources_check(const struct ms_config *config, struct ms_policy **ret_policy,
+		     struct ms_error *err);
 
 #endif

@@ -340,13 +340,6 @@ static void destroy(void *user)
 	free(self);
 }
 
-/* A daemon that starts must not fail over a policy that was in force: on this kernel such a rule
- * copies nothing then, and that is a problem. */
-static bool may_refuse(const struct mirror *self)
-{
-	return self->links_fd < 0 || self->is_told;
-}
-
 static int encode_args(void *user, const struct ms_plugin_values *values,
 		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
@@ -359,7 +352,7 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	struct tap *tap;
 
 	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
-	if (args.snap && !ms_mirror_cut_is_possible() && may_refuse(self)) {
+	if (args.snap && !ms_mirror_cut_is_possible()) {
 		host->error_set(error, "'snap' needs kernel " MS_MIRROR_CUT_KERNEL
 				       " or later; without it copies are whole");
 		return -EOPNOTSUPP;

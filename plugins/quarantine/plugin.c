@@ -35,7 +35,6 @@ struct quarantine {
 	struct ms_plugin_watch *watch;      /* NULL = not started */
 	struct quarantine_set sets[PLACES]; /* that rules have named */
 	size_t n_sets;
-	bool is_told;                   /* of the rules in force */
 	uint32_t max;                   /* addresses that may be in at a time */
 	struct ms_plugin_watch *looker; /* NULL = there was room */
 	uint64_t looked_ns;             /* for whose time is over */
@@ -199,7 +198,6 @@ static void in_force(void *user, const struct ms_plugin_in_force *rules, size_t 
 		if (set)
 			set->is_in_force = true;
 	}
-	self->is_told = true;
 }
 
 /* ---- cases ---- */
@@ -399,12 +397,6 @@ static void destroy(void *user)
 	free(self);
 }
 
-/* A daemon that starts must not fail over a policy that was in force. */
-static bool may_refuse(const struct quarantine *self)
-{
-	return !self->watch || self->is_told;
-}
-
 static int encode_args(void *user, const struct ms_plugin_values *values,
 		       uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
@@ -421,7 +413,7 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	uint64_t set;
 	int r;
 
-	if (for_ns % NS_PER_S && may_refuse(self)) {
+	if (for_ns % NS_PER_S) {
 		host->error_set(error, "'for' must be whole seconds");
 		return -EINVAL;
 	}

@@ -23,7 +23,8 @@ ROOMS = {
     "flowkey": ("bpf/lib/flow_key.h", "abi layout"),
     "bpflib": ("bpf/lib/", "abi layout blocks rows flowkey"),
     "program": ("bpf/microseg.bpf", "abi layout blocks rows bpflib flowkey"),
-    "dataplane": ("bpf/dataplane", "base abi layout image flowkey"),
+    "dataplane_trial": ("bpf/dataplane_trial", "base abi"),
+    "dataplane": ("bpf/dataplane", "base abi layout image flowkey dataplane_trial"),
     "tcx": ("bpf/tcx", "base dataplane"),
     "netlink": ("netlink/", "base"),
     "policy": ("core/policy/", "base abi layout"),
@@ -70,7 +71,7 @@ ROOMS = {
     "watches": ("core/plugin/watches", "base abi sdk loader loop"),
     "pluginhost": (
         "core/pluginhost/",
-        "base abi layout sdk loader watches loop policy source events sandbox",
+        "base abi layout sdk loader watches loop policy source events sandbox dataplane_trial",
     ),
     "message": ("core/control/message", "base"),
     "engines": ("core/control/engines", "base policy engine"),
@@ -96,7 +97,7 @@ ROOMS = {
         "core/manager/",
         "base abi layout sdk dataplane tcx netlink policy image engine classify iface event session trace "
         "state documents loop touch worker config sources membership set_table committer flips registry "
-        "watches trial catalogue judge source follower",
+        "watches trial loader arguments catalogue judge source follower",
     ),
     "banner": ("core/banner", "base abi layout dataplane tcx iface policy config manager"),
     "control": (
@@ -106,7 +107,7 @@ ROOMS = {
     ),
     "main": (
         "core/daemon_main",
-        "base loop config options sources manager control banner removal policy trial",
+        "base loop config options sources manager control banner removal policy trial catalogue judge",
     ),
 }
 

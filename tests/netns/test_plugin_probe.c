@@ -151,7 +151,11 @@ static const struct {
 	{ "load_fails", "load_fails: out of luck", true },
 	{ "load_crashes", "crashed while it loaded its action load_crashes", true },
 	{ "destroy_crashes", "crashed while it was taken down", true },
-	{ "own_code", "ended with a code of its own, 2,", true },
+	{ "own_code", "own_code: action own_code ended a TCP packet with a code of its own, 2",
+	  true },
+	{ "bad_word", "changed cb[2], which is the host's, for a TCP packet", true },
+	{ "bad_verdict", "ended a TCP packet with verdict 7", true },
+	{ "bad_taken", "ended a TCP packet with the TC code 0", true },
 	{ "unverifiable", "the verifier said no", true },
 };
 

@@ -8,10 +8,14 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <signal.h>
+#include <stddef.h>
 #include <unistd.h>
 
+#include "microseg/chain.h"
 #include "microseg/plugin.h"
 #include "tests/plugins/faulty.h"
+
+#define CB(word) offsetof(struct __sk_buff, cb[word])
 
 #ifdef NO_HELP
 #define HELP NULL
@@ -158,6 +162,36 @@ __attribute__((unused)) static int load(void *self, const struct ms_plugin_env *
 			{ .code = BPF_ALU64 | BPF_MOV | BPF_X,
 			  .dst_reg = BPF_REG_0,
 			  .src_reg = BPF_REG_5 },
+#endif
+#ifdef BAD_WORD /* of the host's */
+			{ .code = BPF_ST | BPF_MEM | BPF_W,
+			  .dst_reg = BPF_REG_1,
+			  .off = CB(MS_CHAIN_OFFSETS),
+			  .imm = 99 },
+#endif
+#ifdef BAD_END /* as ms_action_end() and _taken() write it */
+			{ .code = BPF_LDX | BPF_MEM | BPF_W,
+			  .dst_reg = BPF_REG_3,
+			  .src_reg = BPF_REG_1,
+			  .off = CB(MS_CHAIN_RULE) },
+			{ .code = BPF_ALU64 | BPF_OR | BPF_K,
+			  .dst_reg = BPF_REG_3,
+			  .imm = BAD_END << MS_CHAIN_END_SHIFT },
+			{ .code = BPF_STX | BPF_MEM | BPF_W,
+			  .dst_reg = BPF_REG_1,
+			  .src_reg = BPF_REG_3,
+			  .off = CB(MS_CHAIN_RULE) },
+			{ .code = BPF_LDX | BPF_MEM | BPF_W,
+			  .dst_reg = BPF_REG_3,
+			  .src_reg = BPF_REG_1,
+			  .off = CB(MS_CHAIN_LIST) },
+			{ .code = BPF_ALU64 | BPF_OR | BPF_K,
+			  .dst_reg = BPF_REG_3,
+			  .imm = BAD_CODE << MS_CHAIN_CODE_SHIFT },
+			{ .code = BPF_STX | BPF_MEM | BPF_W,
+			  .dst_reg = BPF_REG_1,
+			  .src_reg = BPF_REG_3,
+			  .off = CB(MS_CHAIN_LIST) },
 #endif
 #ifndef OWN_CODE
 			/* r2 = the map, r3 = the slot of resume; r1 is the packet already */

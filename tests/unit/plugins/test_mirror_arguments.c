@@ -73,20 +73,6 @@ START_TEST(an_older_kernel_is_named)
 }
 END_TEST
 
-/* With a policy that was in force, perhaps on another kernel: what a start refuses is no start. */
-START_TEST(a_start_takes_what_was_in_force)
-{
-	const struct ms_plugin_action *action = &ms_plugin_descriptor.actions[0];
-
-	ck_assert_int_ge(personality(PER_LINUX | UNAME26), 0);
-	ck_assert_int_eq(ms_plugin_descriptor.start(self, &error), 0);
-	ck_assert_msg(encode(100) == 0, "%s", error.sentence);
-	action->in_force(self, NULL, 0);
-	ck_assert_int_eq(encode(100), -EOPNOTSUPP);
-	ms_plugin_descriptor.stop(self);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("plugins/mirror");
@@ -95,7 +81,6 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, copies_are_shortened_where_the_kernel_can);
 	tcase_add_test(tcase, an_older_kernel_is_named);
-	tcase_add_test(tcase, a_start_takes_what_was_in_force);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

@@ -107,7 +107,7 @@ packages_test() {
   packages_bench
   echo check valgrind jq procps iputils-ping ethtool wget iptables nftables podman runc conmon \
     containernetworking-plugins prometheus busybox-static cpio xz-utils util-linux etcd-server \
-    etcd-client openssl python3 tcpdump
+    etcd-client openssl python3 tcpdump tshark
   case $(distribution) in
   debian-12)
     echo clang-format-14 clang-tidy-14 codespell shellcheck mandoc systemd \

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/utf8.h"
+
 static void set(struct ms_error *err, int code, const char *format, va_list args)
 {
 	err->code = code;
@@ -54,5 +56,5 @@ char *ms_error_format(const struct ms_error *err, char *buf, unsigned long size)
 		snprintf(buf, size, "%s: %s", err->file, err->message);
 	else
 		snprintf(buf, size, "%s", err->message);
-	return buf;
+	return ms_utf8_tidy(buf);
 }

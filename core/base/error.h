@@ -34,7 +34,7 @@ int ms_error_set_at(struct ms_error *err, int code, const char *file, unsigned i
 
 bool ms_error_is_set(const struct ms_error *err);
 
-/* "10-db.yaml:14:9: message" or "message". Returns `buf`. */
+/* "10-db.yaml:14:9: message" or "message", as a line of UTF-8 whatever is quoted. Returns `buf`. */
 char *ms_error_format(const struct ms_error *err, char *buf, unsigned long size);
 
 #endif

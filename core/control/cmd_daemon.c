@@ -14,6 +14,7 @@
 #include "core/base/parse.h"
 #include "core/control/command.h"
 #include "core/control/engines.h"
+#include "core/control/message.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/event/event.h"
@@ -39,7 +40,7 @@ static void add_problem(json_t *problems, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	json_array_append_new(problems, json_string(text));
+	json_array_append_new(problems, ms_message_text(text));
 }
 
 static void count_iface(void *user, struct ms_iface_entry *entry)

@@ -6,6 +6,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/control/command.h"
+#include "core/control/message.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/event/event.h"
@@ -27,7 +28,7 @@ static void count_member(void *user, struct ms_iface_entry *entry)
 		return;
 	members->count++;
 	if (members->names)
-		json_array_append_new(members->names, json_string(entry->link.name));
+		json_array_append_new(members->names, ms_message_text(entry->link.name));
 }
 
 static int count_rules(const struct ms_policy *policy, const char *group)

@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/control/command.h"
 #include "core/control/live.h"
+#include "core/control/message.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 #include "core/iface/attach.h"
@@ -79,9 +80,10 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 	sum_counts(manager, live, entry->zone, &count);
 	counts = shape_counts(&count);
 	shape = json_pack(
-		"{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:b, s:I, s:s, s:s}",
-		"name", entry->link.name, "ifindex", (json_int_t)entry->link.ifindex, "kind",
-		entry->link.kind, "master", entry->link.master_name, "state",
+		"{s:o, s:I, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:b, s:I, s:o, s:s}",
+		"name", ms_message_text(entry->link.name), "ifindex",
+		(json_int_t)entry->link.ifindex, "kind", entry->link.kind, "master",
+		ms_message_text(entry->link.master_name), "state",
 		ms_iface_state_name(entry->state), "group", entry->group, "mode", mode_name(group),
 		"panic", ms_control_shape_panic(panic), "side",
 		entry->group[0] ? side_name(entry->side) : "", "attach",
@@ -89,7 +91,8 @@ static json_t *shape_iface(struct ms_manager *manager, const struct ms_iface_ent
 		(json_int_t)entry->gap.packets, "unfiltered_exact", ms_gap_is_exact(&entry->gap),
 		"unfiltered_counted", ms_gap_is_counted(&entry->gap), "repairs",
 		(json_int_t)entry->repairs, "reason",
-		ms_iface_set_explain(entry, ms_manager_policy(manager), reason, sizeof(reason)),
+		ms_message_text(ms_iface_set_explain(entry, ms_manager_policy(manager), reason,
+						     sizeof(reason))),
 		"error", entry->error ? ms_attach_explain(entry->error) : "");
 	if (shape && entry->attached_ns)
 		ms_control_shape_put(shape, "attached_ms",
@@ -138,7 +141,7 @@ static void warn_about_stack(struct listing *listing, const struct ms_iface_entr
 	snprintf(text, sizeof(text),
 		 "%s and %s both deny by default: a packet that crosses both needs a rule for each",
 		 entry->link.name, other->link.name);
-	json_array_append_new(listing->warnings, json_string(text));
+	json_array_append_new(listing->warnings, ms_message_text(text));
 }
 
 static void list_one(void *user, struct ms_iface_entry *entry)
@@ -291,11 +294,12 @@ int ms_control_cmd_iface_explain(struct ms_manager *manager, struct ms_control_c
 		return r;
 	group = ms_iface_set_group(entry, ms_manager_policy(manager), why, sizeof(why));
 	*ret_reply = json_pack(
-		"{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:s}", "name", entry->link.name,
-		"kind", entry->link.kind, "master", entry->link.master_name, "is_physical",
-		entry->link.is_physical, "has_default_route", entry->link.has_default_route,
-		"group", group ? group->name : "", "side",
+		"{s:s, s:s, s:o, s:b, s:b, s:s, s:s, s:s, s:s, s:o}", "name", entry->link.name,
+		"kind", entry->link.kind, "master", ms_message_text(entry->link.master_name),
+		"is_physical", entry->link.is_physical, "has_default_route",
+		entry->link.has_default_route, "group", group ? group->name : "", "side",
 		group ? side_name(ms_iface_match_side(group, &entry->link)) : "", "mode",
-		mode_name(group), "state", ms_iface_state_name(entry->state), "explanation", why);
+		mode_name(group), "state", ms_iface_state_name(entry->state), "explanation",
+		ms_message_text(why));
 	return *ret_reply ? 0 : -ENOMEM;
 }

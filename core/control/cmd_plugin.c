@@ -72,8 +72,9 @@ static json_t *shape_entry(struct ms_manager *manager, const struct ms_plugin_en
 		since = source.trouble_since;
 	}
 	return json_pack(
-		"{s:s, s:s, s:s?, s:o, s:b, s:O?, s:O?, s:o, s:I, s:o}", "name", name, "state",
-		state_name(&source, entry), "reason", *reason ? reason : NULL, "since",
+		"{s:s, s:s, s:o, s:o, s:b, s:O?, s:O?, s:o, s:I, s:o}", "name", name, "state",
+		state_name(&source, entry), "reason",
+		*reason ? ms_message_text(reason) : json_null(), "since",
 		ms_control_shape_time(since), "by_hand", ms_plugin_registry_is_by_hand(entry),
 		"version", json_object_get(plugin, "version"), "provides",
 		json_object_get(plugin, "provides"), "used_by", users, "used_by_total", n_users,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 
 static bool is_known_key(const char *key, const char *const *keys, size_t count)
 {
@@ -126,19 +127,12 @@ json_t *ms_message_reply(json_t *parameters, bool continues)
 	return ms_take_ptr(message);
 }
 
-/* What was refused may quote bytes that are no UTF-8, which JSON text cannot carry. */
-static json_t *printable(const char *text)
+json_t *ms_message_text(const char *text)
 {
 	json_t *value = json_string(text);
-	char copy[sizeof(((struct ms_error *)NULL)->message)];
-	size_t i;
+	ms_cleanup(ms_free) char *copy = value ? NULL : strdup(text);
 
-	if (value)
-		return value;
-	for (i = 0; text[i] && i < sizeof(copy) - 1; i++)
-		copy[i] = (text[i] & 0x80) ? '?' : text[i];
-	copy[i] = '\0';
-	return json_string(copy);
+	return copy ? json_string(ms_utf8_tidy(copy)) : value;
 }
 
 json_t *ms_message_failure(const char *code, const struct ms_error *err)
@@ -148,15 +142,15 @@ json_t *ms_message_failure(const char *code, const struct ms_error *err)
 
 	if (!message || !error || !put(error, "code", json_string(code)) ||
 	    !put(error, "message",
-		 printable(err && err->message[0] ? err->message : "no reason given")))
+		 ms_message_text(err && err->message[0] ? err->message : "no reason given")))
 		return NULL;
-	if (err && err->file[0] && !put(error, "file", printable(err->file)))
+	if (err && err->file[0] && !put(error, "file", ms_message_text(err->file)))
 		return NULL;
 	if (err && err->line && !put(error, "line", json_integer(err->line)))
 		return NULL;
 	if (err && err->column && !put(error, "column", json_integer(err->column)))
 		return NULL;
-	if (err && err->word[0] && !put(error, "word", printable(err->word)))
+	if (err && err->word[0] && !put(error, "word", ms_message_text(err->word)))
 		return NULL;
 	if (json_object_set(message, "error", error) < 0)
 		return NULL;

@@ -35,6 +35,9 @@ char *ms_message_encode(const json_t *message, size_t *ret_length);
 /* `parameters` is stolen; NULL = {}. NULL = out of memory. A request's `method` comes first. */
 json_t *ms_message_request(const char *method, json_t *parameters, bool more);
 json_t *ms_message_reply(json_t *parameters, bool continues);
+/* What others wrote, an interface's name or words of a document that is refused, may be no UTF-8,
+ * which JSON cannot carry: it is shown as ms_utf8_tidy() has it then. NULL = out of memory. */
+json_t *ms_message_text(const char *text);
 json_t *ms_message_failure(const char *code, const struct ms_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/proto.h"
+#include "core/control/message.h"
 #include "core/control/shape.h"
 #include "core/event/event.h"
 
@@ -89,10 +90,11 @@ json_t *ms_control_walk_shape(const struct ms_control_walked *walked)
 	char proto[16];
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:o, s:i, s:o, s:i, s:o, s:i, s:i, s:s, s:I, s:I, s:I, "
+		"{s:o, s:s, s:s, s:s, s:i, s:o, s:i, s:o, s:i, s:o, s:i, s:i, s:s, s:I, s:I, s:I, "
 		"s:I, s:o, s:o, s:o, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:b, s:b}",
-		"iface", walked->iface, "group", walked->group, "dir", ms_dir_name(session->dir),
-		"proto", ms_proto_format(session->proto, proto, sizeof(proto)), "proto_number",
+		"iface", ms_message_text(walked->iface), "group", walked->group, "dir",
+		ms_dir_name(session->dir), "proto",
+		ms_proto_format(session->proto, proto, sizeof(proto)), "proto_number",
 		(int)session->proto, "from", ms_control_shape_addr(&session->from), "sport",
 		(int)session->sport, "to", ms_control_shape_addr(&session->to), "dport",
 		(int)session->dport, "icmp",

@@ -9,6 +9,7 @@
 
 #include "core/base/log.h"
 #include "core/base/plural.h"
+#include "core/base/utf8.h"
 #include "core/manager/internal.h"
 
 #define LOG_EVENTS_PER_S 10
@@ -104,6 +105,7 @@ void ms_manager_on_event(void *user, const struct ms_event *event)
 	ms_event_stream_take(manager->stream, event, &record);
 	if (entry) {
 		snprintf(record.iface, sizeof(record.iface), "%s", entry->link.name);
+		ms_utf8_tidy(record.iface);
 		snprintf(record.group, sizeof(record.group), "%s", entry->group);
 	}
 	name_author(manager, &record);

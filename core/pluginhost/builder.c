@@ -7,9 +7,13 @@
 
 static int failed(struct ms_plugin_error *error, int r, const char *what, const char *name)
 {
+	struct ms_error why = MS_ERROR_INIT;
+
+	if (r == -E2BIG)
+		ms_source_offer_refuse_size(&why);
 	if (r < 0 && error)
-		snprintf(error->sentence, sizeof(error->sentence), "%s '%.64s': %s", what, name,
-			 strerror(-r));
+		snprintf(error->sentence, sizeof(error->sentence), "%s '%.64s': %.256s", what, name,
+			 why.code ? why.message : strerror(-r));
 	return r;
 }
 

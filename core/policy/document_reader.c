@@ -323,6 +323,11 @@ int ms_document_reader_open(struct ms_document_reader *reader, const char *name,
 		return -ENOMEM;
 	reader->buffer[0] = '\0';
 	reader->value = reader->buffer;
+	/* It stands in every verdict that a rule of this document gives. */
+	if (!ms_utf8_is_line(name))
+		return ms_error_set_at(
+			err, -EINVAL, name, 0, 0, NULL,
+			"the name of a document is UTF-8 without control characters");
 	if (is_json_name(name)) {
 		r = ms_document_json_open(reader);
 		return r < 0 ? r : check_bytes(reader);

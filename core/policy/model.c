@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 #include "core/policy/array.h"
 #include "core/policy/rule_action.h"
 
@@ -29,10 +30,12 @@ char *ms_origin_format(const struct ms_origin *origin, char *buf, size_t size)
 	bool has_file = origin->file &&
 			(origin->source == MS_SOURCE_FILE || origin->source == MS_SOURCE_PLUGIN);
 
+	char line[16] = "";
+
 	if (has_file && origin->line)
-		snprintf(buf, size, "%s:%u", origin->file, origin->line);
-	else if (has_file)
-		snprintf(buf, size, "%s", origin->file);
+		snprintf(line, sizeof(line), ":%u", origin->line);
+	if (has_file)
+		ms_utf8_shorten(buf, size, origin->file, line);
 	else
 		snprintf(buf, size, "%s", ms_source_name(origin->source));
 	return buf;

@@ -35,9 +35,8 @@ struct ms_origin {
 	char *file;
 	unsigned int line, column;
 };
-/* "10-db.yaml:14", "feed", "etcd:/microseg/v1/policy/base:3:7", "runtime", "builtin". Returns
- * `buf`.
- */
+/* "10-db.yaml:14", "feed", "etcd:/microseg/v1/policy/base:7", "runtime", "builtin": a line of
+ * UTF-8, and of a long file the middle is left out. Returns `buf`. */
 char *ms_origin_format(const struct ms_origin *origin, char *buf, size_t size);
 
 /* ---- interface selectors ---- */

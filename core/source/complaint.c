@@ -56,15 +56,5 @@ const char *ms_source_complaint_origin(const char *name, const struct ms_error *
 void ms_source_complaint_line(char *into, size_t size, const char *text, size_t length)
 {
 	snprintf(into, size, "%.*s", (int)length, text);
-	for (size_t taken, left = strlen(into); left > 0; into += taken, left -= taken) {
-		uint32_t letter = 0;
-
-		/* Half of one at the end, too. */
-		taken = ms_utf8_decode((const unsigned char *)into, left, &letter);
-		if (taken == 0)
-			*into = '?';
-		else if (letter < ' ' || letter == 127)
-			*into = ' ';
-		taken += taken == 0;
-	}
+	ms_utf8_tidy(into);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 #include "core/policy/array.h"
 #include "core/policy/document.h"
 #include "core/source/complaint.h"
@@ -71,6 +72,8 @@ int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_
 	struct ms_source_text copy = { .kind = kind, .length = length };
 	int r;
 
+	if (!ms_utf8_is_line(origin))
+		return -EINVAL;
 	if (offer->n_texts == MS_SOURCE_OFFER_TEXTS_MAX ||
 	    length > MS_SOURCE_OFFER_TEXT_MAX - offer->text_bytes)
 		return -E2BIG;
@@ -413,14 +416,15 @@ static int add_message_members(struct ms_source_offer *offer,
 	return r;
 }
 
-static int refuse_size(struct ms_error *err)
+int ms_source_offer_refuse_size(struct ms_error *err)
 {
 	return ms_error_set(err, -E2BIG,
 			    "it is too large: at most %zu MiB of text, %zu texts, %zu sets, "
-			    "%zu members and %zu workloads",
+			    "%zu members of all sets, %zu workloads, and %zu notes of what is left "
+			    "out",
 			    MS_SOURCE_OFFER_TEXT_MAX >> 20, MS_SOURCE_OFFER_TEXTS_MAX,
 			    MS_SOURCE_OFFER_SETS_MAX, MS_SOURCE_OFFER_MEMBERS_MAX,
-			    MS_SOURCE_OFFER_BINDS_MAX);
+			    MS_SOURCE_OFFER_BINDS_MAX, MS_SOURCE_OFFER_LEFT_OUT_MAX);
 }
 
 int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wire_message *message,
@@ -438,7 +442,7 @@ int ms_source_offer_add(struct ms_source_offer *offer, const struct ms_source_wi
 	else if (message->kind == MS_SOURCE_WIRE_LEFT_OUT)
 		r = add_message_left_out(offer, message);
 	if (r == -E2BIG)
-		return refuse_size(err);
+		return ms_source_offer_refuse_size(err);
 	if (r == -ENOMEM)
 		return ms_error_set(err, r, "out of memory");
 	/* The child's own builder would not have let it through. */
@@ -531,7 +535,8 @@ int ms_source_offer_keep(struct ms_source_offer *offer, const struct ms_source_o
 		offer->n_members += from ? from->n_members : 0;
 		i++;
 	}
-	return offer->n_members > MS_SOURCE_OFFER_MEMBERS_MAX ? refuse_size(err) : any;
+	return offer->n_members > MS_SOURCE_OFFER_MEMBERS_MAX ? ms_source_offer_refuse_size(err)
+							      : any;
 }
 
 /* ---- what differs ---- */

@@ -62,8 +62,8 @@ struct ms_source_offer {
 
 void ms_source_offer_fini(struct ms_source_offer *offer);
 
-/* Each appends copies; -E2BIG past a limit above, -EMSGSIZE past one of the wire, -ENOMEM; the
- * offer is unchanged then. */
+/* Each appends copies; -EINVAL: an origin is no line; -E2BIG past a limit above, -EMSGSIZE past one
+ * of the wire, -ENOMEM; the offer is unchanged then. */
 int ms_source_offer_add_text(struct ms_source_offer *offer, enum ms_source_text_kind kind,
 			     const char *origin, const char *text, size_t length);
 /* Not the rules that were added last, as far back as they are from `origin`. */
@@ -80,6 +80,9 @@ int ms_source_offer_add_bind(struct ms_source_offer *offer, uint32_t kind, uint6
 
 /* `why` is cut where a sentence has to end. */
 int ms_source_offer_leave_out(struct ms_source_offer *offer, const char *origin, const char *why);
+
+/* What -E2BIG of these is called: a sentence with the limits. Returns -E2BIG. */
+int ms_source_offer_refuse_size(struct ms_error *err);
 
 /* When all is added: members are sorted, and of two entries for one prefix the longer time holds.
  */

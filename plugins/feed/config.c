@@ -10,7 +10,8 @@
 
 #define NS_PER_S 1000000000ULL
 #define MAX_ADDRESSES 64
-#define SET_NAME_MAX 48 /* in the policy language */
+#define SET_NAME_MAX 48       /* in the policy language */
+#define MEMBERS_MAX (1 << 21) /* the host takes no more of one source */
 
 enum bad_lines { SKIP, REFUSE };
 static const char *const bad_lines_words[] = { "skip", "refuse", NULL };
@@ -40,7 +41,7 @@ const struct ms_plugin_item ms_feed_config_items[MS_FEED_CONFIG_ITEMS] = {
 	  .help = "most entries of one list",
 	  .type = MS_PLUGIN_UINT,
 	  .min = 1,
-	  .max = 10000000,
+	  .max = MEMBERS_MAX,
 	  .def = "1000000" },
 	{ .name = "bad_lines",
 	  .help = "skip: the rest of the list is used; refuse: nothing of it",

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,6 +83,16 @@ void ms_journal_file_close(struct ms_journal_file *file)
 	file->fd = -1;
 }
 
+/* Somebody removed it, renamed it or put another in its place: what is written where nobody looks
+ * is missing as much as what is not written. */
+static bool is_elsewhere(const struct ms_journal_file *file)
+{
+	struct stat ours, named;
+
+	return fstat(file->fd, &ours) < 0 || lstat(file->path, &named) < 0 ||
+	       ours.st_ino != named.st_ino || ours.st_dev != named.st_dev;
+}
+
 static void name_old(const struct ms_journal_file *file, unsigned int nth,
 		     char ret_path[sizeof(file->path) + SUFFIX_SIZE])
 {
@@ -115,6 +126,8 @@ int ms_journal_file_write(struct ms_journal_file *file, const char *line, size_t
 	ssize_t written;
 	int r = 0;
 
+	if (file->fd >= 0 && is_elsewhere(file))
+		ms_journal_file_close(file);
 	if (file->fd < 0)
 		r = ms_journal_file_open(file);
 	/* A line that is longer than a file may be has one to itself. */

@@ -5,6 +5,8 @@
  *
  * Lines are whole. Each is one write(), and what a write() left behind that was cut short (the disk
  * is full, the process is killed) is taken off again: at once, or when the file is next opened.
+ *
+ * It is the file of that name: where that is gone, or another one, a line begins it anew.
  */
 #ifndef MS_JOURNAL_FILE_H
 #define MS_JOURNAL_FILE_H

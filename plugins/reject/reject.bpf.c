@@ -197,8 +197,8 @@ static __always_inline int put(struct __sk_buff *skb, const struct ms_action_ctx
 {
 	if (bpf_skb_change_tail(skb, ctx->l3_off + size, 0) ||
 	    bpf_skb_store_bytes(skb, ctx->l3_off, answer, size, BPF_F_INVALIDATE_HASH))
-		return -1;
-	return turn_ethernet(skb, ctx);
+		return REJECT_UNANSWERED;
+	return turn_ethernet(skb, ctx) ? REJECT_UNANSWERED : REJECT_ANSWERED;
 }
 
 static __always_inline int is_group4(__be32 addr)
@@ -206,20 +206,43 @@ static __always_inline int is_group4(__be32 addr)
 	return (bpf_ntohl(addr) >> 28) == 0xe || addr == 0xffffffff;
 }
 
-/* 0 = the packet is the answer now, -1 = it is as it was. */
-static __always_inline int answer4(struct __sk_buff *skb, const struct ms_action_ctx *ctx)
+/* An error is no answer to an error (RFC 1122, 3.2.2), nor a reset to a reset. `ret_tcp` is filled
+ * for a TCP packet. */
+static __always_inline int is_question(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
+				       struct tcphdr *ret_tcp)
+{
+	__u8 type;
+
+	if (ctx->l4_proto == IPPROTO_TCP)
+		return bpf_skb_load_bytes(skb, ctx->l4_off, ret_tcp, sizeof(*ret_tcp)) == 0 &&
+		       !ret_tcp->rst;
+	if (skb->len < ctx->l4_off + QUOTED_L4)
+		return 0;
+	if (ctx->l4_proto != (ctx->ip_version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return 1;
+	if (bpf_skb_load_bytes(skb, ctx->l4_off, &type, sizeof(type)))
+		return 0;
+	return ctx->ip_version == 4 ? type == ICMP_ECHO || type == ICMP_TIMESTAMP
+				    : type == ICMPV6_ECHO_REQUEST;
+}
+
+/* What became of the packet, as it is counted: only as REJECT_ANSWERED it is another one now. The
+ * rate is taken when nothing but the room for an answer can fail any more. */
+static __always_inline int answer4(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
+				   __u32 rate)
 {
 	struct answer4 answer = {};
 	struct tcphdr tcp;
 	struct iphdr ip;
 	__u16 check = 0, size;
-	__u8 type;
 	__s64 sum;
 
 	if (bpf_skb_load_bytes(skb, ctx->l3_off, &ip, sizeof(ip)) ||
 	    ctx->l4_off != ctx->l3_off + sizeof(ip) || is_group4(ip.daddr) || is_group4(ip.saddr) ||
-	    ip.saddr == 0)
-		return -1;
+	    ip.saddr == 0 || !is_question(skb, ctx, &tcp))
+		return REJECT_UNANSWERED;
+	if (!may_answer(ctx->rule, rate))
+		return REJECT_OVER_RATE;
 	answer.ip.version = 4;
 	answer.ip.ihl = sizeof(ip) / 4;
 	answer.ip.frag_off = bpf_htons(0x4000);
@@ -227,8 +250,6 @@ static __always_inline int answer4(struct __sk_buff *skb, const struct ms_action
 	answer.ip.saddr = ip.daddr;
 	answer.ip.daddr = ip.saddr;
 	if (ctx->l4_proto == IPPROTO_TCP) {
-		if (bpf_skb_load_bytes(skb, ctx->l4_off, &tcp, sizeof(tcp)) || tcp.rst)
-			return -1;
 		answer.ip.protocol = IPPROTO_TCP;
 		size = sizeof(ip) + sizeof(tcp);
 		fill_reset(&answer.tcp, &tcp, bpf_ntohs(ip.tot_len) - sizeof(ip) - tcp.doff * 4);
@@ -240,18 +261,13 @@ static __always_inline int answer4(struct __sk_buff *skb, const struct ms_action
 			answer.tcp.check = ~fold(bpf_csum_diff(NULL, 0, (__be32 *)&answer.tcp,
 							       sizeof(tcp), (__u32)sum));
 	} else {
-		/* An error is no answer to an error (RFC 1122, 3.2.2). */
-		if (ctx->l4_proto == IPPROTO_ICMP &&
-		    (bpf_skb_load_bytes(skb, ctx->l4_off, &type, sizeof(type)) ||
-		     (type != ICMP_ECHO && type != ICMP_TIMESTAMP)))
-			return -1;
 		answer.ip.protocol = IPPROTO_ICMP;
 		size = sizeof(answer);
 		answer.icmp.type = ICMP_DEST_UNREACH;
 		answer.icmp.code = ICMP_PKT_FILTERED;
 		if (bpf_skb_load_bytes(skb, ctx->l3_off, answer.icmp.quote,
 				       sizeof(answer.icmp.quote)))
-			return -1;
+			return REJECT_UNANSWERED;
 		answer.icmp.check = ~fold(
 			bpf_csum_diff(NULL, 0, (__be32 *)&answer.icmp, sizeof(answer.icmp), 0));
 	}
@@ -261,21 +277,24 @@ static __always_inline int answer4(struct __sk_buff *skb, const struct ms_action
 					    : put(skb, ctx, &answer, sizeof(answer));
 }
 
-static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action_ctx *ctx)
+static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
+				   __u32 rate)
 {
 	struct answer6 answer = {};
 	struct ipv6hdr ip;
 	struct tcphdr tcp;
 	__u16 check = 0, waits;
-	__u8 type;
 	__s64 sum;
 
 	if (bpf_skb_load_bytes(skb, ctx->l3_off, &ip, sizeof(ip)) ||
 	    ctx->l4_off != ctx->l3_off + sizeof(ip) || ip.daddr.in6_u.u6_addr8[0] == 0xff ||
 	    ip.saddr.in6_u.u6_addr8[0] == 0xff ||
 	    !(ip.saddr.in6_u.u6_addr32[0] | ip.saddr.in6_u.u6_addr32[1] |
-	      ip.saddr.in6_u.u6_addr32[2] | ip.saddr.in6_u.u6_addr32[3]))
-		return -1;
+	      ip.saddr.in6_u.u6_addr32[2] | ip.saddr.in6_u.u6_addr32[3]) ||
+	    !is_question(skb, ctx, &tcp))
+		return REJECT_UNANSWERED;
+	if (!may_answer(ctx->rule, rate))
+		return REJECT_OVER_RATE;
 	answer.ip.version = 6;
 	answer.ip.hop_limit = TTL;
 	answer.ip.saddr = ip.daddr;
@@ -283,8 +302,6 @@ static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action
 	load_check(skb, ctx, &check);
 	waits = fold(sum_pseudo6(&ip, bpf_ntohs(ip.payload_len)));
 	if (ctx->l4_proto == IPPROTO_TCP) {
-		if (bpf_skb_load_bytes(skb, ctx->l4_off, &tcp, sizeof(tcp)) || tcp.rst)
-			return -1;
 		answer.ip.nexthdr = IPPROTO_TCP;
 		answer.ip.payload_len = bpf_htons(sizeof(tcp));
 		fill_reset(&answer.tcp, &tcp, bpf_ntohs(ip.payload_len) - tcp.doff * 4);
@@ -296,16 +313,12 @@ static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action
 							       sizeof(tcp), (__u32)sum));
 		return put(skb, ctx, &answer, sizeof(ip) + sizeof(tcp));
 	}
-	if (ctx->l4_proto == IPPROTO_ICMPV6 &&
-	    (bpf_skb_load_bytes(skb, ctx->l4_off, &type, sizeof(type)) ||
-	     (type != ICMPV6_ECHO_REQUEST)))
-		return -1;
 	answer.ip.nexthdr = IPPROTO_ICMPV6;
 	answer.ip.payload_len = bpf_htons(sizeof(answer.icmp));
 	answer.icmp.type = ICMPV6_DEST_UNREACH;
 	answer.icmp.code = ICMPV6_PROHIBITED;
 	if (bpf_skb_load_bytes(skb, ctx->l3_off, answer.icmp.quote, sizeof(answer.icmp.quote)))
-		return -1;
+		return REJECT_UNANSWERED;
 	sum = sum_pseudo6(&answer.ip, sizeof(answer.icmp));
 	answer.icmp.check = ~fold(
 		bpf_csum_diff(NULL, 0, (__be32 *)&answer.icmp, sizeof(answer.icmp), (__u32)sum));
@@ -386,16 +399,10 @@ int reject(struct __sk_buff *skb)
 		ms_action_tally(&counts, REJECT_UNANSWERED);
 		return ms_action_next(skb);
 	}
-	if (!may_answer(ctx.rule, args->rate)) {
-		ms_action_tally(&counts, REJECT_OVER_RATE);
+	r = ctx.ip_version == 4 ? answer4(skb, &ctx, args->rate) : answer6(skb, &ctx, args->rate);
+	ms_action_tally(&counts, r);
+	if (r != REJECT_ANSWERED)
 		return ms_action_next(skb);
-	}
-	r = ctx.ip_version == 4 ? answer4(skb, &ctx) : answer6(skb, &ctx);
-	if (r < 0) {
-		ms_action_tally(&counts, REJECT_UNANSWERED);
-		return ms_action_next(skb);
-	}
-	ms_action_tally(&counts, REJECT_ANSWERED);
 	remember(skb, &ctx);
 	bpf_redirect(ctx.ifindex, ctx.flags & MS_ACTION_EGRESS ? BPF_F_INGRESS : 0);
 	return ms_action_taken(skb, TC_ACT_REDIRECT);

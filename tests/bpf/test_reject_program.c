@@ -321,6 +321,48 @@ START_TEST(no_more_answers_than_the_rate)
 }
 END_TEST
 
+static void empty_buckets(struct bpf_object *object)
+{
+	int fd = bpf_object__find_map_fd_by_name(object, "buckets");
+	uint32_t rule;
+
+	while (bpf_map_get_next_key(fd, NULL, &rule) == 0)
+		ck_assert_int_eq(bpf_map_delete_elem(fd, &rule), 0);
+}
+
+/* Whoever sends what gets no answer takes nothing from those that would get one. */
+START_TEST(what_gets_no_answer_takes_nothing_of_the_rate)
+{
+	struct reject_args args = { .rate = 1 };
+	struct bpf_object *object = ms_rig_add_plugin("reject", &args, sizeof(args));
+	struct ms_pkt syn = ms_pkt_tcp(A, 1, B, 2, MS_PKT_SYN),
+		      syn6 = ms_pkt_tcp(A6, 1, B6, 2, MS_PKT_SYN), udp = ms_pkt_udp(A, 1, B, 2);
+	struct ms_pkt options = udp, answer;
+	const struct ms_pkt unanswered[] = {
+		ms_pkt_tcp(A, 1, B, 2, MS_PKT_RST), ms_pkt_tcp(A6, 1, B6, 2, MS_PKT_RST),
+		ms_pkt_error(B, A, 3, 1, &udp),     ms_pkt_icmp(A6, B6, 129, 0, 7),
+		ms_pkt_udp(A, 1, "224.0.0.5", 2),   ms_pkt_udp(A6, 1, "ff02::5", 2),
+		ms_pkt_udp("0.0.0.0", 1, B, 2),
+	};
+
+	ms_pkt_options(&options, 4);
+	ms_rig_plugin_rule("[reject, deny]", "");
+	for (size_t i = 0; i <= ms_array_size(unanswered); i++) {
+		const struct ms_pkt *pkt =
+			i < ms_array_size(unanswered) ? &unanswered[i] : &options;
+
+		empty_buckets(object);
+		ms_rig_plugin_expect(MS_RIG_INGRESS, pkt, "deny rule r");
+		answer_to(MS_RIG_INGRESS, pkt->family == 4 ? &syn : &syn6, &answer);
+	}
+	ck_assert_uint_eq(ms_rig_plugin_count(object, REJECT_OVER_RATE), 0);
+	ck_assert_uint_eq(ms_rig_plugin_count(object, REJECT_ANSWERED),
+			  ms_array_size(unanswered) + 1);
+	ck_assert_uint_eq(ms_rig_plugin_count(object, REJECT_UNANSWERED),
+			  ms_array_size(unanswered) + 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reject_program");
@@ -336,6 +378,7 @@ int main(void)
 	tcase_add_loop_test(rejects, its_own_reset_passes_once, 0, (int)ms_array_size(ends));
 	tcase_add_test(rejects, what_gets_no_answer_is_denied);
 	tcase_add_test(rejects, no_more_answers_than_the_rate);
+	tcase_add_test(rejects, what_gets_no_answer_takes_nothing_of_the_rate);
 	tcase_set_timeout(rejects, 60);
 	tcase_add_unchecked_fixture(rejects, ms_rig_load, NULL);
 	tcase_add_checked_fixture(rejects, ms_rig_plugin_setup, NULL);

@@ -152,6 +152,48 @@ START_TEST(packets_are_written_as_they_were)
 END_TEST
 
 /* A tagged frame: the kernel keeps the tag beside the bytes, and the file has it within. */
+/* The command of the plugin's text, with the file of the test in the place of its own. */
+static void find_command(char *into, size_t size)
+{
+	static const char start[] = "$ sudo tshark ",
+			  theirs[] = "/var/lib/microseg/plugin-capture/";
+	char *file;
+
+	ms_netns_read_command(text, sizeof(text), "grep -F '%s' " MS_CAPTURE_README, start);
+	file = strstr(text, theirs);
+	ck_assert_msg(strncmp(text, start, strlen(start)) == 0 && file, "%s", text);
+	file[0] = '\0';
+	snprintf(into, size, "%.100s" FILES "/%.300s", text + strlen("$ sudo "),
+		 file + strlen(theirs));
+}
+
+START_TEST(tshark_tells_interface_direction_and_rule)
+{
+	char command[512];
+
+	policy(_i ? "[capture, deny]" : "[capture, allow]");
+	start("");
+	send_some(2);
+	wait_for(2);
+	find_command(command, sizeof(command));
+	ms_netns_run_command("%s >" MS_NETNS_DIR "/told 2>" MS_NETNS_DIR "/complaints", command);
+	/* Before them it says that it runs as root. */
+	ms_netns_read_command(text, sizeof(text), "tail -n 2 " MS_NETNS_DIR "/told");
+	ck_assert_str_eq(text, _i ? "veth-a\t0x00000002\trule=seen/udp verdict=deny dir=in\n"
+				    "veth-a\t0x00000002\trule=seen/udp verdict=deny dir=in"
+				  : "veth-a\t0x00000002\trule=seen/udp verdict=allow dir=in\n"
+				    "veth-a\t0x00000002\trule=seen/udp verdict=allow dir=in");
+	/* It takes all of it for a whole file, which says who wrote it. */
+	ms_netns_run_command("! grep -i -e error -e malformed -e 'cut short' " MS_NETNS_DIR
+			     "/complaints");
+	ms_netns_read_command(text, sizeof(text),
+			      "tshark -r " CURRENT " -T fields -e frame.len -e udp.dstport -e "
+			      "_ws.expert");
+	ck_assert_msg(strstr(text, "1042\t9000") != NULL, "%s", text);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(a_tag_is_where_it_was)
 {
 	ms_cleanup(ms_close_fd) int fd = -1;
@@ -517,6 +559,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, packets_are_written_as_they_were, 0, 2);
+	tcase_add_loop_test(tcase, tshark_tells_interface_direction_and_rule, 0, 2);
 	tcase_add_test(tcase, a_tag_is_where_it_was);
 	tcase_add_test(tcase, files_rotate_and_stay_bounded);
 	tcase_add_test(tcase, fewer_files_than_before_are_kept);

@@ -320,6 +320,34 @@ START_TEST(a_file_has_one_object_a_line)
 }
 END_TEST
 
+/* By hand, or by logrotate. */
+START_TEST(a_file_that_went_is_begun_anew)
+{
+	static const char *const ways[] = { "rm " FILE_NAME, "mv " FILE_NAME " " FILE_NAME ".old",
+					    "cp " FILE_NAME " " FOLDER "/copy; mv " FOLDER
+					    "/copy " FILE_NAME };
+	json_int_t last = 0;
+
+	start(TO_FILE, 1 << 20, 1);
+	tell(7, 0);
+	ms_netns_run_command("%s", ways[_i]);
+	tell(8, 0);
+	read_lines(FILE_NAME, 0, &last);
+	ck_assert_int_eq(last, 8);
+	/* Without its folder it cannot be, and that is no secret. */
+	ms_netns_run_command("mv " FOLDER " " FOLDER ".away");
+	tell(9, 0);
+	expect_number("failed", 1);
+	ck_assert_ptr_nonnull(strstr(host.log, "cannot write to"));
+	ms_netns_run_command("mv " FOLDER ".away " FOLDER);
+	tell(10, 0);
+	read_lines(FILE_NAME, 0, &last);
+	ck_assert_int_eq(last, 10);
+	expect_number("written", 3);
+	end();
+}
+END_TEST
+
 START_TEST(a_file_that_is_full_is_put_aside)
 {
 	static const char *const files[] = { FILE_NAME ".2", FILE_NAME ".1", FILE_NAME };
@@ -514,6 +542,7 @@ int main(void)
 	tcase_add_test(cases, nobody_there_is_said_once_and_counted);
 	tcase_add_test(cases, a_reader_that_does_not_read_holds_nothing_up);
 	tcase_add_test(cases, a_file_has_one_object_a_line);
+	tcase_add_loop_test(cases, a_file_that_went_is_begun_anew, 0, 3);
 	tcase_add_test(cases, a_file_that_is_full_is_put_aside);
 	tcase_add_test(cases, with_none_kept_there_is_one_file);
 	tcase_add_test(cases, half_a_line_is_taken_off);

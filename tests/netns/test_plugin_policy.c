@@ -538,6 +538,20 @@ START_TEST(a_trouble_is_told_once_and_with_its_time)
 }
 END_TEST
 
+/* What docs/policy.md shows of actions is what the plugins take that microseg ships. */
+START_TEST(the_pages_example_is_valid)
+{
+	ms_plugin_folder_add("mirror");
+	ms_plugin_folder_add("ratelimit");
+	ms_netns_read_command(text, sizeof(text),
+			      "sed -n '/^```yaml actions$/,/^```$/p' " MS_POLICY_PAGE
+			      " | grep -v '^```'");
+	ck_assert_msg(strstr(text, "mirror") && strstr(text, "ratelimit"), "%s", text);
+	ms_proc_write_policy(microsegd, "10-test.yaml", text);
+	ck_assert_msg(check() == 0, "%s", text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_policy");
@@ -549,6 +563,7 @@ int main(void)
 			    ms_array_size(wrong));
 	tcase_add_loop_test(tcase, what_only_the_plugin_can_refuse_is_found_too, 0,
 			    ms_array_size(refused));
+	tcase_add_test(tcase, the_pages_example_is_valid);
 	tcase_add_test(tcase, an_argument_that_would_crash_the_daemon_is_refused);
 	tcase_add_test(tcase, a_plugin_that_cannot_be_asked_is_named);
 	tcase_add_test(tcase, right_arguments_pass);

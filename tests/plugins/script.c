@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A source that does what a file says, a line each, whenever the file is another one:
+ *	origin TEXT (of all lines behind it; otherwise it is line-NUMBER)
  *	set NAME; keep NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
  *	bind GROUP KIND NUMBER; wait; once (wait, if this is the first file that the process sees)
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
@@ -36,6 +37,7 @@
 struct script {
 	const struct ms_plugin_host *host;
 	char path[512];
+	char origin[256]; /* "" = each line's own */
 	ino_t seen;
 	struct ms_plugin_watch *timer;
 	uint64_t snapshots;
@@ -194,13 +196,18 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		   unsigned int number, struct ms_plugin_error *error)
 {
 	const struct ms_plugin_host *host = script->host;
-	char *text = strchr(line, ' '), origin[32];
+	char *text = strchr(line, ' '), origin[256];
 
-	snprintf(origin, sizeof(origin), "line-%u", number);
+	if (script->origin[0])
+		snprintf(origin, sizeof(origin), "%s", script->origin);
+	else
+		snprintf(origin, sizeof(origin), "line-%u", number);
 	if (text)
 		*text++ = '\0';
 	else
 		text = line + strlen(line);
+	if (strcmp(line, "origin") == 0)
+		snprintf(script->origin, sizeof(script->origin), "%s", text);
 	if (strcmp(line, "set") == 0)
 		return host->add_set(builder, text, error);
 	if (strcmp(line, "keep") == 0)
@@ -254,6 +261,7 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 	if (fstat(fileno(file), &st) == 0)
 		script->seen = st.st_ino;
 	script->snapshots++;
+	script->origin[0] = '\0';
 	while (r == 0 && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
 		r = do_line(script, builder, line, ++number, error);

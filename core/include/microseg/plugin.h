@@ -245,8 +245,9 @@ struct ms_plugin_host {
 	/*
 	 * from C, during snapshot(). What makes up the whole transaction; order within a kind is
 	 * the order of judgement. `origin` says where it is from in the source's own words
-	 * ("container web", "/microseg/v1/policy/base:12"), at most 127 bytes, shown with every
-	 * verdict. `text` is policy language (YAML or JSON), `size` bytes, need not end in a NUL.
+	 * ("container web", "/microseg/v1/policy/base:12"), at most 127 bytes without control
+	 * characters (anything else: -EINVAL), shown with every verdict, a long one without its
+	 * middle. `text` is policy language (YAML or JSON), `size` bytes, need not end in a NUL.
 	 * A text that does not parse: -EINVAL, and error_set() is done, with "NAME:ORIGIN:" and
 	 * line and column within `text` in front of the reason; the plugin leaves that one out and
 	 * goes on, or fails as a whole. Every call here may get a NULL `error`, or that of

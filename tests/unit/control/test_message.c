@@ -109,6 +109,17 @@ START_TEST(failure_has_place_and_word)
 }
 END_TEST
 
+/* An interface's name is any bytes but a few. */
+START_TEST(text_of_others_is_always_told)
+{
+	json_auto_t *good = ms_message_text("b\xc3\xbcro\x01"),
+		    *bad = ms_message_text("veth\xff\xc3");
+
+	ck_assert_str_eq(json_string_value(good), "b\xc3\xbcro\x01");
+	ck_assert_str_eq(json_string_value(bad), "veth??");
+}
+END_TEST
+
 /* A document may be refused for bytes that JSON cannot say. */
 START_TEST(failure_about_no_text_is_still_told)
 {
@@ -134,6 +145,7 @@ int main(void)
 	tcase_add_test(tcase, request_survives_the_way_and_begins_with_its_method);
 	tcase_add_test(tcase, reply_says_whether_it_continues);
 	tcase_add_test(tcase, failure_has_place_and_word);
+	tcase_add_test(tcase, text_of_others_is_always_told);
 	tcase_add_test(tcase, failure_about_no_text_is_still_told);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);

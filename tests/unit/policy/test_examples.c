@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What we show must work: every fenced block marked yaml or json of docs/policy.md, every example
+ * What we show must work: every fenced block marked yaml or json of docs/policy.md (those with
+ * actions too, marked so: tests/netns/test_plugin_policy.c, with the plugins), every example
  * of microseg-policy(5), and the policy that is installed, is read, merged and gives no warning.
  */
 #include <stdio.h>

@@ -205,6 +205,31 @@ START_TEST(frames_say_no_more_than_a_builder)
 }
 END_TEST
 
+/* It would stand in every answer about the rules of it. */
+START_TEST(an_origin_is_a_line_of_utf8)
+{
+	static const char *const origins[] = { "a\xff", "half \xc3", "a\nb", "\x1b[2J", "a\x7f" };
+	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
+	struct ms_error err = MS_ERROR_INIT;
+	const char *text = "{ action: deny }";
+
+	for (size_t i = 0; i < ms_array_size(origins); i++) {
+		ck_assert_int_eq(ms_source_offer_add_text(&offer, MS_SOURCE_TEXT_RULE, origins[i],
+							  text, strlen(text)),
+				 -EINVAL);
+		err.code = 0;
+		ck_assert_int_eq(ms_source_offer_check_text("u8", MS_SOURCE_TEXT_RULE, origins[i],
+							    text, strlen(text), &err),
+				 -EINVAL);
+		ck_assert_ptr_nonnull(strstr(err.message, "UTF-8"));
+	}
+	ck_assert_uint_eq(offer.n_texts, 0);
+	ck_assert_int_eq(ms_source_offer_add_text(&offer, MS_SOURCE_TEXT_RULE, "b\xc3\xbcro", text,
+						  strlen(text)),
+			 0);
+}
+END_TEST
+
 START_TEST(becomes_a_policy)
 {
 	ms_cleanup(ms_source_offer_fini) struct ms_source_offer offer = { 0 };
@@ -312,6 +337,7 @@ int main(void)
 	tcase_add_test(cases, a_builder_says_no);
 	tcase_add_loop_test(cases, what_stays_is_taken_from_before, 0, 2);
 	tcase_add_loop_test(cases, frames_say_no_more_than_a_builder, 0, 5);
+	tcase_add_test(cases, an_origin_is_a_line_of_utf8);
 	tcase_add_test(cases, becomes_a_policy);
 	tcase_add_loop_test(cases, a_bad_text_refuses_all, 0, (int)ms_array_size(bad_texts));
 	tcase_add_test(cases, long_origins_make_ids);

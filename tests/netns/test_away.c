@@ -5,17 +5,16 @@
  * until it is let go.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
+#include "tests/harness/stage.h"
 #include "tests/harness/traffic.h"
 
 #define SOON 3000
@@ -102,69 +101,15 @@ static int reach(const char *from, const char *address, uint16_t port, unsigned 
 
 /* ---- the commit ---- */
 
-static void make_pipe(const char *stage, const char *which)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s-%s", microsegd->dir, stage, which);
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
-}
-
-static void open_pipe(const char *stage, const char *which, int flags)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s-%s", microsegd->dir, stage, which);
-	fd = open(path, flags);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	ck_assert_int_eq(unlink(path), 0);
-}
-
-/* Does not wait for the answer, which goes to a file of that name, and the exit code to another. */
-static void send_command(const char *name, const char *words)
-{
-	ms_netns_run_command("(" MS_TEST_BIN_DIR "/microsegctl --socket %s/run/control.sock %s; "
-			     "echo $? >%s/%s-code) >%s/%s 2>&1 </dev/null &",
-			     microsegd->dir, words, microsegd->dir, name, microsegd->dir, name);
-}
-
 /* Comes back when the commit stands still in the middle. */
 static void begin(const char *stage, const char *words)
 {
-	make_pipe(stage, "there");
-	make_pipe(stage, "go");
-	send_command("commit", words);
-	open_pipe(stage, "there", O_RDONLY);
-}
-
-static bool has_answered(void *user)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s-code", microsegd->dir, (const char *)user);
-	return access(path, F_OK) == 0;
-}
-
-static void expect_code(char *name, const char *code)
-{
-	char path[256], text[16];
-
-	ck_assert_msg(ms_netns_wait(has_answered, name, 30), "%s: no answer", name);
-	snprintf(path, sizeof(path), "%s/%s", microsegd->dir, name);
-	ms_netns_read_command(text, sizeof(text), "until [ -s %s-code ]; do :; done; cat %s-code",
-			      path, path);
-	ck_assert_str_eq(text, code);
+	ms_stage_begin(microsegd, stage, words);
 }
 
 static void let_go(const char *stage)
 {
-	char commit[] = "commit";
-
-	ck_assert(!has_answered(commit));
-	open_pipe(stage, "go", O_WRONLY);
-	expect_code(commit, "0");
+	ms_stage_end(microsegd, stage, "0");
 }
 
 static bool is_attached(void *user)
@@ -213,12 +158,11 @@ END_TEST
 /* Every few seconds, and what a generation left behind may be a million of them. */
 START_TEST(interfaces_come_while_members_are_cleared)
 {
-	make_pipe("clear", "there");
-	make_pipe("clear", "go");
-	open_pipe("clear", "there", O_RDONLY);
+	ms_stage_bar(microsegd, "clear");
+	ms_stage_wait(microsegd, "clear");
 	add_peer("veth-b", "b", "10.2.0.");
 	expect_attached("veth-b");
-	open_pipe("clear", "go", O_WRONLY);
+	ms_stage_let_go(microsegd, "clear");
 	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
 	ms_proc_stop(microsegd);
 }
@@ -294,17 +238,6 @@ START_TEST(a_policy_that_only_was_tried_is_forgotten)
 }
 END_TEST
 
-static bool is_queued(void *user)
-{
-	char count[16];
-
-	(void)user;
-	/* The third column: connections that nobody has accepted yet. */
-	return strcmp(ms_netns_read_command(count, sizeof(count),
-					    "ss -Hxl | awk '/run.control.sock/ { print $3 }'"),
-		      "1") == 0;
-}
-
 static const struct {
 	const char *first, *words, *code, *says;
 } waiting[] = {
@@ -324,15 +257,15 @@ START_TEST(a_command_to_a_plugin_waits_for_the_commit)
 		ms_ctl_do(microsegd, "plugin", waiting[which].first, "tally", NULL);
 	ms_proc_write_policy(microsegd, "10-test.yaml", counted);
 	begin(stage, "policy apply");
-	send_command(command, waiting[which].words);
-	ck_assert_msg(ms_netns_wait(is_queued, NULL, 20), "the command is not waiting");
+	ms_stage_send(microsegd, command, waiting[which].words);
+	ms_stage_wait_connected(2);
 	/* Who follows interfaces could have taken it by then. */
 	add_peer("veth-b", "b", "10.2.0.");
 	expect_attached("veth-b");
-	ck_assert(!has_answered(command));
+	ck_assert(!ms_stage_has_answered(microsegd, command));
 	let_go(stage);
-	expect_code(command, waiting[which].code);
-	ms_netns_read_command(answer, sizeof(answer), "cat %s/command", microsegd->dir);
+	ms_stage_expect(microsegd, command, waiting[which].code);
+	ms_stage_answer(microsegd, command, answer, sizeof(answer));
 	ck_assert_msg(strstr(answer, waiting[which].says) != NULL, "%s", answer);
 	/* The policy came in force, and its action is there. */
 	ck_assert_int_eq(reach(NULL, "10.1.0.2", 80, SOON), 0);
@@ -461,7 +394,7 @@ END_TEST
 START_TEST(what_is_only_asked_is_not_written)
 {
 	ms_proc_write_policy(microsegd, "10-test.yaml", after);
-	make_pipe("stage", "there"); /* whoever stages waits for ever */
+	ms_stage_bar(microsegd, "stage"); /* whoever stages waits for ever */
 	ms_ctl_do(microsegd, "policy", "apply", "--dry-run", NULL);
 	ms_proc_stop(microsegd);
 }
@@ -487,12 +420,11 @@ START_TEST(rules_come_and_go_and_nothing_is_compiled)
 				 "rules:\n"
 				 "  - { id: d, group: work, dir: in, proto: tcp, dport: 81,\n"
 				 "      action: deny }\n";
-	char path[256];
 
 	ms_proc_write_policy(microsegd, "10-test.yaml", denies_81);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	expect_reach("10.1.0.2", 0, -ETIMEDOUT);
-	make_pipe("compile", "there");
+	ms_stage_bar(microsegd, "compile");
 
 	ms_ctl_do(microsegd, ADD, "--id", "a", "--dport", "80", "deny", NULL);
 	expect_reach("10.1.0.2", -ETIMEDOUT, -ETIMEDOUT);
@@ -513,12 +445,11 @@ START_TEST(rules_come_and_go_and_nothing_is_compiled)
 
 	/* What came before a start is late after it, too. */
 	ms_proc_stop(microsegd);
-	snprintf(path, sizeof(path), "%s/compile-there", microsegd->dir);
-	ck_assert_int_eq(unlink(path), 0);
+	ms_stage_unbar(microsegd, "compile");
 	ms_proc_start_program(microsegd, MS_TEST_HELD_DAEMON, NULL);
 	ms_ctl_wait_iface(microsegd, "veth-a", "protected");
 	expect_reach("10.1.0.2", 0, 0);
-	make_pipe("compile", "there");
+	ms_stage_bar(microsegd, "compile");
 	ms_ctl_do(microsegd, "rule", "del", "c", NULL);
 	expect_reach("10.1.0.2", 0, -ETIMEDOUT);
 	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "d"), 0);

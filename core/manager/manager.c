@@ -299,7 +299,7 @@ static int open_committer(struct ms_manager *manager)
 		.prepare = prepare,
 		.panic_of = ms_manager_panic_of,
 		.action = ms_manager_action_of,
-		.away = ms_manager_away,
+		.away = ms_manager_beside,
 		.user = manager,
 	};
 	const struct ms_runtime_override *everywhere =
@@ -466,6 +466,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 		return NULL;
 	ms_manager_drop_listeners(manager);
 	free_watches(manager);
+	ms_manager_early_forget(manager, 0);
 	ms_monitor_close(manager->monitor);
 	ms_event_history_free(manager->history);
 	ms_event_stream_free(manager->stream);

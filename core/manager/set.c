@@ -126,11 +126,15 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 {
 	ms_cleanup(ms_free) struct ms_runtime_member *before =
 		calloc(change->count + 1, sizeof(*before));
-	int r = before ? ms_sources_hold_members(manager->sources, change, before) : -ENOMEM;
-	size_t tried = 0;
+	size_t tried = 0, n_early = manager->n_early;
+	int r = before ? ms_manager_early_note(manager, change) : -ENOMEM;
 
-	if (r < 0)
+	if (r == 0)
+		r = ms_sources_hold_members(manager->sources, change, before);
+	if (r < 0) {
+		ms_manager_early_forget(manager, n_early);
 		return r;
+	}
 	while (r == 0 && tried < change->count)
 		r = settle_member(manager, change->set, &change->members[tried++]);
 	if (r < 0)
@@ -141,6 +145,7 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 		r = ms_sources_save_members(manager->sources, change, err);
 	if (r == 0)
 		return 0;
+	ms_manager_early_forget(manager, n_early);
 	ms_sources_release_members(manager->sources, change, before);
 	if (put_back(manager, change, tried) < 0)
 		ms_log_error("policy",
@@ -217,6 +222,11 @@ int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const str
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
+}
+
+bool ms_manager_takes_early(struct ms_manager *manager, const char *set)
+{
+	return strcmp(set, MS_SET_HOST) != 0 && is_in_force(manager, set);
 }
 
 size_t ms_manager_set_count(const struct ms_manager *manager, const char *set)

@@ -25,7 +25,8 @@ struct node {
 struct ms_member_tree {
 	struct ms_member_tree_hooks hooks;
 	struct node *root[2]; /* IPv4, IPv6 */
-	bool is_held;
+	bool is_held, is_hurried;
+	size_t left; /* nodes that may be gone to yet */
 	size_t n_visited;
 };
 
@@ -112,8 +113,14 @@ static int store_node(const struct ms_member_tree *tree, struct node *node,
 	return r;
 }
 
+static bool is_due(const struct node *node)
+{
+	return node && (node->is_changed || node->leads);
+}
+
 /* What has changed of the node at `place` and below it, all of it if that is of something around,
- * of which `wider` is said. Goes on after a failure, of which it returns the first. */
+ * of which `wider` is said. Goes on after a failure, of which it returns the first. What it has not
+ * come to is due still, and found from above. */
 static int store_below(struct ms_member_tree *tree, struct node **place,
 		       const struct ms_member_sets *wider, bool is_changed)
 {
@@ -121,18 +128,23 @@ static int store_below(struct ms_member_tree *tree, struct node **place,
 	struct ms_member_sets sets;
 	int result = 0;
 
-	if (!node || !(is_changed || node->is_changed || node->leads))
+	if (!node)
 		return 0;
+	node->is_changed |= is_changed;
+	if (!is_due(node) || tree->left == 0)
+		return 0;
+	tree->left--;
 	tree->n_visited++;
 	sets = *wider;
 	say_all(&sets, node);
-	is_changed |= node->is_changed;
+	is_changed = node->is_changed;
 	node->is_changed = node->leads = false;
 	if (is_changed)
 		result = store_node(tree, node, &sets);
 	for (int i = 0; i < 2; i++) {
 		int r = store_below(tree, &node->child[i], &sets, is_changed);
 
+		node->leads |= is_due(node->child[i]);
 		if (result == 0)
 			result = r;
 	}
@@ -279,13 +291,16 @@ static int settle(struct ms_member_tree *tree, struct node **place, const struct
 {
 	int r;
 
-	if (tree->is_held) {
+	/* Also if it is stored at once: a fork may stand on the way to what is not. */
+	if (tree->is_held)
 		mark(tree, cidr);
+	if (tree->is_held && !tree->is_hurried)
 		return 0;
-	}
 	(*place)->is_changed = true;
+	tree->left = SIZE_MAX;
 	r = store_below(tree, place, wider, false);
-	tidy_way(tree, cidr);
+	if (!tree->is_held)
+		tidy_way(tree, cidr);
 	return r;
 }
 
@@ -327,16 +342,31 @@ void ms_member_tree_hold(struct ms_member_tree *tree)
 	tree->is_held = true;
 }
 
-int ms_member_tree_release(struct ms_member_tree *tree)
+void ms_member_tree_hurry(struct ms_member_tree *tree, bool is_hurried)
+{
+	tree->is_hurried = is_hurried;
+}
+
+bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r)
 {
 	const struct ms_member_sets none = { 0 };
 	int r4, r6;
 
+	tree->left = most;
 	tree->n_visited = 0;
 	r4 = store_below(tree, &tree->root[0], &none, false);
 	r6 = store_below(tree, &tree->root[1], &none, false);
-	tree->is_held = false;
-	return r4 < 0 ? r4 : r6;
+	*ret_r = r4 < 0 ? r4 : r6;
+	tree->is_held = is_due(tree->root[0]) || is_due(tree->root[1]);
+	return tree->is_held;
+}
+
+int ms_member_tree_release(struct ms_member_tree *tree)
+{
+	int r;
+
+	ms_member_tree_release_some(tree, SIZE_MAX, &r);
+	return r;
 }
 
 size_t ms_member_tree_visited(const struct ms_member_tree *tree)

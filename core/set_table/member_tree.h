@@ -7,6 +7,7 @@
 #ifndef MS_CORE_SET_TABLE_MEMBER_TREE_H
 #define MS_CORE_SET_TABLE_MEMBER_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,11 @@ int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struc
  * release goes to what has changed, what is on the way to it, and what lies within it. */
 void ms_member_tree_hold(struct ms_member_tree *tree);
 int ms_member_tree_release(struct ms_member_tree *tree);
+/* A part of the release: it goes to so many nodes, more than a prefix has bits, and returns whether
+ * there are others, and it is held still. `*ret_r`: the first refusal. */
+bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r);
+/* While it is held: what changes from here on is stored at once all the same. */
+void ms_member_tree_hurry(struct ms_member_tree *tree, bool is_hurried);
 /* Nodes that the last release went to. */
 size_t ms_member_tree_visited(const struct ms_member_tree *tree);
 

@@ -96,7 +96,7 @@ void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct 
 
 void ms_set_table_tell_held(struct ms_set_table *table)
 {
-	int r = ms_member_tree_release(table->tree);
+	int r = ms_set_table_release(table);
 
 	if (r < 0)
 		break_off(table, r);

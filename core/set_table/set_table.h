@@ -5,6 +5,10 @@
  * the old members until the switch; if the table has no room for both, it is changed in place
  * around the switch. A set that stays as it is stays where it is, also over a restart of the
  * daemon.
+ *
+ * One thread's, but for this: while another one is in ms_set_table_load(), _ready() or _abandon(),
+ * the first may call ms_set_table_hold(), and what only reads sets in force. It waits for some
+ * hundreds of members at most; for all of a set that is changed in place.
  */
 #ifndef MS_CORE_SET_TABLE_H
 #define MS_CORE_SET_TABLE_H
@@ -53,6 +57,9 @@ uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *na
  */
 int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		      const struct ms_cidr *member);
+/* The same of the generation being loaded, behind ms_set_table_load(). */
+int ms_set_table_hold_next(struct ms_set_table *table, const struct ms_set_def *held,
+			   const struct ms_cidr *member);
 /*
  * The members of a set in force are those of `def` from now on: what differs is written, and no
  * more of the datapath is touched. -ENOENT if no set of that name is; -ENOSPC, with a sentence and

@@ -4,7 +4,7 @@
  * what is saved of a source, or before it clears members that have ended, where a test has put two
  * pipes into the folder that MS_TEST_HELD names: the first tells that it is there, the second when
  * it may go on. As long as there is a file `no-memory`, the first set in force can be replaced and
- * no other.
+ * no other; while there is a file `no-space`, no number of a generation can be saved.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "core/classify/compile.h"
 #include "core/committer.h"
 #include "core/flips.h"
-#include "core/set_table/set_table.h"
+#include "core/set_table/private.h"
 #include "core/source/offer.h"
 #include "core/state/documents.h"
 #include "core/state/state.h"
@@ -56,6 +56,10 @@ int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 				struct ms_error *err);
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
 				struct ms_error *err);
+int __real_ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+			      struct ms_membership *ret_set);
+int __wrap_ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+			      struct ms_membership *ret_set);
 void __real_ms_set_table_abandon(struct ms_set_table *table);
 void __wrap_ms_set_table_abandon(struct ms_set_table *table);
 void __real_ms_set_table_clear_ended(struct ms_set_table *table);
@@ -101,17 +105,31 @@ int __wrap_ms_source_offer_policy(const struct ms_source_offer *offer, const cha
 	return __real_ms_source_offer_policy(offer, name, is_given_up, ret_policy, err);
 }
 
+static bool is_there(const char *file)
+{
+	const char *dir = getenv("MS_TEST_HELD");
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir ? dir : "", file);
+	return dir && access(path, F_OK) == 0;
+}
+
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
 				struct ms_error *err)
 {
 	static unsigned int calls;
-	const char *dir = getenv("MS_TEST_HELD");
-	char path[256];
 
-	snprintf(path, sizeof(path), "%s/no-memory", dir ? dir : "");
-	if (dir && access(path, F_OK) == 0 && calls++ > 0)
+	if (is_there("no-memory") && calls++ > 0)
 		return -ENOMEM;
 	return __real_ms_set_table_replace(table, def, err);
+}
+
+/* While sets are loaded, and what addresses are told of them is held back. */
+int __wrap_ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+			      struct ms_membership *ret_set)
+{
+	hold("sets");
+	return __real_ms_set_table_build(table, def, ret_set);
 }
 
 void __wrap_ms_set_table_abandon(struct ms_set_table *table)
@@ -156,6 +174,8 @@ int __wrap_ms_flips_count(const struct ms_flips *flips, unsigned int half, unsig
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)
 {
 	hold("save");
+	if (is_there("no-space"))
+		return -ENOSPC;
 	return __real_ms_state_save_generation(state, generation);
 }
 

@@ -4,18 +4,22 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/time.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/log.h"
 
 struct ms_loop {
 	struct event_base *base;
+	int urgent_fd; /* an epoll of its own: libevent does not run within itself */
 	unsigned int watches;
 };
 
 struct ms_watch {
 	struct ms_loop *loop;
-	struct event *event;
+	struct event *event; /* NULL = an urgent one, of `fd` */
+	int fd;
 	ms_loop_callback callback;
 	void *user;
 	bool repeat;
@@ -50,7 +54,9 @@ int ms_loop_new(struct ms_loop **ret_loop)
 		return -ENOMEM;
 	event_set_log_callback(on_libevent_log);
 	loop->base = new_base();
-	if (!loop->base || event_base_priority_init(loop->base, MS_LOOP__PRIORITIES) < 0) {
+	loop->urgent_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (!loop->base || loop->urgent_fd < 0 ||
+	    event_base_priority_init(loop->base, MS_LOOP__PRIORITIES) < 0) {
 		ms_loop_free(loop);
 		return -ENOMEM;
 	}
@@ -64,6 +70,7 @@ struct ms_loop *ms_loop_free(struct ms_loop *loop)
 		return NULL;
 	if (loop->base)
 		event_base_free(loop->base);
+	ms_close_fd(&loop->urgent_fd);
 	free(loop);
 	return NULL;
 }
@@ -153,6 +160,64 @@ int ms_loop_add_timer(struct ms_loop *loop, enum ms_loop_priority priority, ms_l
 	return add(loop, -1, 0, priority, on_due, user, ret_watch);
 }
 
+/* ---- urgent ones ---- */
+
+static int control_urgent(const struct ms_watch *watch, int how)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLONESHOT,
+		.data.ptr = (void *)watch,
+	};
+
+	return epoll_ctl(watch->loop->urgent_fd, how, watch->fd, &event) < 0 ? -errno : 0;
+}
+
+int ms_loop_add_urgent(struct ms_loop *loop, int fd, ms_loop_callback on_readable, void *user,
+		       struct ms_watch **ret_watch)
+{
+	struct ms_watch *watch = calloc(1, sizeof(*watch));
+	int r;
+
+	if (!watch)
+		return -ENOMEM;
+	watch->loop = loop;
+	watch->fd = fd;
+	watch->callback = on_readable;
+	watch->user = user;
+	r = control_urgent(watch, EPOLL_CTL_ADD);
+	if (r < 0) {
+		free(watch);
+		return r;
+	}
+	loop->watches++;
+	*ret_watch = watch;
+	return 0;
+}
+
+void ms_watch_arm_urgent(struct ms_watch *watch)
+{
+	control_urgent(watch, EPOLL_CTL_MOD);
+}
+
+int ms_loop_urgent_fd(const struct ms_loop *loop)
+{
+	return loop->urgent_fd;
+}
+
+void ms_loop_serve_urgent(struct ms_loop *loop)
+{
+	struct epoll_event event;
+	struct ms_watch *watch;
+
+	/* One at a time: a callback may free any of the others. */
+	if (epoll_wait(loop->urgent_fd, &event, 1, 0) != 1)
+		return;
+	watch = event.data.ptr;
+	watch->callback(watch->user);
+}
+
+/* ---- timers ---- */
+
 int ms_watch_arm(struct ms_watch *timer, uint64_t delay_ms, bool repeat)
 {
 	timer->delay.tv_sec = (time_t)(delay_ms / 1000);
@@ -176,7 +241,10 @@ struct ms_watch *ms_watch_free(struct ms_watch *watch)
 {
 	if (!watch)
 		return NULL;
-	event_free(watch->event);
+	if (watch->event)
+		event_free(watch->event);
+	else
+		control_urgent(watch, EPOLL_CTL_DEL);
 	watch->loop->watches--;
 	free(watch);
 	return NULL;

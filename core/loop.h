@@ -35,6 +35,18 @@ int ms_loop_add_fd(struct ms_loop *loop, int fd, enum ms_loop_priority priority,
 int ms_loop_add_io(struct ms_loop *loop, int fd, unsigned int wanted,
 		   enum ms_loop_priority priority, ms_loop_callback on_ready, void *user,
 		   struct ms_watch **ret_watch);
+/*
+ * For what cannot wait while a callback keeps the loop: called when `fd` is readable by
+ * ms_loop_serve_urgent(), and by nobody else; once, and then again when it has been armed again. It
+ * is armed when it is made.
+ */
+int ms_loop_add_urgent(struct ms_loop *loop, int fd, ms_loop_callback on_readable, void *user,
+		       struct ms_watch **ret_watch);
+void ms_watch_arm_urgent(struct ms_watch *watch);
+/* Readable when ms_loop_serve_urgent() has somebody to call. */
+int ms_loop_urgent_fd(const struct ms_loop *loop);
+/* From the callback that keeps the loop: one of them, if one is due. */
+void ms_loop_serve_urgent(struct ms_loop *loop);
 int ms_loop_add_signal(struct ms_loop *loop, int signal, ms_loop_callback on_signal, void *user,
 		       struct ms_watch **ret_watch);
 /* Not armed yet. */

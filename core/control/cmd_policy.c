@@ -68,7 +68,7 @@ static int check(void *arg)
 static int put_warnings(struct ms_manager *manager, json_t *reply, const struct ms_policy *policy)
 {
 	struct checking checking = { .manager = manager, .policy = policy };
-	int r = ms_manager_away(manager, check, &checking);
+	int r = ms_manager_beside(manager, check, &checking);
 	ms_cleanup(ms_free) struct ms_warning *warnings = checking.warnings;
 	const struct ms_engine_choice *engines = ms_manager_engines_asked(manager);
 	struct ms_warning slow[MS_ENGINE_FAMILIES];
@@ -126,7 +126,7 @@ int ms_control_cmd_policy_diff(struct ms_manager *manager, struct ms_control_cal
 		r = ms_manager_preview(manager, documents, n_documents, &wanted, err);
 	comparing.wanted = wanted;
 	if (r == 0)
-		r = ms_manager_away(manager, compare, &comparing);
+		r = ms_manager_beside(manager, compare, &comparing);
 	changes = comparing.changes;
 	n_changes = comparing.count;
 	if (r == 0)

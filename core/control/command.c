@@ -2,6 +2,7 @@
 #include "core/control/command.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/base/cleanup.h"
 #include "core/manager/manager.h"
@@ -28,8 +29,27 @@ static int dispatch(void *user, struct ms_control_call *call, json_t **ret_reply
 	return handlers[call->method](user, call, ret_reply, err);
 }
 
+/* Members of a set in force do not wait for a policy that is on its way. */
+static bool is_urgent(void *user, const struct ms_control_call *call)
+{
+	const char *set = json_string_value(json_object_get(call->parameters, "name"));
+
+	return call->method == MS_METHOD_SET_ADD && set && ms_manager_takes_early(user, set);
+}
+
 int ms_control_open(struct ms_manager *manager, struct ms_loop *loop, const char *path,
 		    struct ms_control_server **ret_server, struct ms_error *err)
 {
-	return ms_control_server_open(loop, path, dispatch, manager, ret_server, err);
+	struct ms_control_server *server;
+	int r = ms_control_server_open(loop, path, dispatch, manager, &server, err);
+
+	if (r < 0)
+		return r;
+	r = ms_control_server_admit_urgent(server, is_urgent);
+	if (r < 0) {
+		ms_control_server_close(server);
+		return ms_error_set(err, r, "cannot serve %s: %s", path, strerror(-r));
+	}
+	*ret_server = server;
+	return 0;
 }

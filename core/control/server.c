@@ -80,8 +80,7 @@ static void check_length(struct ms_control_connection *conn)
 	}
 }
 
-/* Answers the next request if all of it is here. */
-static bool take_frame(struct ms_control_connection *conn)
+bool ms_control_server_take(struct ms_control_connection *conn)
 {
 	struct evbuffer *input = bufferevent_get_input(conn->bev);
 	struct evbuffer_ptr from, nul;
@@ -99,10 +98,10 @@ static bool take_frame(struct ms_control_connection *conn)
 	}
 	length = (size_t)nul.pos;
 	text = (const char *)evbuffer_pullup(input, (ev_ssize_t)length + 1);
-	if (text)
-		ms_control_server_run(conn, text, length);
-	else
+	if (!text)
 		conn->dead = true;
+	else if (!ms_control_server_run(conn, text, length))
+		return false;
 	evbuffer_drain(input, length + 1);
 	conn->scanned = 0;
 	conn->deadline_kind = DEADLINE_NONE;
@@ -122,6 +121,7 @@ static struct ms_control_connection *connection_free(struct ms_control_connectio
 		conn->server->n_group--;
 	ms_watch_free(conn->deadline);
 	ms_watch_free(conn->pump);
+	ms_watch_free(conn->urgent);
 	bufferevent_free(conn->bev);
 	free(conn);
 	return NULL;
@@ -156,7 +156,7 @@ static void advance(struct ms_control_connection *conn)
 {
 	bool room = ms_control_server_output(conn) <= MS_CONTROL_OUTPUT_MAX;
 
-	if (!conn->dead && !conn->closing && !conn->stream && room && take_frame(conn))
+	if (!conn->dead && !conn->closing && !conn->stream && room && ms_control_server_take(conn))
 		ms_watch_arm(conn->pump, 0, false);
 	else if (!conn->dead && conn->stream && conn->stream->on_step && room)
 		ms_watch_arm(conn->pump, 0, false);
@@ -168,6 +168,7 @@ static void advance(struct ms_control_connection *conn)
 		return;
 	}
 	set_deadline(conn);
+	ms_control_server_arm_urgent(conn);
 }
 
 static void on_pump(void *user)
@@ -256,7 +257,8 @@ int ms_control_server_adopt(struct ms_control_server *server, int fd, uid_t uid,
 	if (ms_loop_add_timer(server->loop, MS_LOOP_CONTROL, on_deadline, conn, &conn->deadline) <
 		    0 ||
 	    ms_loop_add_timer(server->loop, MS_LOOP_CONTROL, on_pump, conn, &conn->pump) < 0 ||
-	    bufferevent_enable(conn->bev, EV_READ | EV_WRITE) < 0) {
+	    bufferevent_enable(conn->bev, EV_READ | EV_WRITE) < 0 ||
+	    ms_control_server_begin_urgent(conn) < 0) {
 		connection_free(conn);
 		return -ENOMEM;
 	}
@@ -294,9 +296,8 @@ static void accept_none(struct ms_control_server *server)
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void on_accept(void *user)
+void ms_control_server_accept(struct ms_control_server *server)
 {
-	struct ms_control_server *server = user;
 	int fd;
 
 	/* One a round: a storm of clients waits behind netlink and events. */
@@ -305,6 +306,11 @@ static void on_accept(void *user)
 		accept_one(server, fd);
 	else if (errno == EMFILE || errno == ENFILE)
 		accept_none(server);
+}
+
+static void on_accept(void *user)
+{
+	ms_control_server_accept(user);
 }
 
 static uid_t read_overflow_uid(void)
@@ -353,6 +359,7 @@ struct ms_control_server *ms_control_server_close(struct ms_control_server *serv
 	ms_list_foreach (&server->connections, conn, struct ms_control_connection, node)
 		connection_free(conn);
 	ms_watch_free(server->accept_watch);
+	ms_watch_free(server->accept_urgent);
 	ms_control_listener_close(&server->listener);
 	if (server->spare_fd >= 0)
 		close(server->spare_fd);

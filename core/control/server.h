@@ -68,6 +68,9 @@ struct ms_control_call {
 typedef int (*ms_control_dispatch)(void *user, struct ms_control_call *call, json_t **ret_reply,
 				   struct ms_error *err);
 
+/* Whether a call may be answered while another one keeps the loop. */
+typedef bool (*ms_control_is_urgent)(void *user, const struct ms_control_call *call);
+
 /*
  * Binds `path` (0660 root:microseg, without that group 0600) and serves. A socket that a dead
  * daemon left is replaced; one that answers, or anything that is no socket of ours, is refused.
@@ -75,6 +78,10 @@ typedef int (*ms_control_dispatch)(void *user, struct ms_control_call *call, jso
  */
 int ms_control_server_open(struct ms_loop *loop, const char *path, ms_control_dispatch dispatch,
 			   void *user, struct ms_control_server **ret_server, struct ms_error *err);
+/* From now on such calls are, of up to MS_MESSAGE_SMALL_MAX, as urgent watches of the loop. Before
+ * the first connection; without it all calls wait. */
+int ms_control_server_admit_urgent(struct ms_control_server *server,
+				   ms_control_is_urgent is_urgent);
 /* Ends every stream and connection, removes the socket file if it is still ours. Returns NULL. */
 struct ms_control_server *ms_control_server_close(struct ms_control_server *server);
 

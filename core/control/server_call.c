@@ -216,7 +216,7 @@ static void refuse_frame(struct ms_control_connection *conn, struct ms_error *er
 	conn->closing = true;
 }
 
-void ms_control_server_run(struct ms_control_connection *conn, const char *text, size_t length)
+bool ms_control_server_run(struct ms_control_connection *conn, const char *text, size_t length)
 {
 	struct ms_error err = MS_ERROR_INIT;
 	struct ms_control_call call = { .uid = conn->uid, .pid = conn->pid };
@@ -227,23 +227,26 @@ void ms_control_server_run(struct ms_control_connection *conn, const char *text,
 	if (!message || !name || !empty) {
 		ms_error_set(&err, -EBADMSG, "a request has a 'method'");
 		refuse_frame(conn, &err);
-		return;
+		return true;
 	}
 	if (!ms_method_find(name, &call.method)) {
 		ms_error_set_at(&err, -EBADMSG, NULL, 0, 0, name, "no method '%s'", name);
 		send_message(conn, ms_message_failure("usage", &err));
-		return;
+		return true;
 	}
 	if (length > MS_MESSAGE_SMALL_MAX &&
 	    !(ms_method_flags(call.method) & MS_METHOD_LARGE && conn->large)) {
 		ms_error_set(&err, -EMSGSIZE, "a request of %s may be %u KiB long", name,
 			     MS_MESSAGE_SMALL_MAX >> 10);
 		refuse_frame(conn, &err);
-		return;
+		return true;
 	}
 	call.parameters = json_object_get(message, "parameters");
 	if (!call.parameters)
 		call.parameters = empty;
 	call.more = json_is_true(json_object_get(message, "more"));
+	if (conn->server->is_kept && !conn->server->is_urgent(conn->server->user, &call))
+		return false;
 	run_call(conn, &call);
+	return true;
 }

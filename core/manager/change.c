@@ -116,7 +116,7 @@ int ms_manager_reload_without(struct ms_manager *manager, const char *const *gon
 	for (size_t i = 0; i < n_gone; i++)
 		ms_sources_offers_remove(&next.offers, gone[i]);
 	if (reads)
-		r = ms_manager_away(manager, read_directory, &reading);
+		r = ms_manager_beside(manager, read_directory, &reading);
 	if (r < 0)
 		ms_manager_give_up(manager, &next);
 	else
@@ -169,7 +169,7 @@ int ms_manager_preview_without(struct ms_manager *manager, const char *const *go
 	if (count)
 		r = ms_sources_use_documents(&next, documents, count);
 	else
-		r = ms_manager_away(manager, read_directory, &reading);
+		r = ms_manager_beside(manager, read_directory, &reading);
 	if (r == 0)
 		r = ms_manager_merge(manager, &next, err);
 	if (r == 0)
@@ -375,7 +375,7 @@ int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document 
 	if (r < 0)
 		return r;
 	rules = parsing.rules = next.runtime.rules;
-	r = ms_manager_away(manager, parse, &parsing);
+	r = ms_manager_beside(manager, parse, &parsing);
 	if (r == 0 && (rules->n_groups || rules->n_sets || rules->failsafe.present))
 		r = ms_error_set(err, -EINVAL,
 				 "%s: only rules can be imported; groups, sets and failsafe belong "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From a policy that is wanted to one in force. What takes long with many rules is done by a
- * worker, and interfaces are followed and attached meanwhile; what is seen from outside, and the
- * switch itself, is done here.
+ * worker; interfaces are followed and attached meanwhile, and members of sets in force put in. What
+ * is seen from outside, and the switch itself, is done here.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -49,25 +49,37 @@ static int open_words(void)
 	return fd;
 }
 
+/* Members that come. Sessions notice before the loop's timer would tell them. */
+static void serve_urgent(struct ms_manager *manager)
+{
+	ms_loop_serve_urgent(manager->loop);
+	ms_manager_touch_rest(manager);
+}
+
 /* Until the work is done. Every other watch of the loop waits, as for any callback. */
-static void follow_interfaces(struct ms_manager *manager, const struct ms_worker *worker)
+static void follow_interfaces(struct ms_manager *manager, const struct ms_worker *worker,
+			      bool is_beside)
 {
 	ms_cleanup(ms_close_fd) int words_fd = open_words();
 	struct pollfd fds[] = {
 		{ .fd = ms_worker_fd(worker), .events = POLLIN },
 		{ .fd = ms_monitor_fd(manager->monitor), .events = POLLIN },
 		{ .fd = words_fd, .events = POLLIN },
+		{ .fd = is_beside ? ms_loop_urgent_fd(manager->loop) : -1, .events = POLLIN },
 	};
 	unsigned int words = 0;
 
 	while (!fds[0].revents) {
 		if (poll(fds, ms_array_size(fds), -1) < 0) {
-			fds[0].revents = fds[1].revents = fds[2].revents = 0;
+			for (size_t i = 0; i < ms_array_size(fds); i++)
+				fds[i].revents = 0;
 			if (errno != EINTR)
 				return; /* ms_worker_end() waits as well */
 		}
 		if (fds[1].revents && ms_manager_dispatch_netlink(manager) < 0)
 			fds[1].fd = -1;
+		if (fds[3].revents)
+			serve_urgent(manager);
 		if (fds[2].revents && ++words < WORDS_MAX)
 			say_word(words_fd);
 		else if (fds[2].revents)
@@ -75,9 +87,8 @@ static void follow_interfaces(struct ms_manager *manager, const struct ms_worker
 	}
 }
 
-int ms_manager_away(void *user, int (*work)(void *arg), void *arg)
+static int be_away(struct ms_manager *manager, int (*work)(void *arg), void *arg, bool is_beside)
 {
-	struct ms_manager *manager = user;
 	struct ms_worker *worker;
 	int r;
 
@@ -86,13 +97,23 @@ int ms_manager_away(void *user, int (*work)(void *arg), void *arg)
 	if (!manager->on_netlink || ms_worker_start(work, arg, &worker) < 0)
 		return work(arg);
 	manager->is_away = true;
-	follow_interfaces(manager, worker);
+	follow_interfaces(manager, worker, is_beside);
 	r = ms_worker_end(worker);
 	manager->is_away = false;
 	if (manager->addresses_wait)
 		ms_manager_follow_addresses(manager);
 	manager->addresses_wait = false;
 	return r;
+}
+
+int ms_manager_away(void *user, int (*work)(void *arg), void *arg)
+{
+	return be_away(user, work, arg, false);
+}
+
+int ms_manager_beside(void *user, int (*work)(void *arg), void *arg)
+{
+	return be_away(user, work, arg, true);
 }
 
 struct beginning {
@@ -111,6 +132,7 @@ int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_nex
 {
 	struct beginning beginning = { manager, ret_next };
 
+	ms_manager_early_forget(manager, 0);
 	return ms_manager_away(manager, begin, &beginning);
 }
 
@@ -122,7 +144,7 @@ static int give_up(void *arg)
 
 void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next)
 {
-	ms_manager_away(manager, give_up, next);
+	ms_manager_beside(manager, give_up, next);
 }
 
 /* ---- sessions that would end ---- */
@@ -149,7 +171,7 @@ int ms_manager_flips(struct ms_manager *manager, unsigned int half, unsigned int
 
 	if (r < 0)
 		return r;
-	r = ms_manager_away(manager, count_flips, &counting);
+	r = ms_manager_beside(manager, count_flips, &counting);
 	ms_flips_free(counting.flips);
 	if (r < 0)
 		return r;
@@ -221,18 +243,31 @@ struct saving {
 	struct ms_manager *manager;
 	struct ms_sources_next *next;
 	bool must_save;
-	int saved; /* 0 or -errno */
+	bool is_late;
+	bool must_tell; /* members that came meanwhile would not be in force with it otherwise */
+	int saved;      /* 0 or -errno */
 	struct ms_error *err;
 };
+
+static int ready(void *arg)
+{
+	struct saving *saving = arg;
+
+	/* Here members come still, and to save stands between them and the switch. */
+	ms_sources_stage_wait(saving->next);
+	return ms_committer_ready(saving->manager->committer, saving->err);
+}
 
 static int save(void *arg)
 {
 	struct saving *saving = arg;
 	struct ms_manager *manager = saving->manager;
-	int r = ms_committer_ready(manager->committer, saving->err);
+	int r = saving->is_late ? ready(saving) : 0;
 
 	if (r < 0)
 		return r;
+	if (saving->must_tell)
+		ms_manager_tell_all(manager);
 	r = ms_manager_save_rest(manager);
 	/* The number first: after a crash or an error between the two, numbers still never repeat,
 	 * and what the next start reads is what is in force. */
@@ -310,11 +345,17 @@ static void log_engines(const struct ms_engine_choice *before, const struct ms_e
 static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
 			bool is_late, struct ms_error *err)
 {
-	struct saving saving = { manager, next, must_save, 0, err };
+	struct saving saving = { manager, next, must_save, is_late, false, 0, err };
 	struct settling settling = { .manager = manager, .before = next, .is_late = is_late };
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
-	int r = ms_manager_away(manager, save, &saving);
+	/* Of a late rule that is one name, and not worth a worker of its own. */
+	int r = is_late ? 0 : ms_manager_beside(manager, ready, &saving);
 
+	if (r == 0)
+		r = ms_manager_early_carry(manager, next, is_late, err);
+	saving.must_tell = r > 0;
+	if (r >= 0)
+		r = ms_manager_away(manager, save, &saving);
 	if (r < 0) {
 		ms_committer_abandon(manager->committer);
 		return r;
@@ -331,7 +372,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 		settle(&settling);
 	} else {
 		ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
-		ms_manager_away(manager, settle, &settling);
+		ms_manager_beside(manager, settle, &settling);
 		if (settling.is_touched)
 			ms_manager_touch(manager);
 		if (settling.found == 0)
@@ -457,6 +498,8 @@ static int commit_merged(struct ms_manager *manager, struct ms_sources_next *nex
 		ms_sources_next_fini(next);
 	else
 		ms_manager_give_up(manager, next);
+	if (r == 0 && !dry_run)
+		ms_manager_early_settle(manager);
 	if (r == 0 && ret_commit) {
 		memcpy(commit.rule_id, ret_commit->rule_id, sizeof(commit.rule_id));
 		*ret_commit = commit;
@@ -469,7 +512,7 @@ int ms_manager_commit(struct ms_manager *manager, struct ms_sources_next *next, 
 {
 	unsigned int changes = 0;
 	struct merging merging = { manager, next, &changes, true, err };
-	int r = ms_manager_away(manager, merge, &merging);
+	int r = ms_manager_beside(manager, merge, &merging);
 
 	if (r < 0) {
 		ms_manager_give_up(manager, next);
@@ -497,7 +540,7 @@ int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, s
 {
 	struct merging merging = { manager, next, NULL, false, err };
 
-	return ms_manager_away(manager, merge, &merging);
+	return ms_manager_beside(manager, merge, &merging);
 }
 
 static int commit_initial(struct ms_manager *manager, struct ms_error *err)

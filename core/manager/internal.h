@@ -61,10 +61,12 @@ struct ms_manager {
 	struct ms_watch *resync, *check, *verify, *sweep, *touch, *expiry, *second, *gaps,
 		*watchdog, *tell;
 	bool is_awaited; /* what is told is in force, and flows are judged again, behind it */
-	struct ms_touch touched;           /* when the epoch may be bumped next */
-	bool is_away;                      /* a worker has everything but interfaces */
-	bool addresses_wait;               /* for its end */
+	struct ms_touch touched; /* when the epoch may be bumped next */
+	bool is_away;        /* a worker has everything but interfaces, or but members that come */
+	bool addresses_wait; /* for its end */
 	enum ms_manager_refusals refusals; /* of the commit under way */
+	struct ms_manager_early *early;    /* members that came meanwhile, early.c */
+	size_t n_early;
 	bool is_torn; /* sets in force have members that they should not, or lack some */
 
 	uint32_t generation;
@@ -217,6 +219,19 @@ int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *
 			    struct ms_commit *ret_commit, struct ms_error *err);
 /* Tries again to save what could not be; -errno, 0 also if there is nothing. */
 int ms_manager_save_rest(struct ms_manager *manager);
+/*
+ * early.c: members that come by ms_manager_beside(). Noted before they are held, or not if nobody
+ * is away; what is not in after all is forgotten, so many being `kept`.
+ */
+int ms_manager_early_note(struct ms_manager *manager, const struct ms_runtime_change *change);
+void ms_manager_early_forget(struct ms_manager *manager, size_t kept);
+/* Right before `next` is saved and comes in force, and behind ms_committer_ready(): it has them,
+ * too. From here to its end nothing is done beside. 1 = behind ms_manager_tell_all(). */
+int ms_manager_early_carry(struct ms_manager *manager, struct ms_sources_next *next, bool is_late,
+			   struct ms_error *err);
+/* When it is in force, and all of it is over: a set that it has no more, but that has got a member
+ * meanwhile, is one of that member's from now on, as if it had come before. */
+void ms_manager_early_settle(struct ms_manager *manager);
 /* set.c: into a set that is in force, by a plugin, or, if it is the CLI's for longer, NULL. */
 int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const struct ms_cidr *member,
 			  uint64_t timeout_ns, const char *plugin);

@@ -300,7 +300,7 @@ static int open_committer(struct ms_manager *manager)
 		.panic_of = ms_manager_panic_of,
 		.action = ms_manager_action_of,
 		.leave = ms_manager_leaves_refused,
-		.away = ms_manager_away,
+		.away = ms_manager_beside,
 		.user = manager,
 	};
 	const struct ms_runtime_override *everywhere =
@@ -469,6 +469,7 @@ struct ms_manager *ms_manager_stop(struct ms_manager *manager)
 		return NULL;
 	ms_manager_drop_listeners(manager);
 	free_watches(manager);
+	ms_manager_early_forget(manager, 0);
 	ms_monitor_close(manager->monitor);
 	ms_event_history_free(manager->history);
 	ms_event_stream_free(manager->stream);

@@ -119,6 +119,13 @@ void ms_manager_unlisten(struct ms_manager *manager, struct ms_event_listener *l
  * everything else that was borrowed stays valid.
  */
 int ms_manager_away(void *user, int (*work)(void *arg), void *arg);
+/*
+ * The same, and members come to sets in force meanwhile: urgent watches of the loop are served. Of
+ * work that leaves alone, and does not read, what they change: the members of sets in force, but by
+ * the set table's turns; runtime changes but rules, groups' modes and panic; and where those are
+ * saved.
+ */
+int ms_manager_beside(void *user, int (*work)(void *arg), void *arg);
 
 /* ---- what is wanted ---- */
 
@@ -154,6 +161,8 @@ int ms_manager_rule_remove(struct ms_manager *manager, const char *id, bool dry_
 int ms_manager_rule_import(struct ms_manager *manager, const struct ms_document *document,
 			   bool replace, bool dry_run, struct ms_commit *ret_commit,
 			   struct ms_error *err);
+/* Whether the next one may be called while ms_manager_beside() waits. */
+bool ms_manager_takes_early(struct ms_manager *manager, const char *set);
 /* Members in force and on disk on return; no new generation, unless the set is new. 1 = on disk,
  * and in force when all addresses are told: see ms_manager_await_told(). */
 int ms_manager_set_add(struct ms_manager *manager, const char *set, const struct ms_cidr *members,

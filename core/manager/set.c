@@ -178,15 +178,21 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 	struct changing changing = {
 		.manager = manager,
 		.change = change,
-		.is_long = may_wait && is_long(manager, change),
+		/* Who is away already has the one worker. */
+		.is_long = may_wait && !manager->is_away && is_long(manager, change),
 	};
 	ms_cleanup(ms_free) struct ms_runtime_member *before =
 		calloc(change->count + 1, sizeof(*before));
-	int r = before ? ms_sources_hold_members(manager->sources, change, before) : -ENOMEM;
+	size_t n_early = manager->n_early;
+	int r = before ? ms_manager_early_note(manager, change) : -ENOMEM;
 	bool is_awaited;
 
-	if (r < 0)
+	if (r == 0)
+		r = ms_sources_hold_members(manager->sources, change, before);
+	if (r < 0) {
+		ms_manager_early_forget(manager, n_early);
 		return r;
+	}
 	r = settle_changing(&changing, settle_members);
 	if (r < 0)
 		ms_error_set(err, r, "set %s: the datapath cannot take the change (%s)",
@@ -200,6 +206,7 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 	if (r >= 0)
 		r = ms_sources_save_members(manager->sources, change, err);
 	if (r < 0) {
+		ms_manager_early_forget(manager, n_early);
 		ms_sources_release_members(manager->sources, change, before);
 		if (settle_changing(&changing, put_back) < 0)
 			ms_log_error("policy",
@@ -280,6 +287,11 @@ int ms_manager_set_put_in(struct ms_manager *manager, const char *set, const str
 	if (timeout_ns)
 		ms_manager_plan_expiry(manager);
 	return r;
+}
+
+bool ms_manager_takes_early(struct ms_manager *manager, const char *set)
+{
+	return strcmp(set, MS_SET_HOST) != 0 && is_in_force(manager, set);
 }
 
 size_t ms_manager_set_count(const struct ms_manager *manager, const char *set)

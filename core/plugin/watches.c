@@ -24,6 +24,7 @@ struct ms_plugin_watch {
 	struct ms_list link;
 	struct ms_plugin_host_state *state;
 	struct ms_watch *watch;
+	struct ms_watch *urgent; /* the same descriptor's, NULL = it can wait */
 	void *self;
 	/* of a descriptor */
 	void (*ready)(void *self, int fd, uint32_t what);
@@ -52,6 +53,7 @@ static void free_watch(struct ms_plugin_watch *watch)
 {
 	ms_list_remove(&watch->link);
 	ms_watch_free(watch->watch);
+	ms_watch_free(watch->urgent);
 	free(watch);
 }
 
@@ -78,6 +80,15 @@ static void on_ready(void *user)
 	ms_plugin_host_note(state, NULL);
 }
 
+static void on_urgent(void *user)
+{
+	struct ms_plugin_watch *watch = user;
+
+	/* First: the callback may free the watch. */
+	ms_watch_arm_urgent(watch->urgent);
+	on_ready(watch);
+}
+
 static int watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 		    void (*ready)(void *self, int fd, uint32_t what), void *self,
 		    struct ms_plugin_watch **ret_watch)
@@ -87,7 +98,8 @@ static int watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 	struct ms_plugin_watch *watch;
 	int r;
 
-	if (fd < 0 || !ready || !what)
+	if (fd < 0 || !ready || !what ||
+	    (wanted & MS_PLUGIN_URGENT && !(wanted & MS_PLUGIN_READABLE)))
 		return -EINVAL;
 	watch = new_watch(state, self);
 	if (!watch)
@@ -97,6 +109,8 @@ static int watch_fd(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 	watch->ready = ready;
 	r = ms_loop_add_io(state->watches->loop, fd, what, MS_LOOP_CONTROL, on_ready, watch,
 			   &watch->watch);
+	if (r == 0 && wanted & MS_PLUGIN_URGENT)
+		r = ms_loop_add_urgent(state->watches->loop, fd, on_urgent, watch, &watch->urgent);
 	if (r < 0) {
 		free_watch(watch);
 		return r;

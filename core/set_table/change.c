@@ -56,13 +56,15 @@ static int put_member(struct ms_set_table *table, struct ms_membership *set,
 		      const struct ms_member *member)
 {
 	const struct ms_member *held = ms_membership_find(set, &member->cidr);
+	const struct ms_member *entry = ms_set_table_shared_entry(table, set, &member->cidr);
 	struct ms_member before = held ? *held : (struct ms_member) { 0 };
-	bool is_new = !ms_set_table_has_entry(set, &member->cidr);
+	struct ms_member stored = entry ? *entry : (struct ms_member) { 0 };
+	bool is_new = !entry;
 	int r;
 
 	if (is_new && !make_room(table, set, ms_set_table_family(&member->cidr)))
 		return -ENOSPC;
-	ms_set_table_choose_early(table, set, set->count + is_new);
+	ms_set_table_choose_early(table, set, set->count + !held);
 	r = ms_membership_put(set, member);
 	if (r < 0)
 		return r;
@@ -81,12 +83,13 @@ static int put_member(struct ms_set_table *table, struct ms_membership *set,
 		ms_dataplane_set_remove(table->dp, set->set, &member->cidr);
 		ms_set_table_untell(table, set->set, &member->cidr);
 	} else {
-		ms_set_table_tell(table, set->set, &before);
+		ms_set_table_tell(table, set->set, &stored);
 	}
 	write_changed(table, set, &member->cidr);
 	return r;
 }
 
+/* An entry that the other generation has as well stays for that. */
 static int remove_member(struct ms_set_table *table, struct ms_membership *set,
 			 const struct ms_cidr *cidr)
 {
@@ -94,15 +97,15 @@ static int remove_member(struct ms_set_table *table, struct ms_membership *set,
 
 	if (!ms_membership_remove(set, cidr))
 		return -ENOENT;
-	if (is_stored)
+	if (is_stored && !ms_set_table_shared_entry(table, set, cidr))
 		ms_set_table_erase_entry(table, set->set, cidr);
 	return write_changed(table, set, cidr);
 }
 
-int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
-		      const struct ms_cidr *cidr)
+static int hold(struct ms_set_table *table, const struct ms_set_table_sets *sets,
+		const struct ms_set_def *held, const struct ms_cidr *cidr)
 {
-	struct ms_membership *set = ms_set_table_find_name(&table->live, held->name), one;
+	struct ms_membership *set = ms_set_table_find_name(sets, held->name), one;
 	int r;
 
 	if (!set)
@@ -112,10 +115,13 @@ int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		return r;
 	table->is_late = true;
 	table->is_awaited = false;
+	/* A worker may have held it, who loads a generation. */
+	ms_member_tree_hurry(table->tree, true);
 	if (one.count)
 		r = put_member(table, set, &one.members[0]);
 	else if (ms_membership_find(set, cidr))
 		r = remove_member(table, set, cidr);
+	ms_member_tree_hurry(table->tree, false);
 	table->is_late = false;
 	ms_membership_fini(&one);
 	return r < 0 ? r : table->is_awaited;
@@ -127,6 +133,28 @@ size_t ms_set_table_within(const struct ms_set_table *table, const char *name,
 	const struct ms_membership *set = ms_set_table_find_name(&table->live, name);
 
 	return set ? ms_membership_within(set, cidr, most) : 0;
+}
+
+int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
+		      const struct ms_cidr *cidr)
+{
+	int r;
+
+	ms_set_table_enter(table);
+	r = hold(table, &table->live, held, cidr);
+	ms_set_table_exit(table);
+	return r;
+}
+
+int ms_set_table_hold_next(struct ms_set_table *table, const struct ms_set_def *held,
+			   const struct ms_cidr *cidr)
+{
+	int r;
+
+	ms_set_table_enter(table);
+	r = hold(table, &table->pending, held, cidr);
+	ms_set_table_exit(table);
+	return r;
 }
 
 size_t ms_set_table_count(const struct ms_set_table *table, const char *name)
@@ -152,6 +180,7 @@ int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addr
 	int result = 0;
 
 	*ret_changed = false;
+	ms_set_table_enter(table);
 	for (size_t i = host->count; i-- > 0;) {
 		struct ms_cidr gone = host->members[i].cidr;
 
@@ -175,6 +204,7 @@ int ms_set_table_set_host(struct ms_set_table *table, const struct ms_addr *addr
 		else
 			*ret_changed = true;
 	}
+	ms_set_table_exit(table);
 	return result;
 }
 
@@ -211,11 +241,13 @@ uint64_t ms_set_table_next_expiry(struct ms_set_table *table)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp), nearest = UINT32_MAX, tick;
 
+	ms_set_table_enter(table);
 	for (size_t i = 0; i < table->live.count; i++) {
 		if (ms_membership_next_end(&table->live.items[i], now, &tick) &&
 		    tick - now < nearest)
 			nearest = tick - now;
 	}
+	ms_set_table_exit(table);
 	if (nearest == UINT32_MAX)
 		return UINT64_MAX;
 	return ms_dataplane_ticks_to_ns(table->dp, nearest);
@@ -236,6 +268,7 @@ void ms_set_table_clear_ended(struct ms_set_table *table)
 {
 	uint32_t now = ms_dataplane_tick_now(table->dp);
 
+	ms_set_table_enter(table);
 	if (!table->pending.items)
 		tidy(table);
 	for (size_t i = 0; i < table->live.count; i++) {
@@ -250,4 +283,5 @@ void ms_set_table_clear_ended(struct ms_set_table *table)
 			member->is_cleared = true;
 		}
 	}
+	ms_set_table_exit(table);
 }

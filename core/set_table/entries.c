@@ -60,6 +60,28 @@ const struct ms_member *ms_set_table_next_entry(const struct ms_membership *set,
 	return member && !member->is_cleared ? member : NULL;
 }
 
+static const struct ms_member *find_entry(const struct ms_set_table_sets *sets, uint32_t set,
+					  const struct ms_cidr *cidr)
+{
+	const struct ms_membership *of = ms_set_table_find_id(sets, set);
+
+	return ms_set_table_has_entry(of, cidr) ? ms_membership_find(of, cidr) : NULL;
+}
+
+const struct ms_member *ms_set_table_shared_entry(const struct ms_set_table *table,
+						  const struct ms_membership *set,
+						  const struct ms_cidr *cidr)
+{
+	const struct ms_member *entry;
+
+	if (ms_set_table_has_entry(set, cidr))
+		return ms_membership_find(set, cidr);
+	entry = find_entry(&table->live, set->set, cidr);
+	if (!entry)
+		entry = find_entry(&table->pending, set->set, cidr);
+	return entry ? entry : find_entry(&table->before, set->set, cidr);
+}
+
 /* ---- entries of the datapath ---- */
 
 int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set, const struct ms_member *member)

@@ -24,8 +24,8 @@ struct node {
 struct ms_member_tree {
 	struct ms_member_tree_hooks hooks;
 	struct node *root[2]; /* IPv4, IPv6 */
-	bool is_held;
-	size_t left; /* that may be stored before it is somebody else's turn */
+	bool is_held, is_hurried;
+	size_t left; /* nodes that may be gone to yet */
 	size_t n_visited;
 };
 
@@ -119,8 +119,8 @@ static int store_node(const struct ms_member_tree *tree, struct node *node,
 }
 
 /* What has changed of the node at `place` and below it, all of it if that is of something around,
- * of which `wider` is said; what may not be stored any more stays changed. Goes on after a failure,
- * of which it returns the first. */
+ * of which `wider` is said. Goes on after a failure, of which it returns the first. What it has not
+ * come to is due still, and found from above. */
 static int store_below(struct ms_member_tree *tree, struct node **place,
 		       const struct ms_member_sets *wider, bool is_changed)
 {
@@ -128,21 +128,21 @@ static int store_below(struct ms_member_tree *tree, struct node **place,
 	struct ms_member_sets sets;
 	int result = 0;
 
-	if (!node || !(is_changed || is_due(node)))
+	if (!node)
 		return 0;
-	is_changed |= node->is_changed;
-	if (tree->left == 0) {
-		node->is_changed = is_changed;
+	node->is_changed |= is_changed;
+	if (!is_due(node) || tree->left == 0)
 		return 0;
-	}
+	/* The last one is for what is stored, however long the way to it is. */
+	if (node->is_changed || tree->left > 1)
+		tree->left--;
 	tree->n_visited++;
 	sets = *wider;
 	say_all(&sets, node);
+	is_changed = node->is_changed;
 	node->is_changed = false;
-	if (is_changed) {
-		tree->left--;
+	if (is_changed)
 		result = store_node(tree, node, &sets);
-	}
 	for (int i = 0; i < 2; i++) {
 		int r = store_below(tree, &node->child[i], &sets, is_changed);
 
@@ -332,7 +332,7 @@ static int put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *
 int ms_member_tree_put(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
 		       uint32_t until)
 {
-	return put(tree, set, cidr, until, tree->is_held);
+	return put(tree, set, cidr, until, tree->is_held && !tree->is_hurried);
 }
 
 int ms_member_tree_put_late(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr,
@@ -356,7 +356,7 @@ static int take_out(struct ms_member_tree *tree, uint32_t set, const struct ms_c
 
 int ms_member_tree_remove(struct ms_member_tree *tree, uint32_t set, const struct ms_cidr *cidr)
 {
-	return take_out(tree, set, cidr, tree->is_held);
+	return take_out(tree, set, cidr, tree->is_held && !tree->is_hurried);
 }
 
 int ms_member_tree_remove_late(struct ms_member_tree *tree, uint32_t set,
@@ -387,18 +387,25 @@ void ms_member_tree_hold(struct ms_member_tree *tree)
 	tree->is_held = true;
 }
 
+void ms_member_tree_hurry(struct ms_member_tree *tree, bool is_hurried)
+{
+	tree->is_hurried = is_hurried;
+}
+
 bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r)
 {
 	const struct ms_member_sets none = { 0 };
 	int r4, r6;
+	bool is_more;
 
 	tree->n_visited = 0;
 	tree->left = most;
 	r4 = store_below(tree, &tree->root[0], &none, false);
 	r6 = store_below(tree, &tree->root[1], &none, false);
-	tree->is_held = false;
 	*ret_r = r4 < 0 ? r4 : r6;
-	return is_due(tree->root[0]) || is_due(tree->root[1]);
+	is_more = is_due(tree->root[0]) || is_due(tree->root[1]);
+	tree->is_held = tree->is_held && (is_more || tree->is_hurried);
+	return is_more;
 }
 
 int ms_member_tree_release(struct ms_member_tree *tree)

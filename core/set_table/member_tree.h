@@ -53,9 +53,13 @@ size_t ms_member_tree_within(struct ms_member_tree *tree, const struct ms_cidr *
  * release goes to what has changed, what is on the way to it, and what lies within it. */
 void ms_member_tree_hold(struct ms_member_tree *tree);
 int ms_member_tree_release(struct ms_member_tree *tree);
-/* The same of `most` prefixes, wider ones first: whether there are others, for the next release.
- * `*ret_r`: the first refusal. */
+/* A part of the release: it goes to `most` nodes, wider ones first, and so far beyond as the way to
+ * the first that it stores is long; 0 = to none. Whether there are others, for the next release; what
+ * was held is so still, then. `*ret_r`: the first refusal. */
 bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r);
+/* While it is held: what changes from here on is stored at once all the same, and no release ends
+ * that it is held. */
+void ms_member_tree_hurry(struct ms_member_tree *tree, bool is_hurried);
 /* Nodes that the last release went to. */
 size_t ms_member_tree_visited(const struct ms_member_tree *tree);
 

@@ -145,17 +145,23 @@ void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct 
 
 bool ms_set_table_tell_some(struct ms_set_table *table, size_t most)
 {
+	bool is_more;
 	int r;
-	bool is_more = ms_member_tree_release_some(table->tree, most, &r);
 
+	ms_set_table_enter(table);
+	/* A worker that has held it goes on holding. */
+	ms_member_tree_hurry(table->tree, true);
+	is_more = ms_member_tree_release_some(table->tree, most, &r);
+	ms_member_tree_hurry(table->tree, false);
 	if (r < 0)
 		break_off(table, r);
+	ms_set_table_exit(table);
 	return is_more;
 }
 
 void ms_set_table_tell_held(struct ms_set_table *table)
 {
-	int r = ms_member_tree_release(table->tree);
+	int r = ms_set_table_release(table);
 
 	if (r < 0)
 		break_off(table, r);

@@ -3,6 +3,8 @@
 #ifndef MS_CORE_SET_TABLE_PRIVATE_H
 #define MS_CORE_SET_TABLE_PRIVATE_H
 
+#include <pthread.h>
+
 #include "core/membership.h"
 #include "core/set_table/member_tree.h"
 #include "core/set_table/set_table.h"
@@ -12,6 +14,8 @@
 /* Entries that are dropped at once where others wait for it, and where interfaces do. */
 #define MS_SET_TABLE_DROPPED_MAX 2048
 #define MS_SET_TABLE_DROPPED_AT_ONCE 64
+/* Members that are stored between two pauses. */
+#define MS_SET_TABLE_PUT_AT_ONCE 64
 
 /* A member by hand with so many within it is told by rounds. */
 #define MS_SET_TABLE_WIDE 512
@@ -39,6 +43,7 @@ enum ms_set_table_both {
 
 struct ms_set_table {
 	struct ms_dataplane *dp;
+	pthread_mutex_t next, turn; /* turn.c */
 	/* In force. Until the first publish: as found in the maps, without names. */
 	struct ms_set_table_sets live;
 	bool is_found;
@@ -60,6 +65,16 @@ struct ms_set_table {
 	bool is_awaited; /* and was: what has changed is not in force before they are over */
 };
 
+/* ---- whose turn it is ---- */
+
+/* Around all that changes the table, or looks at what the loop changes while a worker loads. */
+void ms_set_table_enter(struct ms_set_table *table);
+void ms_set_table_exit(struct ms_set_table *table);
+/* Between the two: who waits has his turn, and sets in force may have changed after it. */
+void ms_set_table_pause(struct ms_set_table *table);
+/* The tree's, with pauses; nothing is late behind it. */
+int ms_set_table_release(struct ms_set_table *table);
+
 /* ---- entries ---- */
 
 unsigned int ms_set_table_family(const struct ms_cidr *cidr);
@@ -77,6 +92,11 @@ const struct ms_member *ms_set_table_next_entry(const struct ms_membership *set,
 int ms_set_table_put_entry(struct ms_set_table *table, uint32_t set,
 			   const struct ms_member *member);
 void ms_set_table_erase_entry(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
+/* The entry that `set` has for this prefix, or that another generation has for it under the same
+ * id, which is one and the same in the datapath; NULL = there is none. */
+const struct ms_member *ms_set_table_shared_entry(const struct ms_set_table *table,
+						  const struct ms_membership *set,
+						  const struct ms_cidr *cidr);
 /* Entries of that family that a set other than set:host may still take. */
 uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family);
 
@@ -84,7 +104,7 @@ uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family
 
 /* A set that was in force; its members are taken. */
 void ms_set_table_leave(struct ms_set_table *table, struct ms_membership *set);
-/* Until no packet asks what there is any more; at once if that is known. */
+/* Until no packet asks what there is any more; at once if that is known. Pauses for as long. */
 void ms_set_table_wait_stale(struct ms_set_table *table);
 /* Whether there is something, and no packet asks it any more. */
 bool ms_set_table_stale_is_idle(const struct ms_set_table *table);
@@ -110,7 +130,7 @@ void ms_set_table_tell_less(struct ms_set_table *table);
 /* Of a member, before it is stored in its set; nothing where addresses are asked of the set. */
 void ms_set_table_tell(struct ms_set_table *table, uint32_t set, const struct ms_member *member);
 void ms_set_table_untell(struct ms_set_table *table, uint32_t set, const struct ms_cidr *cidr);
-/* What has been told since ms_member_tree_hold(). */
+/* What has been told since ms_member_tree_hold(), with pauses. */
 void ms_set_table_tell_held(struct ms_set_table *table);
 /* Sets that are gone are not asked of. */
 void ms_set_table_forget_asked(struct ms_set_table *table);

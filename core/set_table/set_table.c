@@ -79,6 +79,8 @@ int ms_set_table_new(struct ms_dataplane *dp, uint32_t limit, struct ms_set_tabl
 
 	if (!table)
 		return -ENOMEM;
+	pthread_mutex_init(&table->next, NULL);
+	pthread_mutex_init(&table->turn, NULL);
 	table->dp = dp;
 	table->limit = limit;
 	table->is_found = true;
@@ -110,6 +112,8 @@ struct ms_set_table *ms_set_table_free(struct ms_set_table *table)
 	ms_membership_fini(&table->host);
 	ms_member_tree_free(table->tree);
 	ms_set_table_free_stale(table);
+	pthread_mutex_destroy(&table->turn);
+	pthread_mutex_destroy(&table->next);
 	free(table);
 	return NULL;
 }
@@ -213,6 +217,8 @@ static int put_beside(struct ms_set_table *table, struct ms_membership *set, str
 		return ms_error_set(err, r, "set %s has no number: all have been used", set->name);
 	ms_set_table_choose(table, set, set->count);
 	for (size_t i = 0; i < set->count; i++) {
+		if (i % MS_SET_TABLE_PUT_AT_ONCE == 0)
+			ms_set_table_pause(table);
 		r = ms_set_table_put_entry(table, set->set, &set->members[i]);
 		if (r < 0)
 			return ms_error_set(err, r, "set %s cannot be stored: %s", set->name,
@@ -256,7 +262,8 @@ static int load_set(struct ms_set_table *table, struct ms_membership *set, struc
 	return refuse_size(table, set, err);
 }
 
-/* Members that `set` shares with what is in force are as they were, all others are gone. */
+/* Members that `set` shares with what is in force are as they were, all others are gone. Nothing of
+ * a set with an id of its own is looked at by others. */
 static void unload_set(struct ms_set_table *table, const struct ms_membership *set)
 {
 	const struct ms_membership *before = ms_set_table_find_id(&table->live, set->set);
@@ -265,6 +272,8 @@ static void unload_set(struct ms_set_table *table, const struct ms_membership *s
 	for (size_t i = 0; i < set->count; i++) {
 		const struct ms_member *member = &set->members[i], *stored;
 
+		if (!before && i % MS_SET_TABLE_PUT_AT_ONCE == 0)
+			ms_set_table_pause(table);
 		if (member->is_cleared)
 			continue;
 		stored = ms_set_table_next_entry(before, &at, &member->cidr);
@@ -282,8 +291,11 @@ static int load_sets(struct ms_set_table *table, const struct ms_policy *policy,
 
 	for (size_t i = 0; i < policy->n_sets; i++) {
 		struct ms_membership set;
-		int r = ms_set_table_build(table, &policy->sets[i], &set);
+		int r;
 
+		ms_set_table_exit(table); /* as a pause: a million members are sorted */
+		r = ms_set_table_build(table, &policy->sets[i], &set);
+		ms_set_table_enter(table);
 		if (r < 0)
 			return r;
 		r = load_set(table, &set, err);
@@ -297,18 +309,29 @@ static int load_sets(struct ms_set_table *table, const struct ms_policy *policy,
 	return 0;
 }
 
-int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
-		      struct ms_error *err)
+static int load(struct ms_set_table *table, const struct ms_policy *policy, struct ms_error *err)
 {
 	int r;
 
-	ms_set_table_drop_stale(table, SIZE_MAX);
+	while (table->n_stale)
+		ms_set_table_drop_stale(table, MS_SET_TABLE_DROPPED_MAX);
 	table->pending.items = calloc(policy->n_sets + 1, sizeof(*table->pending.items));
 	if (!table->pending.items)
 		return -ENOMEM;
 	ms_member_tree_hold(table->tree);
 	r = load_sets(table, policy, err);
 	ms_set_table_tell_held(table);
+	return r;
+}
+
+int ms_set_table_load(struct ms_set_table *table, const struct ms_policy *policy,
+		      struct ms_error *err)
+{
+	int r;
+
+	ms_set_table_enter(table);
+	r = load(table, policy, err);
+	ms_set_table_exit(table);
 	return r;
 }
 
@@ -337,6 +360,7 @@ int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err)
 {
 	int r = 0;
 
+	ms_set_table_enter(table);
 	for (size_t i = 0; r == 0 && i < table->pending.count; i++) {
 		const struct ms_membership *set = &table->pending.items[i];
 		const struct ms_membership *before = ms_set_table_find_id(&table->live, set->set);
@@ -346,32 +370,51 @@ int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err)
 			r = put_changed(table, set, before, err);
 		}
 	}
+	ms_set_table_exit(table);
 	return r;
 }
 
 void ms_set_table_abandon(struct ms_set_table *table)
 {
+	struct ms_set_table_sets *pending = &table->pending;
+
+	ms_set_table_enter(table);
 	ms_member_tree_hold(table->tree);
-	for (size_t i = 0; i < table->pending.count; i++)
-		unload_set(table, &table->pending.items[i]);
-	ms_set_table_tell_held(table);
-	free_sets(&table->pending);
+	while (pending->count) {
+		struct ms_membership *last = &pending->items[pending->count - 1];
+
+		/* Before it is paused: entries that are gone are not taken to be there. */
+		unload_set(table, last);
+		pending->count--;
+		ms_membership_fini(last);
+		ms_set_table_pause(table);
+	}
+	free_sets(pending);
 	ms_set_table_forget_asked(table);
+	ms_set_table_tell_held(table);
+	ms_set_table_exit(table);
 }
 
-/* What `old` has beyond `set`, which has its id; false = it has nothing. */
-static bool drop_gone(struct ms_set_table *table, const struct ms_membership *old,
+/* What `old` has beyond `set` of the sets in force, which has its id; false = it has nothing. Who
+ * comes in a pause finds what is still stored, and no more, in `old`. */
+static bool drop_gone(struct ms_set_table *table, struct ms_membership *old,
 		      const struct ms_membership *set)
 {
 	bool is_any = false;
 	size_t at = 0;
 
 	for (size_t m = 0; m < old->count; m++) {
-		const struct ms_cidr *cidr = &old->members[m].cidr;
+		struct ms_member *member = &old->members[m];
 
-		if (old->members[m].is_cleared || ms_set_table_next_entry(set, &at, cidr))
+		if (m % MS_SET_TABLE_PUT_AT_ONCE == 0) {
+			ms_set_table_pause(table);
+			at = ms_cidr_first(set->members, set->count, sizeof(*set->members),
+					   &member->cidr);
+		}
+		if (member->is_cleared || ms_set_table_next_entry(set, &at, &member->cidr))
 			continue;
-		ms_set_table_erase_entry(table, old->set, cidr);
+		ms_set_table_erase_entry(table, old->set, &member->cidr);
+		member->is_cleared = true;
 		is_any = true;
 	}
 	return is_any;
@@ -379,16 +422,19 @@ static bool drop_gone(struct ms_set_table *table, const struct ms_membership *ol
 
 void ms_set_table_publish(struct ms_set_table *table)
 {
+	ms_set_table_enter(table);
 	table->before = table->live;
 	table->live = table->pending;
 	table->pending = (struct ms_set_table_sets) { 0 };
 	table->is_found = false;
+	ms_set_table_exit(table);
 }
 
 bool ms_set_table_settle(struct ms_set_table *table)
 {
 	bool is_any = false;
 
+	ms_set_table_enter(table);
 	for (size_t i = 0; i < table->before.count; i++) {
 		struct ms_membership *old = &table->before.items[i];
 		const struct ms_membership *set = ms_set_table_find_id(&table->live, old->set);
@@ -400,11 +446,11 @@ bool ms_set_table_settle(struct ms_set_table *table)
 	}
 	free_sets(&table->before);
 	ms_set_table_wait_stale(table);
+	ms_set_table_exit(table);
 	return is_any;
 }
 
-int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
-			 struct ms_error *err)
+static int replace(struct ms_set_table *table, const struct ms_set_def *def, struct ms_error *err)
 {
 	struct ms_membership *live = ms_set_table_find_name(&table->live, def->name), set, old;
 	int r;
@@ -434,6 +480,17 @@ int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *de
 	drop_gone(table, &old, live);
 	ms_membership_fini(&old);
 	return 0;
+}
+
+int ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
+			 struct ms_error *err)
+{
+	int r;
+
+	ms_set_table_enter(table);
+	r = replace(table, def, err);
+	ms_set_table_exit(table);
+	return r;
 }
 
 static uint32_t find_in(const struct ms_set_table_sets *sets, const char *name)

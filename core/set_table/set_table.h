@@ -5,6 +5,10 @@
  * the old members until the switch; if the table has no room for both, it is changed in place
  * around the switch. A set that stays as it is stays where it is, also over a restart of the
  * daemon.
+ *
+ * One thread's, but for this: while another one is in ms_set_table_load(), _ready(), _abandon()
+ * or _settle(), the first may call ms_set_table_hold(), _tell_some(), and what only reads sets in force. It waits for some
+ * hundreds of members at most; for all of a set that is changed in place.
  */
 #ifndef MS_CORE_SET_TABLE_H
 #define MS_CORE_SET_TABLE_H
@@ -39,8 +43,8 @@ int ms_set_table_ready(struct ms_set_table *table, struct ms_error *err);
 void ms_set_table_abandon(struct ms_set_table *table);
 /* Right after the switch, and at once. */
 void ms_set_table_publish(struct ms_set_table *table);
-/* What follows that, before anything else of the sets in force is changed: what they no longer have
- * goes, and where others left something it has waited for packets. Takes long. True = sessions are
+/* What follows that, before anything but ms_set_table_hold() changes sets in force: what they no
+ * longer have goes, and where others left something it has waited for packets. Takes long. True = sessions are
  * to be judged again. */
 bool ms_set_table_settle(struct ms_set_table *table);
 /* Id of a set of the generation being loaded, 0 = there is none. */
@@ -58,6 +62,10 @@ uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *na
  */
 int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		      const struct ms_cidr *member);
+/* The same of the generation being loaded, behind ms_set_table_ready(). 1 = it is not to come in
+ * force before ms_set_table_tell_some() is through. */
+int ms_set_table_hold_next(struct ms_set_table *table, const struct ms_set_def *held,
+			   const struct ms_cidr *member);
 /*
  * What is told of what lies within a wide prefix is told by rounds: of `most` prefixes in each,
  * until it returns false. What is taken out is in force, and all flows can be judged again, when

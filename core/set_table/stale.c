@@ -49,8 +49,15 @@ static bool drop_entry(struct ms_set_table *table, struct ms_set_table_stale *st
 
 void ms_set_table_wait_stale(struct ms_set_table *table)
 {
-	if (table->n_stale && !table->is_left)
-		table->is_left = ms_dataplane_wait_grace() == 0;
+	bool is_over;
+
+	if (!table->n_stale || table->is_left)
+		return;
+	/* Who comes meanwhile leaves nothing. */
+	ms_set_table_exit(table);
+	is_over = ms_dataplane_wait_grace() == 0;
+	ms_set_table_enter(table);
+	table->is_left = is_over;
 }
 
 bool ms_set_table_stale_is_idle(const struct ms_set_table *table)

@@ -112,11 +112,10 @@ static int note(struct holding *holding, const struct ms_set_member *member)
 	return ms_array_append(&holding->members, &holding->count, *member);
 }
 
-static int look_at_runtime(struct holding *holding, const struct ms_sources *sources,
+static int look_at_runtime(struct holding *holding, const struct ms_runtime *runtime,
 			   const char *set)
 {
-	const struct ms_runtime_member *held =
-		ms_runtime_find_member(&sources->now.runtime, set, holding->cidr);
+	const struct ms_runtime_member *held = ms_runtime_find_member(runtime, set, holding->cidr);
 	struct ms_set_member member = { .cidr = *holding->cidr,
 					.origin = { .source = MS_SOURCE_RUNTIME } };
 	int64_t left_ms;
@@ -144,19 +143,18 @@ static int note_offered(void *user, const char *source, const struct ms_set_memb
 	return note(user, member);
 }
 
-int ms_sources_holders(const struct ms_sources *sources, const char *set,
-		       const struct ms_cidr *cidr, struct ms_set_member **ret_members,
-		       size_t *ret_count)
+int ms_sources_next_holders(const struct ms_sources_next *next, const char *set,
+			    const struct ms_cidr *cidr, struct ms_set_member **ret_members,
+			    size_t *ret_count)
 {
 	struct holding holding = { .cidr = cidr };
-	int r = look_at_runtime(&holding, sources, set);
+	int r = look_at_runtime(&holding, &next->runtime, set);
 
 	/* What one holds for ever needs nobody else, and files may have many. */
 	if (r == 0 && !(holding.count && holding.members[0].timeout_ns == 0)) {
-		r = ms_sources_offers_foreach(&sources->now.offers, set, cidr, note_offered,
-					      &holding);
+		r = ms_sources_offers_foreach(&next->offers, set, cidr, note_offered, &holding);
 		if (r == 0)
-			r = ms_sources_places_foreach(&sources->now.places, set, cidr, note_written,
+			r = ms_sources_places_foreach(&next->places, set, cidr, note_written,
 						      &holding);
 	}
 	if (r < 0) {
@@ -166,6 +164,13 @@ int ms_sources_holders(const struct ms_sources *sources, const char *set,
 	*ret_members = holding.members;
 	*ret_count = holding.count;
 	return 0;
+}
+
+int ms_sources_holders(const struct ms_sources *sources, const char *set,
+		       const struct ms_cidr *cidr, struct ms_set_member **ret_members,
+		       size_t *ret_count)
+{
+	return ms_sources_next_holders(&sources->now, set, cidr, ret_members, ret_count);
 }
 
 /* ---- what is merged follows ---- */
@@ -209,7 +214,7 @@ int ms_sources_follow_members(struct ms_sources *sources)
 {
 	int r;
 
-	if (!sources->members_behind)
+	if (!sources->now.members_behind)
 		return 0;
 	r = ms_runtime_export_sets(&sources->now.runtime, ms_sources_wall_ms(),
 				   sources->now.runtime_policy);
@@ -218,7 +223,7 @@ int ms_sources_follow_members(struct ms_sources *sources)
 	if (r == 0)
 		r = ms_sources_refresh_runtime_sets(sources->now.merged,
 						    sources->now.runtime_policy);
-	sources->members_behind = r < 0;
+	sources->now.members_behind = r < 0;
 	return r;
 }
 
@@ -280,7 +285,18 @@ int ms_sources_hold_members(struct ms_sources *sources, const struct ms_runtime_
 	int r = make_change(&sources->now.runtime, change, ret_before);
 
 	if (r == 0)
-		sources->members_behind = true;
+		sources->now.members_behind = true;
+	return r;
+}
+
+int ms_sources_next_add(struct ms_sources_next *next, const struct ms_runtime_change *change)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < change->count; i++)
+		r = ms_runtime_set_add(&next->runtime, change->set, &change->members[i],
+				       change->expires_ms, change->plugin);
+	next->members_behind = true;
 	return r;
 }
 

@@ -10,7 +10,6 @@ struct ms_sources {
 	struct ms_state *state;
 	struct ms_sources_next now; /* what is in force */
 	bool staged;                /* last-good.json waits for its rename */
-	bool members_behind;        /* of now.runtime_policy and now.merged, against now.runtime */
 };
 
 /* The times of members of `policy` begin now. */

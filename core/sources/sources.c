@@ -416,7 +416,6 @@ void ms_sources_take(struct ms_sources *sources, struct ms_sources_next *next)
 		before.merged = NULL;
 	before.amend = next->amend;
 	sources->now.amend = (struct ms_amend) { 0 };
-	sources->members_behind = false;
 	*next = before;
 }
 
@@ -535,7 +534,7 @@ static int replace_runtime(struct ms_sources *sources, struct ms_runtime *runtim
 	ms_policy_free(sources->now.runtime_policy);
 	sources->now.runtime_policy = policy;
 	sources->now.runtime_changed = saved < 0;
-	sources->members_behind = false;
+	sources->now.members_behind = false;
 	return ms_sources_refresh_runtime_sets(sources->now.merged, policy);
 }
 

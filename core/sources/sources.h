@@ -30,6 +30,7 @@ struct ms_sources_next {
 	bool applied;        /* the documents are a client's, not the directory's */
 	bool builtin;        /* there is no directory: the embedded policy */
 	bool documents_changed, runtime_changed; /* against what is on disk */
+	bool members_behind;                     /* of runtime_policy and merged, against runtime */
 	struct ms_runtime runtime;               /* edit freely before merge */
 	struct ms_sources_offers offers;         /* of plugin sources: edit freely, too */
 	struct ms_policy *files;
@@ -84,6 +85,8 @@ int ms_sources_merge(const struct ms_sources *sources, struct ms_sources_next *n
  * ms_sources_save() says; where no thread is to be had, it writes them itself.
  */
 void ms_sources_stage(struct ms_sources *sources, struct ms_sources_next *next);
+/* Until that is written, or could not be: ms_sources_save() does not wait then. */
+void ms_sources_stage_wait(struct ms_sources_next *next);
 /* A start finds it when it returns, and marked as unchanged. On failure it may still be taken: then
  * it is in force but not on disk until ms_sources_save_rest(). */
 int ms_sources_save(struct ms_sources *sources, struct ms_sources_next *next, struct ms_error *err);
@@ -135,6 +138,13 @@ bool ms_sources_is_over(const struct ms_set_member *member);
 int ms_sources_holders(const struct ms_sources *sources, const char *set,
 		       const struct ms_cidr *cidr, struct ms_set_member **ret_members,
 		       size_t *ret_count);
+
+/* The same of `next`, which is merged. */
+int ms_sources_next_holders(const struct ms_sources_next *next, const char *set,
+			    const struct ms_cidr *cidr, struct ms_set_member **ret_members,
+			    size_t *ret_count);
+/* Members that have come since ms_sources_begin(), and are saved: `next` has them, too. -ENOMEM */
+int ms_sources_next_add(struct ms_sources_next *next, const struct ms_runtime_change *change);
 
 /* The same for what must hold even if it cannot be saved; `*ret_saved` = 0 or -errno of that. */
 int ms_sources_insist_on_runtime(struct ms_sources *sources, struct ms_runtime *runtime,

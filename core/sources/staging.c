@@ -11,7 +11,8 @@ struct ms_sources_staging {
 	struct ms_state *state;
 	struct ms_documents documents; /* borrowed */
 	bool applied;
-	struct ms_worker *worker;
+	struct ms_worker *worker; /* NULL = it has ended */
+	int result;
 };
 
 void ms_sources_staging_undo(struct ms_state *state)
@@ -59,10 +60,19 @@ int ms_sources_staging_begin(struct ms_state *state, const struct ms_documents *
 	return 0;
 }
 
+void ms_sources_staging_wait(struct ms_sources_staging *staging)
+{
+	if (staging->worker)
+		staging->result = ms_worker_end(staging->worker);
+	staging->worker = NULL;
+}
+
 int ms_sources_staging_end(struct ms_sources_staging *staging)
 {
-	int r = ms_worker_end(staging->worker);
+	int r;
 
+	ms_sources_staging_wait(staging);
+	r = staging->result;
 	free(staging);
 	return r;
 }
@@ -81,4 +91,10 @@ void ms_sources_stage(struct ms_sources *sources, struct ms_sources_next *next)
 	    ms_sources_staging_begin(sources->state, &next->documents, next->applied,
 				     &next->staging) < 0)
 		next->staging = NULL;
+}
+
+void ms_sources_stage_wait(struct ms_sources_next *next)
+{
+	if (next->staging)
+		ms_sources_staging_wait(next->staging);
 }

@@ -21,7 +21,9 @@ int ms_sources_staging_write(struct ms_state *state, const struct ms_documents *
  * documents. -errno: nothing was begun. */
 int ms_sources_staging_begin(struct ms_state *state, const struct ms_documents *documents,
 			     bool applied, struct ms_sources_staging **ret_staging);
-/* Waits for it. Returns what ms_sources_staging_write() did. */
+/* Waits for it; any thread may that has it to itself. */
+void ms_sources_staging_wait(struct ms_sources_staging *staging);
+/* Waits, too. Returns what ms_sources_staging_write() did. */
 int ms_sources_staging_end(struct ms_sources_staging *staging);
 /* Waits as well, and nothing is left. */
 void ms_sources_staging_drop(struct ms_sources_staging *staging);

@@ -366,7 +366,8 @@ static int follow(struct quarantine *self, struct ring_buffer *ring,
 		  struct ms_plugin_watch **ret_watch)
 {
 	return self->host->watch_fd(self->host->state, ring_buffer__epoll_fd(ring),
-				    MS_PLUGIN_READABLE, cases_came, self, ret_watch);
+				    MS_PLUGIN_READABLE | MS_PLUGIN_URGENT, cases_came, self,
+				    ret_watch);
 }
 
 static int start(void *user, struct ms_plugin_error *error)

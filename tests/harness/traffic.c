@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -445,4 +446,31 @@ void ms_traffic_raw_udp(int fd, const char *from, uint16_t sport, const char *to
 	/* A frame that the hook drops is sent all the same. */
 	if (send(fd, frame, at - frame, 0) < 0)
 		ck_assert_msg(errno == ENOBUFS, "send: %s", strerror(errno));
+}
+
+/* ---- a flow of datagrams ---- */
+
+static void send_datagram(int fd)
+{
+	/* What the other end says to it (nobody listens) is no matter. */
+	if (send(fd, "x", 1, 0) < 0)
+		ck_assert_int_eq(send(fd, "x", 1, 0), 1);
+}
+
+void ms_traffic_flow(const char *address, uint16_t port, unsigned int count)
+{
+	const struct itimerspec each = { .it_interval.tv_nsec = 1000000,
+					 .it_value.tv_nsec = 1000000 };
+	ms_cleanup(ms_close_fd) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, address, port, 0);
+	uint64_t due;
+
+	send_datagram(fd);
+	count--;
+	ck_assert_int_eq(timerfd_settime(timer, 0, &each, NULL), 0);
+	while (count) {
+		ck_assert_int_eq(read(timer, &due, sizeof(due)), sizeof(due));
+		for (; due && count; due--, count--)
+			send_datagram(fd);
+	}
 }

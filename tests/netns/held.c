@@ -5,9 +5,9 @@
  * set, where a test has put two pipes into the folder that MS_TEST_HELD names: the first tells that
  * it is there, the second when it may go on. As long as there is a file `no-memory`, the first set
  * in force can be replaced and no other; with `no-tell` no prefix is told its sets, with
- * `no-set` no member is put into one, and with `no-save` none is saved. With `half` rounds that
- * tell prefixes come no further than HELD_PLACE, which each round that gets there notes in a file
- * `halfway`.
+ * `no-set` no member is put into one, with `no-save` none is saved, and with `no-space` no number
+ * of a generation. With `half` rounds that tell prefixes come no further than HELD_PLACE, which
+ * each round that gets there notes in a file `halfway`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #include "core/classify/compile.h"
 #include "core/committer.h"
 #include "core/flips.h"
-#include "core/set_table/set_table.h"
+#include "core/set_table/private.h"
 #include "core/source/offer.h"
 #include "core/sources/sources.h"
 #include "core/state/documents.h"
@@ -82,6 +82,12 @@ int __real_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 				struct ms_error *err);
 int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_def *def,
 				struct ms_error *err);
+int __real_ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+			      struct ms_membership *ret_set);
+int __wrap_ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+			      struct ms_membership *ret_set);
+void __real_ms_set_table_pause(struct ms_set_table *table);
+void __wrap_ms_set_table_pause(struct ms_set_table *table);
 void __real_ms_set_table_abandon(struct ms_set_table *table);
 void __wrap_ms_set_table_abandon(struct ms_set_table *table);
 void __real_ms_set_table_clear_ended(struct ms_set_table *table);
@@ -145,6 +151,23 @@ int __wrap_ms_set_table_replace(struct ms_set_table *table, const struct ms_set_
 	if (is_there("no-memory") && calls++ > 0)
 		return -ENOMEM;
 	return __real_ms_set_table_replace(table, def, err);
+}
+
+/* While sets are loaded, and what addresses are told of them is held back. */
+int __wrap_ms_set_table_build(const struct ms_set_table *table, const struct ms_set_def *def,
+			      struct ms_membership *ret_set)
+{
+	hold("sets");
+	return __real_ms_set_table_build(table, def, ret_set);
+}
+
+/* While what a policy no longer has goes, and who comes meanwhile has his turn. */
+void __wrap_ms_set_table_pause(struct ms_set_table *table)
+{
+	ms_set_table_exit(table);
+	hold("pause");
+	ms_set_table_enter(table);
+	__real_ms_set_table_pause(table);
 }
 
 void __wrap_ms_set_table_abandon(struct ms_set_table *table)
@@ -250,6 +273,8 @@ int __wrap_ms_flips_count(const struct ms_flips *flips, unsigned int half, unsig
 int __wrap_ms_state_save_generation(struct ms_state *state, uint32_t generation)
 {
 	hold("save");
+	if (is_there("no-space"))
+		return -ENOSPC;
 	return __real_ms_state_save_generation(state, generation);
 }
 

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
@@ -77,36 +75,9 @@ static bool is_let_in(void *user)
 	return ms_site_reach(80, MS_SITE_GONE) == 0;
 }
 
-static void send_one(int fd)
-{
-	/* What the other end says to it (nobody listens) is no matter. */
-	if (send(fd, "x", 1, 0) < 0)
-		ck_assert_int_eq(send(fd, "x", 1, 0), 1);
-}
-
-/* As many datagrams, one and then a thousand a second: what the timer was late for is made up for.
- */
-static void send_flow_to(const char *address, uint16_t port, unsigned int count)
-{
-	const struct itimerspec each = { .it_interval.tv_nsec = 1000000,
-					 .it_value.tv_nsec = 1000000 };
-	ms_cleanup(ms_close_fd) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	ms_cleanup(ms_close_fd) int fd = ms_traffic_udp(NULL, address, port, 0);
-	uint64_t due;
-
-	send_one(fd);
-	count--;
-	ck_assert_int_eq(timerfd_settime(timer, 0, &each, NULL), 0);
-	while (count) {
-		ck_assert_int_eq(read(timer, &due, sizeof(due)), sizeof(due));
-		for (; due && count; due--, count--)
-			send_one(fd);
-	}
-}
-
 static void send_flow(uint16_t port, unsigned int count)
 {
-	send_flow_to("10.1.0.2", port, count);
+	ms_traffic_flow("10.1.0.2", port, count);
 }
 
 START_TEST(it_is_in_force_before_the_next_hundred_packets)
@@ -257,7 +228,7 @@ START_TEST(each_end_of_either_family_is_put_in)
 	start();
 	ms_ctl_wait_iface(microsegd, "veth-b", "protected");
 	ck_assert_int_eq(ms_traffic_reach(NULL, ends[_i].to, 80, MS_SITE_SOON), 0);
-	send_flow_to(ends[_i].to, PORT, 1);
+	ms_traffic_flow(ends[_i].to, PORT, 1);
 	ck_assert(ms_netns_wait(is_shut_out, (void *)ends[_i].addr, 10));
 	ck_assert_int_eq(ms_traffic_reach(NULL, ends[_i].to, 80, MS_SITE_GONE), -ETIMEDOUT);
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);

@@ -117,7 +117,7 @@ START_TEST(it_is_told_in_time_while_a_long_policy_is_compiled)
 	ms_proc_end(pid);
 	status = ms_ctl(microsegd, "status", NULL);
 	ck_assert_int_gt(ms_ctl_int(json_array_get(status, 0), "rules"), atoi(RULES));
-	/* A loop that only waits for the worker says one before each piece of the commit, 16. */
+	/* A loop that only waits for the worker says one before each piece of the commit, 17. */
 	ck_assert_uint_ge(words, ENOUGH);
 	ms_proc_stop(microsegd);
 }

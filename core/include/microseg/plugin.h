@@ -143,6 +143,7 @@ enum ms_plugin_level {
 
 #define MS_PLUGIN_READABLE (1u << 0)
 #define MS_PLUGIN_WRITABLE (1u << 1)
+#define MS_PLUGIN_URGENT (1u << 2) /* beside MS_PLUGIN_READABLE, see watch_fd() */
 
 /* An interface the policy protects, during iface_foreach(). */
 struct ms_plugin_iface {
@@ -191,6 +192,8 @@ struct ms_plugin_host {
 	 * from D, C. Calls ready(self, fd, MS_PLUGIN_READABLE | ...) while `fd` is ready (level
 	 * triggered). The descriptor stays the plugin's and is closed after unwatch(). unwatch()
 	 * may be called from the watch's own callback. All watches end by themselves after stop().
+	 * With MS_PLUGIN_URGENT it is called while the daemon works out a new policy, too, when
+	 * other callbacks wait; set_del() is -EAGAIN then. Daemons that do not know it ignore it.
 	 */
 	int (*watch_fd)(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 			void (*ready)(void *self, int fd, uint32_t what), void *self,
@@ -219,7 +222,7 @@ struct ms_plugin_host {
 	 * lies within, a peer of the failsafe or a member of an allow-listed set, that is another
 	 * set that a rule which allows names; -ENOSPC: the set is full; -EINVAL: no prefix. Another
 	 * -errno: it cannot be saved. set_del() takes out only what this plugin put in, be it
-	 * before a restart, and nobody else changed (-ENOENT).
+	 * before a restart, and nobody else changed (-ENOENT; -EAGAIN: see watch_fd()).
 	 */
 	int (*set_add)(struct ms_plugin_host_state *state, const char *set,
 		       const struct ms_plugin_cidr *member, uint64_t ttl_ns);

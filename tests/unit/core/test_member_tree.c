@@ -376,6 +376,70 @@ START_TEST(what_is_late_is_not_lost_by_others)
 }
 END_TEST
 
+/* As many nodes as are asked for, and then the rest. */
+START_TEST(a_release_may_come_in_parts)
+{
+	char text[32];
+	size_t parts = 1;
+	int r;
+
+	ms_member_tree_hold(tree);
+	for (unsigned int i = 0; i < 200; i++) {
+		snprintf(text, sizeof(text), "10.0.0.%u", i);
+		ck_assert_int_eq(put(1, text, 0), 0);
+	}
+	ck_assert_int_eq(put(2, "10.0.0.0/24", 0), 0);
+	while (ms_member_tree_release_some(tree, 50, &r)) {
+		ck_assert_uint_le(ms_member_tree_visited(tree), 50);
+		ck_assert_int_eq(r, 0);
+		parts++;
+	}
+	ck_assert_uint_ge(parts, 5);
+	ck_assert_uint_eq(n_written, 201);
+	ck_assert_str_eq(said("10.0.0.0"), "1 2");
+	ck_assert_str_eq(said("10.0.0.199"), "1 2");
+}
+END_TEST
+
+/* Whoever cannot wait, and what is around it: what it stands within is said of it, too. */
+START_TEST(what_is_hurried_is_not_held)
+{
+	ms_member_tree_hold(tree);
+	ck_assert_int_eq(put(1, "10.0.0.0/24", 0), 0);
+	ck_assert_int_eq(put(1, "10.0.0.9", 0), 0);
+	ms_member_tree_hurry(tree, true);
+	ck_assert_int_eq(put(2, "10.0.0.8", 0), 0); /* with a fork above the other one */
+	ms_member_tree_hurry(tree, false);
+	ck_assert_str_eq(said("10.0.0.8"), "1 2");
+	ck_assert_str_eq(said("10.0.0.9"), "-");
+	ck_assert_str_eq(said("10.0.0.0/24"), "-");
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_str_eq(said("10.0.0.9"), "1");
+	ck_assert_str_eq(said("10.0.0.0/24"), "1");
+	ck_assert_str_eq(said("10.0.0.8"), "1 2");
+}
+END_TEST
+
+/* Rounds of others do not end what one holds, and tell what is late. */
+START_TEST(a_hurried_round_leaves_it_held)
+{
+	ms_member_tree_hold(tree);
+	ms_member_tree_hurry(tree, true);
+	release_some(0); /* nothing is due */
+	ck_assert_int_eq(put_late(1, "10.0.0.0/24", 0), 0);
+	ck_assert_str_eq(said("10.0.0.0/24"), "-");
+	while (is_due())
+		release_some(1);
+	ms_member_tree_hurry(tree, false);
+	ck_assert_str_eq(said("10.0.0.0/24"), "1");
+	ck_assert_int_eq(put(2, "10.0.0.9", 0), 0);
+	ck_assert_str_eq(said("10.0.0.9"), "-");
+	ck_assert_int_eq(ms_member_tree_release(tree), 0);
+	ck_assert_int_eq(put(2, "10.0.0.8", 0), 0);
+	ck_assert_str_eq(said("10.0.0.8"), "1 2");
+}
+END_TEST
+
 /* ---- at random ---- */
 
 static struct member *find_member(uint32_t set, const struct ms_cidr *of)
@@ -430,16 +494,34 @@ static struct ms_cidr draw(void)
 	return drawn;
 }
 
+#define AT_ONCE 130 /* nodes that a part of a release goes to */
+
+/* Some of what is held is stored, or all of it. */
+static void release(bool is_all)
+{
+	int r = 0;
+
+	while (is_all && ms_member_tree_release_some(tree, AT_ONCE, &r))
+		ck_assert_int_eq(r, 0);
+	if (is_all || !ms_member_tree_release_some(tree, AT_ONCE, &r))
+		ms_member_tree_hold(tree);
+	ck_assert_int_eq(r, 0);
+}
+
+/* At once; all at once now and then; some of it late; and some at once, some late, while the rest is
+ * held. */
 START_TEST(it_says_what_a_list_says)
 {
-	if (_i == 1)
+	if (_i == 1 || _i == 3)
 		ms_member_tree_hold(tree);
 	for (unsigned int round = 0; round < 6000; round++) {
 		struct member *known = n_members ? &members[below((uint32_t)n_members)] : NULL;
 		struct ms_cidr of = known && below(2) ? known->cidr : draw();
 		uint32_t set = known && below(2) ? known->set : below(SETS);
-		bool is_late = _i == 2 && below(2), is_changed = true;
+		bool is_hurried = _i == 3 && below(2), is_changed = true;
+		bool is_late = (_i == 2 || is_hurried) && below(2);
 
+		ms_member_tree_hurry(tree, is_hurried);
 		known = find_member(set, &of);
 		if (known && (below(3) || n_members > MEMBERS_MAX / 2)) {
 			ck_assert_int_eq((is_late ? ms_member_tree_remove_late
@@ -459,8 +541,8 @@ START_TEST(it_says_what_a_list_says)
 			ck_assert_int_eq(ms_member_tree_remove(tree, set, &of), -ENOENT);
 			is_changed = false;
 		}
-		/* In the second round all at once, now and then, in the third some of it. */
-		if (_i == 0 || (_i == 2 && is_changed && !is_late))
+		ms_member_tree_hurry(tree, false);
+		if (_i == 0 || ((_i == 2 || is_hurried) && is_changed && !is_late))
 			expect(&of);
 		if (_i == 2 && below(4) == 0)
 			release_some(below(6));
@@ -470,6 +552,13 @@ START_TEST(it_says_what_a_list_says)
 			ck_assert_int_eq(ms_member_tree_release(tree), 0);
 			ms_member_tree_hold(tree);
 		}
+		if (is_hurried && below(4) == 0) {
+			ms_member_tree_hurry(tree, true);
+			release_some(below(6));
+			ms_member_tree_hurry(tree, false);
+		}
+		if (_i == 3 && round % 20 == 0)
+			release(round % 100 == 0);
 		if (round % 100 == 0)
 			for (size_t i = 0; i < n_members; i++)
 				expect(&members[i].cidr);
@@ -499,7 +588,10 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_release_goes_where_something_has_changed);
 	tcase_add_test(tcase, what_is_late_is_told_by_rounds);
 	tcase_add_test(tcase, what_is_late_is_not_lost_by_others);
-	tcase_add_loop_test(tcase, it_says_what_a_list_says, 0, 3);
+	tcase_add_test(tcase, a_release_may_come_in_parts);
+	tcase_add_test(tcase, what_is_hurried_is_not_held);
+	tcase_add_test(tcase, a_hurried_round_leaves_it_held);
+	tcase_add_loop_test(tcase, it_says_what_a_list_says, 0, 4);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

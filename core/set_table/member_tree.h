@@ -54,8 +54,8 @@ size_t ms_member_tree_within(struct ms_member_tree *tree, const struct ms_cidr *
 void ms_member_tree_hold(struct ms_member_tree *tree);
 int ms_member_tree_release(struct ms_member_tree *tree);
 /* A part of the release: it goes to `most` nodes, wider ones first, and so far beyond as the way to
- * the first that it stores is long; 0 = to none. Whether there are others, for the next release; what
- * was held is so still, then. `*ret_r`: the first refusal. */
+ * the first that it stores is long; 0 = to none. Whether there are others, for the next release;
+ * what was held is so still, then. `*ret_r`: the first refusal. */
 bool ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r);
 /* While it is held: what changes from here on is stored at once all the same, and no release ends
  * that it is held. */

@@ -7,8 +7,8 @@
  * daemon.
  *
  * One thread's, but for this: while another one is in ms_set_table_load(), _ready(), _abandon()
- * or _settle(), the first may call ms_set_table_hold(), _tell_some(), and what only reads sets in force. It waits for some
- * hundreds of members at most; for all of a set that is changed in place.
+ * or _settle(), the first may call ms_set_table_hold(), _tell_some(), and what only reads sets in
+ * force. It waits for some hundreds of members at most; for all of a set that is changed in place.
  */
 #ifndef MS_CORE_SET_TABLE_H
 #define MS_CORE_SET_TABLE_H
@@ -44,8 +44,8 @@ void ms_set_table_abandon(struct ms_set_table *table);
 /* Right after the switch, and at once. */
 void ms_set_table_publish(struct ms_set_table *table);
 /* What follows that, before anything but ms_set_table_hold() changes sets in force: what they no
- * longer have goes, and where others left something it has waited for packets. Takes long. True = sessions are
- * to be judged again. */
+ * longer have goes, and where others left something it has waited for packets. Takes long. True =
+ * sessions are to be judged again. */
 bool ms_set_table_settle(struct ms_set_table *table);
 /* Id of a set of the generation being loaded, 0 = there is none. */
 uint32_t ms_set_table_find(const struct ms_set_table *table, const char *name);

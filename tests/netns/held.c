@@ -161,11 +161,14 @@ int __wrap_ms_set_table_build(const struct ms_set_table *table, const struct ms_
 	return __real_ms_set_table_build(table, def, ret_set);
 }
 
-/* While what a policy no longer has goes, and who comes meanwhile has his turn. */
+static bool has_dropped;
+
+/* While what a policy no longer has goes, and who comes meanwhile has his turn; "dropped" if
+ * something has gone. */
 void __wrap_ms_set_table_pause(struct ms_set_table *table)
 {
 	ms_set_table_exit(table);
-	hold("pause");
+	hold(has_dropped ? "dropped" : "pause");
 	ms_set_table_enter(table);
 	__real_ms_set_table_pause(table);
 }
@@ -246,6 +249,7 @@ int __wrap_ms_dataplane_set_remove(struct ms_dataplane *dp, uint32_t set,
 				   const struct ms_cidr *member)
 {
 	hold("drop");
+	has_dropped = true;
 	return __real_ms_dataplane_set_remove(dp, set, member);
 }
 

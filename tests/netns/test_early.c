@@ -298,6 +298,61 @@ START_TEST(a_set_that_goes_keeps_who_came)
 }
 END_TEST
 
+/* Of a set that is changed in place: he was in, is not to be any more, and comes by hand before he
+ * has gone, or behind that. */
+START_TEST(who_comes_while_others_go_stays)
+{
+	static const char *const stages[] = { "pause", "dropped" };
+
+	write_filled(1021 - N_MORE, HERE, "");
+	start_held(", set_members: 1024");
+	expect_shut_out();
+	write_filled(900, "", NEW);
+	ms_stage_begin(microsegd, "compile", "policy apply");
+	ms_stage_bar(microsegd, stages[_i]);
+	ms_stage_let_go(microsegd, "compile");
+	ms_stage_wait(microsegd, stages[_i]);
+	ms_stage_send(microsegd, "add", "set add bad " HERE);
+	ms_stage_expect(microsegd, "add", "0");
+	expect_shut_out();
+	ms_stage_end(microsegd, stages[_i], "0");
+	expect_shut_out();
+	ck_assert(is_member("bad", HERE));
+	/* He counts once: with 901 there, and one in each other set. */
+	ms_stage_send(microsegd, "fill", "set add other $(seq -f 30.0.0.%g 116)");
+	ms_stage_expect(microsegd, "fill", "0");
+	ms_stage_send(microsegd, "more", "set add other 30.0.1.1");
+	ms_stage_expect(microsegd, "more", "1");
+	ms_ctl_do(microsegd, "set", "del", "bad", HERE, NULL);
+	expect_let_in();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+#define WIDE "0.0.0.0/1" /* all others are within it, and are told by rounds */
+
+START_TEST(a_wide_prefix_does_not_wait)
+{
+	static const char *const limits[] = { "", "", ", set_members: 1024" };
+
+	write_filled(1000, "", "");
+	start_held(limits[_i]);
+	write_filled(1000, _i ? "192.0.2.7" : "", NEW);
+	ms_stage_begin(microsegd, "compile", "policy apply");
+	ms_stage_send(microsegd, "add", "set add bad " WIDE);
+	ms_stage_expect(microsegd, "add", "0");
+	expect_shut_out();
+	ms_stage_end(microsegd, "compile", "0");
+	expect_shut_out();
+	ck_assert(is_member("bad", WIDE));
+	ms_ctl_do(microsegd, "rule", "show", "new", NULL);
+	/* Told by now, as it was to be answered behind that. */
+	ms_ctl_do(microsegd, "set", "del", "bad", WIDE, NULL);
+	expect_let_in();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* Rules that are put beside those in force wait for packets only. */
 START_TEST(a_late_rule_takes_over_who_came)
 {
@@ -442,7 +497,7 @@ int main(void)
 {
 	Suite *suite = suite_create("netns/early");
 	TCase *quarantine = new_tcase(suite, "quarantine"), *hand = new_tcase(suite, "hand");
-	TCase *large = new_tcase(suite, "large");
+	TCase *going = new_tcase(suite, "going"), *large = new_tcase(suite, "large");
 
 	tcase_add_loop_test(quarantine, who_is_put_in_is_in_at_once, 0,
 			    (int)(ms_array_size(ways) * ms_array_size(sets)));
@@ -451,6 +506,8 @@ int main(void)
 	tcase_add_loop_test(hand, what_was_answered_outlives_a_kill, 0, 2);
 	tcase_add_test(hand, a_set_that_goes_keeps_who_came);
 	tcase_add_test(hand, a_late_rule_takes_over_who_came);
+	tcase_add_loop_test(going, who_comes_while_others_go_stays, 0, 2);
+	tcase_add_loop_test(going, a_wide_prefix_does_not_wait, 0, 3);
 	tcase_set_timeout(large, 240);
 	tcase_add_loop_test(large, a_long_policy_keeps_nobody_waiting, 0, 2);
 	return ms_netns_run(suite);

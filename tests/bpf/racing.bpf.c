@@ -13,7 +13,7 @@
 volatile __u32 ms_race_stage;
 volatile __u32 ms_race_place;
 
-/* So often the stage is looked at before giving up: some seconds, also where others are served first. */
+/* So often the stage is looked at before giving up: some seconds, for others may come first. */
 #define LOOKS (1 << 20)
 #define TURNS (1 << 12)
 

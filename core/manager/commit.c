@@ -252,17 +252,21 @@ struct settling {
 	struct ms_sources_next *before;
 	bool is_late;
 	struct ms_manager_acting acting;
-	int found;       /* 0 or -errno of that */
-	bool is_touched; /* sessions are to be judged again */
+	int found; /* 0 or -errno of that */
 	int saved;
 };
+
+static int settle_sets(void *committer)
+{
+	return ms_committer_settle_sets(committer);
+}
 
 static int settle(void *arg)
 {
 	struct settling *settling = arg;
 	struct ms_manager *manager = settling->manager;
 
-	settling->is_touched = ms_committer_settle(manager->committer);
+	ms_committer_settle(manager->committer);
 	ms_sources_next_fini(settling->before);
 	if (!settling->is_late) {
 		const struct ms_policy *merged = ms_sources_merged(manager->sources);
@@ -330,10 +334,12 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 		/* Neither groups nor actions are other ones, and little is to be settled. */
 		settle(&settling);
 	} else {
+		/* Before interfaces that come with it are attached, which may take long: until then
+		 * members of before are members under the new rules. */
+		if (ms_manager_away(manager, settle_sets, manager->committer) > 0)
+			ms_manager_touch(manager);
 		ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 		ms_manager_away(manager, settle, &settling);
-		if (settling.is_touched)
-			ms_manager_touch(manager);
 		if (settling.found == 0)
 			ms_manager_acting_tell(manager, &settling.acting);
 		else

@@ -124,7 +124,8 @@ static void expect_alone_on_its_fallback(const char *sentence)
 	ck_assert_int_eq(on_fallback(), 1);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 4);
-	expect_said("rule counted is on its fallback, deny: its action ");
+	expect_said("rules on their fallback: 1; rule counted is on its fallback, deny: its "
+		    "action ");
 	expect_said(sentence);
 	ck_assert(ms_proc_logged(microsegd, sentence));
 	lines = ms_ctl(microsegd, "rule", "show", "counted", NULL);

@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/plural.h"
 #include "core/base/sdnotify.h"
+#include "core/base/utf8.h"
 #include "core/manager/internal.h"
 
 #define SWEEP_MS 100
@@ -548,6 +549,8 @@ const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint
 	if (slot == MS_SLOT_NONE ||
 	    ms_dataplane_get_slot(manager->dp, slot, &manager->slot_name) < 0)
 		return NULL;
+	/* Of a rule that has gone it may be an older daemon's, cut within a letter. */
+	ms_utf8_tidy(manager->slot_name.origin);
 	return &manager->slot_name;
 }
 

@@ -99,9 +99,8 @@ static void find_on_fallback(struct ms_manager *manager, const struct ms_manager
 	}
 	if (first)
 		snprintf(text, sizeof(text),
-			 "rule %s is on its fallback, %s: %s (rules on their fallback: %zu)",
-			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", why,
-			 count);
+			 "rules on their fallback: %zu; rule %s is on its fallback, %s: %s", count,
+			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", why);
 	if (first && strcmp(text, manager->on_fallback) != 0)
 		ms_log_warn("plugin", "%s", text);
 	else if (!first && manager->on_fallback[0])

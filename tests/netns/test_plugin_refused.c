@@ -124,7 +124,8 @@ static void expect_alone_on_its_fallback(const char *sentence)
 	ck_assert_int_eq(on_fallback(), 1);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 4);
-	expect_said("rule counted is on its fallback, deny: its action ");
+	expect_said("rules on their fallback: 1; rule counted is on its fallback, deny: its "
+		    "action ");
 	expect_said(sentence);
 	ck_assert(ms_proc_logged(microsegd, sentence));
 	lines = ms_ctl(microsegd, "rule", "show", "counted", NULL);
@@ -199,6 +200,18 @@ START_TEST(a_start_takes_all_rules_but_the_one_that_is_refused)
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 0);
 	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* It could be set up when it was tried, and not any more when it is asked. */
+START_TEST(what_a_plugin_could_not_be_asked_is_said)
+{
+	ms_plugin_folder_add("created_once");
+	write_rule("created_once");
+	ms_proc_write_config(microsegd, "plugins: { created_once: {} }\n");
+	expect_config_checked(false);
+	expect_said("microsegd: not judged by its plugin: the arguments of action 'created_once' "
+		    "(created_once: once was enough)");
 }
 END_TEST
 
@@ -336,6 +349,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_start_takes_all_rules_but_the_one_that_is_refused, 0,
 			    (int)ms_array_size(starts));
+	tcase_add_test(tcase, what_a_plugin_could_not_be_asked_is_said);
 	tcase_add_test(tcase, a_start_has_the_last_good_policy_if_that_is_taken);
 	tcase_add_test(tcase, a_rule_by_hand_waits_on_its_fallback);
 	tcase_add_test(tcase, a_set_that_only_a_source_has_is_none_for_the_operators_rules);

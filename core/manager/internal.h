@@ -102,8 +102,9 @@ int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err);
 const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, const char *name,
 					     const struct ms_policy *policy);
 /* -EINVAL: one of these rules, of that source, names an action that nobody knows and states no
- * fallback, or says the name of a set to one that `sets` does not have, or only of a source. May
- * ask a file of the folder about itself, so not on the loop's thread. */
+ * fallback, or says the name of a set to one that `sets` does not have, or only of a source. A rule
+ * by hand that is in force and says the same is not judged again. May ask a file of the folder
+ * about itself, so not on the loop's thread. */
 int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
 			      const struct ms_policy *sets, enum ms_source source,
 			      struct ms_error *err);

@@ -47,6 +47,18 @@ static void write_rule(const char *action)
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 }
 
+/* The same, where the file has the set `own`. */
+static void write_own(const char *action)
+{
+	char policy[1024];
+
+	snprintf(policy, sizeof(policy),
+		 "%s  - { id: counted, dir: in, proto: tcp, dport: 80, action: [%s, allow] }\n"
+		 "sets: { own: [] }\n",
+		 head, action);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+}
+
 static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, head);
@@ -287,6 +299,27 @@ START_TEST(a_start_waits_on_the_fallback_for_a_set)
 }
 END_TEST
 
+/* What stands is nobody's change: who adds a rule beside it is not told of it. */
+START_TEST(a_rule_by_hand_that_stands_keeps_no_other_out)
+{
+	ms_plugin_folder_say("set own\n");
+	write_own("warden");
+	start(sourced);
+	ck_assert_msg(import_rule("by_hand", 84, "{ warden: { set: own } }") == 0, "%s", text);
+	ms_proc_stop(microsegd);
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	start(NULL);
+	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_msg(import_rule("other", 85, "warden") == 0, "%s", text);
+	ms_ctl_do(microsegd, "rule", "add", "--dir", "in", "--proto", "tcp", "--dport", "86",
+		  "allow", NULL);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 86, SOON), -ECONNREFUSED);
+	ck_assert_int_eq(import_rule("another", 87, "{ warden: { set: own } }"), 1);
+	expect_said("there is no set 'own'");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- names that nobody has ---- */
 
 static const struct {
@@ -340,6 +373,7 @@ int main(void)
 	tcase_add_test(tcase, a_rule_by_hand_waits_on_its_fallback);
 	tcase_add_test(tcase, a_set_that_only_a_source_has_is_none_for_the_operators_rules);
 	tcase_add_test(tcase, a_start_waits_on_the_fallback_for_a_set);
+	tcase_add_test(tcase, a_rule_by_hand_that_stands_keeps_no_other_out);
 	tcase_add_loop_test(tcase, the_name_of_a_plugin_is_no_action, 0, (int)ms_array_size(names));
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -161,7 +161,7 @@ struct ms_manager_acting {
 int ms_manager_acting_find(const struct ms_policy *policy, struct ms_manager_acting *ret_acting);
 void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting);
 /* Asks the plugin that has the action, an ms_encoding_ask; `user` is the manager. */
-int ms_manager_action_of(void *user, const struct ms_policy *policy,
+int ms_manager_action_of(void *user, const struct ms_policy *policy, const struct ms_rule *rule,
 			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
 			 struct ms_error *err);
 /* Whether what it refuses may be in force all the same, an ms_encoding_leave. */

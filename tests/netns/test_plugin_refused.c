@@ -112,12 +112,6 @@ static json_int_t on_fallback(void)
 	return ms_ctl_int(json_array_get(lines, 0), "rules_on_fallback");
 }
 
-static bool all_act(void *user)
-{
-	(void)user;
-	return on_fallback() == 0;
-}
-
 static void expect_acting(void)
 {
 	ck_assert_int_eq(on_fallback(), 0);
@@ -292,8 +286,15 @@ START_TEST(a_start_waits_on_the_fallback_for_a_set)
 	ms_plugin_folder_say("");
 	start(sourced);
 	expect_alone_on_its_fallback("10-test.yaml:6:78: there is no set 'own'");
+	/* It must hold without the source, which may take its set back. */
 	ms_plugin_folder_say("set own\n");
-	ck_assert(ms_netns_wait(all_act, NULL, WAIT_S));
+	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_int_eq(on_fallback(), 1);
+	ms_plugin_folder_say("set other\n");
+	ck_assert(ms_netns_wait(has_set, (void *)"other", WAIT_S));
+	expect_alone_on_its_fallback("10-test.yaml:6:78: there is no set 'own'");
+	write_own("{ warden: { set: own } }");
+	ms_ctl_do(microsegd, "reload", NULL);
 	expect_acting();
 	ms_proc_stop(microsegd);
 }
@@ -306,10 +307,16 @@ START_TEST(a_rule_by_hand_that_stands_keeps_no_other_out)
 	write_own("warden");
 	start(sourced);
 	ck_assert_msg(import_rule("by_hand", 84, "{ warden: { set: own } }") == 0, "%s", text);
-	ms_proc_stop(microsegd);
+	/* As if it had it in its `from`. */
 	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said("there is no set 'own'");
+	ck_assert_int_eq(on_fallback(), 0);
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("rm " MS_NETNS_DIR "/one/state/last-good.json");
 	start(NULL);
 	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_int_eq(on_fallback(), 1);
 	ck_assert_msg(import_rule("other", 85, "warden") == 0, "%s", text);
 	ms_ctl_do(microsegd, "rule", "add", "--dir", "in", "--proto", "tcp", "--dport", "86",
 		  "allow", NULL);

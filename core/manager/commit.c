@@ -515,6 +515,10 @@ static int commit_initial(struct ms_manager *manager, struct ms_error *err)
 	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
 			      NULL) == 0)
 		r = fallback = 1;
+	/* With rules on their fallback it is no better than what was in force without. */
+	if (r >= 0 && manager->refusals == MS_REFUSALS_ALL &&
+	    ms_sources_has_last_good(manager->sources))
+		next.documents_changed = false;
 	if (r >= 0)
 		r = put_in_force(manager, &next, false, false, NULL);
 	if (fallback >= 0)

@@ -225,6 +225,23 @@ START_TEST(a_start_has_the_last_good_policy_if_that_is_taken)
 }
 END_TEST
 
+/* What no reload would have taken does not become the last good policy by a start. */
+START_TEST(a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy)
+{
+	write_rule("{ tally: 3 }");
+	start(wide);
+	write_rule("{ tally: 99 }");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	ms_proc_stop(microsegd);
+	start(narrow);
+	ck_assert_int_eq(on_fallback(), 1);
+	ms_proc_stop(microsegd);
+	start(wide);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* It is not the files' to mend: they come in force beside it. */
 START_TEST(a_rule_by_hand_waits_on_its_fallback)
 {
@@ -377,6 +394,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_start_takes_all_rules_but_the_one_that_is_refused, 0,
 			    (int)ms_array_size(starts));
 	tcase_add_test(tcase, a_start_has_the_last_good_policy_if_that_is_taken);
+	tcase_add_test(tcase, a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy);
 	tcase_add_test(tcase, a_rule_by_hand_waits_on_its_fallback);
 	tcase_add_test(tcase, a_set_that_only_a_source_has_is_none_for_the_operators_rules);
 	tcase_add_test(tcase, a_start_waits_on_the_fallback_for_a_set);

@@ -169,10 +169,10 @@ bool ms_manager_leaves_refused(void *user, const struct ms_rule *rule, size_t nt
 /* rehearsal.c: of a dry run, in which the plugin of this description, NULL = none, is as it would
  * be; only those with actions count. -EEXIST: another one has an action of its. */
 int ms_manager_rehearse_add(struct ms_manager *manager, json_t *description, struct ms_error *err);
-/* Whether they, configured as `named`, take what the rules of `policy` say to them; -errno with the
- * place of what they refuse. */
+/* Whether they, configured as `named`, take what the rules of `policy` say to them, but for what
+ * may come in force on its fallback; -errno with the place of what they refuse. */
 int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *policy,
-			struct ms_error *err);
+			enum ms_manager_refusals refusals, struct ms_error *err);
 void ms_manager_rehearse_end(struct ms_manager *manager);
 /* That is the action of one of them. */
 bool ms_manager_rehearses(const struct ms_manager *manager, const char *action);

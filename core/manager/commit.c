@@ -422,10 +422,10 @@ static int load(struct ms_manager *manager, const struct ms_sources_next *next,
 				       ret_half, err);
 	if (r != 0)
 		return r;
-	if (next->documents_changed)
-		manager->refusals = MS_REFUSALS_NO_FILES;
+	ms_manager_refusals_begin(manager, next->documents_changed ? MS_REFUSALS_NO_FILES
+								   : MS_REFUSALS_STANDING);
 	r = ms_committer_load(manager->committer, next->merged, generation, ret_half, err);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }
 
@@ -535,9 +535,9 @@ static int commit_at_start(struct ms_manager *manager, struct ms_error *why)
 	if (r >= 0)
 		return r;
 	*why = (struct ms_error)MS_ERROR_INIT;
-	manager->refusals = MS_REFUSALS_ALL;
+	ms_manager_refusals_begin(manager, MS_REFUSALS_ALL);
 	r = commit_initial(manager, why);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }
 

@@ -11,7 +11,6 @@
 #include "core/plugin/arguments.h"
 #include "core/plugin/probe.h"
 #include "core/plugin/trials.h"
-#include "core/policy/rule_action.h"
 
 /* ---- start ---- */
 
@@ -240,15 +239,12 @@ static int judge_action(struct questions *questions, const struct ms_rule *rule,
 }
 
 /* What is in force is nobody's change. */
-static bool stands(const struct ms_manager *manager, const struct ms_rule *rule)
+static bool stands(struct ms_manager *manager, const struct ms_rule *rule)
 {
-	const struct ms_rule *now =
-		rule->id ? ms_policy_find_rule(ms_sources_merged(manager->sources), rule->id)
-			 : NULL;
+	const struct ms_rule *now = rule->id ? ms_manager_said_before(manager, rule) : NULL;
 
 	return now && now->origin.source == rule->origin.source &&
-	       now->states_fallback == rule->states_fallback &&
-	       ms_rule_action_equal(now->actions, now->n_actions, rule->actions, rule->n_actions);
+	       now->states_fallback == rule->states_fallback;
 }
 
 /* A rule that came without a file has its id for a place. */
@@ -262,7 +258,7 @@ static int refuse_rule(const struct ms_rule *rule, const struct ms_error *why, i
 			       by_id ? ": " : "", why->message);
 }
 
-int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
+int ms_manager_refuse_unknown(struct ms_manager *manager, const struct ms_policy *policy,
 			      const struct ms_policy *sets, enum ms_source source,
 			      struct ms_error *err)
 {
@@ -276,7 +272,6 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 			struct ms_error why = MS_ERROR_INIT;
 			int r = judge_action(&questions, rule, &rule->actions[j], &why);
 
-			/* Looked up where it matters alone: there may be 100,000 rules. */
 			if (r < 0 && source == MS_SOURCE_RUNTIME && stands(manager, rule))
 				break;
 			if (r < 0)

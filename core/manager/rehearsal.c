@@ -97,8 +97,8 @@ int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *poli
 	struct judging judging = { manager, policy, err };
 	int r;
 
-	manager->refusals = refusals;
+	ms_manager_refusals_begin(manager, refusals);
 	r = ms_manager_away(manager, judge, &judging);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }

@@ -317,10 +317,12 @@ static void ask_again(struct ms_manager *manager)
 {
 	struct ms_encoding *encoding = NULL;
 
+	ms_manager_refusals_begin(manager, MS_REFUSALS_STANDING);
 	if (ms_encoding_new(ms_sources_merged(manager->sources), ms_manager_action_of,
 			    ms_manager_leaves_refused, manager, &encoding) < 0)
 		ms_log_error("plugin", "actions were not asked about their rules again: %s",
 			     strerror(ENOMEM));
+	ms_manager_refusals_end(manager);
 	ms_encoding_free(encoding);
 }
 

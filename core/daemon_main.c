@@ -265,7 +265,7 @@ static int check_rules(struct ms_config *config, const struct ms_plugin_trials *
 	for (size_t i = 0; r == 0 && (trial = ms_plugin_trials_at(trials, i)); i++)
 		r = ms_plugin_catalogue_add(catalogue, ms_plugin_trial_description(trial), true);
 	if (r == 0)
-		r = ms_plugin_catalogue_check_known(catalogue, policy, err);
+		r = ms_plugin_catalogue_check_known(catalogue, policy, NULL, NULL, err);
 	if (r == 0)
 		r = ms_plugin_judge_policy(
 			&(struct ms_plugin_judge) {

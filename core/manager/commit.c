@@ -428,10 +428,10 @@ static int load(struct ms_manager *manager, const struct ms_sources_next *next,
 				       ret_half, err);
 	if (r != 0)
 		return r;
-	if (next->documents_changed)
-		manager->refusals = MS_REFUSALS_NO_FILES;
+	ms_manager_refusals_begin(manager, next->documents_changed ? MS_REFUSALS_NO_FILES
+								   : MS_REFUSALS_STANDING);
 	r = ms_committer_load(manager->committer, next->merged, generation, ret_half, err);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }
 
@@ -521,6 +521,10 @@ static int commit_initial(struct ms_manager *manager, struct ms_error *err)
 	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
 			      NULL) == 0)
 		r = fallback = 1;
+	/* With rules on their fallback it is no better than what was in force without. */
+	if (r >= 0 && manager->refusals == MS_REFUSALS_ALL &&
+	    ms_sources_has_last_good(manager->sources))
+		next.documents_changed = false;
 	if (r >= 0)
 		r = put_in_force(manager, &next, false, false, NULL);
 	if (fallback >= 0)
@@ -537,9 +541,9 @@ static int commit_at_start(struct ms_manager *manager, struct ms_error *why)
 	if (r >= 0)
 		return r;
 	*why = (struct ms_error)MS_ERROR_INIT;
-	manager->refusals = MS_REFUSALS_ALL;
+	ms_manager_refusals_begin(manager, MS_REFUSALS_ALL);
 	r = commit_initial(manager, why);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }
 

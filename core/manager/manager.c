@@ -282,7 +282,7 @@ static int prepare(void *user, const struct ms_policy *policy, unsigned int half
 	return ms_keeper_prepare(((struct ms_manager *)user)->keeper, policy, half);
 }
 
-int ms_manager_action_of(void *user, const struct ms_policy *policy,
+int ms_manager_action_of(void *user, const struct ms_policy *policy, const struct ms_rule *rule,
 			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
 			 struct ms_error *err)
 {
@@ -291,7 +291,7 @@ int ms_manager_action_of(void *user, const struct ms_policy *policy,
 	/* What rules say to it has been judged, and not by the one that is loaded. */
 	if (ms_manager_rehearses(manager, action->name))
 		return -ENOENT;
-	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_call, err);
+	return ms_plugin_registry_encode(manager->plugins, policy, rule, action, ret_call, err);
 }
 
 static int open_committer(struct ms_manager *manager)

@@ -17,6 +17,7 @@ struct ms_plugin_judge {
 	const struct ms_plugin_catalogue *catalogue; /* those that are asked */
 	/* What one is configured with, NULL = its defaults. */
 	const struct ms_rule_action *(*config_of)(void *user, const char *plugin);
+	ms_plugin_catalogue_leave leave; /* those are not judged, NULL = all are */
 	void *user;
 };
 

@@ -47,6 +47,18 @@ static void write_rule(const char *action)
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 }
 
+/* The same, where the file has the set `own`. */
+static void write_own(const char *action)
+{
+	char policy[1024];
+
+	snprintf(policy, sizeof(policy),
+		 "%s  - { id: counted, dir: in, proto: tcp, dport: 80, action: [%s, allow] }\n"
+		 "sets: { own: [] }\n",
+		 head, action);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+}
+
 static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, head);
@@ -98,12 +110,6 @@ static json_int_t on_fallback(void)
 	json_auto_t *lines = ms_ctl(microsegd, "status", NULL);
 
 	return ms_ctl_int(json_array_get(lines, 0), "rules_on_fallback");
-}
-
-static bool all_act(void *user)
-{
-	(void)user;
-	return on_fallback() == 0;
 }
 
 static void expect_acting(void)
@@ -232,6 +238,81 @@ START_TEST(a_start_has_the_last_good_policy_if_that_is_taken)
 }
 END_TEST
 
+/* What no reload would have taken does not become the last good policy by a start. */
+START_TEST(a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy)
+{
+	write_rule("{ tally: 3 }");
+	start(wide);
+	write_rule("{ tally: 99 }");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	ms_proc_stop(microsegd);
+	start(narrow);
+	ck_assert_int_eq(on_fallback(), 1);
+	ms_proc_stop(microsegd);
+	start(wide);
+	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- many of them ---- */
+
+#define MANY 4000    /* about as many as the datapath has lists of actions for */
+#define BEFORE 60000 /* rules that stand before them */
+#define FEW_TIMES 4  /* what a change may cost of one without a refusal */
+#define CHANGES 4
+
+static void write_many(void)
+{
+	FILE *file = fopen(MS_NETNS_DIR "/one/policy.d/10-test.yaml", "we");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(head, file);
+	for (int i = 0; i < BEFORE; i++)
+		fprintf(file,
+			"  - { id: udp/%d, dir: in, proto: udp, from: 10.2.%d.%d, dport: 9, "
+			"action: allow }\n",
+			i, i / 250, i % 250);
+	for (int i = 0; i < MANY; i++)
+		fprintf(file,
+			"  - { id: tcp/%d, dir: in, proto: tcp, dport: %d, action: [{ tally: 3 }, "
+			"allow] }\n",
+			i, 1000 + i);
+	fclose(file);
+}
+
+static uint64_t fastest_change(void)
+{
+	uint64_t fastest = UINT64_MAX;
+
+	for (int i = 0; i < CHANGES; i++) {
+		uint64_t begun = ms_netns_now_ns(), took;
+
+		ms_ctl_do(microsegd, "group", "mode", "work", i % 2 ? "enforce" : "audit", NULL);
+		took = ms_netns_now_ns() - begun;
+		if (took < fastest)
+			fastest = took;
+	}
+	return fastest;
+}
+
+START_TEST(many_rules_on_their_fallback_are_looked_up_fast)
+{
+	uint64_t refused, acting;
+
+	write_many();
+	start(narrow);
+	ck_assert_int_eq(on_fallback(), MANY);
+	refused = fastest_change();
+	ms_proc_write_config(microsegd, wide);
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_int_eq(on_fallback(), 0);
+	acting = fastest_change();
+	ck_assert_uint_lt(refused, FEW_TIMES * acting);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* It is not the files' to mend: they come in force beside it. */
 START_TEST(a_rule_by_hand_waits_on_its_fallback)
 {
@@ -293,9 +374,43 @@ START_TEST(a_start_waits_on_the_fallback_for_a_set)
 	ms_plugin_folder_say("");
 	start(sourced);
 	expect_alone_on_its_fallback("10-test.yaml:6:78: there is no set 'own'");
+	/* It must hold without the source, which may take its set back. */
 	ms_plugin_folder_say("set own\n");
-	ck_assert(ms_netns_wait(all_act, NULL, WAIT_S));
+	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_int_eq(on_fallback(), 1);
+	ms_plugin_folder_say("set other\n");
+	ck_assert(ms_netns_wait(has_set, (void *)"other", WAIT_S));
+	expect_alone_on_its_fallback("10-test.yaml:6:78: there is no set 'own'");
+	write_own("{ warden: { set: own } }");
+	ms_ctl_do(microsegd, "reload", NULL);
 	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What stands is nobody's change: who adds a rule beside it is not told of it. */
+START_TEST(a_rule_by_hand_that_stands_keeps_no_other_out)
+{
+	ms_plugin_folder_say("set own\n");
+	write_own("warden");
+	start(sourced);
+	ck_assert_msg(import_rule("by_hand", 84, "{ warden: { set: own } }") == 0, "%s", text);
+	/* As if it had it in its `from`. */
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said("there is no set 'own'");
+	ck_assert_int_eq(on_fallback(), 0);
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("rm " MS_NETNS_DIR "/one/state/last-good.json");
+	start(NULL);
+	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_int_eq(on_fallback(), 1);
+	ck_assert_msg(import_rule("other", 85, "warden") == 0, "%s", text);
+	ms_ctl_do(microsegd, "rule", "add", "--dir", "in", "--proto", "tcp", "--dport", "86",
+		  "allow", NULL);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 86, SOON), -ECONNREFUSED);
+	ck_assert_int_eq(import_rule("another", 87, "{ warden: { set: own } }"), 1);
+	expect_said("there is no set 'own'");
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -351,9 +466,12 @@ int main(void)
 			    (int)ms_array_size(starts));
 	tcase_add_test(tcase, what_a_plugin_could_not_be_asked_is_said);
 	tcase_add_test(tcase, a_start_has_the_last_good_policy_if_that_is_taken);
+	tcase_add_test(tcase, a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy);
+	tcase_add_test(tcase, many_rules_on_their_fallback_are_looked_up_fast);
 	tcase_add_test(tcase, a_rule_by_hand_waits_on_its_fallback);
 	tcase_add_test(tcase, a_set_that_only_a_source_has_is_none_for_the_operators_rules);
 	tcase_add_test(tcase, a_start_waits_on_the_fallback_for_a_set);
+	tcase_add_test(tcase, a_rule_by_hand_that_stands_keeps_no_other_out);
 	tcase_add_loop_test(tcase, the_name_of_a_plugin_is_no_action, 0, (int)ms_array_size(names));
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -255,64 +255,6 @@ START_TEST(a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy)
 }
 END_TEST
 
-/* ---- many of them ---- */
-
-#define MANY 4000    /* about as many as the datapath has lists of actions for */
-#define BEFORE 60000 /* rules that stand before them */
-#define FEW_TIMES 4  /* what a change may cost of one without a refusal */
-#define CHANGES 4
-
-static void write_many(void)
-{
-	FILE *file = fopen(MS_NETNS_DIR "/one/policy.d/10-test.yaml", "we");
-
-	ck_assert_ptr_nonnull(file);
-	fputs(head, file);
-	for (int i = 0; i < BEFORE; i++)
-		fprintf(file,
-			"  - { id: udp/%d, dir: in, proto: udp, from: 10.2.%d.%d, dport: 9, "
-			"action: allow }\n",
-			i, i / 250, i % 250);
-	for (int i = 0; i < MANY; i++)
-		fprintf(file,
-			"  - { id: tcp/%d, dir: in, proto: tcp, dport: %d, action: [{ tally: 3 }, "
-			"allow] }\n",
-			i, 1000 + i);
-	fclose(file);
-}
-
-static uint64_t fastest_change(void)
-{
-	uint64_t fastest = UINT64_MAX;
-
-	for (int i = 0; i < CHANGES; i++) {
-		uint64_t begun = ms_netns_now_ns(), took;
-
-		ms_ctl_do(microsegd, "group", "mode", "work", i % 2 ? "enforce" : "audit", NULL);
-		took = ms_netns_now_ns() - begun;
-		if (took < fastest)
-			fastest = took;
-	}
-	return fastest;
-}
-
-START_TEST(many_rules_on_their_fallback_are_looked_up_fast)
-{
-	uint64_t refused, acting;
-
-	write_many();
-	start(narrow);
-	ck_assert_int_eq(on_fallback(), MANY);
-	refused = fastest_change();
-	ms_proc_write_config(microsegd, wide);
-	ms_ctl_do(microsegd, "reload", NULL);
-	ck_assert_int_eq(on_fallback(), 0);
-	acting = fastest_change();
-	ck_assert_uint_lt(refused, FEW_TIMES * acting);
-	ms_proc_stop(microsegd);
-}
-END_TEST
-
 /* It is not the files' to mend: they come in force beside it. */
 START_TEST(a_rule_by_hand_waits_on_its_fallback)
 {
@@ -467,7 +409,6 @@ int main(void)
 	tcase_add_test(tcase, what_a_plugin_could_not_be_asked_is_said);
 	tcase_add_test(tcase, a_start_has_the_last_good_policy_if_that_is_taken);
 	tcase_add_test(tcase, a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy);
-	tcase_add_test(tcase, many_rules_on_their_fallback_are_looked_up_fast);
 	tcase_add_test(tcase, a_rule_by_hand_waits_on_its_fallback);
 	tcase_add_test(tcase, a_set_that_only_a_source_has_is_none_for_the_operators_rules);
 	tcase_add_test(tcase, a_start_waits_on_the_fallback_for_a_set);

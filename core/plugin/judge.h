@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the rules of a policy say to actions, judged by the plugins' own code before any of it is in
- * a daemon: each plugin in a process of its own, without privileges.
+ * a daemon: each plugin in a process of its own, which needs no privilege and has the caller's.
  */
 #ifndef MS_CORE_PLUGIN_JUDGE_H
 #define MS_CORE_PLUGIN_JUDGE_H

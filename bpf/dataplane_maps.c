@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tables of the loaded object by their names. libbpf compares a name with those of all maps there
- * are, which with some sixty of them was a quarter of what the daemon does for a new interface
- * before it asks for a qdisc.
+ * are, some sixty, and the daemon asks four times before it asks for a new interface's qdisc
+ * (docs/adr/0202).
  */
 #include <errno.h>
 #include <stdlib.h>

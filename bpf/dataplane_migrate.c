@@ -151,7 +151,7 @@ static int copy_log(const struct ms_dataplane *dp)
 {
 	int r = copy_table(dp, "ms_slotlog", BPF_ANY);
 
-	return r == -ENOTSUP ? 0 : r;
+	return r == -ENOTSUP || r == -ENOENT ? 0 : r;
 }
 
 /*

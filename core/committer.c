@@ -471,10 +471,14 @@ void ms_committer_publish(struct ms_committer *committer)
 	memcpy(committer->engines, committer->pending_engines, sizeof(committer->engines));
 }
 
-bool ms_committer_settle(struct ms_committer *committer)
+bool ms_committer_settle_sets(struct ms_committer *committer)
+{
+	return !committer->pending_amend && ms_set_table_settle(committer->sets);
+}
+
+void ms_committer_settle(struct ms_committer *committer)
 {
 	const struct ms_amend *amend = committer->pending_amend;
-	bool is_touched = !amend && ms_set_table_settle(committer->sets);
 
 	if (!amend)
 		ms_numbering_begin(committer->numbers);
@@ -490,7 +494,6 @@ bool ms_committer_settle(struct ms_committer *committer)
 	committer->pending_is_named = false;
 	committer->pending_policy = NULL;
 	committer->pending_amend = NULL;
-	return is_touched;
 }
 
 struct ms_set_table *ms_committer_sets(const struct ms_committer *committer)

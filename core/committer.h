@@ -68,9 +68,11 @@ bool ms_committer_has_id(const struct ms_committer *committer, const char *id);
 int ms_committer_ready(struct ms_committer *committer, struct ms_error *err);
 /* The switch. Cannot fail. After ms_committer_ready(). */
 void ms_committer_publish(struct ms_committer *committer);
-/* What follows it, in no hurry: members that are gone from sets that were changed in place, where
- * each rule stands, and which rules are gone. True = sessions are to be judged again. */
-bool ms_committer_settle(struct ms_committer *committer);
+/* What follows it at once: members that are gone from sets that were changed in place. True = there
+ * were some, and sessions are to be judged again. */
+bool ms_committer_settle_sets(struct ms_committer *committer);
+/* And in no hurry: where each rule stands, and which rules are gone. */
+void ms_committer_settle(struct ms_committer *committer);
 void ms_committer_abandon(struct ms_committer *committer);
 
 /* Group numbers of a policy: its place in `policy->groups`, from 1. 0 = no such group. */

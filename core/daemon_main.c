@@ -258,22 +258,29 @@ static int check_rules(struct ms_config *config, const struct ms_plugin_trials *
 	ms_cleanup(free_catalogue) struct ms_plugin_catalogue *catalogue = NULL;
 	const struct ms_plugin_trial *trial;
 	json_auto_t *unjudged = NULL;
+	const json_t *action;
 	int r = ms_plugin_catalogue_new(&catalogue);
+	size_t n;
 
 	for (size_t i = 0; r == 0 && (trial = ms_plugin_trials_at(trials, i)); i++)
 		r = ms_plugin_catalogue_add(catalogue, ms_plugin_trial_description(trial), true);
 	if (r == 0)
-		r = ms_plugin_catalogue_check_known(catalogue, policy, err);
-	if (r < 0)
-		return r;
-	return ms_plugin_judge_policy(
-		&(struct ms_plugin_judge) {
-			.folder = config->plugin_dir,
-			.catalogue = catalogue,
-			.config_of = config_of,
-			.user = &config->plugins,
-		},
-		policy, &unjudged, err);
+		r = ms_plugin_catalogue_check_known(catalogue, policy, NULL, NULL, err);
+	if (r == 0)
+		r = ms_plugin_judge_policy(
+			&(struct ms_plugin_judge) {
+				.folder = config->plugin_dir,
+				.catalogue = catalogue,
+				.config_of = config_of,
+				.user = &config->plugins,
+			},
+			policy, &unjudged, err);
+	json_array_foreach (unjudged, n, action)
+		fprintf(stderr,
+			"microsegd: not judged by its plugin: the arguments of action '%s' (%s)\n",
+			json_string_value(json_object_get(action, "action")),
+			json_string_value(json_object_get(action, "reason")));
+	return r;
 }
 
 /* Plugins too, as a start would find them: a slip there is a rule on its fallback. Their programs

@@ -78,7 +78,8 @@ int ms_encoding_new(const struct ms_policy *policy, ms_encoding_ask ask, ms_enco
 			struct ms_error why = MS_ERROR_INIT;
 
 			answer->action = &rule->actions[j];
-			answer->result = ask(user, policy, answer->action, &answer->call, &why);
+			answer->result =
+				ask(user, policy, rule, answer->action, &answer->call, &why);
 			if (is_refusal(answer->result) && leave && leave(user, rule, j))
 				answer->result = keep_refusal(answer, rule, &why);
 			is_refused = answer->result < 0 && answer->result != -ENOENT;

@@ -15,9 +15,9 @@
 
 struct ms_encoding;
 
-/* As in struct ms_numbering; `policy` is the one whose action it is. */
+/* As in struct ms_numbering; `rule` of `policy` is the one whose action it is. */
 typedef int (*ms_encoding_ask)(void *user, const struct ms_policy *policy,
-			       const struct ms_rule_action *action,
+			       const struct ms_rule *rule, const struct ms_rule_action *action,
 			       struct ms_rule_action_call *ret_call, struct ms_error *err);
 /* Whether this action of the rule, whose plugin refuses what it says, may be in force as if it were
  * not there: the rule is on its fallback then. */

@@ -117,6 +117,8 @@ enum {
 /* For any: addresses in more sets than one is told of, or that are asked of all, go through all
  * rows of those. */
 #define MS_PAIRS_STEPS_MOST 131072
+/* Beyond these: looks once more, at members that were written meanwhile. */
+#define MS_PAIRS_STEPS_AGAIN 4096
 
 struct ms_pairs_root {      /* one family's, in ms_policy_head */
 	__u32 src, dst;     /* IPv4: arrays of MS_SPAN_ROOT4 children, IPv6: a child */

@@ -86,12 +86,12 @@ _Static_assert(sizeof(struct ms_member_sets) == 124, "packed by hand");
 #define MS_SET_BIT(set) (1u << ((set)&31))
 
 struct ms_asked {
-	__u32 next_set;           /* ids of sets from there on have never been used */
-	__u32 is_ready;           /* addresses are told all they should */
-	__u32 count;              /* places behind them are free */
-	__u32 writes;             /* to any of the four tables of members; before each */
-	__u32 lengths[2];         /* IPv4, IPv6 */
-	__u32 bits;               /* MS_SET_BIT() of `sets` */
+	__u32 next_set;   /* ids of sets from there on have never been used */
+	__u32 is_ready;   /* addresses are told all they should */
+	__u32 count;      /* places behind them are free */
+	__u32 writes;     /* to any of the four tables of members, before each, if is_ready */
+	__u32 lengths[2]; /* IPv4, IPv6 */
+	__u32 bits;       /* MS_SET_BIT() of `sets` */
 	__u32 sets[MS_ASKED_MAX]; /* a set keeps its place, 0 = it is free */
 };
 _Static_assert(sizeof(struct ms_asked) == 540, "no padding");

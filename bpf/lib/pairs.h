@@ -266,7 +266,7 @@ static __always_inline int ms_pairs_find(struct ms_query *query)
 {
 	struct ms_pairs_walk walk = { query };
 
-	bpf_loop(MS_PAIRS_STEPS_MOST, ms_pairs_walk, &walk, 0);
+	bpf_loop(MS_PAIRS_STEPS_MOST + MS_PAIRS_STEPS_AGAIN, ms_pairs_walk, &walk, 0);
 	/* All eight bytes at once: who has no CAP_PERFMON may not write four over a pointer, and
 	 * the compiler gives the place to others. */
 	walk.query = NULL;

@@ -250,6 +250,8 @@ static void full_name(const struct ms_cli_command *command, char *buf, size_t si
 
 void ms_cli_command_overview(FILE *out, const char *object)
 {
+	bool has_match = false;
+
 	fprintf(out,
 		"Usage: microsegctl [-o table|json] [--socket PATH] [--color WHEN] [--numeric] "
 		"%s%sCOMMAND\n\n",
@@ -260,6 +262,7 @@ void ms_cli_command_overview(FILE *out, const char *object)
 
 		if (object && strcmp(command->object, object) != 0)
 			continue;
+		has_match |= strstr(command->args, "MATCH") != NULL;
 		snprintf(name, sizeof(name), "%s %s%s%s", command->object,
 			 command->verb ? command->verb : "", command->verb ? " " : "",
 			 command->args);
@@ -269,7 +272,7 @@ void ms_cli_command_overview(FILE *out, const char *object)
 		fprintf(out, "  %-43s %s\n", name, command->doc);
 	}
 	fputc('\n', out);
-	if (!object)
+	if (has_match)
 		fputs("MATCH: --group --iface --dir --from --to --proto --sport --dport --icmp "
 		      "--vlan --dscp --rule\n",
 		      out);

@@ -9,6 +9,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
 #include "core/base/plural.h"
+#include "core/base/utf8.h"
 #include "core/control/command.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
@@ -215,7 +216,11 @@ static const char *key_of(const struct summing *summing, const struct ms_control
 		return ms_addr_format(&walked->session->from, buf, size);
 	if (strcmp(summing->by, "to") == 0)
 		return ms_addr_format(&walked->session->to, buf, size);
-	return strcmp(summing->by, "iface") == 0 ? walked->iface : walked->rule;
+	if (strcmp(summing->by, "rule") == 0)
+		return walked->rule;
+	/* The kernel takes any bytes, JSON does not. */
+	snprintf(buf, size, "%s", walked->iface);
+	return ms_utf8_tidy(buf);
 }
 
 static int find_row(struct summing *summing, const char *key, struct row **ret_row)

@@ -49,7 +49,8 @@ static int find_protected(struct ms_manager *manager, const char *name,
 
 /*
  * The classifier knows no actions: where one of the rule's is not there, what it said becomes what
- * the datapath says behind it. A deny in audit mode never gets to its list.
+ * the datapath says behind it. Of a deny in audit mode only what observes runs, and nothing that it
+ * says, or that is not there, is heeded.
  */
 static void fall_back(const struct ms_manager *manager, const struct ms_iface_entry *entry,
 		      const struct ms_rule *rule, struct ms_trace_result *result)

@@ -188,8 +188,11 @@ int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *p
 			   unsigned int *ret_count, bool *ret_is_minimum, struct ms_error *err)
 {
 	unsigned int half;
-	int r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, err);
+	int r;
 
+	ms_manager_refusals_begin(manager, MS_REFUSALS_STANDING);
+	r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, err);
+	ms_manager_refusals_end(manager);
 	if (r < 0)
 		return r;
 	r = ms_manager_flips(manager, half, ret_count, ret_is_minimum);
@@ -259,7 +262,7 @@ static int add_rule(struct ms_manager *manager, struct ms_sources_next *next,
 }
 
 struct refusing {
-	const struct ms_manager *manager;
+	struct ms_manager *manager;
 	const struct ms_policy *rules;
 	struct ms_error *err;
 };
@@ -278,10 +281,16 @@ static int refuse_unknown(struct ms_manager *manager, const struct ms_policy *ru
 {
 	struct refusing refusing = { manager, rules, err };
 	bool any = false;
+	int r;
 
 	for (size_t i = 0; !any && i < rules->n_rules; i++)
 		any = rules->rules[i].n_actions > 0;
-	return any ? ms_manager_away(manager, refuse, &refusing) : 0;
+	if (!any)
+		return 0;
+	ms_manager_refusals_begin(manager, MS_REFUSALS_STANDING);
+	r = ms_manager_away(manager, refuse, &refusing);
+	ms_manager_refusals_end(manager);
+	return r;
 }
 
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,

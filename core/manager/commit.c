@@ -1,120 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a policy that is wanted to one in force. What takes long with many rules is done by a
- * worker; interfaces are followed and attached meanwhile, and members of sets in force put in. What
- * is seen from outside, and the switch itself, is done here.
+ * From a policy that is wanted to one in force. What takes long with many rules is done away from
+ * the loop, see away.c; what is seen from outside, and the switch itself, is done here.
  */
-#define _GNU_SOURCE
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
-#include "core/base/sdnotify.h"
 #include "core/flips.h"
 #include "core/manager/internal.h"
 #include "core/policy/diff.h"
-#include "core/worker.h"
-
-/* ---- the worker ---- */
-
-/* Words to the service manager's watchdog during one piece of work. What takes longer, a quarter of
- * an hour as the unit is, does not end by itself. */
-#define WORDS_MAX 60
-
-/* Says a word, and when the next one is due. */
-static void say_word(int fd)
-{
-	uint64_t every_ms = ms_sdnotify_alive();
-	const struct itimerspec times = {
-		.it_value = { (time_t)(every_ms / 1000), (long)(every_ms % 1000 * 1000000) },
-	};
-
-	timerfd_settime(fd, 0, &times, NULL);
-}
-
-/* Readable when the watchdog is to hear the next word; -1 = it does not listen. The first is said
- * now: a commit is of many pieces, and the loop spoke before all of them. */
-static int open_words(void)
-{
-	int fd = ms_sdnotify_watchdog_ms() ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
-
-	if (fd >= 0)
-		say_word(fd);
-	return fd;
-}
-
-/* Members that come. Sessions notice before the loop's timer would tell them. */
-static void serve_urgent(struct ms_manager *manager)
-{
-	ms_loop_serve_urgent(manager->loop);
-	ms_manager_touch_rest(manager);
-}
-
-/* Until the work is done. Every other watch of the loop waits, as for any callback. */
-static void follow_interfaces(struct ms_manager *manager, const struct ms_worker *worker,
-			      bool is_beside)
-{
-	ms_cleanup(ms_close_fd) int words_fd = open_words();
-	struct pollfd fds[] = {
-		{ .fd = ms_worker_fd(worker), .events = POLLIN },
-		{ .fd = ms_monitor_fd(manager->monitor), .events = POLLIN },
-		{ .fd = words_fd, .events = POLLIN },
-		{ .fd = is_beside ? ms_loop_urgent_fd(manager->loop) : -1, .events = POLLIN },
-	};
-	unsigned int words = 0;
-
-	while (!fds[0].revents) {
-		if (poll(fds, ms_array_size(fds), -1) < 0) {
-			for (size_t i = 0; i < ms_array_size(fds); i++)
-				fds[i].revents = 0;
-			if (errno != EINTR)
-				return; /* ms_worker_end() waits as well */
-		}
-		if (fds[1].revents && ms_manager_dispatch_netlink(manager) < 0)
-			fds[1].fd = -1;
-		if (fds[3].revents)
-			serve_urgent(manager);
-		if (fds[2].revents && ++words < WORDS_MAX)
-			say_word(words_fd);
-		else if (fds[2].revents)
-			fds[2].fd = -1;
-	}
-}
-
-static int be_away(struct ms_manager *manager, int (*work)(void *arg), void *arg, bool is_beside)
-{
-	struct ms_worker *worker;
-	int r;
-
-	/* Their timer would wait for the end, as all do. */
-	ms_manager_touch_rest(manager);
-	if (!manager->on_netlink || ms_worker_start(work, arg, &worker) < 0)
-		return work(arg);
-	manager->is_away = true;
-	follow_interfaces(manager, worker, is_beside);
-	r = ms_worker_end(worker);
-	manager->is_away = false;
-	if (manager->addresses_wait)
-		ms_manager_follow_addresses(manager);
-	manager->addresses_wait = false;
-	return r;
-}
-
-int ms_manager_away(void *user, int (*work)(void *arg), void *arg)
-{
-	return be_away(user, work, arg, false);
-}
-
-int ms_manager_beside(void *user, int (*work)(void *arg), void *arg)
-{
-	return be_away(user, work, arg, true);
-}
 
 struct beginning {
 	struct ms_manager *manager;
@@ -287,17 +185,21 @@ struct settling {
 	struct ms_sources_next *before;
 	bool is_late;
 	struct ms_manager_acting acting;
-	int found;       /* 0 or -errno of that */
-	bool is_touched; /* sessions are to be judged again */
+	int found; /* 0 or -errno of that */
 	int saved;
 };
+
+static int settle_sets(void *committer)
+{
+	return ms_committer_settle_sets(committer);
+}
 
 static int settle(void *arg)
 {
 	struct settling *settling = arg;
 	struct ms_manager *manager = settling->manager;
 
-	settling->is_touched = ms_committer_settle(manager->committer);
+	ms_committer_settle(manager->committer);
 	ms_sources_next_fini(settling->before);
 	if (!settling->is_late) {
 		const struct ms_policy *merged = ms_sources_merged(manager->sources);
@@ -371,10 +273,12 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 		/* Neither groups nor actions are other ones, and little is to be settled. */
 		settle(&settling);
 	} else {
+		/* Before interfaces that come with it are attached, which may take long: until then
+		 * members of before are members under the new rules. */
+		if (ms_manager_beside(manager, settle_sets, manager->committer) > 0)
+			ms_manager_touch(manager);
 		ms_keeper_policy_changed(manager->keeper, ms_sources_merged(manager->sources));
 		ms_manager_beside(manager, settle, &settling);
-		if (settling.is_touched)
-			ms_manager_touch(manager);
 		if (settling.found == 0)
 			ms_manager_acting_tell(manager, &settling.acting);
 		else
@@ -463,10 +367,10 @@ static int load(struct ms_manager *manager, const struct ms_sources_next *next,
 				       ret_half, err);
 	if (r != 0)
 		return r;
-	if (next->documents_changed)
-		manager->refusals = MS_REFUSALS_NO_FILES;
+	ms_manager_refusals_begin(manager, next->documents_changed ? MS_REFUSALS_NO_FILES
+								   : MS_REFUSALS_STANDING);
 	r = ms_committer_load(manager->committer, next->merged, generation, ret_half, err);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }
 
@@ -558,6 +462,10 @@ static int commit_initial(struct ms_manager *manager, struct ms_error *err)
 	    ms_committer_load(manager->committer, next.merged, manager->generation + 1, &half,
 			      NULL) == 0)
 		r = fallback = 1;
+	/* With rules on their fallback it is no better than what was in force without. */
+	if (r >= 0 && manager->refusals == MS_REFUSALS_ALL &&
+	    ms_sources_has_last_good(manager->sources))
+		next.documents_changed = false;
 	if (r >= 0)
 		r = put_in_force(manager, &next, false, false, NULL);
 	if (fallback >= 0)
@@ -574,9 +482,9 @@ static int commit_at_start(struct ms_manager *manager, struct ms_error *why)
 	if (r >= 0)
 		return r;
 	*why = (struct ms_error)MS_ERROR_INIT;
-	manager->refusals = MS_REFUSALS_ALL;
+	ms_manager_refusals_begin(manager, MS_REFUSALS_ALL);
 	r = commit_initial(manager, why);
-	manager->refusals = MS_REFUSALS_STANDING;
+	ms_manager_refusals_end(manager);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include "core/manager/manager.h"
 #include "core/plugin/catalogue.h"
 #include "core/plugin/registry.h"
+#include "core/policy/name_index.h"
 #include "core/source/follower.h"
 #include "core/sources/sources.h"
 #include "core/state/state.h"
@@ -67,6 +68,8 @@ struct ms_manager {
 	enum ms_manager_refusals refusals; /* of the commit under way */
 	struct ms_manager_early *early;    /* members that came meanwhile, early.c */
 	size_t n_early;
+	struct ms_name_index acting; /* of rules in force with actions, once one is asked for */
+	bool is_acting_known;
 	bool is_torn; /* sets in force have members that they should not, or lack some */
 
 	uint32_t generation;
@@ -104,9 +107,10 @@ int ms_manager_commit_again(struct ms_manager *manager, struct ms_error *err);
 const struct ms_rule *ms_manager_plugin_rule(const struct ms_manager *manager, const char *name,
 					     const struct ms_policy *policy);
 /* -EINVAL: one of these rules, of that source, names an action that nobody knows and states no
- * fallback, or says the name of a set to one that `sets` does not have, or only of a source. May
- * ask a file of the folder about itself, so not on the loop's thread. */
-int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
+ * fallback, or says the name of a set to one that `sets` does not have, or only of a source. A rule
+ * by hand that is in force and says the same is not judged again. May ask a file of the folder
+ * about itself, so not on the loop's thread. */
+int ms_manager_refuse_unknown(struct ms_manager *manager, const struct ms_policy *policy,
 			      const struct ms_policy *sets, enum ms_source source,
 			      struct ms_error *err);
 /* task.c: nobody is told of those that were not done. */
@@ -162,18 +166,24 @@ struct ms_manager_acting {
 int ms_manager_acting_find(const struct ms_policy *policy, struct ms_manager_acting *ret_acting);
 void ms_manager_acting_tell(struct ms_manager *manager, const struct ms_manager_acting *acting);
 /* Asks the plugin that has the action, an ms_encoding_ask; `user` is the manager. */
-int ms_manager_action_of(void *user, const struct ms_policy *policy,
+int ms_manager_action_of(void *user, const struct ms_policy *policy, const struct ms_rule *rule,
 			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
 			 struct ms_error *err);
+/* Around all that asks the next two: which rules are in force is looked up once meanwhile. */
+void ms_manager_refusals_begin(struct ms_manager *manager, enum ms_manager_refusals refusals);
+void ms_manager_refusals_end(struct ms_manager *manager);
+/* The rule in force of the same id, if its actions are the same; NULL = there is none. */
+const struct ms_rule *ms_manager_said_before(struct ms_manager *manager,
+					     const struct ms_rule *rule);
 /* Whether what it refuses may be in force all the same, an ms_encoding_leave. */
 bool ms_manager_leaves_refused(void *user, const struct ms_rule *rule, size_t nth);
 /* rehearsal.c: of a dry run, in which the plugin of this description, NULL = none, is as it would
  * be; only those with actions count. -EEXIST: another one has an action of its. */
 int ms_manager_rehearse_add(struct ms_manager *manager, json_t *description, struct ms_error *err);
-/* Whether they, configured as `named`, take what the rules of `policy` say to them; -errno with the
- * place of what they refuse. */
+/* Whether they, configured as `named`, take what the rules of `policy` say to them, but for what
+ * may come in force on its fallback; -errno with the place of what they refuse. */
 int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *policy,
-			struct ms_error *err);
+			enum ms_manager_refusals refusals, struct ms_error *err);
 void ms_manager_rehearse_end(struct ms_manager *manager);
 /* That is the action of one of them. */
 bool ms_manager_rehearses(const struct ms_manager *manager, const char *action);

@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/plural.h"
 #include "core/base/sdnotify.h"
+#include "core/base/utf8.h"
 #include "core/manager/internal.h"
 
 #define SWEEP_MS 100
@@ -281,7 +282,7 @@ static int prepare(void *user, const struct ms_policy *policy, unsigned int half
 	return ms_keeper_prepare(((struct ms_manager *)user)->keeper, policy, half);
 }
 
-int ms_manager_action_of(void *user, const struct ms_policy *policy,
+int ms_manager_action_of(void *user, const struct ms_policy *policy, const struct ms_rule *rule,
 			 const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
 			 struct ms_error *err)
 {
@@ -290,7 +291,7 @@ int ms_manager_action_of(void *user, const struct ms_policy *policy,
 	/* What rules say to it has been judged, and not by the one that is loaded. */
 	if (ms_manager_rehearses(manager, action->name))
 		return -ENOENT;
-	return ms_plugin_registry_encode(manager->plugins, policy, action, ret_call, err);
+	return ms_plugin_registry_encode(manager->plugins, policy, rule, action, ret_call, err);
 }
 
 static int open_committer(struct ms_manager *manager)
@@ -549,6 +550,8 @@ const struct ms_slot_name *ms_manager_slot_name(struct ms_manager *manager, uint
 	if (slot == MS_SLOT_NONE ||
 	    ms_dataplane_get_slot(manager->dp, slot, &manager->slot_name) < 0)
 		return NULL;
+	/* Of a rule that has gone it may be an older daemon's, cut within a letter. */
+	ms_utf8_tidy(manager->slot_name.origin);
 	return &manager->slot_name;
 }
 

@@ -238,7 +238,27 @@ static int judge_action(struct questions *questions, const struct ms_rule *rule,
 		action->name);
 }
 
-int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_policy *policy,
+/* What is in force is nobody's change. */
+static bool stands(struct ms_manager *manager, const struct ms_rule *rule)
+{
+	const struct ms_rule *now = rule->id ? ms_manager_said_before(manager, rule) : NULL;
+
+	return now && now->origin.source == rule->origin.source &&
+	       now->states_fallback == rule->states_fallback;
+}
+
+/* A rule that came without a file has its id for a place. */
+static int refuse_rule(const struct ms_rule *rule, const struct ms_error *why, int r,
+		       struct ms_error *err)
+{
+	bool by_id = !rule->origin.file && rule->id;
+
+	return ms_error_set_at(err, r, rule->origin.file, why->line, why->column, why->word,
+			       "%s%s%s%s", by_id ? "rule " : "", by_id ? rule->id : "",
+			       by_id ? ": " : "", why->message);
+}
+
+int ms_manager_refuse_unknown(struct ms_manager *manager, const struct ms_policy *policy,
 			      const struct ms_policy *sets, enum ms_source source,
 			      struct ms_error *err)
 {
@@ -252,9 +272,10 @@ int ms_manager_refuse_unknown(const struct ms_manager *manager, const struct ms_
 			struct ms_error why = MS_ERROR_INIT;
 			int r = judge_action(&questions, rule, &rule->actions[j], &why);
 
+			if (r < 0 && source == MS_SOURCE_RUNTIME && stands(manager, rule))
+				break;
 			if (r < 0)
-				return ms_error_set_at(err, r, rule->origin.file, why.line,
-						       why.column, why.word, "%s", why.message);
+				return refuse_rule(rule, &why, r, err);
 		}
 	}
 	return 0;

@@ -67,7 +67,9 @@ struct judging {
 
 static const struct ms_rule_action *config_of(void *user, const char *plugin)
 {
-	return ms_config_plugins_find(user, plugin);
+	const struct ms_manager *manager = user;
+
+	return ms_config_plugins_find(&manager->named, plugin);
 }
 
 /* One that cannot be asked has passed its trial all the same: nothing is known to be wrong. */
@@ -79,18 +81,24 @@ static int judge(void *arg)
 		.folder = manager->config->plugin_dir,
 		.catalogue = manager->rehearsed,
 		.config_of = config_of,
-		.user = &manager->named,
+		.leave = ms_manager_leaves_refused,
+		.user = manager,
 	};
 	json_auto_t *unjudged = NULL;
-	int r = ms_plugin_catalogue_check_known(how.catalogue, judging->policy, judging->err);
+	int r = ms_plugin_catalogue_check_known(how.catalogue, judging->policy, how.leave, how.user,
+						judging->err);
 
 	return r < 0 ? r : ms_plugin_judge_policy(&how, judging->policy, &unjudged, judging->err);
 }
 
 int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *policy,
-			struct ms_error *err)
+			enum ms_manager_refusals refusals, struct ms_error *err)
 {
 	struct judging judging = { manager, policy, err };
+	int r;
 
-	return ms_manager_away(manager, judge, &judging);
+	ms_manager_refusals_begin(manager, refusals);
+	r = ms_manager_away(manager, judge, &judging);
+	ms_manager_refusals_end(manager);
+	return r;
 }

@@ -101,8 +101,8 @@ static int settle_member(struct ms_manager *manager, const char *set, const stru
 	return r < 0 ? r : ms_set_table_hold(ms_committer_sets(manager->committer), &held, member);
 }
 
-/* More members than that are written beside the loop, where it may be. A thread costs as much as a
- * hundred. */
+/* So many members are written beside the loop, where it may be; one that is in the set already
+ * counts twice. A thread costs as much as a hundred. */
 #define LONG_CHANGE 512
 
 struct changing {

@@ -317,10 +317,12 @@ static void ask_again(struct ms_manager *manager)
 {
 	struct ms_encoding *encoding = NULL;
 
+	ms_manager_refusals_begin(manager, MS_REFUSALS_STANDING);
 	if (ms_encoding_new(ms_sources_merged(manager->sources), ms_manager_action_of,
 			    ms_manager_leaves_refused, manager, &encoding) < 0)
 		ms_log_error("plugin", "actions were not asked about their rules again: %s",
 			     strerror(ENOMEM));
+	ms_manager_refusals_end(manager);
 	ms_encoding_free(encoding);
 }
 
@@ -410,9 +412,11 @@ static int ask_changed(struct ms_manager_task *task, struct ms_error *err)
 	ms_cleanup(free_policy) struct ms_policy *next = NULL;
 	int r = ms_sources_are_applied(manager->sources) ? 0 : preview(task, &next, err);
 
-	return r < 0 ? r
-		     : ms_manager_rehearse(manager,
-					   next ? next : ms_sources_merged(manager->sources), err);
+	if (r < 0)
+		return r;
+	return next ? ms_manager_rehearse(manager, next, MS_REFUSALS_NO_FILES, err)
+		    : ms_manager_rehearse(manager, ms_sources_merged(manager->sources),
+					  MS_REFUSALS_STANDING, err);
 }
 
 /* As far as a reload would come before plugins of this process refuse it. */

@@ -49,22 +49,65 @@ const char *ms_manager_missing_action(const struct ms_manager *manager, const st
 	return NULL;
 }
 
+void ms_manager_refusals_begin(struct ms_manager *manager, enum ms_manager_refusals refusals)
+{
+	manager->refusals = refusals;
+}
+
+void ms_manager_refusals_end(struct ms_manager *manager)
+{
+	manager->refusals = MS_REFUSALS_STANDING;
+	ms_name_index_fini(&manager->acting);
+	manager->is_acting_known = false;
+}
+
+static int index_acting(struct ms_manager *manager, const struct ms_policy *now)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < now->n_rules; i++) {
+		if (now->rules[i].n_actions)
+			r = ms_name_index_add(&manager->acting, now->rules[i].id, i);
+	}
+	manager->is_acting_known = r == 0;
+	return r;
+}
+
+/* Thousands may be asked for, of 100,000. */
+static const struct ms_rule *find_acting(struct ms_manager *manager, const struct ms_policy *now,
+					 const char *id)
+{
+	size_t at;
+
+	if (!manager->is_acting_known && index_acting(manager, now) < 0) {
+		ms_name_index_fini(&manager->acting);
+		return ms_policy_find_rule(now, id);
+	}
+	return ms_name_index_find(&manager->acting, id, &at) ? &now->rules[at] : NULL;
+}
+
+const struct ms_rule *ms_manager_said_before(struct ms_manager *manager, const struct ms_rule *rule)
+{
+	const struct ms_policy *now = ms_sources_merged(manager->sources);
+	const struct ms_rule *before = now ? find_acting(manager, now, rule->id) : NULL;
+
+	return before && ms_rule_action_equal(before->actions, before->n_actions, rule->actions,
+					      rule->n_actions)
+		       ? before
+		       : NULL;
+}
+
 bool ms_manager_leaves_refused(void *user, const struct ms_rule *rule, size_t nth)
 {
-	const struct ms_manager *manager = user;
-	const struct ms_policy *now = ms_sources_merged(manager->sources);
+	struct ms_manager *manager = user;
 	const struct ms_rule *before;
 
 	if (manager->refusals == MS_REFUSALS_ALL)
 		return true;
-	if (!now ||
-	    (rule->origin.source == MS_SOURCE_FILE && manager->refusals == MS_REFUSALS_NO_FILES))
+	if (rule->origin.source == MS_SOURCE_FILE && manager->refusals == MS_REFUSALS_NO_FILES)
 		return false;
-	before = ms_policy_find_rule(now, rule->id);
-	return before &&
-	       ms_rule_action_equal(before->actions, before->n_actions, rule->actions,
-				    rule->n_actions) &&
-	       ms_committer_refused(manager->committer, &before->actions[nth]);
+	before = ms_manager_said_before(manager, rule);
+	return before && ms_committer_refused(manager->committer, &before->actions[nth]);
 }
 
 static void say_why(const char *action, const struct ms_error *refused, char *buf, size_t size)
@@ -99,9 +142,8 @@ static void find_on_fallback(struct ms_manager *manager, const struct ms_manager
 	}
 	if (first)
 		snprintf(text, sizeof(text),
-			 "rule %s is on its fallback, %s: %s (rules on their fallback: %zu)",
-			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", why,
-			 count);
+			 "rules on their fallback: %zu; rule %s is on its fallback, %s: %s", count,
+			 first->id, first->fallback == MS_VERDICT_ALLOW ? "allow" : "deny", why);
 	if (first && strcmp(text, manager->on_fallback) != 0)
 		ms_log_warn("plugin", "%s", text);
 	else if (!first && manager->on_fallback[0])

@@ -244,7 +244,8 @@ static int check_action(const struct ms_plugin_catalogue *catalogue, bool knows_
 }
 
 static int check(const struct ms_plugin_catalogue *catalogue, bool knows_enough,
-		 const struct ms_policy *policy, struct ms_error *err)
+		 const struct ms_policy *policy, ms_plugin_catalogue_leave leave, void *user,
+		 struct ms_error *err)
 {
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct ms_rule *rule = &policy->rules[i];
@@ -254,7 +255,7 @@ static int check(const struct ms_plugin_catalogue *catalogue, bool knows_enough,
 			int r = check_action(catalogue, knows_enough, policy, rule,
 					     &rule->actions[j], &why);
 
-			if (r < 0)
+			if (r < 0 && !(leave && leave(user, rule, j)))
 				return ms_error_set_at(err, r, rule->origin.file, why.line,
 						       why.column, why.word, "%s", why.message);
 		}
@@ -265,11 +266,12 @@ static int check(const struct ms_plugin_catalogue *catalogue, bool knows_enough,
 int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
 			      const struct ms_policy *policy, struct ms_error *err)
 {
-	return check(catalogue, false, policy, err);
+	return check(catalogue, false, policy, NULL, NULL, err);
 }
 
 int ms_plugin_catalogue_check_known(const struct ms_plugin_catalogue *catalogue,
-				    const struct ms_policy *policy, struct ms_error *err)
+				    const struct ms_policy *policy, ms_plugin_catalogue_leave leave,
+				    void *user, struct ms_error *err)
 {
-	return check(catalogue, true, policy, err);
+	return check(catalogue, true, policy, leave, user, err);
 }

@@ -14,6 +14,10 @@
 
 struct ms_plugin_catalogue;
 
+/* Whether what is wrong with this action of the rule may be in force all the same: the rule is on
+ * its fallback then. */
+typedef bool (*ms_plugin_catalogue_leave)(void *user, const struct ms_rule *rule, size_t nth);
+
 int ms_plugin_catalogue_new(struct ms_plugin_catalogue **ret_catalogue); /* -ENOMEM */
 struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue *catalogue);
 
@@ -41,8 +45,10 @@ struct ms_rule_action_known ms_plugin_catalogue_known(const struct ms_plugin_cat
  */
 int ms_plugin_catalogue_check(const struct ms_plugin_catalogue *catalogue,
 			      const struct ms_policy *policy, struct ms_error *err);
-/* The same of the actions that it knows: all others are somebody else's to judge. */
+/* The same of the actions that it knows, but for those that `leave` (NULL = none) lets be: all
+ * others are somebody else's to judge. */
 int ms_plugin_catalogue_check_known(const struct ms_plugin_catalogue *catalogue,
-				    const struct ms_policy *policy, struct ms_error *err);
+				    const struct ms_policy *policy, ms_plugin_catalogue_leave leave,
+				    void *user, struct ms_error *err);
 
 #endif

@@ -10,19 +10,11 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/log.h"
+#include "core/base/utf8.h"
 #include "core/plugin/note.h"
 #include "core/plugin/values.h"
 
 #define NS_PER_S 1000000000ull
-
-/* One line, whatever the plugin wrote. */
-static void one_line(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 127)
-			*text = ' ';
-	}
-}
 
 const char *ms_plugin_host_sentence(const char *name, const char *sentence)
 {
@@ -47,7 +39,7 @@ static void host_log(struct ms_plugin_host_state *state, uint32_t level, const c
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	one_line(text);
+	ms_utf8_tidy(text);
 	ms_log_write(level < ms_array_size(levels) ? levels[level] : MS_LOG_DEBUG, "plugin",
 		     "%s: %s", state->name, ms_plugin_host_sentence(state->name, text));
 }
@@ -58,7 +50,7 @@ static void host_trouble(struct ms_plugin_host_state *state, const char *sentenc
 
 	snprintf(text, sizeof(text), "%s",
 		 sentence ? ms_plugin_host_sentence(state->name, sentence) : "");
-	one_line(text);
+	ms_utf8_tidy(text);
 	if (strcmp(text, state->trouble) == 0)
 		return;
 	if (text[0])
@@ -79,7 +71,7 @@ static void host_error_set(struct ms_plugin_error *error, const char *format, ..
 	va_start(args, format);
 	vsnprintf(error->sentence, sizeof(error->sentence), format, args);
 	va_end(args);
-	one_line(error->sentence);
+	ms_utf8_tidy(error->sentence);
 }
 
 static const char *host_error_get(const struct ms_plugin_error *error)

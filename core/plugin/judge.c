@@ -45,7 +45,8 @@ static int find_uses(struct judging *judging, const struct ms_policy *policy)
 				&rule->actions[j],
 			};
 
-			if (use.plugin)
+			if (use.plugin && !(judging->how->leave &&
+					    judging->how->leave(judging->how->user, rule, j)))
 				r = ms_array_append(&judging->uses, &judging->n_uses, use);
 		}
 	}

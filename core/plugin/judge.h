@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the rules of a policy say to actions, judged by the plugins' own code before any of it is in
- * a daemon: each plugin in a process of its own, without privileges.
+ * a daemon: each plugin in a process of its own, which needs no privilege and has the caller's.
  */
 #ifndef MS_CORE_PLUGIN_JUDGE_H
 #define MS_CORE_PLUGIN_JUDGE_H
@@ -17,6 +17,7 @@ struct ms_plugin_judge {
 	const struct ms_plugin_catalogue *catalogue; /* those that are asked */
 	/* What one is configured with, NULL = its defaults. */
 	const struct ms_rule_action *(*config_of)(void *user, const char *plugin);
+	ms_plugin_catalogue_leave leave; /* those are not judged, NULL = all are */
 	void *user;
 };
 

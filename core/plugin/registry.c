@@ -109,7 +109,7 @@ struct ms_plugin_entry *ms_plugin_registry_owner(const struct ms_plugin_registry
 /* ---- what rules ask ---- */
 
 int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct ms_policy *policy,
-			      const struct ms_rule_action *action,
+			      const struct ms_rule *rule, const struct ms_rule_action *action,
 			      struct ms_rule_action_call *ret_call, struct ms_error *err)
 {
 	struct ms_plugin_entry *entry = ms_plugin_registry_owner(registry, action->name);
@@ -127,7 +127,7 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 	if (r == 0)
 		r = ms_plugin_arguments_check_sets(
 			action, ms_plugin_arguments_describe(entry->description, action->name),
-			policy, true, err);
+			policy, rule->origin.source == MS_SOURCE_PLUGIN, err);
 	if (r == 0 && what->encode_args) {
 		ms_plugin_note_set(registry->page, entry->name, MS_PLUGIN_CALLBACK_ENCODE);
 		r = what->encode_args(entry->self, values, ret_call->args.bytes, &error);

@@ -86,9 +86,10 @@ int ms_plugin_registry_reload(struct ms_plugin_registry *registry, const char *n
 void ms_plugin_registry_settle(struct ms_plugin_registry *registry);
 
 /* For ms_encoding_new(). -ENOENT: no loaded plugin has the action; -EINVAL: with the place of the
- * argument that it does not take, or that names a set which `policy` does not have. */
+ * argument that it does not take, or that names a set which `policy` does not have, or only of a
+ * source unless the rule is a source's. */
 int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct ms_policy *policy,
-			      const struct ms_rule_action *action,
+			      const struct ms_rule *rule, const struct ms_rule_action *action,
 			      struct ms_rule_action_call *ret_call, struct ms_error *err);
 
 /* What descriptions of plugins that are there, loaded or failed, say of actions. Valid as long as

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 
 #define WHEN_MAX 112
 
@@ -33,10 +34,12 @@ void ms_pluginhost_supervise_note(void *supervision, const char *callback)
 
 /* ---- the child ---- */
 
-static json_t *shape_error(const struct ms_error *err, int r)
+/* JSON carries no half of a letter, which is what a quote that was cut may end in. */
+static json_t *shape_error(struct ms_error *err, int r)
 {
 	return json_pack("{s:i, s:s, s:s}", "code", r, "message",
-			 err->message[0] ? err->message : strerror(-r), "word", err->word);
+			 err->message[0] ? ms_utf8_tidy(err->message) : strerror(-r), "word",
+			 ms_utf8_tidy(err->word));
 }
 
 static _Noreturn void run_child(int out, struct supervision *shared, pid_t parent,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 #include "core/plugin/callback.h"
 #include "core/plugin/describe.h"
 #include "core/plugin/descriptor.h"
@@ -106,7 +107,7 @@ static int encode_all(const struct ms_plugin *plugin, void *self,
 		if (r == 0)
 			continue;
 		*ret_refused = json_pack("{s:I, s:s}", "index", (json_int_t)i, "message",
-					 why.message[0] ? why.message : strerror(-r));
+					 why.message[0] ? ms_utf8_tidy(why.message) : strerror(-r));
 		return *ret_refused ? 0 : ms_error_set(err, -ENOMEM, "out of memory");
 	}
 	return 0;
@@ -182,9 +183,10 @@ int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
 	else
 		ms_error_set(&untried, -ECANCELED, "that needs root");
 	if (r == 0) {
-		*ret_answer = json_pack("{s:o, s:b, s:s?}", "plugin", ms_plugin_describe(&plugin),
-					"tried", !ms_error_is_set(&untried), "untried",
-					ms_error_is_set(&untried) ? untried.message : NULL);
+		*ret_answer =
+			json_pack("{s:o, s:b, s:s?}", "plugin", ms_plugin_describe(&plugin),
+				  "tried", !ms_error_is_set(&untried), "untried",
+				  ms_error_is_set(&untried) ? ms_utf8_tidy(untried.message) : NULL);
 		r = *ret_answer ? 0 : -ENOMEM;
 	}
 	if (r == 0 && trial->arguments)

@@ -437,6 +437,15 @@ int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *nex
 	return r;
 }
 
+bool ms_sources_has_last_good(const struct ms_sources *sources)
+{
+	struct ms_documents saved = MS_DOCUMENTS_INIT;
+	int r = ms_state_load_documents(sources->state, MS_STATE_LAST_GOOD, &saved, NULL);
+
+	ms_documents_fini(&saved);
+	return r == 0;
+}
+
 /* Nothing can stand in for what was refused: both are to be mended, so both are said. */
 static void add_reason(struct ms_error *err, const struct ms_error *why)
 {

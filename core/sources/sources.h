@@ -60,6 +60,8 @@ int ms_sources_initial(struct ms_sources *sources, struct ms_sources_next *ret_n
  * Negative: there are none, or they are refused too; `next` can only be dropped then. */
 int ms_sources_fall_back(struct ms_sources *sources, struct ms_sources_next *next,
 			 struct ms_error *err);
+/* There is something to fall back to, and it can be read. */
+bool ms_sources_has_last_good(const struct ms_sources *sources);
 
 /* A copy of what is in force, to be changed; then exactly one of take/fini, before the next one. */
 int ms_sources_begin(struct ms_sources *sources, struct ms_sources_next *ret_next);

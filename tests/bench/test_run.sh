@@ -37,8 +37,8 @@ has first 2
 has insert 3
 has store 3
 has stream 2
-has classify 4
-has classify_spread 4
+has classify 7
+has classify_spread 7
 has classify_lines 4
 has compile 2
 has change 4

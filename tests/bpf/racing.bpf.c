@@ -13,9 +13,9 @@
 volatile __u32 ms_race_stage;
 volatile __u32 ms_race_place;
 
-/* So often the stage is looked at before giving up: some seconds. */
+/* So often the stage is looked at before giving up: some seconds, for others may come first. */
 #define LOOKS (1 << 20)
-#define TURNS (1 << 10)
+#define TURNS (1 << 12)
 
 static long look(__u32 index, void *context)
 {

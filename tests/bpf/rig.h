@@ -84,6 +84,12 @@ struct ms_rig_result {
 	int half, sess;     /* live sessions afterwards, one-way and two-way */
 };
 struct ms_rig_result ms_rig_run(enum ms_rig_hook hook, const struct ms_pkt *pkt);
+/* What comes of a packet, as "verdict reason author", and the code the program returns. */
+void ms_rig_expect_packet(enum ms_rig_hook hook, const struct ms_pkt *pkt, int code,
+			  const char *text);
+/* A TCP flow from `a`, of another port each time: first packet, answer, its acknowledgement, and
+ * one each way when nothing is new about them any more, which is what the lean hit would take. */
+void ms_rig_expect_tcp(const char *a, const char *b, int code, const char *first, const char *next);
 /* The same with `segments` of an offloaded frame. */
 struct ms_rig_result ms_rig_run_segments(enum ms_rig_hook hook, const struct ms_pkt *pkt,
 					 uint32_t segments, uint32_t wire_len);

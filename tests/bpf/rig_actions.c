@@ -170,3 +170,29 @@ struct test_action_seen ms_rig_seen(void)
 	ck_assert_int_eq(bpf_map_update_elem(table, &zero, &none, BPF_ANY), 0);
 	return seen;
 }
+
+void ms_rig_expect_packet(enum ms_rig_hook hook, const struct ms_pkt *pkt, int code,
+			  const char *text)
+{
+	struct ms_rig_result result = ms_rig_run(hook, pkt);
+	char got[128];
+
+	snprintf(got, sizeof(got), "%s %s %s", result.verdict, result.reason, result.author);
+	ck_assert_str_eq(got, text);
+	ck_assert_int_eq(result.code, code);
+}
+
+void ms_rig_expect_tcp(const char *a, const char *b, int code, const char *first, const char *next)
+{
+	static uint16_t sport = 1000;
+	struct ms_pkt syn = ms_pkt_tcp(a, ++sport, b, 80, MS_PKT_SYN);
+	struct ms_pkt back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_SYN | MS_PKT_ACK);
+	struct ms_pkt ack = ms_pkt_tcp(a, sport, b, 80, MS_PKT_ACK);
+
+	ms_rig_expect_packet(MS_RIG_INGRESS, &syn, code, first);
+	ms_rig_expect_packet(MS_RIG_EGRESS, &back, code, next);
+	ms_rig_expect_packet(MS_RIG_INGRESS, &ack, code, next);
+	back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_ACK);
+	ms_rig_expect_packet(MS_RIG_EGRESS, &back, code, next);
+	ms_rig_expect_packet(MS_RIG_INGRESS, &ack, code, next);
+}

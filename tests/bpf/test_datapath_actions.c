@@ -45,46 +45,19 @@ static void setup(void)
 	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = ZONE });
 }
 
-static void expect(enum ms_rig_hook hook, const struct ms_pkt *pkt, int code, const char *text)
-{
-	struct ms_rig_result result = ms_rig_run(hook, pkt);
-	char got[128];
-
-	snprintf(got, sizeof(got), "%s %s %s", result.verdict, result.reason, result.author);
-	ck_assert_str_eq(got, text);
-	ck_assert_int_eq(result.code, code);
-}
-
-/* A TCP flow from A: first packet, answer, its acknowledgement, and one each way when nothing is
- * new about them any more, which is what the lean hit would take. */
-static void flow(const char *a, const char *b, int code, const char *first, const char *next)
-{
-	static uint16_t sport = 1000;
-	struct ms_pkt syn = ms_pkt_tcp(a, ++sport, b, 80, MS_PKT_SYN);
-	struct ms_pkt back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_SYN | MS_PKT_ACK);
-	struct ms_pkt ack = ms_pkt_tcp(a, sport, b, 80, MS_PKT_ACK);
-
-	expect(MS_RIG_INGRESS, &syn, code, first);
-	expect(MS_RIG_EGRESS, &back, code, next);
-	expect(MS_RIG_INGRESS, &ack, code, next);
-	back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_ACK);
-	expect(MS_RIG_EGRESS, &back, code, next);
-	expect(MS_RIG_INGRESS, &ack, code, next);
-}
-
 START_TEST(a_list_runs_to_its_verdict_for_every_packet)
 {
 	struct ms_pkt udp = ms_pkt_udp(A, 1, B, 2);
 
 	rule("[{ tell: 1 }, pass_on, { tell: 2 }, allow]", "");
-	flow(A, B, -1, "allow rule r", "allow session r");
+	ms_rig_expect_tcp(A, B, -1, "allow rule r", "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 1212121212);
-	flow(A6, B6, -1, "allow rule r", "allow session r");
+	ms_rig_expect_tcp(A6, B6, -1, "allow rule r", "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 1212121212);
 	rule("[{ tell: 3 }, deny]", "");
 	/* Also when no event is told of it any more, and a denied packet comes again (ADR 0070). */
 	for (int i = 0; i < 2 * MS_EVENTS_PER_SECOND; i++) {
-		expect(MS_RIG_INGRESS, &udp, 2, "deny rule r");
+		ms_rig_expect_packet(MS_RIG_INGRESS, &udp, 2, "deny rule r");
 		ck_assert_uint_eq(ms_rig_seen().sum, 3);
 	}
 }
@@ -97,7 +70,7 @@ START_TEST(an_action_is_found_in_each_slot)
 	for (uint32_t slot = 0; slot < MS_ACTION_SLOTS; slot++) {
 		ms_rig_only_action("tell", slot);
 		rule("[{ tell: 1 }, allow]", "");
-		flow(A, B, -1, "allow rule r", "allow session r");
+		ms_rig_expect_tcp(A, B, -1, "allow rule r", "allow session r");
 		ck_assert_uint_eq(ms_rig_seen().sum, 11111);
 	}
 }
@@ -110,9 +83,9 @@ START_TEST(eight_actions_run_and_no_ninth_is_written)
 	rule("[{ tell: 1 }, { tell: 2 }, { tell: 3 }, { tell: 4 }, { tell: 5 }, { tell: 6 }, "
 	     "{ tell: 7 }, { tell: 8 }, allow]",
 	     "");
-	expect(MS_RIG_EGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_EGRESS, &pkt, -1, "allow rule r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 12345678);
-	expect(MS_RIG_EGRESS, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_EGRESS, &pkt, -1, "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 12345678);
 }
 END_TEST
@@ -120,25 +93,25 @@ END_TEST
 START_TEST(an_action_may_end_the_list)
 {
 	rule("[end_deny, { tell: 1 }, allow]", "");
-	flow(A, B, 2, "deny action r", "deny action r");
-	flow(A6, B6, 2, "deny action r", "deny action r");
+	ms_rig_expect_tcp(A, B, 2, "deny action r", "deny action r");
+	ms_rig_expect_tcp(A6, B6, 2, "deny action r", "deny action r");
 	rule("[end_allow, { tell: 1 }, allow]", "");
-	flow(A, B, -1, "allow action r", "allow action r");
+	ms_rig_expect_tcp(A, B, -1, "allow action r", "allow action r");
 	rule("[end_allow, { tell: 1 }, deny]", "");
-	flow(A, B, -1, "allow action r", "allow action r");
+	ms_rig_expect_tcp(A, B, -1, "allow action r", "allow action r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 	/* The twin without the action. */
 	rule("allow", "");
-	flow(A, B, -1, "allow rule r", "allow session r");
+	ms_rig_expect_tcp(A, B, -1, "allow rule r", "allow session r");
 }
 END_TEST
 
 START_TEST(a_packet_that_an_action_took_counts_as_the_list_says)
 {
 	rule("[take, { tell: 1 }, allow]", "");
-	flow(A, B, STOLEN, "allow action r", "allow action r");
+	ms_rig_expect_tcp(A, B, STOLEN, "allow action r", "allow action r");
 	rule("[take, deny]", "");
-	flow(A, B, STOLEN, "deny action r", "deny action r");
+	ms_rig_expect_tcp(A, B, STOLEN, "deny action r", "deny action r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 }
 END_TEST
@@ -148,15 +121,15 @@ START_TEST(a_missing_action_is_the_rules_fallback)
 	/* Known, but its program is not there: first of the list, and behind another. */
 	ms_rig_remove_action("pass_on");
 	rule("[pass_on, allow]", "");
-	flow(A, B, 2, "deny missing_action r", "deny missing_action r");
+	ms_rig_expect_tcp(A, B, 2, "deny missing_action r", "deny missing_action r");
 	rule("[{ tell: 1 }, pass_on, { tell: 2 }, allow]", "");
-	flow(A, B, 2, "deny missing_action r", "deny missing_action r");
+	ms_rig_expect_tcp(A, B, 2, "deny missing_action r", "deny missing_action r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 11111);
 	/* Not even known. */
 	rule("[nobody, allow]", "");
-	flow(A, B, 2, "deny missing_action r", "deny missing_action r");
+	ms_rig_expect_tcp(A, B, 2, "deny missing_action r", "deny missing_action r");
 	ms_rig_policy(HEAD "  - { id: r, action: [nobody, deny], fallback: allow }\n");
-	flow(A, B, -1, "allow missing_action r", "allow missing_action r");
+	ms_rig_expect_tcp(A, B, -1, "allow missing_action r", "allow missing_action r");
 }
 END_TEST
 
@@ -166,7 +139,7 @@ START_TEST(what_an_action_is_told)
 	struct test_action_seen seen;
 
 	rule("[{ tell: 200 }, allow]", "");
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
 	seen = ms_rig_seen();
 	ck_assert_uint_eq(seen.dir, MS_DIR_IN);
 	ck_assert_uint_eq(seen.ip_version, 4);
@@ -176,9 +149,9 @@ START_TEST(what_an_action_is_told)
 	ck_assert_uint_eq(seen.l4_off, 34);
 	ck_assert_uint_eq(seen.ifindex, MS_RIG_IFINDEX);
 	ck_assert_uint_eq(seen.arg, 200);
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().flags, SESSION_FLAG);
-	expect(MS_RIG_EGRESS, &v6, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_EGRESS, &v6, -1, "allow rule r");
 	seen = ms_rig_seen();
 	ck_assert_uint_eq(seen.dir, MS_DIR_OUT);
 	ck_assert_uint_eq(seen.ip_version, 6);
@@ -186,7 +159,7 @@ START_TEST(what_an_action_is_told)
 	ck_assert_uint_eq(seen.l4_off, 54);
 	ck_assert_uint_eq(seen.flags, EGRESS_FLAG);
 	rule("[tell, deny]", "");
-	expect(MS_RIG_INGRESS, &pkt, 2, "deny rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, 2, "deny rule r");
 	seen = ms_rig_seen();
 	ck_assert_uint_eq(seen.flags, DENIED_FLAG);
 	ck_assert_uint_eq(seen.arg, 0);
@@ -215,7 +188,7 @@ START_TEST(an_action_is_told_how_long_its_list_is)
 			ms_rig_run(MS_RIG_INGRESS, &ack);
 			ck_assert_uint_eq(ms_rig_seen().length, lists[i].length);
 		}
-		flow(A, B, -1, "allow rule r", "allow session r");
+		ms_rig_expect_tcp(A, B, -1, "allow rule r", "allow session r");
 		ck_assert_uint_eq(ms_rig_seen().length, lists[i].length);
 	}
 }
@@ -224,10 +197,10 @@ END_TEST
 START_TEST(audit_lets_an_actions_deny_through)
 {
 	rule("[end_deny, allow]", ", mode: audit");
-	flow(A, B, -1, "audit action r", "audit action r");
+	ms_rig_expect_tcp(A, B, -1, "audit action r", "audit action r");
 	/* What would be denied anyway is left alone. */
 	rule("[{ tell: 1 }, deny]", ", mode: audit");
-	flow(A, B, -1, "audit rule r", "audit session r");
+	ms_rig_expect_tcp(A, B, -1, "audit rule r", "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 }
 END_TEST
@@ -237,13 +210,13 @@ START_TEST(a_session_runs_what_the_policy_in_force_says)
 	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
 
 	rule("[{ tell: 1 }, allow]", "");
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
 	rule("[{ tell: 2 }, allow]", "");
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 122);
 	rule("allow", "");
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 }
 END_TEST
@@ -253,12 +226,12 @@ START_TEST(a_kept_session_runs_no_list_of_an_older_policy)
 	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
 
 	rule("[{ tell: 1 }, allow]", ", established: keep");
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
 	/* Twice, so that the half that holds the list is in force again. */
 	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
 	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
 	ck_assert_uint_eq(ms_rig_seen().runs, 1);
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 }
 END_TEST
@@ -266,7 +239,7 @@ END_TEST
 START_TEST(an_interface_counts_what_an_action_drops_as_dropped)
 {
 	rule("[end_deny, allow]", "");
-	flow(A, B, 2, "deny action r", "deny action r");
+	ms_rig_expect_tcp(A, B, 2, "deny action r", "deny action r");
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, true), 3);
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_OUT, true), 2);
 	ck_assert_uint_eq(ms_rig_total("r"), 5);
@@ -279,7 +252,7 @@ START_TEST(an_event_tells_of_the_action)
 	struct ms_event event;
 
 	rule("[end_deny, allow]", "");
-	expect(MS_RIG_INGRESS, &pkt, 2, "deny action r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, 2, "deny action r");
 	ck_assert(ms_rig_event(&event));
 	ck_assert_uint_eq(event.reason, MS_REASON_ACTION);
 	ck_assert_uint_eq(event.verdict, MS_VERDICT_DENY);
@@ -307,7 +280,7 @@ static void expect_told(enum ms_rig_hook hook, struct ms_pkt pkt, const struct m
 
 	if (iface->flags & MS_IFACE_L3)
 		pkt = bare(pkt);
-	expect(hook, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(hook, &pkt, -1, "allow session r");
 	seen = ms_rig_seen();
 	ck_assert_uint_eq(seen.runs, 1);
 	ck_assert_uint_eq(seen.dir, dir);
@@ -329,13 +302,13 @@ static void establish(const char *a, const char *b, uint16_t sport,
 	int is_bare = iface->flags & MS_IFACE_L3;
 
 	pkt = is_bare ? bare(pkt) : pkt;
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow rule r");
 	pkt = ms_pkt_tcp(b, 80, a, sport, MS_PKT_SYN | MS_PKT_ACK);
 	pkt = is_bare ? bare(pkt) : pkt;
-	expect(back, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(back, &pkt, -1, "allow session r");
 	pkt = ms_pkt_tcp(a, sport, b, 80, MS_PKT_ACK);
 	pkt = is_bare ? bare(pkt) : pkt;
-	expect(MS_RIG_INGRESS, &pkt, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "allow session r");
 	ms_rig_seen();
 }
 
@@ -403,12 +376,12 @@ START_TEST(a_list_begun_at_once_ends_as_any_other)
 		ms_rig_remove_action(lists[_i].gone);
 	/* The session is there, whatever the action makes of its packets. */
 	for (int i = 0; i < 4; i++)
-		expect(i % 2 ? MS_RIG_EGRESS : MS_RIG_INGRESS, &packets[i], lists[_i].code,
-		       lists[_i].result);
+		ms_rig_expect_packet(i % 2 ? MS_RIG_EGRESS : MS_RIG_INGRESS, &packets[i],
+				     lists[_i].code, lists[_i].result);
 	ms_rig_remove_slow();
 	for (int i = 2; i < 4; i++)
-		expect(i % 2 ? MS_RIG_EGRESS : MS_RIG_INGRESS, &packets[i], lists[_i].code,
-		       lists[_i].result);
+		ms_rig_expect_packet(i % 2 ? MS_RIG_EGRESS : MS_RIG_INGRESS, &packets[i],
+				     lists[_i].code, lists[_i].result);
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, lists[_i].drops), 3);
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_OUT, lists[_i].drops), 3);
@@ -436,8 +409,8 @@ START_TEST(a_list_that_leaves_nothing_to_do_ends_with_its_last_action)
 	rule(plain_lists[_i], "");
 	establish(A, B, 1, &ifaces[0]);
 	ms_rig_remove_resume();
-	expect(MS_RIG_INGRESS, &ack, -1, "allow session r");
-	expect(MS_RIG_EGRESS, &back, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &ack, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_EGRESS, &back, -1, "allow session r");
 	/* Nothing of ours stays for whoever has the frame next. */
 	ck_assert_int_eq(ms_rig_run_changed(MS_RIG_EGRESS, &back, &out, &context), -1);
 	for (int i = 0; i < 5; i++)
@@ -470,12 +443,12 @@ END_TEST
 START_TEST(an_action_that_knows_no_short_end_is_counted_once)
 {
 	rule("[end_as_before, allow]", "");
-	flow(A, B, -1, "allow rule r", "allow session r");
-	flow(A6, B6, -1, "allow rule r", "allow session r");
+	ms_rig_expect_tcp(A, B, -1, "allow rule r", "allow session r");
+	ms_rig_expect_tcp(A6, B6, -1, "allow rule r", "allow session r");
 	rule("[pass_on, end_as_before, allow]", "");
-	flow(A, B, -1, "allow rule r", "allow session r");
+	ms_rig_expect_tcp(A, B, -1, "allow rule r", "allow session r");
 	rule("[end_as_before, deny]", "");
-	flow(A, B, 2, "deny rule r", "deny rule r");
+	ms_rig_expect_tcp(A, B, 2, "deny rule r", "deny rule r");
 }
 END_TEST
 
@@ -508,9 +481,9 @@ START_TEST(a_kept_two_way_session_runs_no_list_of_an_older_policy)
 	 * takes the session over. */
 	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
 	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
-	expect(MS_RIG_INGRESS, &ack, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &ack, -1, "allow session r");
 	ms_rig_remove_slow();
-	expect(MS_RIG_INGRESS, &ack, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &ack, -1, "allow session r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 }
 END_TEST
@@ -523,13 +496,13 @@ START_TEST(an_event_tells_of_its_own_packet)
 	struct ms_event event = { 0 };
 
 	rule("[{ tell: 1 }, allow]", ", established: keep, log: true");
-	expect(MS_RIG_INGRESS, &kept, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &kept, -1, "allow rule r");
 	ms_rig_policy(HEAD "  - { id: other, action: deny }\n");
-	expect(MS_RIG_INGRESS, &kept, -1, "allow session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &kept, -1, "allow session r");
 	while (ms_rig_event(&event))
 		;
 	rule("[end_deny, allow]", "");
-	expect(MS_RIG_INGRESS, &other, 2, "deny action r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &other, 2, "deny action r");
 	ck_assert(ms_rig_event(&event));
 	ck_assert_uint_eq(ntohs(event.sport), 3);
 	ck_assert_uint_eq(ntohs(event.dport), 4);

@@ -52,32 +52,6 @@ static void setup(void)
 	enter("watched");
 }
 
-static void expect(enum ms_rig_hook hook, const struct ms_pkt *pkt, int code, const char *text)
-{
-	struct ms_rig_result result = ms_rig_run(hook, pkt);
-	char got[128];
-
-	snprintf(got, sizeof(got), "%s %s %s", result.verdict, result.reason, result.author);
-	ck_assert_str_eq(got, text);
-	ck_assert_int_eq(result.code, code);
-}
-
-/* A TCP flow from A: first packet, answer, its acknowledgement, and one more each way. */
-static void flow(const char *a, const char *b, int code, const char *first, const char *next)
-{
-	static uint16_t sport = 1000;
-	struct ms_pkt syn = ms_pkt_tcp(a, ++sport, b, 80, MS_PKT_SYN);
-	struct ms_pkt back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_SYN | MS_PKT_ACK);
-	struct ms_pkt ack = ms_pkt_tcp(a, sport, b, 80, MS_PKT_ACK);
-
-	expect(MS_RIG_INGRESS, &syn, code, first);
-	expect(MS_RIG_EGRESS, &back, code, next);
-	expect(MS_RIG_INGRESS, &ack, code, next);
-	back = ms_pkt_tcp(b, 80, a, sport, MS_PKT_ACK);
-	expect(MS_RIG_EGRESS, &back, code, next);
-	expect(MS_RIG_INGRESS, &ack, code, next);
-}
-
 static const struct {
 	const char *action;
 	uint32_t sum; /* of five packets, by what looks */
@@ -107,9 +81,9 @@ START_TEST(what_looks_runs_and_what_acts_does_not)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		enter(modes[i].group);
 		rule(lists[_i].action, modes[i].rest);
-		flow(A, B, -1, "audit rule r", "audit session r");
+		ms_rig_expect_tcp(A, B, -1, "audit rule r", "audit session r");
 		ck_assert_uint_eq(ms_rig_seen().sum, lists[_i].sum);
-		flow(A6, B6, -1, "audit rule r", "audit session r");
+		ms_rig_expect_tcp(A6, B6, -1, "audit rule r", "audit session r");
 		ck_assert_uint_eq(ms_rig_seen().sum, lists[_i].sum);
 	}
 }
@@ -122,17 +96,17 @@ START_TEST(where_it_is_enforced_all_of_the_list_runs)
 
 	rule("[{ tell: 1 }, { watch: 2 }, deny]", ", fallback: deny");
 	enter("g");
-	expect(MS_RIG_INGRESS, &udp, 2, "deny rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &udp, 2, "deny rule r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 12);
 	enter("watched");
-	expect(MS_RIG_INGRESS, &udp, -1, "audit rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &udp, -1, "audit rule r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 2);
 	rule("[{ tell: 1 }, { watch: 2 }, deny]", ", fallback: deny, mode: enforce");
-	expect(MS_RIG_INGRESS, &udp, 2, "deny rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &udp, 2, "deny rule r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 12);
 	/* A list that ends in allow runs whole in either mode. */
 	rule("[{ tell: 1 }, { watch: 2 }, allow]", ", fallback: deny");
-	expect(MS_RIG_INGRESS, &udp, -1, "allow rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &udp, -1, "allow rule r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 12);
 }
 END_TEST
@@ -148,7 +122,7 @@ static const char *const liars[] = {
 START_TEST(nothing_it_returns_is_heeded)
 {
 	rule(liars[_i], ", fallback: deny");
-	flow(A, B, -1, "audit rule r", "audit session r");
+	ms_rig_expect_tcp(A, B, -1, "audit rule r", "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, true), 0);
 	ck_assert_uint_eq(ms_rig_total("r"), 5);
@@ -160,9 +134,9 @@ START_TEST(one_that_has_gone_changes_no_verdict)
 {
 	ms_rig_remove_action("tell");
 	rule("[{ watch: 1 }, deny]", ", fallback: allow");
-	flow(A, B, -1, "audit rule r", "audit session r");
+	ms_rig_expect_tcp(A, B, -1, "audit rule r", "audit session r");
 	rule("[end_allow, { watch: 1 }, deny]", ", fallback: deny");
-	flow(A, B, -1, "audit rule r", "audit session r");
+	ms_rig_expect_tcp(A, B, -1, "audit rule r", "audit session r");
 }
 END_TEST
 
@@ -172,14 +146,14 @@ START_TEST(it_is_told_what_would_have_been)
 	struct test_action_seen seen;
 
 	rule("[pass_on, { watch: 200 }, deny]", ", fallback: deny");
-	expect(MS_RIG_INGRESS, &udp, -1, "audit rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &udp, -1, "audit rule r");
 	seen = ms_rig_seen();
 	ck_assert_uint_eq(seen.flags, AUDIT_FLAG | DENIED_FLAG);
 	ck_assert_uint_eq(seen.arg, 200);
 	ck_assert_uint_eq(seen.length, 0); /* the one that there is would be the whole list's */
 	ck_assert_uint_eq(seen.l4_proto, 17);
 	ck_assert_uint_eq(seen.l4_off, 34);
-	expect(MS_RIG_INGRESS, &udp, -1, "audit session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &udp, -1, "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().flags, AUDIT_FLAG | DENIED_FLAG | SESSION_FLAG);
 }
 END_TEST
@@ -190,8 +164,8 @@ START_TEST(all_that_is_counted_and_told_is_as_without_it)
 	struct ms_event event;
 
 	rule("[take, { watch: 1 }, deny]", ", fallback: deny");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit rule r");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 2);
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, false), 2);
 	ck_assert_uint_eq(ms_rig_zone_packets(ZONE, MS_DIR_IN, true), 0);
@@ -229,11 +203,11 @@ START_TEST(a_later_fragment_is_looked_at_too)
 
 	rule("[pass_on, { watch: 1 }, deny]", ", fallback: deny");
 	ms_pkt_fragment(&pkt, 7, 0, true);
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit rule r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 1);
 	pkt = ms_pkt_udp(A, 1000, B, 53);
 	ms_pkt_fragment(&pkt, 7, 24, false);
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit fragment r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit fragment r");
 	ck_assert_uint_eq(ms_rig_seen().flags, AUDIT_FLAG | DENIED_FLAG | FRAGMENT_FLAG);
 }
 END_TEST
@@ -244,16 +218,16 @@ START_TEST(a_kept_session_runs_no_more_than_its_verdict_lets)
 	struct ms_pkt pkt = ms_pkt_udp(A, 1, B, 2);
 
 	rule("[{ watch: 1 }, deny]", ", fallback: deny, established: keep");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit rule r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit rule r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 1);
 	/* Let through for good, so nothing that may act runs; and here nobody looks on any more. */
 	rule("[take, { watch: 2 }, deny]", ", fallback: deny, established: keep, mode: enforce");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit session r");
 	rule("[take, { watch: 2 }, allow]", ", fallback: deny, established: keep");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().runs, 0);
 	rule("[take, { watch: 2 }, deny]", ", fallback: deny, established: keep");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 2);
 	/* Its group enforces now, and another one audits. */
 	ms_rig_policy("version: 1\n"
@@ -266,10 +240,10 @@ START_TEST(a_kept_session_runs_no_more_than_its_verdict_lets)
 		      "rules:\n"
 		      "  - { id: r, action: [take, { watch: 3 }, deny], fallback: deny,\n"
 		      "      established: keep }\n");
-	expect(MS_RIG_INGRESS, &pkt, -1, "audit session r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, -1, "audit session r");
 	ck_assert_uint_eq(ms_rig_seen().sum, 3);
 	pkt = ms_pkt_udp(A, 2, B, 2);
-	expect(MS_RIG_INGRESS, &pkt, STOLEN, "deny action r");
+	ms_rig_expect_packet(MS_RIG_INGRESS, &pkt, STOLEN, "deny action r");
 }
 END_TEST
 

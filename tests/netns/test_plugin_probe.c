@@ -116,6 +116,21 @@ START_TEST(a_value_may_be_as_long_as_it_says)
 }
 END_TEST
 
+/* A quote is cut at so many bytes, and may end within a letter then. */
+START_TEST(a_value_that_is_quoted_in_part_is_refused_in_words)
+{
+	char settings[256] = "plugins: { tally: { top: \"a";
+
+	for (int i = 0; i < 45; i++)
+		strcat(settings, "\xc3\xbc");
+	strcat(settings, "\" } }\n");
+	install("tally", "tally");
+	ck_assert_int_eq(probe_as("tally", settings), 1);
+	ck_assert_msg(strstr(text, "top must be a whole number, not 'a\xc3\xbc") != NULL, "%s",
+		      text);
+}
+END_TEST
+
 static const struct {
 	const char *name, *says;
 	bool runs; /* its constructor may */
@@ -229,6 +244,7 @@ int main(void)
 			    ms_array_size(ages));
 	tcase_add_test(tcase, one_is_tried_as_it_is_configured);
 	tcase_add_test(tcase, a_value_may_be_as_long_as_it_says);
+	tcase_add_test(tcase, a_value_that_is_quoted_in_part_is_refused_in_words);
 	tcase_add_loop_test(tcase, a_faulty_one_is_refused_in_words, 0, ms_array_size(faults));
 	tcase_add_loop_test(tcase, an_endless_one_is_ended, 0, ms_array_size(endless));
 	tcase_add_loop_test(tcase, a_file_or_folder_that_is_not_roots_alone_is_not_loaded, 0,

@@ -47,6 +47,18 @@ static void write_rule(const char *action)
 	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
 }
 
+/* The same, where the file has the set `own`. */
+static void write_own(const char *action)
+{
+	char policy[1024];
+
+	snprintf(policy, sizeof(policy),
+		 "%s  - { id: counted, dir: in, proto: tcp, dport: 80, action: [%s, allow] }\n"
+		 "sets: { own: [] }\n",
+		 head, action);
+	ms_proc_write_policy(microsegd, "10-test.yaml", policy);
+}
+
 static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, head);
@@ -100,12 +112,6 @@ static json_int_t on_fallback(void)
 	return ms_ctl_int(json_array_get(lines, 0), "rules_on_fallback");
 }
 
-static bool all_act(void *user)
-{
-	(void)user;
-	return on_fallback() == 0;
-}
-
 static void expect_acting(void)
 {
 	ck_assert_int_eq(on_fallback(), 0);
@@ -124,7 +130,8 @@ static void expect_alone_on_its_fallback(const char *sentence)
 	ck_assert_int_eq(on_fallback(), 1);
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 4);
-	expect_said("rule counted is on its fallback, deny: its action ");
+	expect_said("rules on their fallback: 1; rule counted is on its fallback, deny: its "
+		    "action ");
 	expect_said(sentence);
 	ck_assert(ms_proc_logged(microsegd, sentence));
 	lines = ms_ctl(microsegd, "rule", "show", "counted", NULL);
@@ -202,6 +209,18 @@ START_TEST(a_start_takes_all_rules_but_the_one_that_is_refused)
 }
 END_TEST
 
+/* It could be set up when it was tried, and not any more when it is asked. */
+START_TEST(what_a_plugin_could_not_be_asked_is_said)
+{
+	ms_plugin_folder_add("created_once");
+	write_rule("created_once");
+	ms_proc_write_config(microsegd, "plugins: { created_once: {} }\n");
+	expect_config_checked(false);
+	expect_said("microsegd: not judged by its plugin: the arguments of action 'created_once' "
+		    "(created_once: once was enough)");
+}
+END_TEST
+
 /* A reload would refuse it as a whole, and so does a start that has a good policy. */
 START_TEST(a_start_has_the_last_good_policy_if_that_is_taken)
 {
@@ -215,6 +234,23 @@ START_TEST(a_start_has_the_last_good_policy_if_that_is_taken)
 	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
 			 4);
 	expect_said("there is no such counter");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What no reload would have taken does not become the last good policy by a start. */
+START_TEST(a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy)
+{
+	write_rule("{ tally: 3 }");
+	start(wide);
+	write_rule("{ tally: 99 }");
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	ms_proc_stop(microsegd);
+	start(narrow);
+	ck_assert_int_eq(on_fallback(), 1);
+	ms_proc_stop(microsegd);
+	start(wide);
+	expect_acting();
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -280,9 +316,43 @@ START_TEST(a_start_waits_on_the_fallback_for_a_set)
 	ms_plugin_folder_say("");
 	start(sourced);
 	expect_alone_on_its_fallback("10-test.yaml:6:78: there is no set 'own'");
+	/* It must hold without the source, which may take its set back. */
 	ms_plugin_folder_say("set own\n");
-	ck_assert(ms_netns_wait(all_act, NULL, WAIT_S));
+	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_int_eq(on_fallback(), 1);
+	ms_plugin_folder_say("set other\n");
+	ck_assert(ms_netns_wait(has_set, (void *)"other", WAIT_S));
+	expect_alone_on_its_fallback("10-test.yaml:6:78: there is no set 'own'");
+	write_own("{ warden: { set: own } }");
+	ms_ctl_do(microsegd, "reload", NULL);
 	expect_acting();
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* What stands is nobody's change: who adds a rule beside it is not told of it. */
+START_TEST(a_rule_by_hand_that_stands_keeps_no_other_out)
+{
+	ms_plugin_folder_say("set own\n");
+	write_own("warden");
+	start(sourced);
+	ck_assert_msg(import_rule("by_hand", 84, "{ warden: { set: own } }") == 0, "%s", text);
+	/* As if it had it in its `from`. */
+	ms_proc_write_policy(microsegd, "10-test.yaml", head);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 1);
+	expect_said("there is no set 'own'");
+	ck_assert_int_eq(on_fallback(), 0);
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("rm " MS_NETNS_DIR "/one/state/last-good.json");
+	start(NULL);
+	ck_assert(ms_netns_wait(has_set, (void *)"own", WAIT_S));
+	ck_assert_int_eq(on_fallback(), 1);
+	ck_assert_msg(import_rule("other", 85, "warden") == 0, "%s", text);
+	ms_ctl_do(microsegd, "rule", "add", "--dir", "in", "--proto", "tcp", "--dport", "86",
+		  "allow", NULL);
+	ck_assert_int_eq(ms_traffic_reach(NULL, GUARDED, 86, SOON), -ECONNREFUSED);
+	ck_assert_int_eq(import_rule("another", 87, "{ warden: { set: own } }"), 1);
+	expect_said("there is no set 'own'");
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -336,10 +406,13 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_start_takes_all_rules_but_the_one_that_is_refused, 0,
 			    (int)ms_array_size(starts));
+	tcase_add_test(tcase, what_a_plugin_could_not_be_asked_is_said);
 	tcase_add_test(tcase, a_start_has_the_last_good_policy_if_that_is_taken);
+	tcase_add_test(tcase, a_start_with_a_rule_on_its_fallback_keeps_the_last_good_policy);
 	tcase_add_test(tcase, a_rule_by_hand_waits_on_its_fallback);
 	tcase_add_test(tcase, a_set_that_only_a_source_has_is_none_for_the_operators_rules);
 	tcase_add_test(tcase, a_start_waits_on_the_fallback_for_a_set);
+	tcase_add_test(tcase, a_rule_by_hand_that_stands_keeps_no_other_out);
 	tcase_add_loop_test(tcase, the_name_of_a_plugin_is_no_action, 0, (int)ms_array_size(names));
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);

@@ -148,6 +148,31 @@ START_TEST(what_a_reload_takes_a_dry_run_does)
 }
 END_TEST
 
+/* It waits for its plugin, and the files are not what is wrong; what acts is not taken away. */
+START_TEST(a_dry_run_leaves_a_rule_by_hand_on_its_fallback)
+{
+	begin("plugins: { tally: {} }\n", "");
+	ms_netns_put_file(
+		MS_NETNS_DIR "/rules.yaml",
+		"version: 1\nrules:\n"
+		"  - { id: by_hand, dir: in, proto: tcp, dport: 80, action: [{ tally: 3 }, "
+		"allow] }\n"
+		"  - { id: acting, dir: in, proto: tcp, dport: 82, action: [{ tally: 1 }, "
+		"allow] }\n");
+	ms_ctl_do(microsegd, "rule", "import", MS_NETNS_DIR "/rules.yaml", NULL);
+	ms_proc_stop(microsegd);
+	ms_plugin_folder_start(microsegd, "plugins: { tally: { top: 2 } }\n");
+	ms_proc_write_config(microsegd, "plugins: { tally: { top: 0 } }\n");
+	ck_assert_msg(rehearse() == 1, "%s", rehearsed);
+	ck_assert_int_eq(reload(), 1);
+	ck_assert_str_eq(rehearsed, done);
+	ms_proc_write_config(microsegd, "plugins: { tally: { top: 1 } }\n");
+	ck_assert_msg(rehearse() == 0, "%s", rehearsed);
+	ck_assert_msg(reload() == 0, "%s", done);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_rehearsal");
@@ -159,6 +184,7 @@ int main(void)
 			    ms_array_size(refused));
 	tcase_add_test(tcase, what_would_crash_the_daemon_is_found_by_a_dry_run);
 	tcase_add_loop_test(tcase, what_a_reload_takes_a_dry_run_does, 0, ms_array_size(taken));
+	tcase_add_test(tcase, a_dry_run_leaves_a_rule_by_hand_on_its_fallback);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -531,6 +531,22 @@ START_TEST(interfaces_come_while_members_go_with_a_switch)
 }
 END_TEST
 
+/* Who is no member any more is none before anybody new is judged. */
+START_TEST(members_go_before_interfaces_come_with_a_policy)
+{
+	ms_netns_add("c");
+	ms_netns_veth("late-c", "c", "10.3.0.", NULL);
+	ms_proc_write_policy(
+		microsegd, "30-late.yaml",
+		"version: 1\ngroups: [{ name: late, match: { name: \"late-*\" }, default: { in: allow, out: allow } }]\n");
+	begin_switch();
+	ms_netns_run_command("! tc qdisc show dev late-c | grep -q clsact");
+	end_switch();
+	ms_ctl_wait_iface(microsegd, "late-c", "protected");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* It was judged by the new policy, as the member that it still was. */
 START_TEST(a_flow_of_one_that_goes_with_a_switch_is_judged_again)
 {
@@ -573,6 +589,7 @@ int main(void)
 	tcase_add_checked_fixture(small, setup_small, NULL);
 	tcase_set_timeout(small, 90);
 	tcase_add_test(small, interfaces_come_while_members_go_with_a_switch);
+	tcase_add_test(small, members_go_before_interfaces_come_with_a_policy);
 	tcase_add_test(small, a_flow_of_one_that_goes_with_a_switch_is_judged_again);
 	tcase_add_test(small, interfaces_come_while_many_of_its_own_are_written);
 	suite_add_tcase(suite, small);

@@ -152,4 +152,17 @@ cp "$scratch/out" "$scratch/said"
 expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"
 expect 'and one asks whether the host takes it' grep -q '^plugin  *example_count 1.0$' "$scratch/said"
 
+# What it says then: the copy denies.
+cat >"$scratch/denies" <<'END OF FILE'
+cd example_count
+sed -i 's/now->large++;/return now->large++, ms_action_end(skb, MS_VERDICT_DENY);/' example_count.bpf.c
+sed -i 's/MS_PLUGIN_ACTION_OBSERVES/MS_PLUGIN_ACTION_ENDS/' plugin.c
+sed -i '/packet.size = 101/,/did.way/s/MS_ACTION_WENT_ON/MS_ACTION_ENDED/' test.c
+cmake --build build
+ctest --test-dir build --output-on-failure --no-tests=error
+cmake --install build
+microsegctl plugin probe example_count
+END OF FILE
+expect 'a copy that denies, as it says' outside bash -eux "$scratch/denies"
+
 sum_up

@@ -66,6 +66,15 @@ __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 	host->error_set(error, "no more of these");
 	return -ENOSPC;
 #endif
+#ifdef CREATED_ONCE
+	int fd = open(MS_TEST_CREATED_MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		host->error_set(error, "once was enough");
+		return -errno;
+	}
+	close(fd);
+#endif
 #ifdef CREATE_CRASHES
 	crash();
 #endif

@@ -51,6 +51,7 @@ struct ms_plugin_error {
  * ...", "rule ...", "bind GROUP KIND WORKLOAD". */
 struct ms_plugin_builder {
 	char text[MS_TRIAL_TEXT];
+	size_t origins[MS_TRIAL_TEXT]; /* length of ORIGIN, by where a rule's line begins */
 };
 
 /* One line a number: "NAME VALUE" or "NAME{RULE} VALUE". */
@@ -301,6 +302,7 @@ static inline int ms_trial_add_rule(struct ms_plugin_builder *builder, const cha
 				    const char *text, size_t size, struct ms_plugin_error *error)
 {
 	(void)error;
+	builder->origins[strlen(builder->text)] = strlen(origin);
 	ms_trial_say(builder->text, "rule %s %.*s", origin, (int)size, text);
 	return 0;
 }
@@ -365,11 +367,13 @@ static inline char *ms_trial_last_text(struct ms_plugin_builder *builder)
 static inline int ms_trial_take_back(struct ms_plugin_builder *builder, const char *origin,
 				     struct ms_plugin_error *error)
 {
-	char start[160], *last, *behind;
+	size_t length = strlen(origin);
+	char *last, *behind;
 
 	(void)error;
-	snprintf(start, sizeof(start), "rule %s ", origin);
-	while ((last = ms_trial_last_text(builder)) && strncmp(last, start, strlen(start)) == 0) {
+	while ((last = ms_trial_last_text(builder)) && strncmp(last, "rule ", 5) == 0 &&
+	       builder->origins[last - builder->text] == length &&
+	       strncmp(last + 5, origin, length) == 0) {
 		behind = strchr(last, '\n') + 1;
 		memmove(last, behind, strlen(behind) + 1);
 	}

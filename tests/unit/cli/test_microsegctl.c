@@ -177,6 +177,12 @@ START_TEST(zero_when_done)
 	ck_assert_ptr_nonnull(strstr(output, "  source list "));
 	ck_assert_ptr_nonnull(strstr(output, "  source show NAME "));
 	ck_assert_ptr_null(strstr(output, "plugin list"));
+	ck_assert_ptr_null(strstr(output, "MATCH"));
+	/* What they say is explained, too. */
+	ck_assert_int_eq(run("rule --help"), 0);
+	ck_assert_ptr_nonnull(strstr(output, "MATCH: --group "));
+	ck_assert_int_eq(run("session --help"), 0);
+	ck_assert_ptr_nonnull(strstr(output, "MATCH: --group "));
 	ck_assert_int_eq(run("--version"), 0);
 }
 END_TEST

@@ -22,11 +22,13 @@ static struct {
 	int failure; /* of the refused one, 0 = -EINVAL */
 } plugins;
 
-static int answer(void *user, const struct ms_policy *of, const struct ms_rule_action *action,
-		  struct ms_rule_action_call *ret_call, struct ms_error *err)
+static int answer(void *user, const struct ms_policy *of, const struct ms_rule *rule,
+		  const struct ms_rule_action *action, struct ms_rule_action_call *ret_call,
+		  struct ms_error *err)
 {
 	ck_assert_ptr_eq(user, &plugins);
 	ck_assert_ptr_nonnull(of);
+	ck_assert(action >= rule->actions && action < rule->actions + rule->n_actions);
 	plugins.asked++;
 	if (action->name[0] == plugins.absent)
 		return -ENOENT;

@@ -131,6 +131,27 @@ START_TEST(without_room_for_one_set_it_is_a_member_of_none)
 }
 END_TEST
 
+/* The stand-in for the host, which these tests believe: rules of others stay, whose name begins so.
+ */
+START_TEST(rules_are_taken_back_from_one_origin)
+{
+	static const char *const origins[] = { "container web", "container web x", "container web",
+					       "container web" };
+	static struct ms_plugin_builder builder;
+	struct ms_plugin_error error = { "" };
+
+	for (int i = 0; i < 4; i++)
+		ms_trial_add_rule(&builder, origins[i], "x", 1, &error);
+	ms_trial_add_set(&builder, "a", &error);
+	ms_trial_take_back(&builder, "container", &error);
+	ms_trial_take_back(&builder, "container web x", &error);
+	ck_assert_str_eq(builder.text, "rule container web x\nrule container web x x\n"
+				       "rule container web x\nrule container web x\nset a\n");
+	ms_trial_take_back(&builder, "container web", &error);
+	ck_assert_str_eq(builder.text, "rule container web x\nrule container web x x\nset a\n");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("unit/plugins/docker_room");
@@ -138,6 +159,7 @@ int main(void)
 
 	tcase_add_test(tcase, without_room_for_its_compose_set_a_container_is_cut_off);
 	tcase_add_loop_test(tcase, without_room_for_one_set_it_is_a_member_of_none, 0, 2);
+	tcase_add_test(tcase, rules_are_taken_back_from_one_origin);
 	suite_add_tcase(suite, tcase);
 	return ms_check_run(suite);
 }

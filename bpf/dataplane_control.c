@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,12 +14,21 @@
 #include "bpf/dataplane_private.h"
 #include "core/base/cleanup.h"
 
+/* Whole: while a worker has it read, members that come bump the epoch. */
+static union ms_control_word read_word(const struct ms_dataplane *dp)
+{
+	return (union ms_control_word) {
+		.word = __atomic_load_n((const uint64_t *)dp->control, __ATOMIC_ACQUIRE),
+	};
+}
+
 struct ms_control ms_dataplane_control(const struct ms_dataplane *dp)
 {
-	struct ms_control control = *dp->control;
-	union ms_control_word word;
+	union ms_control_word word = read_word(dp);
+	struct ms_control control;
 
-	word.word = __atomic_load_n((const uint64_t *)dp->control, __ATOMIC_ACQUIRE);
+	memcpy((char *)&control + sizeof(word), (const char *)dp->control + sizeof(word),
+	       sizeof(control) - sizeof(word));
 	control.epoch = word.epoch;
 	control.half = word.half;
 	control.panic = word.panic;
@@ -37,10 +47,9 @@ uint32_t ms_dataplane_next_epoch(uint32_t epoch)
 /* The one store that packets see. What it makes true is written before it. */
 static void put_word(struct ms_dataplane *dp, unsigned int half, enum ms_panic panic)
 {
-	union ms_control_word word;
+	union ms_control_word word = read_word(dp);
 	struct ms_epoch *line;
 
-	word.word = __atomic_load_n((const uint64_t *)dp->control, __ATOMIC_ACQUIRE);
 	word.epoch = ms_dataplane_next_epoch(word.epoch);
 	word.half = (uint8_t)half;
 	word.panic = (uint8_t)panic;
@@ -54,17 +63,17 @@ static void put_word(struct ms_dataplane *dp, unsigned int half, enum ms_panic p
 void ms_dataplane_publish(struct ms_dataplane *dp, unsigned int half, uint32_t generation)
 {
 	dp->control->generation = generation;
-	put_word(dp, half, dp->control->panic);
+	put_word(dp, half, read_word(dp).panic);
 }
 
 void ms_dataplane_bump_epoch(struct ms_dataplane *dp)
 {
-	put_word(dp, dp->control->half, dp->control->panic);
+	put_word(dp, read_word(dp).half, read_word(dp).panic);
 }
 
 void ms_dataplane_set_panic(struct ms_dataplane *dp, enum ms_panic panic)
 {
-	put_word(dp, dp->control->half, panic);
+	put_word(dp, read_word(dp).half, panic);
 }
 
 void ms_dataplane_set_timeouts(struct ms_dataplane *dp, const uint64_t *timeouts_ns)
@@ -113,7 +122,7 @@ int ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half)
 
 	if (r < 0)
 		return r;
-	*ret_half = !(dp->control->half & MS_HALF_MASK);
+	*ret_half = !(read_word(dp).half & MS_HALF_MASK);
 	return 0;
 }
 
@@ -123,6 +132,6 @@ int ms_dataplane_idle_bank(struct ms_dataplane *dp, unsigned int *ret_half)
 
 	if (r < 0)
 		return r;
-	*ret_half = dp->control->half ^ MS_HALF_BANK;
+	*ret_half = read_word(dp).half ^ MS_HALF_BANK;
 	return 0;
 }

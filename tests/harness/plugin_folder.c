@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/plugin/callback.h"
 #include "core/plugin/note.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/ms_check.h"
@@ -76,15 +77,19 @@ pid_t ms_plugin_folder_begin_load(const struct ms_proc *daemon, const char *plug
 	return ms_proc_fork(NULL, load, &loading);
 }
 
-bool ms_plugin_folder_hangs(void *daemon)
+bool ms_plugin_folder_noted(const struct ms_proc *daemon, const char *plugin, const char *words)
 {
-	static const char hangs[] = "later_hangs did what was due";
-	char noted[128];
+	char noted[160], wanted[160];
 
 	ms_netns_read_command(noted, sizeof(noted),
-			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE,
-			      ((const struct ms_proc *)daemon)->dir);
-	return strncmp(noted, hangs, strlen(hangs)) == 0;
+			      "tr -s '\\0' ' ' <%s/state/" MS_PLUGIN_NOTE_FILE, daemon->dir);
+	snprintf(wanted, sizeof(wanted), "%s %s", plugin, words);
+	return strncmp(noted, wanted, strlen(wanted)) == 0;
+}
+
+bool ms_plugin_folder_hangs(void *daemon)
+{
+	return ms_plugin_folder_noted(daemon, "later_hangs", MS_PLUGIN_CALLBACK_DUE);
 }
 
 int ms_plugin_folder_check(char *ret_text, size_t size)

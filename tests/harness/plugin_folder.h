@@ -27,6 +27,8 @@ void ms_plugin_folder_setup_script(struct ms_proc *daemon, const char *policy, c
 void ms_plugin_folder_start(struct ms_proc *daemon, const char *config);
 /* A child that has the daemon load this plugin, which may never be answered; for ms_proc_end(). */
 pid_t ms_plugin_folder_begin_load(const struct ms_proc *daemon, const char *plugin);
+/* Has the daemon noted last that this plugin does what `words` says (core/plugin/callback.h)? */
+bool ms_plugin_folder_noted(const struct ms_proc *daemon, const char *plugin, const char *words);
 /* Has the daemon noted that it is where the tests' plugin later_hangs stays? Callbacks of others go
  * by before. For ms_netns_wait(): `daemon` is a struct ms_proc. */
 bool ms_plugin_folder_hangs(void *daemon);

@@ -7,12 +7,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/plugin/callback.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
@@ -179,6 +181,151 @@ START_TEST(a_rule_that_its_plugin_crashed_over_is_on_its_fallback_until_it_is_me
 }
 END_TEST
 
+/* ---- one that falls in any of its callbacks ---- */
+
+#define MORE "20-more.yaml"
+
+/* What has the daemon call it; it may never come back from there. */
+enum cause { SHOW, RELOAD_PLUGIN, RELOAD_OTHERWISE, APPLY_OTHERWISE, APPLY_LESS, CONNECT, END };
+
+static const struct fall {
+	const char *plugin, *at, *words;
+	enum cause cause;
+} falls[] = {
+	{ "falls", "create", MS_PLUGIN_CALLBACK_CREATE, RELOAD_OTHERWISE },
+	{ "falls", "load", MS_PLUGIN_CALLBACK_LOAD " falls", RELOAD_PLUGIN },
+	{ "falls", "load", MS_PLUGIN_CALLBACK_LOAD " falls", RELOAD_OTHERWISE },
+	{ "falls", "start", MS_PLUGIN_CALLBACK_START, RELOAD_OTHERWISE },
+	{ "falls_reconfigures", "reconfigure", MS_PLUGIN_CALLBACK_RECONFIGURE, RELOAD_OTHERWISE },
+	{ "falls", "stop", MS_PLUGIN_CALLBACK_STOP, RELOAD_OTHERWISE },
+	{ "falls", "stop", MS_PLUGIN_CALLBACK_STOP, END },
+	{ "falls", "destroy", MS_PLUGIN_CALLBACK_DESTROY, RELOAD_OTHERWISE },
+	{ "falls", "destroy", MS_PLUGIN_CALLBACK_DESTROY, END },
+	{ "falls", "encode_args", MS_PLUGIN_CALLBACK_ENCODE, APPLY_OTHERWISE },
+	{ "falls", "in_force", MS_PLUGIN_CALLBACK_IN_FORCE, APPLY_OTHERWISE },
+	{ "falls", "rule_gone", MS_PLUGIN_CALLBACK_RULE_GONE, APPLY_LESS },
+	{ "falls", "on_event", MS_PLUGIN_CALLBACK_EVENT, CONNECT },
+	{ "falls", "stats", MS_PLUGIN_CALLBACK_STATS, SHOW },
+	{ "falls", "woken", MS_PLUGIN_CALLBACK_WOKEN, SHOW },
+	{ "falls", "ready", MS_PLUGIN_CALLBACK_READY, SHOW },
+	{ "falls", "due", MS_PLUGIN_CALLBACK_DUE, SHOW },
+};
+
+static void write_settings(const struct fall *fall, bool hangs, int word)
+{
+	char config[128];
+
+	snprintf(config, sizeof(config), "plugins: { %s: { at: %s, hangs: %s, word: %d } }\n",
+		 fall->plugin, fall->at, hangs ? "true" : "false", word);
+	ms_proc_write_config(microsegd, config);
+}
+
+/* A third rule with its action, for nothing. */
+static void write_more(const struct fall *fall)
+{
+	char rules[256];
+
+	snprintf(
+		rules, sizeof(rules),
+		"version: 1\nrules:\n  - { id: more, dir: in, proto: tcp, dport: 9, fallback: deny, "
+		"action: [%s, allow] }\n",
+		fall->plugin);
+	ms_proc_write_policy(microsegd, MORE, rules);
+}
+
+static void ask(void *user)
+{
+	const struct fall *fall = user;
+	char said[4096];
+
+	if (fall->cause == SHOW)
+		ms_ctl_status(microsegd, said, sizeof(said), "plugin", "show", fall->plugin, NULL);
+	else if (fall->cause == RELOAD_PLUGIN)
+		ms_ctl_status(microsegd, said, sizeof(said), "plugin", "reload", fall->plugin,
+			      NULL);
+	else if (fall->cause == RELOAD_OTHERWISE)
+		ms_ctl_status(microsegd, said, sizeof(said), "reload", NULL);
+	else
+		ms_ctl_status(microsegd, said, sizeof(said), "policy", "apply", NULL);
+	for (;;)
+		pause();
+}
+
+/* 0 = nobody has to be ended for it */
+static pid_t cause(const struct fall *fall, bool hangs)
+{
+	if (fall->cause == CONNECT) {
+		ms_site_reach(OPENED, MS_SITE_SOON);
+		return 0;
+	}
+	if (fall->cause == END) {
+		ck_assert_int_eq(kill(microsegd->pid, SIGTERM), 0);
+		return 0;
+	}
+	if (fall->cause == RELOAD_OTHERWISE)
+		write_settings(fall, hangs, 2);
+	if (fall->cause == APPLY_OTHERWISE)
+		write_rules(fall->plugin, 2);
+	if (fall->cause == APPLY_LESS)
+		ms_netns_run_command("rm " MS_NETNS_DIR "/one/policy.d/" MORE);
+	return ms_proc_fork(NULL, ask, (void *)fall);
+}
+
+static bool has_come_there(void *user)
+{
+	const struct fall *fall = user;
+
+	return ms_plugin_folder_noted(microsegd, fall->plugin, fall->words);
+}
+
+static void expect_blamed(const struct fall *fall)
+{
+	json_auto_t *plugins = ms_ctl(microsegd, "plugin", "list", NULL);
+	json_t *entry = ms_ctl_find(plugins, "plugins", "name", fall->plugin);
+	char reason[160];
+
+	snprintf(reason, sizeof(reason), "the last daemon ended while this plugin %s", fall->words);
+	ck_assert_msg(strstr(ms_ctl_text(entry, "reason"), reason) != NULL, "%s: %s", reason,
+		      ms_ctl_text(entry, "reason"));
+}
+
+/* Each crashes, and hangs: no packet goes another way before the next daemon, which has its rules
+ * on their fallback and tells why, and goes on with all else. */
+START_TEST(one_that_falls_in_a_callback_harms_no_packet_and_is_left_alone)
+{
+	const struct fall *fall = &falls[_i / 2];
+	bool hangs = _i % 2;
+	pid_t asking;
+
+	ms_plugin_folder_add(fall->plugin);
+	write_rules(fall->plugin, 1);
+	write_more(fall);
+	write_settings(fall, hangs, 1);
+	ms_plugin_folder_start(microsegd, NULL);
+	expect_acting();
+	ms_ctl_do(microsegd, "plugin", "show", fall->plugin, NULL);
+	asking = cause(fall, hangs);
+	ck_assert_msg(hangs ? ms_netns_wait(has_come_there, (void *)fall, 10)
+			    : ms_netns_wait(ms_proc_has_ended, microsegd, 10),
+		      "it did not fall in %s", fall->at);
+	ck_assert(has_come_there((void *)fall));
+	expect_acting();
+	ms_proc_kill(microsegd); /* as the watchdog would */
+	if (asking)
+		ms_proc_end(asking);
+	expect_acting();
+	ms_plugin_folder_start(microsegd, NULL);
+	expect_said(fall->plugin, "failed", fall->cause == APPLY_LESS ? 2 : 3);
+	expect_blamed(fall);
+	expect_packets_on_fallback();
+	/* It is tried again when it is asked for, and then acts. */
+	ms_ctl_do(microsegd, "plugin", "load", fall->plugin, NULL);
+	expect_said(fall->plugin, "loaded", 0);
+	expect_acting();
+	ms_proc_kill(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_ends");
@@ -190,6 +337,8 @@ int main(void)
 			    (int)ms_array_size(endings));
 	tcase_add_test(tcase,
 		       a_rule_that_its_plugin_crashed_over_is_on_its_fallback_until_it_is_mended);
+	tcase_add_loop_test(tcase, one_that_falls_in_a_callback_harms_no_packet_and_is_left_alone,
+			    0, 2 * (int)ms_array_size(falls));
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

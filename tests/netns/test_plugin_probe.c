@@ -160,6 +160,7 @@ static const struct {
 	{ "verdict_action", "no action may be called allow", true },
 	{ "foreign_action", "no action may be called drop", true },
 	{ "on", "on: no plugin may be called on", true },
+	{ "constructor_crashes", "crashed while it was loaded", true },
 	{ "create_fails", "create_fails: no more of these", true },
 	{ "create_crashes", "crashed while it was set up", true },
 	{ "create_exits", "ended its process while it was set up (status 7)", true },
@@ -189,6 +190,8 @@ static const struct {
 } endless[] = {
 	{ "create_hangs", "did not come back within 10 s while it was set up" },
 	{ "constructor_hangs", "did not come back within 10 s while it was loaded" },
+	{ "load_hangs", "did not come back within 10 s while it loaded its action load_hangs" },
+	{ "destroy_hangs", "did not come back within 10 s while it was taken down" },
 };
 
 START_TEST(an_endless_one_is_ended)

@@ -29,27 +29,42 @@
 
 static const struct ms_plugin_host *the_host;
 
+__attribute__((unused)) static void crash(void)
+{
+	signal(SIGSEGV, SIG_DFL); /* a sanitizer would make it an exit */
+	*(volatile int *)0 = 0;
+}
+
+__attribute__((unused)) static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
+/* Pipes: whoever opens the first one's other end knows that it stands still here. */
+__attribute__((unused)) static void wait_for_go(void)
+{
+	close(open(MS_TEST_START_THERE, O_WRONLY | O_CLOEXEC));
+	close(open(MS_TEST_START_GO, O_RDONLY | O_CLOEXEC));
+}
+
 __attribute__((constructor)) static void leave_a_mark(void)
 {
 	int fd = open(MS_TEST_CONSTRUCTOR_MARK, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd >= 0)
 		close(fd);
+#ifdef CONSTRUCTOR_CRASHES
+	crash();
+#endif
 #ifdef CONSTRUCTOR_HANGS
-	for (;;)
-		pause();
+	hang();
 #endif
 }
 
 #ifdef TEXTREL
 __asm__(".pushsection .text\n.quad ms_plugin_descriptor\n.popsection\n");
 #endif
-
-__attribute__((unused)) static void crash(void)
-{
-	signal(SIGSEGV, SIG_DFL); /* a sanitizer would make it an exit */
-	*(volatile int *)0 = 0;
-}
 
 __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 					  const struct ms_plugin_values *config, void **ret_self,
@@ -82,8 +97,11 @@ __attribute__((unused)) static int create(const struct ms_plugin_host *host,
 	_exit(7);
 #endif
 #ifdef CREATE_HANGS
-	for (;;)
-		pause();
+	hang();
+#endif
+#ifdef CREATE_WAITS
+	if (!host->state_dir) /* in its trial */
+		wait_for_go();
 #endif
 	(void)error;
 	return 0;
@@ -109,9 +127,9 @@ static void due(void *self)
 	(void)self;
 #ifdef LATER_CRASHES
 	crash();
+#else
+	hang();
 #endif
-	for (;;)
-		pause();
 }
 #endif
 
@@ -132,10 +150,7 @@ __attribute__((unused)) static int start(void *self, struct ms_plugin_error *err
 	crash();
 #endif
 #ifdef START_WAITS
-	/* Pipes: whoever opens the first one's other end knows that the daemon stands still here.
-	 */
-	close(open(MS_TEST_START_THERE, O_WRONLY | O_CLOEXEC));
-	close(open(MS_TEST_START_GO, O_RDONLY | O_CLOEXEC));
+	wait_for_go();
 #endif
 	return 0;
 }
@@ -145,6 +160,9 @@ __attribute__((unused)) static void destroy(void *self)
 	(void)self;
 #ifdef DESTROY_CRASHES
 	crash();
+#endif
+#ifdef DESTROY_HANGS
+	hang();
 #endif
 }
 
@@ -160,6 +178,9 @@ __attribute__((unused)) static int load(void *self, const struct ms_plugin_env *
 #endif
 #ifdef LOAD_CRASHES
 	crash();
+#endif
+#ifdef LOAD_HANGS
+	hang();
 #endif
 	for (uint32_t i = 0; i < env->map_count; i++) {
 		if (env->maps[i].name[3] == 'p') /* ms_progs */
@@ -235,6 +256,10 @@ __attribute__((unused)) static int encode(void *self, const struct ms_plugin_val
 #ifdef ENCODE_CRASHES
 	if (the_host->value_uint(values, "rate", 0) == 13)
 		crash();
+#endif
+#ifdef ENCODE_HANGS
+	if (the_host->value_uint(values, "rate", 0) == 13)
+		hang();
 #endif
 	return 0;
 }

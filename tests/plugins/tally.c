@@ -10,6 +10,21 @@
 #include "microseg/action.h"
 #include "tally.skel.h"
 
+#ifndef ACTION_NAME
+#define ACTION_NAME PLUGIN_NAME
+#endif
+
+/* A later version of the same, whose code lies elsewhere: where that of this one is there are
+ * instructions that none survives. */
+#ifdef NEWER
+#undef PLUGIN_NAME
+#define PLUGIN_NAME "tally"
+#define VERSION "2.0"
+__asm__(".pushsection .text.startup,\"ax\"\n.fill 32768, 1, 0xcc\n.popsection\n");
+#else
+#define VERSION "1.0"
+#endif
+
 struct tally {
 	const struct ms_plugin_host *host;
 	struct tally_bpf *skeleton;
@@ -108,6 +123,9 @@ static void stats(void *self, struct ms_plugin_emit *to)
 
 	if (tally->skeleton)
 		tally->host->emit(to, "seen", "packets", NULL, count_seen(tally), 0);
+#ifdef NEWER
+	tally->host->emit(to, "newer", "it is the later version", NULL, 1, 1);
+#endif
 	tally->host->emit(to, "encoded", "arguments that were asked for", NULL, tally->encoded, 0);
 	tally->host->emit(to, "rules", "places of rules in force", NULL, tally->rules, 1);
 	tally->host->emit(to, "counters", "sum of what they name", NULL, tally->counters, 1);
@@ -129,7 +147,7 @@ static const struct ms_plugin_item config[] = {
 };
 
 static const struct ms_plugin_action actions[] = {
-	{ .name = PLUGIN_NAME,
+	{ .name = ACTION_NAME,
 	  .help = "counts packets",
 #ifdef OBSERVES
 	  .flags = MS_PLUGIN_ACTION_OBSERVES,
@@ -147,6 +165,6 @@ static const struct ms_plugin_action actions[] = {
 #define MS_PLUGIN_ABI_MINOR OLDER
 #endif
 
-MS_PLUGIN(MS_PLUGIN_ACTION, .name = PLUGIN_NAME, .version = "1.0", .summary = "counts packets",
+MS_PLUGIN(MS_PLUGIN_ACTION, .name = PLUGIN_NAME, .version = VERSION, .summary = "counts packets",
 	  .license = "GPL-2.0-or-later", .config = config, .config_count = 1, .create = create,
 	  .destroy = destroy, .stats = stats, .actions = actions, .action_count = 1);

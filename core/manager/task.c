@@ -21,6 +21,7 @@ struct step {
 	struct ms_plugin_trial *trial; /* the trials'; NULL = none is needed */
 	struct ms_rule_action *before; /* of a changed one: its configuration until now */
 	size_t n_before;
+	int copy_before;     /* of its code, the registry's */
 	json_t *description; /* what it said of itself until now */
 };
 
@@ -281,13 +282,14 @@ static int change_one(struct ms_manager *manager, struct step *step, struct ms_e
 	if (step->what != MS_STEP_CHANGED)
 		return 0;
 	step->description = json_incref(ms_plugin_registry_description(entry));
+	step->copy_before = ms_plugin_registry_copy(entry);
 	r = ms_rule_action_copy(ms_plugin_registry_config(entry), 1, &step->before,
 				&step->n_before);
 	return r < 0 ? r
-		     : ms_plugin_registry_change(manager->plugins,
-						 ms_plugin_trial_config(step->trial),
-						 ms_plugin_trial_file(step->trial),
-						 ms_plugin_trial_description(step->trial), err);
+		     : ms_plugin_registry_change(
+			       manager->plugins, ms_plugin_trial_config(step->trial),
+			       ms_plugin_trial_file(step->trial), ms_plugin_trial_copy(step->trial),
+			       ms_plugin_trial_description(step->trial), err);
 }
 
 /* What a plugin says of itself has no place: it stands where the file has what it is about. */
@@ -338,7 +340,8 @@ static void undo_steps(struct ms_manager_task *task, size_t count)
 			ms_manager_plugin_undo_load(manager, step->name);
 		else if (step->what == MS_STEP_CHANGED)
 			ms_plugin_registry_change(manager->plugins, step->before,
-						  manager->named.file, step->description, NULL);
+						  manager->named.file, step->copy_before,
+						  step->description, NULL);
 	}
 	/* A new instance knows of no rule. */
 	ask_again(manager);

@@ -5,6 +5,7 @@
 #include <gelf.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/base/cleanup.h"
 
@@ -13,6 +14,7 @@ struct reading {
 	const char *name;
 	struct ms_error *err;
 	struct ms_plugin_note note;
+	uint64_t size;
 	bool has_note, has_stack;
 };
 
@@ -90,6 +92,14 @@ static int read_notes(struct reading *reading, const GElf_Phdr *segment)
 static int look_at(struct reading *reading, const GElf_Phdr *segment)
 {
 	switch (segment->p_type) {
+	case PT_LOAD:
+		/* The loader would map it all the same, and the first access kill the process. */
+		if (segment->p_offset > reading->size ||
+		    segment->p_filesz > reading->size - segment->p_offset)
+			return ms_error_set(reading->err, -ENOEXEC,
+					    "%s.so is cut off: it ends before what it says it has",
+					    reading->name);
+		return 0;
 	case PT_DYNAMIC:
 		return check_dynamic(reading, segment);
 	case PT_NOTE:
@@ -144,9 +154,13 @@ int ms_plugin_elf_read(int fd, const char *name, struct ms_plugin_note *ret_note
 	ms_cleanup(end_elf) Elf *elf = NULL;
 	struct reading reading = { .name = name, .err = err };
 	GElf_Phdr segment;
+	struct stat file;
 	size_t count = 0;
 	int r;
 
+	if (fstat(fd, &file) < 0)
+		return ms_error_set(err, -errno, "cannot look at %s.so: %s", name, strerror(errno));
+	reading.size = (uint64_t)file.st_size;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!elf)

@@ -4,15 +4,16 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/cleanup.h"
 #include "core/plugin/callback.h"
+#include "core/plugin/copy.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/elf.h"
-#include "core/plugin/trust.h"
 
 /* The sentence of dlerror() begins with the path, which is a number of ours. */
 static const char *load_problem(void)
@@ -29,79 +30,73 @@ static const char *load_problem(void)
 struct library {
 	struct library *next;
 	void *handle;
-	dev_t dev;
-	ino_t ino;
+	int copy; /* open for life: the loader knows a library by the path it was opened with, and
+		     would take the next file of this number for this one */
+	char name[MS_PLUGIN_NAME_MAX + 1];
 };
 
 static struct library *libraries;
 
-/* Its file is open for life, so no other has the numbers. */
-static struct library *find_library(const struct stat *file)
+/* What is loaded is not opened by the loader again, which would map it once more. */
+static struct library *find_library(int copy, const char *name)
 {
 	struct library *library = libraries;
 
-	while (library && (library->dev != file->st_dev || library->ino != file->st_ino))
+	while (library &&
+	       (strcmp(library->name, name) != 0 || !ms_plugin_copy_is_same(library->copy, copy)))
 		library = library->next;
 	return library;
 }
 
-static int load(int *fd, const struct stat *of, const char *name, struct library **ret_library,
-		struct ms_error *err)
+static int load(int copy, const char *name, struct library **ret_library, struct ms_error *err)
 {
 	struct library *library = calloc(1, sizeof(*library));
+	ms_cleanup(ms_close_fd) int fd = fcntl(copy, F_DUPFD_CLOEXEC, 0);
 	char file[32];
 
 	if (!library)
 		return -ENOMEM;
-	snprintf(file, sizeof(file), "/proc/self/fd/%d", *fd);
-	library->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+	if (fd >= 0)
+		library->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!library->handle) {
 		free(library);
-		return ms_error_set(err, -ENOEXEC, "cannot load %s.so: %s", name, load_problem());
+		return ms_error_set(err, -ENOEXEC, "cannot load %s.so: %s", name,
+				    fd < 0 ? strerror(errno) : load_problem());
 	}
-	/* Open for life: the loader knows a library by the path it was opened with, and would take
-	 * the next file of this number for this one. */
-	ms_take_fd(fd);
-	library->dev = of->st_dev;
-	library->ino = of->st_ino;
+	library->copy = ms_take_fd(&fd);
+	snprintf(library->name, sizeof(library->name), "%s", name);
 	library->next = libraries;
 	*ret_library = libraries = library;
 	return 0;
 }
 
-/* A file that is loaded is not opened by the loader again, which would keep that path as well. */
-static int find_or_load(int *fd, const char *name, ms_plugin_library_note before, void *user,
+static int find_or_load(int copy, const char *name, ms_plugin_library_note before, void *user,
 			struct library **ret_library, struct ms_error *err)
 {
-	struct stat file;
 	int r;
 
-	if (fstat(*fd, &file) < 0)
-		return ms_error_set(err, -errno, "cannot look at %s.so: %s", name, strerror(errno));
-	*ret_library = find_library(&file);
+	*ret_library = find_library(copy, name);
 	if (*ret_library)
 		return 0;
 	if (before)
 		before(user, MS_PLUGIN_CALLBACK_CODE);
-	r = load(fd, &file, name, ret_library, err);
+	r = load(copy, name, ret_library, err);
 	if (before)
 		before(user, NULL);
 	return r;
 }
 
-int ms_plugin_library_open(const char *path, const char *name, ms_plugin_library_note before,
-			   void *user, struct ms_plugin *ret_plugin, struct ms_error *err)
+int ms_plugin_library_open(int copy, const char *name, ms_plugin_library_note before, void *user,
+			   struct ms_plugin *ret_plugin, int *ret_held, struct ms_error *err)
 {
-	ms_cleanup(ms_close_fd) int fd = -1;
 	const struct ms_plugin *descriptor;
 	struct ms_plugin_note note;
 	struct library *library;
-	int r = ms_plugin_trust_open(path, name, &fd, err);
+	int r = ms_plugin_elf_read(copy, name, &note, err);
 
 	if (r == 0)
-		r = ms_plugin_elf_read(fd, name, &note, err);
-	if (r == 0)
-		r = find_or_load(&fd, name, before, user, &library, err);
+		r = find_or_load(copy, name, before, user, &library, err);
 	if (r < 0)
 		return r;
 	descriptor = dlsym(library->handle, "ms_plugin_descriptor");
@@ -112,5 +107,7 @@ int ms_plugin_library_open(const char *path, const char *name, ms_plugin_library
 	r = ms_plugin_descriptor_copy(descriptor, name, &note, ret_plugin, err);
 	if (before)
 		before(user, NULL);
+	if (r == 0 && ret_held)
+		*ret_held = library->copy;
 	return r;
 }

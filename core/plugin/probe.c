@@ -23,24 +23,18 @@ struct ms_plugin_probe {
 	char name[64];
 };
 
-static int start(const char *task, const char *folder, const char *name, const json_t *config,
-		 struct ms_plugin_probe **ret_probe, struct ms_error *err)
+static int start(struct ms_plugin_spawn what, struct ms_plugin_probe **ret_probe,
+		 struct ms_error *err)
 {
 	ms_cleanup(ms_close_fd) int output = -1;
 	ms_cleanup(ms_free) struct ms_plugin_probe *probe = calloc(1, sizeof(*probe));
-	struct ms_plugin_spawn what = {
-		.task = task,
-		.folder = folder,
-		.name = name,
-		.config = config,
-	};
 	int pipe_fds[2];
 	int r;
 
 	if (!probe)
 		return -ENOMEM;
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return ms_error_set(err, -errno, "cannot ask about plugin %s: %s", name,
+		return ms_error_set(err, -errno, "cannot ask about plugin %s: %s", what.name,
 				    strerror(errno));
 	probe->fd = pipe_fds[0];
 	what.output = output = pipe_fds[1];
@@ -51,15 +45,24 @@ static int start(const char *task, const char *folder, const char *name, const j
 		close(probe->fd);
 		return r;
 	}
-	snprintf(probe->name, sizeof(probe->name), "%s", name);
+	snprintf(probe->name, sizeof(probe->name), "%s", what.name);
 	*ret_probe = ms_take_ptr(probe);
 	return 0;
 }
 
-int ms_plugin_probe_start(const char *folder, const char *name, const json_t *config, bool is_trial,
-			  struct ms_plugin_probe **ret_probe, struct ms_error *err)
+int ms_plugin_probe_try(const char *folder, const char *name, const json_t *config, int copy,
+			struct ms_plugin_probe **ret_probe, struct ms_error *err)
 {
-	return start(is_trial ? "--try" : "--describe", folder, name, config, ret_probe, err);
+	const struct ms_plugin_spawn what = {
+		.task = "--try",
+		.folder = folder,
+		.name = name,
+		.config = config,
+		.has_copy = true,
+		.copy = copy,
+	};
+
+	return start(what, ret_probe, err);
 }
 
 int ms_plugin_probe_fd(const struct ms_plugin_probe *probe)
@@ -140,21 +143,31 @@ static int wait_for(struct ms_plugin_probe *probe, json_t **ret_answer, struct m
 	return r;
 }
 
+static int ask(const char *task, const char *folder, const char *name, const json_t *config,
+	       json_t **ret_answer, struct ms_error *err)
+{
+	const struct ms_plugin_spawn what = {
+		.task = task,
+		.folder = folder,
+		.name = name,
+		.config = config,
+	};
+	struct ms_plugin_probe *probe;
+	int r = start(what, &probe, err);
+
+	return r < 0 ? r : wait_for(probe, ret_answer, err);
+}
+
 int ms_plugin_probe(const char *folder, const char *name, const json_t *config, bool is_trial,
 		    json_t **ret_answer, struct ms_error *err)
 {
-	struct ms_plugin_probe *probe;
-	int r = ms_plugin_probe_start(folder, name, config, is_trial, &probe, err);
-
-	return r < 0 ? r : wait_for(probe, ret_answer, err);
+	return ask(is_trial ? "--try" : "--describe", folder, name, config, ret_answer, err);
 }
 
 int ms_plugin_probe_arguments(const char *folder, const char *name, const json_t *config,
 			      const json_t *arguments, json_t **ret_answer, struct ms_error *err)
 {
 	json_auto_t *input = json_pack("{s:O?, s:O}", "config", config, "arguments", arguments);
-	struct ms_plugin_probe *probe;
-	int r = input ? start("--encode", folder, name, input, &probe, err) : -ENOMEM;
 
-	return r < 0 ? r : wait_for(probe, ret_answer, err);
+	return input ? ask("--encode", folder, name, input, ret_answer, err) : -ENOMEM;
 }

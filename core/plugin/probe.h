@@ -16,9 +16,10 @@
 struct ms_plugin_probe;
 
 /* Starts it. `folder` is the plugins', NULL = the installation's. `config`, borrowed, holds lists
- * of texts by item; NULL = what defaults give. `is_trial` runs create() and load() too. */
-int ms_plugin_probe_start(const char *folder, const char *name, const json_t *config, bool is_trial,
-			  struct ms_plugin_probe **ret_probe, struct ms_error *err);
+ * of texts by item; NULL = what defaults give. create() and load() are run, too. `copy` (copy.h) is
+ * what is tried. */
+int ms_plugin_probe_try(const char *folder, const char *name, const json_t *config, int copy,
+			struct ms_plugin_probe **ret_probe, struct ms_error *err);
 /* Readable when there is something for step(). */
 int ms_plugin_probe_fd(const struct ms_plugin_probe *probe);
 /* 1 = not ready yet; 0 with the answer, {"plugin", "tried", "untried"}; -errno with the sentence of
@@ -26,7 +27,7 @@ int ms_plugin_probe_fd(const struct ms_plugin_probe *probe);
 int ms_plugin_probe_step(struct ms_plugin_probe *probe, json_t **ret_answer, struct ms_error *err);
 /* Ends the program if it still runs. Returns NULL. */
 struct ms_plugin_probe *ms_plugin_probe_free(struct ms_plugin_probe *probe);
-/* All of it, waiting. */
+/* All of it, waiting, of the file that is there. `is_trial`: with create() and load(). */
 int ms_plugin_probe(const char *folder, const char *name, const json_t *config, bool is_trial,
 		    json_t **ret_answer, struct ms_error *err);
 /* Has the plugin's own code judge what rules say, waiting: needs no privilege. `arguments` and the

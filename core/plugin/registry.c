@@ -247,6 +247,11 @@ json_t *ms_plugin_registry_in_force(const struct ms_plugin_entry *entry)
 					    entry->config);
 }
 
+int ms_plugin_registry_copy(const struct ms_plugin_entry *entry)
+{
+	return entry->copy;
+}
+
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry)
 {
 	return entry->description;
@@ -267,4 +272,9 @@ json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry)
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action)
 {
 	return ms_plugin_registry_action(entry, action) != NULL;
+}
+
+bool ms_plugin_registry_reconfigures(const struct ms_plugin_entry *entry)
+{
+	return entry->plugin.reconfigure != NULL;
 }

@@ -68,12 +68,12 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 void ms_plugin_registry_undo_load(struct ms_plugin_registry *registry, const char *name);
 /*
  * Gives a loaded one another configuration, which is copied; `file` is where it stands: by its
- * reconfigure(), or by a new instance of it whose programs take the place of the old. That one may
- * be of another file than before, of which `description` is what it says of itself (kept). On
+ * reconfigure(), or by a new instance of it whose programs take the place of the old. That one is
+ * of `copy`, which may be another than before; `description` is what it says of itself (kept). On
  * failure it goes on as it was; if it cannot do even that, it is failed with the reason.
  */
 int ms_plugin_registry_change(struct ms_plugin_registry *registry,
-			      const struct ms_rule_action *config, const char *file,
+			      const struct ms_rule_action *config, const char *file, int copy,
 			      json_t *description, struct ms_error *err);
 /* Ends it and empties its slots: -ENOENT, no such entry. The caller knows that nobody uses it. */
 int ms_plugin_registry_unload(struct ms_plugin_registry *registry, const char *name,
@@ -130,12 +130,16 @@ const struct ms_rule_action *ms_plugin_registry_config(const struct ms_plugin_en
 bool ms_plugin_registry_is_by_hand(const struct ms_plugin_entry *entry);
 /* What it is configured by as ms_plugin_arguments_in_force() has it; the caller owns it. */
 json_t *ms_plugin_registry_in_force(const struct ms_plugin_entry *entry);
+/* What its code was read from, for ms_plugin_registry_change(); -1 = it is not in this process. */
+int ms_plugin_registry_copy(const struct ms_plugin_entry *entry);
 /* As the probe described it; NULL = nobody could. Borrowed. */
 json_t *ms_plugin_registry_description(const struct ms_plugin_entry *entry);
 /* Its statistics, an array the caller owns; empty if it has none. NULL = out of memory. */
 json_t *ms_plugin_registry_stats(const struct ms_plugin_entry *entry);
 /* Whether it says of itself that it has the action, also if it failed. */
 bool ms_plugin_registry_describes(const struct ms_plugin_entry *entry, const char *action);
+/* Whether it takes another configuration as it is, without another instance of it. */
+bool ms_plugin_registry_reconfigures(const struct ms_plugin_entry *entry);
 /* Whether it has it in force. */
 bool ms_plugin_registry_has_action(const struct ms_plugin_entry *entry, const char *action);
 

@@ -242,14 +242,13 @@ static int refuse_taken(const struct ms_plugin_registry *registry,
 
 /* The plugin's code in this process; nobody has seen anything of it if this fails. */
 static int open_library(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-			struct ms_error *err)
+			int copy, struct ms_error *err)
 {
 	int r;
 
 	registry->loading = entry->name;
-	r = ms_plugin_library_open(registry->folder, entry->name, note, registry, &entry->plugin,
+	r = ms_plugin_library_open(copy, entry->name, note, registry, &entry->plugin, &entry->copy,
 				   err);
-
 	return r < 0 ? r : refuse_taken(registry, entry, err);
 }
 
@@ -298,9 +297,10 @@ static int begin_source(const struct ms_plugin_registry *registry,
 }
 
 static int load_code(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-		     const struct ms_rule_action *config, const char *file, struct ms_error *err)
+		     const struct ms_rule_action *config, const char *file, int copy,
+		     struct ms_error *err)
 {
-	int r = open_library(registry, entry, err);
+	int r = open_library(registry, entry, copy, err);
 
 	if (r == 0)
 		r = configure(registry, entry, config, file, err);
@@ -310,9 +310,10 @@ static int load_code(struct ms_plugin_registry *registry, struct ms_plugin_entry
 }
 
 static int load(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-		const struct ms_rule_action *config, const char *file, struct ms_error *err)
+		const struct ms_rule_action *config, const char *file, int copy,
+		struct ms_error *err)
 {
-	int r = provides(entry, "action") ? load_code(registry, entry, config, file, err)
+	int r = provides(entry, "action") ? load_code(registry, entry, config, file, copy, err)
 					  : begin_source(registry, entry, config, err);
 
 	return r < 0 ? r : ms_plugin_registry_expect(registry, entry);
@@ -383,6 +384,7 @@ static struct ms_plugin_entry *add_entry(struct ms_plugin_registry *registry, co
 		return NULL;
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
 	entry->state = MS_PLUGIN_FAILED;
+	entry->copy = -1;
 	registry->entries[registry->n_entries++] = entry;
 	return entry;
 }
@@ -398,6 +400,7 @@ static struct ms_plugin_entry *replace_entry(struct ms_plugin_registry *registry
 		return NULL;
 	memcpy(entry->name, failed->name, sizeof(entry->name));
 	entry->state = MS_PLUGIN_FAILED;
+	entry->copy = -1;
 	entry->description = json_incref(failed->description);
 	if (failed->before)
 		failed->before = ms_plugin_registry_free_entry(failed->before);
@@ -452,7 +455,8 @@ int ms_plugin_registry_load(struct ms_plugin_registry *registry,
 	if (r == 0)
 		r = ms_plugin_trial_result(trial, &why);
 	if (r == 0)
-		r = load(registry, entry, config, ms_plugin_trial_file(trial), &why);
+		r = load(registry, entry, config, ms_plugin_trial_file(trial),
+			 ms_plugin_trial_copy(trial), &why);
 	if (r == 0) {
 		set_state(entry, MS_PLUGIN_LOADED, NULL);
 		return 0;
@@ -490,24 +494,25 @@ static int reconfigure(struct ms_plugin_registry *registry, struct ms_plugin_ent
 /* Its programs stay in their slots until those of the new instance take their place, and go on with
  * the maps that it keeps: no packet meets neither. */
 static int replace(struct ms_plugin_registry *registry, struct ms_plugin_entry *entry,
-		   const struct ms_rule_action *config, const char *file, struct ms_error *err)
+		   const struct ms_rule_action *config, const char *file, int copy,
+		   struct ms_error *err)
 {
 	struct ms_error again = MS_ERROR_INIT;
-	int r;
+	int before = entry->copy, r;
 
 	ms_plugin_registry_stop(registry, entry);
-	r = load(registry, entry, config, file, err);
+	r = load(registry, entry, config, file, copy, err);
 	if (r == 0)
 		return 0;
 	ms_error_set(err, r, "%s: %s", entry->name, strerror(-r));
 	ms_plugin_registry_stop(registry, entry);
-	if (load(registry, entry, entry->config, entry->config_file, &again) < 0)
+	if (load(registry, entry, entry->config, entry->config_file, before, &again) < 0)
 		fail(registry, entry, &again);
 	return r;
 }
 
 int ms_plugin_registry_change(struct ms_plugin_registry *registry,
-			      const struct ms_rule_action *config, const char *file,
+			      const struct ms_rule_action *config, const char *file, int copy,
 			      json_t *description, struct ms_error *err)
 {
 	struct ms_plugin_entry *entry = ms_plugin_registry_entry(registry, config->name);
@@ -518,7 +523,7 @@ int ms_plugin_registry_change(struct ms_plugin_registry *registry,
 	if (entry->plugin.reconfigure) {
 		r = reconfigure(registry, entry, config, file, err);
 	} else {
-		r = replace(registry, entry, config, file, err);
+		r = replace(registry, entry, config, file, copy, err);
 		if (r == 0)
 			describe(entry, description);
 	}

@@ -20,6 +20,7 @@ struct ms_plugin_entry {
 	struct ms_plugin_entry *before;
 
 	/* Of a loaded one. */
+	int copy; /* of its code, open for life; -1 = its code is not in this process */
 	struct ms_plugin plugin;
 	struct ms_plugin_host host;
 	struct ms_plugin_host_state host_state;

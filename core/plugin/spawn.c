@@ -32,7 +32,8 @@ static int make_input(const json_t *config, int *ret_fd)
 }
 
 /* No variable of ours reaches it: the dynamic linker listens to many. */
-static int spawn(const char *program, char *const *argv, int input, int output, pid_t *ret_pid)
+static int spawn(const struct ms_plugin_spawn *what, const char *program, char *const *argv,
+		 int input, pid_t *ret_pid)
 {
 	char *environment[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	posix_spawn_file_actions_t actions;
@@ -46,8 +47,11 @@ static int spawn(const char *program, char *const *argv, int input, int output, 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_adddup2(&actions, input, 0);
-	posix_spawn_file_actions_adddup2(&actions, output, 1);
-	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	posix_spawn_file_actions_adddup2(&actions, what->output, 1);
+	if (what->has_copy)
+		posix_spawn_file_actions_adddup2(&actions, what->copy, MS_PLUGIN_SPAWN_COPY);
+	posix_spawn_file_actions_addclosefrom_np(&actions,
+						 what->has_copy ? MS_PLUGIN_SPAWN_COPY + 1 : 3);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -70,6 +74,8 @@ int ms_plugin_spawn(const struct ms_plugin_spawn *what, pid_t *ret_pid, struct m
 		(char *)(what->own_folder ? what->own_folder : ""),
 		(char *)"--control-socket",
 		(char *)(what->control_socket ? what->control_socket : ""),
+		(char *)"--copy",
+		(char *)(what->has_copy ? MS_PLUGIN_SPAWN_HAS_COPY : ""),
 		(char *)"--",
 		(char *)what->name,
 		NULL,
@@ -86,6 +92,6 @@ int ms_plugin_spawn(const struct ms_plugin_spawn *what, pid_t *ret_pid, struct m
 		r = make_input(what->config, &input);
 	if (r < 0)
 		return ms_error_set(err, r, "cannot run plugin %s: %s", what->name, strerror(-r));
-	r = spawn(program, argv, input, what->output, ret_pid);
+	r = spawn(what, program, argv, input, ret_pid);
 	return r < 0 ? ms_error_set(err, r, "cannot run %s: %s", program, strerror(-r)) : 0;
 }

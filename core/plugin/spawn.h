@@ -4,9 +4,14 @@
 #define MS_CORE_PLUGIN_SPAWN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "core/base/error.h"
+
+/* The descriptor under which it finds the copy, if --copy says that there is one. */
+#define MS_PLUGIN_SPAWN_COPY 3
+#define MS_PLUGIN_SPAWN_HAS_COPY "3"
 
 /* What to run. All is borrowed; paths may be NULL. */
 struct ms_plugin_spawn {
@@ -16,9 +21,12 @@ struct ms_plugin_spawn {
 	const char *control_socket; /* of the daemon that it serves */
 	const json_t *config;       /* standard input: lists of texts by item; NULL = defaults */
 	int output;                 /* standard output */
+	bool has_copy;              /* it makes do with `copy` (copy.h), and reads no file */
+	int copy;
 };
 
-/* No other descriptor and no variable of ours reaches it. The caller waits for `*ret_pid`. */
+/* No other descriptor of ours and no variable of ours reaches it. The caller waits for `*ret_pid`.
+ */
 int ms_plugin_spawn(const struct ms_plugin_spawn *what, pid_t *ret_pid, struct ms_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/plugin/arguments.h"
+#include "core/plugin/copy.h"
 #include "core/plugin/probe.h"
 #include "core/policy/rule_action.h"
 
@@ -14,6 +15,7 @@ struct ms_plugin_trial {
 	struct ms_rule_action *config; /* one */
 	size_t n_config;
 	char *file;
+	int copy;                      /* what is tried, -1 = nothing was */
 	struct ms_plugin_probe *probe; /* while it runs */
 	json_t *description;
 	int result;
@@ -28,6 +30,7 @@ int ms_plugin_trial_new(const struct ms_rule_action *config, const char *file,
 
 	if (!trial)
 		return -ENOMEM;
+	trial->copy = -1;
 	trial->result = -EINPROGRESS;
 	r = ms_rule_action_copy(config, 1, &trial->config, &trial->n_config);
 	if (r == 0 && file && !(trial->file = strdup(file)))
@@ -45,6 +48,7 @@ struct ms_plugin_trial *ms_plugin_trial_free(struct ms_plugin_trial *trial)
 	if (!trial)
 		return NULL;
 	ms_plugin_probe_free(trial->probe);
+	ms_close_fd(&trial->copy);
 	json_decref(trial->description);
 	ms_rule_action_free(trial->config, trial->n_config);
 	free(trial->file);
@@ -64,9 +68,12 @@ void ms_plugin_trial_start(struct ms_plugin_trial *trial, const char *folder)
 	struct ms_error why = MS_ERROR_INIT;
 	int r = -ENOMEM;
 
-	if (values)
-		r = ms_plugin_probe_start(folder, trial->config->name, values, true, &trial->probe,
-					  &why);
+	/* What is wrong with the file is, like all that a trial finds, no matter of who asked. */
+	if (values && ms_plugin_copy_open(folder, trial->config->name, &trial->copy, &why) < 0)
+		r = -EPROTO;
+	else if (values)
+		r = ms_plugin_probe_try(folder, trial->config->name, values, trial->copy,
+					&trial->probe, &why);
 	if (r < 0)
 		ms_plugin_trial_refuse(trial, r, &why);
 }
@@ -103,6 +110,11 @@ int ms_plugin_trial_result(const struct ms_plugin_trial *trial, struct ms_error 
 	if (trial->result < 0 && err && !ms_error_is_set(err))
 		*err = trial->why;
 	return trial->result;
+}
+
+int ms_plugin_trial_copy(const struct ms_plugin_trial *trial)
+{
+	return trial->copy;
 }
 
 const struct ms_rule_action *ms_plugin_trial_config(const struct ms_plugin_trial *trial)

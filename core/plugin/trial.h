@@ -33,6 +33,8 @@ bool ms_plugin_trial_step(struct ms_plugin_trial *trial);
 
 /* Of one that is over: 0, or -errno with the sentence and the place of the refusal. */
 int ms_plugin_trial_result(const struct ms_plugin_trial *trial, struct ms_error *err);
+/* Of one that passed, what was tried (copy.h). Borrowed. */
+int ms_plugin_trial_copy(const struct ms_plugin_trial *trial);
 const struct ms_rule_action *ms_plugin_trial_config(const struct ms_plugin_trial *trial);
 /* The place of the configuration that a sentence of the plugin's is about. */
 struct ms_place ms_plugin_trial_place(const struct ms_plugin_trial *trial, const char *sentence);

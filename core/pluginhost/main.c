@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/plugin/place.h"
 #include "core/plugin/probe.h"
+#include "core/plugin/spawn.h"
 #include "core/pluginhost/serve.h"
 #include "core/pluginhost/supervise.h"
 #include "core/pluginhost/trial.h"
@@ -26,7 +27,8 @@ enum {
 	OPTION_SERVE,
 	OPTION_PLUGIN_DIR,
 	OPTION_OWN_FOLDER,
-	OPTION_CONTROL_SOCKET
+	OPTION_CONTROL_SOCKET,
+	OPTION_COPY
 };
 
 static const struct argp_option table[] = {
@@ -45,6 +47,8 @@ static const struct argp_option table[] = {
 	{ "plugin-dir", OPTION_PLUGIN_DIR, "DIR", 0, "where plugins are", 2 },
 	{ "own-folder", OPTION_OWN_FOLDER, "DIR", 0,
 	  "what the plugin may write below, if it needs to", 2 },
+	{ "copy", OPTION_COPY, MS_PLUGIN_SPAWN_HAS_COPY, 0,
+	  "a descriptor with the plugin's file as it is to be taken, in place of the folder's", 2 },
 	{ "control-socket", OPTION_CONTROL_SOCKET, "PATH", 0,
 	  "the daemon's, which the plugin is told of if it connects to unix sockets", 2 },
 	{ 0 },
@@ -75,6 +79,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_OWN_FOLDER:
 		request->own_folder = *arg ? arg : NULL;
+		return 0;
+	case OPTION_COPY:
+		request->trial.has_copy = strcmp(arg, MS_PLUGIN_SPAWN_HAS_COPY) == 0;
 		return 0;
 	case OPTION_CONTROL_SOCKET:
 		request->control_socket = *arg ? arg : NULL;

@@ -15,6 +15,7 @@
 #include "core/base/cleanup.h"
 #include "core/loop.h"
 #include "core/plugin/callback.h"
+#include "core/plugin/copy.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/library.h"
 #include "core/plugin/watches.h"
@@ -382,11 +383,15 @@ static void end(struct serving *serving)
 static int open_plugin(struct serving *serving, struct ms_error *err)
 {
 	const struct ms_pluginhost_service *service = serving->service;
-	int r = ms_source_sandbox_drop(err);
+	ms_cleanup(ms_close_fd) int copy = -1;
+	/* Before it may write to no file any more, a copy neither. */
+	int r = ms_plugin_copy_open(service->folder, service->name, &copy, err);
 
 	if (r == 0)
-		r = ms_plugin_library_open(service->folder, service->name, NULL, NULL,
-					   &serving->plugin, err);
+		r = ms_source_sandbox_drop(err);
+	if (r == 0)
+		r = ms_plugin_library_open(copy, service->name, NULL, NULL, &serving->plugin, NULL,
+					   err);
 	if (r == 0 && !serving->plugin.source && !serving->plugin.sink)
 		r = ms_error_set(err, -ENOTSUP, "%s: it is neither a source nor a sink",
 				 service->name);

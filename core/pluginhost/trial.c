@@ -8,10 +8,12 @@
 #include "core/base/cleanup.h"
 #include "core/base/utf8.h"
 #include "core/plugin/callback.h"
+#include "core/plugin/copy.h"
 #include "core/plugin/describe.h"
 #include "core/plugin/descriptor.h"
 #include "core/plugin/host.h"
 #include "core/plugin/library.h"
+#include "core/plugin/spawn.h"
 #include "core/plugin/values.h"
 #include "core/pluginhost/config.h"
 #include "core/pluginhost/smoke.h"
@@ -168,6 +170,17 @@ static int configure_and_try(const struct ms_pluginhost_trial *trial,
 	return try_plugin(trial, plugin, values, supervision, ret_refused, err);
 }
 
+static int open_plugin(const struct ms_pluginhost_trial *trial, void *supervision,
+		       struct ms_plugin *ret_plugin, struct ms_error *err)
+{
+	ms_cleanup(ms_close_fd) int copy = trial->has_copy ? MS_PLUGIN_SPAWN_COPY : -1;
+	int r = trial->has_copy ? 0 : ms_plugin_copy_open(trial->folder, trial->name, &copy, err);
+
+	return r < 0 ? r
+		     : ms_plugin_library_open(copy, trial->name, ms_pluginhost_supervise_note,
+					      supervision, ret_plugin, NULL, err);
+}
+
 int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
 			    struct ms_error *err)
 {
@@ -175,8 +188,7 @@ int ms_pluginhost_trial_run(void *user, void *supervision, json_t **ret_answer,
 	struct ms_error untried = MS_ERROR_INIT;
 	struct ms_plugin plugin = { 0 };
 	json_t *refused = NULL;
-	int r = ms_plugin_library_open(trial->folder, trial->name, ms_pluginhost_supervise_note,
-				       supervision, &plugin, err);
+	int r = open_plugin(trial, supervision, &plugin, err);
 
 	if (r == 0 && (trial->is_trial || trial->arguments))
 		r = configure_and_try(trial, &plugin, supervision, &refused, &untried, err);

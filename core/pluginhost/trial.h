@@ -16,6 +16,7 @@ struct ms_pluginhost_trial {
 	const char *folder, *name;
 	const json_t *config; /* lists of texts by item; null = what defaults give */
 	bool is_trial;
+	bool has_copy; /* MS_PLUGIN_SPAWN_COPY is what is tried, and not what lies in the folder */
 	/* What rules say: { "action", "rule", "values": lists of texts by item }. The answer then
 	 * has "refused", { "index", "message" } of the first that the plugin refuses, or null. NULL
 	 * = it is asked about none. */

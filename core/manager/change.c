@@ -154,9 +154,9 @@ int ms_manager_apply(struct ms_manager *manager, const struct ms_document *docum
 	return r;
 }
 
-int ms_manager_preview_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
-			       const struct ms_document *documents, size_t count,
-			       struct ms_policy **ret_policy, struct ms_error *err)
+static int preview(struct ms_manager *manager, const char *const *gone, size_t n_gone,
+		   const struct ms_document *documents, size_t count, bool is_change,
+		   struct ms_policy **ret_policy, struct ms_error *err)
 {
 	struct ms_sources_next next;
 	struct reading reading = { manager, &next, err };
@@ -171,17 +171,23 @@ int ms_manager_preview_without(struct ms_manager *manager, const char *const *go
 	else
 		r = ms_manager_beside(manager, read_directory, &reading);
 	if (r == 0)
-		r = ms_manager_merge(manager, &next, err);
+		r = ms_manager_merge(manager, &next, is_change, err);
 	if (r == 0)
 		*ret_policy = ms_take_ptr(next.merged);
 	ms_manager_give_up(manager, &next);
 	return r;
 }
 
+int ms_manager_preview_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
+			       struct ms_policy **ret_policy, struct ms_error *err)
+{
+	return preview(manager, gone, n_gone, NULL, 0, false, ret_policy, err);
+}
+
 int ms_manager_preview(struct ms_manager *manager, const struct ms_document *documents,
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err)
 {
-	return ms_manager_preview_without(manager, NULL, 0, documents, count, ret_policy, err);
+	return preview(manager, NULL, 0, documents, count, true, ret_policy, err);
 }
 
 int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *policy,
@@ -190,7 +196,7 @@ int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *p
 	unsigned int half;
 	int r;
 
-	ms_manager_refusals_begin(manager, MS_REFUSALS_STANDING);
+	ms_manager_refusals_begin(manager, MS_REFUSALS_NO_FILES);
 	r = ms_committer_load(manager->committer, policy, manager->generation + 1, &half, err);
 	ms_manager_refusals_end(manager);
 	if (r < 0)

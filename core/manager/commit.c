@@ -440,9 +440,10 @@ int ms_manager_commit_rules(struct ms_manager *manager, struct ms_sources_next *
 			     err);
 }
 
-int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, struct ms_error *err)
+int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, bool is_change,
+		     struct ms_error *err)
 {
-	struct merging merging = { manager, next, NULL, false, err };
+	struct merging merging = { manager, next, NULL, is_change, err };
 
 	return ms_manager_beside(manager, merge, &merging);
 }

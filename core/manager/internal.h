@@ -187,6 +187,10 @@ int ms_manager_rehearse(struct ms_manager *manager, const struct ms_policy *poli
 void ms_manager_rehearse_end(struct ms_manager *manager);
 /* That is the action of one of them. */
 bool ms_manager_rehearses(const struct ms_manager *manager, const char *action);
+/* Whether another instance, of another file perhaps, would take the place of this plugin's. */
+bool ms_manager_replaces(const struct ms_manager *manager, const struct ms_plugin_entry *entry);
+/* Whether it would take the place of the one that has the action now. */
+bool ms_manager_rehearses_without(const struct ms_manager *manager, const char *action);
 /* Both, for what is in force. */
 void ms_manager_follow_actions(struct ms_manager *manager);
 /* Tells plugins that have come, before they are asked about rules that are to come: what they take
@@ -200,9 +204,9 @@ int ms_manager_dispatch_netlink(struct ms_manager *manager);
 int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
 			      bool reads, bool dry_run, struct ms_commit *ret_commit,
 			      struct ms_error *err);
-/* The same of ms_manager_preview(). */
+/* The merged policy that this would give of the directory. What actions are asked is not: who
+ * changes plugins does that when it is known which there will be. */
 int ms_manager_preview_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
-			       const struct ms_document *documents, size_t count,
 			       struct ms_policy **ret_policy, struct ms_error *err);
 /* Of the last reload: what `status` says of what is on disk. */
 void ms_manager_remember_reload(struct ms_manager *manager, int r, const struct ms_error *err);
@@ -214,7 +218,7 @@ void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next
 int ms_manager_flips(struct ms_manager *manager, unsigned int half, unsigned int *ret_count,
 		     bool *ret_is_minimum);
 /* `next->merged` is complete on success. */
-int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next,
+int ms_manager_merge(struct ms_manager *manager, struct ms_sources_next *next, bool is_change,
 		     struct ms_error *err);
 /* Something is in force, but not on disk: said until it is. */
 void ms_manager_note_unsaved(struct ms_manager *manager, int r);

@@ -288,8 +288,10 @@ int ms_manager_action_of(void *user, const struct ms_policy *policy, const struc
 {
 	struct ms_manager *manager = user;
 
-	/* What rules say to it has been judged, and not by the one that is loaded. */
-	if (ms_manager_rehearses(manager, action->name))
+	/* What rules say to it has been judged, and not by the one that is loaded, which may have
+	 * had an action that the next one does not have. */
+	if (ms_manager_rehearses(manager, action->name) ||
+	    ms_manager_rehearses_without(manager, action->name))
 		return -ENOENT;
 	return ms_plugin_registry_encode(manager->plugins, policy, rule, action, ret_call, err);
 }

@@ -143,8 +143,8 @@ int ms_manager_reload(struct ms_manager *manager, bool dry_run, struct ms_commit
 /* These documents stand in for the directory until the next reload, over restarts. */
 int ms_manager_apply(struct ms_manager *manager, const struct ms_document *documents, size_t count,
 		     bool dry_run, struct ms_commit *ret_commit, struct ms_error *err);
-/* The merged policy those documents (or, with count 0, the directory) would give, for check/diff.
- */
+/* The merged policy that those documents (or, with count 0, the directory) would give, or what
+ * ms_manager_apply() would refuse them for; what only their plugins tell, count_flips() does. */
 int ms_manager_preview(struct ms_manager *manager, const struct ms_document *documents,
 		       size_t count, struct ms_policy **ret_policy, struct ms_error *err);
 /* Live sessions that `policy` would deny; answered by the datapath's own classifier. */

@@ -175,7 +175,7 @@ struct questions {
 	json_t *namesakes;            /* whether the plugin of that name has the action, by it */
 };
 
-/* As a plugin that is there, loaded or failed, says of itself. NULL = none has it. */
+/* As a plugin that is there, loaded or failed, and stays says of itself. NULL = none has it. */
 static const json_t *describe(const struct ms_manager *manager, const char *action)
 {
 	const struct ms_plugin_entry *entry;
@@ -183,7 +183,7 @@ static const json_t *describe(const struct ms_manager *manager, const char *acti
 
 	for (size_t i = 0; (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
 		what = ms_plugin_arguments_describe(ms_plugin_registry_description(entry), action);
-		if (what)
+		if (what && !ms_manager_replaces(manager, entry))
 			return what;
 	}
 	return NULL;

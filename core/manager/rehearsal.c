@@ -15,6 +15,27 @@ bool ms_manager_rehearses(const struct ms_manager *manager, const char *action)
 	return manager->rehearsed && ms_plugin_catalogue_knows(manager->rehearsed, action);
 }
 
+bool ms_manager_replaces(const struct ms_manager *manager, const struct ms_plugin_entry *entry)
+{
+	return manager->rehearsed &&
+	       ms_plugin_catalogue_has(manager->rehearsed, ms_plugin_registry_name(entry)) &&
+	       !ms_plugin_registry_reconfigures(entry);
+}
+
+bool ms_manager_rehearses_without(const struct ms_manager *manager, const char *action)
+{
+	const struct ms_plugin_entry *entry;
+
+	if (!manager->rehearsed)
+		return false;
+	for (size_t i = 0; (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
+		if (ms_plugin_registry_has_action(entry, action) &&
+		    ms_manager_replaces(manager, entry))
+			return true;
+	}
+	return false;
+}
+
 /* Who has the action already, NULL = nobody, or the plugin of this name. */
 static const char *find_owner(const struct ms_manager *manager, const char *action,
 			      const char *name)

@@ -232,9 +232,7 @@ static int preview(struct ms_manager_task *task, struct ms_policy **ret_policy,
 	size_t n_gone = 0;
 	int r = find_gone(task, &gone, &n_gone);
 
-	return r < 0 ? r
-		     : ms_manager_preview_without(task->manager, gone, n_gone, NULL, 0, ret_policy,
-						  err);
+	return r < 0 ? r : ms_manager_preview_without(task->manager, gone, n_gone, ret_policy, err);
 }
 
 static int refuse_used(struct ms_manager_task *task, struct ms_error *err)

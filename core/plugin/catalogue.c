@@ -71,6 +71,17 @@ bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, cons
 	return find(catalogue, action, &what) != NULL;
 }
 
+bool ms_plugin_catalogue_has(const struct ms_plugin_catalogue *catalogue, const char *plugin)
+{
+	for (size_t i = 0; i < catalogue->count; i++) {
+		if (strcmp(json_string_value(
+				   json_object_get(catalogue->list[i].description, "name")),
+			   plugin) == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalogue,
 				       const char *action)
 {

@@ -26,6 +26,8 @@ struct ms_plugin_catalogue *ms_plugin_catalogue_free(struct ms_plugin_catalogue 
 int ms_plugin_catalogue_add(struct ms_plugin_catalogue *catalogue, json_t *description,
 			    bool is_loaded);
 bool ms_plugin_catalogue_knows(const struct ms_plugin_catalogue *catalogue, const char *action);
+/* Whether the plugin of this name is one of them. */
+bool ms_plugin_catalogue_has(const struct ms_plugin_catalogue *catalogue, const char *plugin);
 /* The plugin that has the action, NULL = it is not known. Borrowed. */
 const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalogue,
 				       const char *action);

@@ -142,8 +142,7 @@ struct saving {
 	struct ms_sources_next *next;
 	bool must_save;
 	bool is_late;
-	bool must_tell; /* members that came meanwhile would not be in force with it otherwise */
-	int saved;      /* 0 or -errno */
+	int saved; /* 0 or -errno */
 	struct ms_error *err;
 };
 
@@ -162,9 +161,11 @@ static int save(void *arg)
 	struct ms_manager *manager = saving->manager;
 	int r = saving->is_late ? ready(saving) : 0;
 
+	if (r == 0)
+		r = ms_manager_early_carry(manager, saving->next, saving->is_late, saving->err);
 	if (r < 0)
 		return r;
-	if (saving->must_tell)
+	if (r > 0)
 		ms_manager_tell_all(manager);
 	r = ms_manager_save_rest(manager);
 	/* The number first: after a crash or an error between the two, numbers still never repeat,
@@ -264,7 +265,7 @@ static void log_unobserved(uint32_t before, const struct ms_unobserved *now)
 static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
 			bool is_late, struct ms_error *err)
 {
-	struct saving saving = { manager, next, must_save, is_late, false, 0, err };
+	struct saving saving = { manager, next, must_save, is_late, 0, err };
 	struct settling settling = { .manager = manager, .before = next, .is_late = is_late };
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
 	uint32_t unobserved = ms_committer_unobserved(manager->committer)->count;
@@ -272,10 +273,9 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	int r = is_late ? 0 : ms_manager_beside(manager, ready, &saving);
 
 	if (r == 0)
-		r = ms_manager_early_carry(manager, next, is_late, err);
-	saving.must_tell = r > 0;
-	if (r >= 0)
 		r = ms_manager_away(manager, save, &saving);
+	if (manager->n_early)
+		ms_manager_plan_telling(manager, false);
 	if (r < 0) {
 		ms_committer_abandon(manager->committer);
 		return r;

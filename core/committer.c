@@ -19,6 +19,7 @@ struct ms_committer {
 	struct ms_committer_hooks hooks;
 	struct ms_set_table *sets;
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES]; /* of the policy in force */
+	struct ms_unobserved unobserved;                     /* of the same */
 	struct ms_encoding *encoding;                        /* of the same; NULL = no actions */
 	uint64_t *places;           /* by slot: where its name says that its rule stands */
 	struct ms_late late;        /* of the policy in force */
@@ -31,6 +32,7 @@ struct ms_committer {
 	unsigned int pending_half;
 	bool pending_is_named;
 	struct ms_engine_choice pending_engines[MS_ENGINE_FAMILIES]; /* kept: of the last load */
+	struct ms_unobserved pending_unobserved;                     /* the same */
 	const struct ms_amend *pending_amend;                        /* NULL = the whole policy */
 	struct ms_late pending_late;
 	struct ms_policy_head pending_head;
@@ -298,6 +300,7 @@ static int compile(struct ms_committer *committer, uint32_t generation, struct m
 		image->groups[i + 1].panic = (uint8_t)committer->hooks.panic_of(
 			committer->hooks.user, policy->groups[i].name);
 	memcpy(committer->pending_engines, image->engines, sizeof(committer->pending_engines));
+	committer->pending_unobserved = image->unobserved;
 	r = ms_dataplane_load_image(committer->dp, committer->pending_half, image, err);
 	ms_image_free(image);
 	return r;
@@ -469,6 +472,7 @@ void ms_committer_publish(struct ms_committer *committer)
 	committer->encoding = committer->pending_encoding;
 	committer->pending_encoding = NULL;
 	memcpy(committer->engines, committer->pending_engines, sizeof(committer->engines));
+	committer->unobserved = committer->pending_unobserved;
 }
 
 bool ms_committer_settle_sets(struct ms_committer *committer)
@@ -557,4 +561,14 @@ const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *c
 const struct ms_engine_choice *ms_committer_engines_asked(const struct ms_committer *committer)
 {
 	return committer->pending_engines;
+}
+
+const struct ms_unobserved *ms_committer_unobserved(const struct ms_committer *committer)
+{
+	return &committer->unobserved;
+}
+
+const struct ms_unobserved *ms_committer_unobserved_asked(const struct ms_committer *committer)
+{
+	return &committer->pending_unobserved;
 }

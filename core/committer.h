@@ -12,6 +12,7 @@
 #include "bpf/dataplane.h"
 #include "core/base/error.h"
 #include "core/classify/engine.h"
+#include "core/classify/unobserved.h"
 #include "core/encoding.h"
 #include "core/policy/amend.h"
 #include "core/policy/model.h"
@@ -97,5 +98,8 @@ const struct ms_error *ms_committer_refused(const struct ms_committer *committer
  * last, whether it came into force or was only asked. */
 const struct ms_engine_choice *ms_committer_engines(const struct ms_committer *committer);
 const struct ms_engine_choice *ms_committer_engines_asked(const struct ms_committer *committer);
+/* The same of rules that are looked at by nobody in audit mode. */
+const struct ms_unobserved *ms_committer_unobserved(const struct ms_committer *committer);
+const struct ms_unobserved *ms_committer_unobserved_asked(const struct ms_committer *committer);
 
 #endif

@@ -443,7 +443,7 @@ struct ms_action_index {
 	__u8 first; /* slot of its first action */
 	__u8 mode;  /* the rule's, or its groups' if they agree: enum ms_mode; 0 = there is no list
 		     */
-	__u8 observing;       /* enum ms_observing */
+	__u8 observing;       /* enum ms_observing, or between its last two */
 	__u8 observing_first; /* slot of the first one of these */
 };
 _Static_assert(sizeof(struct ms_action_index) == 8, "as far apart as lines of an array are");
@@ -452,7 +452,8 @@ _Static_assert(sizeof(struct ms_action_index) == 8, "as far apart as lines of an
 enum ms_observing {
 	MS_OBSERVING_NONE,
 	MS_OBSERVING_LIST, /* all of them do: the list itself */
-	MS_OBSERVING_NEXT, /* they are the list behind it */
+	MS_OBSERVING_NEXT, /* they are the list behind it; greater: so many lists on */
+	MS_OBSERVING_LAST = 0xff,
 };
 
 /* ms_actname: HASH by slot. Whose the slot is, in words, so that it stays the action's over

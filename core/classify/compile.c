@@ -181,7 +181,7 @@ static int add_rules(struct ms_image *image, const struct ms_policy *policy,
 		if (r == 0 && rule->n_actions)
 			r = ms_chains_add(chains, rule, decision.slot, err);
 	}
-	return r;
+	return r < 0 ? r : ms_chains_end(chains);
 }
 
 /* ---- engines ---- */

@@ -13,6 +13,7 @@
 
 #include "bpf/lib/layout.h"
 #include "core/classify/engine.h"
+#include "core/classify/unobserved.h"
 
 /* The datapath map a table goes into; rows of one half start at half * capacity. A map may be named
  * twice: its rows need not be in one piece. */
@@ -31,6 +32,7 @@ struct ms_image_table {
 struct ms_image {
 	uint32_t generation;
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
+	struct ms_unobserved unobserved;
 	struct ms_group groups[MS_GROUPS_MAX];
 	struct ms_failsafe failsafe[MS_FAILSAFE_MAX];
 	struct ms_image_table tables[MS_IMAGE_TABLES_MAX];

@@ -10,6 +10,8 @@
 struct planner {
 	const struct ms_policy *policy;
 	struct ms_name_index sets;
+	bool (*observes)(const void *user, const char *action);
+	const void *user;
 };
 
 static void free_planner(struct planner *planner)
@@ -43,15 +45,46 @@ static uint32_t set_of(void *user, const char *name)
 	return ms_name_index_find(&planner->sets, name, &at) ? (uint32_t)at + 1 : 0;
 }
 
-int ms_plan_engines(const struct ms_policy *policy, struct ms_engine_choice *ret_choices,
-		    struct ms_error *err)
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-	ms_cleanup(free_planner) struct planner planner = { .policy = policy };
+	return ms_name_index_hash(hash, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+/* Its arguments are whatever it says: nobody encodes them here. */
+static int action_of(void *user, const struct ms_rule_action *action,
+		     struct ms_rule_action_call *ret_call, struct ms_error *err)
+{
+	const struct planner *planner = user;
+	uint64_t hash = hash_text(MS_NAME_HASH_INIT, action->name);
+
+	(void)err;
+	for (size_t i = 0; i < action->n_args; i++) {
+		const struct ms_rule_action_arg *arg = &action->args[i];
+
+		hash = hash_text(hash, arg->name);
+		for (size_t j = 0; j < arg->n_values; j++)
+			hash = hash_text(hash, arg->values[j].text);
+	}
+	memcpy(ret_call->args.bytes, &hash, sizeof(hash));
+	ret_call->observes = planner->observes && planner->observes(planner->user, action->name);
+	return 0;
+}
+
+int ms_plan_make(const struct ms_policy *policy,
+		 bool (*observes)(const void *user, const char *action), const void *user,
+		 struct ms_plan *ret_plan, struct ms_error *err)
+{
+	ms_cleanup(free_planner) struct planner planner = {
+		.policy = policy,
+		.observes = observes,
+		.user = user,
+	};
 	const struct ms_numbering numbering = {
 		.slot = slot_of,
 		.group = group_of,
 		.set = set_of,
 		.user = &planner,
+		.action = action_of,
 	};
 	struct ms_image *image;
 	int r = 0;
@@ -62,7 +95,8 @@ int ms_plan_engines(const struct ms_policy *policy, struct ms_engine_choice *ret
 		r = ms_compile(policy, 1, &numbering, MS_ENGINE_FASTEST, NULL, &image, err);
 	if (r < 0)
 		return r;
-	memcpy(ret_choices, image->engines, sizeof(image->engines));
+	memcpy(ret_plan->engines, image->engines, sizeof(ret_plan->engines));
+	ret_plan->unobserved = image->unobserved;
 	ms_image_free(image);
 	return 0;
 }

@@ -5,14 +5,21 @@
 
 #include "core/base/error.h"
 #include "core/classify/engine.h"
+#include "core/classify/unobserved.h"
 #include "core/policy/model.h"
 
+struct ms_plan {
+	struct ms_engine_choice engines[MS_ENGINE_FAMILIES]; /* where no rule is late */
+	struct ms_unobserved unobserved; /* where the same words come to the same arguments */
+};
+
 /*
- * The engines that `policy`, a merged one, gets where no rule is late: compiled as the daemon does,
- * and thrown away. `ret_choices` has MS_ENGINE_FAMILIES. As ms_compile() fails where no
- * daemon can take it; -ENOMEM.
+ * What `policy`, a merged one, comes to: compiled as the daemon does, and thrown away. `observes`
+ * tells which actions only look; NULL = none does. As ms_compile() fails where no daemon can take
+ * it; -ENOMEM.
  */
-int ms_plan_engines(const struct ms_policy *policy, struct ms_engine_choice *ret_choices,
-		    struct ms_error *err);
+int ms_plan_make(const struct ms_policy *policy,
+		 bool (*observes)(const void *user, const char *action), const void *user,
+		 struct ms_plan *ret_plan, struct ms_error *err);
 
 #endif

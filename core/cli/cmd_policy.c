@@ -56,6 +56,11 @@ static json_t *shape_warning(const struct ms_warning *warning)
 			 "line", warning->origin.line, "column", warning->origin.column);
 }
 
+static bool observes(const void *catalogue, const char *action)
+{
+	return ms_plugin_catalogue_observes(catalogue, action);
+}
+
 static void free_catalogue(struct ms_plugin_catalogue **catalogue)
 {
 	ms_plugin_catalogue_free(*catalogue);
@@ -63,9 +68,9 @@ static void free_catalogue(struct ms_plugin_catalogue **catalogue)
 
 /* What has been found out of a policy. */
 struct checked {
-	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
-	struct ms_warning slow[MS_ENGINE_FAMILIES];
-	size_t n_slow;
+	struct ms_plan plan;
+	struct ms_warning compiled[MS_CONTROL_COMPILED_WARNINGS];
+	size_t n_compiled;
 	struct ms_warning *warnings; /* the policy's others, owned */
 	size_t n_warnings;
 	struct ms_warning *untried; /* the settings', owned */
@@ -87,7 +92,7 @@ static void shape_warnings(const struct ms_warning *warnings, size_t count, json
 
 static size_t count_warnings(const struct checked *checked)
 {
-	return checked->n_slow + checked->n_warnings + checked->n_untried;
+	return checked->n_compiled + checked->n_warnings + checked->n_untried;
 }
 
 static json_t *shape_checked(const struct ms_policy *policy, const struct checked *checked,
@@ -96,16 +101,17 @@ static json_t *shape_checked(const struct ms_policy *policy, const struct checke
 	json_t *list = json_array();
 	size_t written = 0;
 
-	shape_warnings(checked->slow, checked->n_slow, list);
+	shape_warnings(checked->compiled, checked->n_compiled, list);
 	shape_warnings(checked->warnings, checked->n_warnings, list);
 	shape_warnings(checked->untried, checked->n_untried, list);
 	for (size_t i = 0; i < policy->n_rules; i++)
 		written += policy->rules[i].origin.source != MS_SOURCE_BUILTIN;
 	return json_pack("{s:b, s:i, s:i, s:i, s:o, s:I, s:o, s:b, s:o, s:O}", "valid", true,
 			 "groups", (int)policy->n_groups, "rules", (int)written, "sets",
-			 (int)policy->n_sets, "engines", ms_control_engines_shape(checked->engines),
-			 "warnings_total", (json_int_t)count_warnings(checked), "warnings", list,
-			 "daemon_asked", checked->asked, "unknown_actions",
+			 (int)policy->n_sets, "engines",
+			 ms_control_engines_shape(checked->plan.engines), "warnings_total",
+			 (json_int_t)count_warnings(checked), "warnings", list, "daemon_asked",
+			 checked->asked, "unknown_actions",
 			 ms_cli_catalogue_unknown(catalogue, policy), "unjudged_actions", unjudged);
 }
 
@@ -138,7 +144,7 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 		r = ms_cli_arguments_check_settings(cli, &settings, merged, &checked.untried,
 						    &checked.n_untried, err);
 	if (r == 0)
-		r = ms_plan_engines(merged, checked.engines, err);
+		r = ms_plan_make(merged, observes, catalogue, &checked.plan, err);
 	if (r < 0)
 		return r;
 	/* Without settings and a daemon nobody knows what will be loaded: every rule with actions
@@ -147,7 +153,8 @@ static int check(const struct ms_cli *cli, const struct ms_documents *documents,
 	r = ms_policy_check_with(merged, &known, &checked.warnings, &checked.n_warnings);
 	if (r < 0)
 		return r;
-	checked.n_slow = ms_control_engines_warn(checked.engines, checked.slow);
+	checked.n_compiled = ms_control_compiled_warn(checked.plan.engines,
+						      &checked.plan.unobserved, checked.compiled);
 	*ret_warnings = count_warnings(&checked);
 	*ret_reply = shape_checked(merged, &checked, catalogue, unjudged);
 	return 0;

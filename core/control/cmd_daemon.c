@@ -183,6 +183,8 @@ static void find_plugin_problems(const struct ms_manager *manager, json_t *probl
 static void find_problems(const struct ms_manager *manager, const struct ms_manager_status *status,
 			  json_t *problems)
 {
+	char unobserved[MS_UNOBSERVED_SENTENCE];
+
 	if (status->last_error[0])
 		add_problem(problems, "the policy on disk is not in force: %s", status->last_error);
 	else if (status->generation_applied != status->generation_desired)
@@ -197,6 +199,8 @@ static void find_problems(const struct ms_manager *manager, const struct ms_mana
 	find_plugin_problems(manager, problems);
 	if (status->fallback_problem[0])
 		add_problem(problems, "%s", status->fallback_problem);
+	if (ms_unobserved_warn(&status->unobserved, unobserved, sizeof(unobserved)))
+		add_problem(problems, "%s", unobserved);
 	if (status->host_problem[0])
 		add_problem(problems, "%s", status->host_problem);
 	if (status->sets_are_torn)

@@ -70,16 +70,16 @@ static int put_warnings(struct ms_manager *manager, json_t *reply, const struct 
 	struct checking checking = { .manager = manager, .policy = policy };
 	int r = ms_manager_beside(manager, check, &checking);
 	ms_cleanup(ms_free) struct ms_warning *warnings = checking.warnings;
-	const struct ms_engine_choice *engines = ms_manager_engines_asked(manager);
-	struct ms_warning slow[MS_ENGINE_FAMILIES];
-	size_t count = checking.count, n_slow = ms_control_engines_warn(engines, slow);
-	size_t total = count + n_slow;
+	struct ms_warning compiled[MS_CONTROL_COMPILED_WARNINGS];
+	size_t n_compiled = ms_control_compiled_warn(
+		ms_manager_engines_asked(manager), ms_manager_unobserved_asked(manager), compiled);
+	size_t count = checking.count, total = count + n_compiled;
 	json_auto_t *rest = NULL;
 	json_t *list;
 
 	if (r < 0)
 		return r;
-	list = ms_control_shape_warnings(slow, n_slow);
+	list = ms_control_shape_warnings(compiled, n_compiled);
 	rest = ms_control_shape_warnings(warnings, count < WARNINGS_SHOWN ? count : WARNINGS_SHOWN);
 	if (!rest || json_array_extend(list, rest) < 0) {
 		json_decref(list);

@@ -5,6 +5,7 @@
 
 #include "core/control/awaited.h"
 #include "core/control/command.h"
+#include "core/control/engines.h"
 #include "core/control/param.h"
 #include "core/control/shape.h"
 
@@ -32,12 +33,22 @@ static json_t *shape_steps(const struct ms_manager_task *task)
 static json_t *shape(struct ms_control_awaited *awaited, const struct ms_manager_done *done)
 {
 	json_t *reply = ms_control_shape_commit(&done->commit, awaited->dry_run);
+	struct ms_warning warnings[MS_CONTROL_COMPILED_WARNINGS];
 	struct ms_manager_status status;
+	size_t n_warnings;
 
 	ms_manager_status(awaited->manager, &status);
+	n_warnings =
+		awaited->dry_run
+			? ms_control_compiled_warn(ms_manager_engines_asked(awaited->manager),
+						   ms_manager_unobserved_asked(awaited->manager),
+						   warnings)
+			: ms_control_compiled_warn(status.engines, &status.unobserved, warnings);
 	if (!reply ||
 	    ms_control_shape_put(reply, "policy_source", json_string(status.policy_source)) < 0 ||
-	    ms_control_shape_put(reply, "plugins", shape_steps(done->task)) < 0) {
+	    ms_control_shape_put(reply, "plugins", shape_steps(done->task)) < 0 ||
+	    ms_control_shape_put(reply, "warnings",
+				 ms_control_shape_warnings(warnings, n_warnings)) < 0) {
 		json_decref(reply);
 		return NULL;
 	}

@@ -36,9 +36,11 @@ json_t *ms_control_engines_shape(const struct ms_engine_choice *choices)
 	return list;
 }
 
-size_t ms_control_engines_warn(const struct ms_engine_choice *choices,
-			       struct ms_warning *ret_warnings)
+size_t ms_control_compiled_warn(const struct ms_engine_choice *choices,
+				const struct ms_unobserved *unobserved,
+				struct ms_warning *ret_warnings)
 {
+	struct ms_warning none = { .kind = "unobserved" };
 	size_t count = 0;
 
 	for (unsigned int i = 0; i < MS_ENGINE_FAMILIES; i++) {
@@ -47,5 +49,7 @@ size_t ms_control_engines_warn(const struct ms_engine_choice *choices,
 		if (ms_engine_warn(choices, i, warning.message, sizeof(warning.message)))
 			ret_warnings[count++] = warning;
 	}
+	if (ms_unobserved_warn(unobserved, none.message, sizeof(none.message)))
+		ret_warnings[count++] = none;
 	return count;
 }

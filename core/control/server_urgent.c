@@ -9,14 +9,20 @@
 
 #include "core/control/server_internal.h"
 
-/* Nothing is under way on it. Who keeps the loop has his request in the buffer still, or a stream.
- */
+static size_t length_of(const struct ms_control_connection *conn)
+{
+	return evbuffer_get_length(bufferevent_get_input(conn->bev));
+}
+
+/* Nothing is under way on it, but for a part of a request. Who keeps the loop has all of his in the
+ * buffer still, or a stream. */
 static bool is_free(const struct ms_control_connection *conn)
 {
 	return !conn->dead && !conn->closing && !conn->eof && !conn->stream &&
-	       evbuffer_get_length(bufferevent_get_input(conn->bev)) == 0;
+	       length_of(conn) == conn->scanned;
 }
 
+/* A page, whatever is asked for. */
 static bool read_some(struct ms_control_connection *conn)
 {
 	struct evbuffer *input = bufferevent_get_input(conn->bev);
@@ -41,19 +47,18 @@ static void send_some(struct ms_control_connection *conn)
 static void on_urgent(void *user)
 {
 	struct ms_control_connection *conn = user;
-	bool is_answered;
 
 	conn->urgent_is_over = true;
 	/* An end of the connection is found by the loop, too. */
 	if (!is_free(conn) || !read_some(conn))
 		return;
 	conn->server->is_kept = true;
-	is_answered = ms_control_server_take(conn);
+	ms_control_server_take(conn);
 	conn->server->is_kept = false;
 	send_some(conn);
 	/* For what is left of it, and what has come behind it. */
 	ms_watch_arm(conn->pump, 0, false);
-	if (is_answered && is_free(conn))
+	if (is_free(conn) && length_of(conn) <= MS_MESSAGE_SMALL_MAX)
 		ms_control_server_arm_urgent(conn);
 }
 

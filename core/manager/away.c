@@ -40,10 +40,26 @@ static int open_words(void)
 	return fd;
 }
 
+void ms_manager_follow_some(struct ms_manager *manager)
+{
+	struct pollfd netlink = { .fd = ms_monitor_fd(manager->monitor), .events = POLLIN };
+
+	/* One that is beyond repair is found by who follows it. */
+	if (poll(&netlink, 1, 0) == 1)
+		ms_manager_dispatch_netlink(manager);
+}
+
 /* Members that come. Sessions notice before the loop's timer would tell them. */
 static void serve_urgent(struct ms_manager *manager)
 {
 	ms_loop_serve_urgent(manager->loop);
+	ms_manager_touch_rest(manager);
+}
+
+/* Of a wide prefix that is not in force before it is told. */
+static void tell_round(struct ms_manager *manager)
+{
+	ms_manager_on_tell(manager);
 	ms_manager_touch_rest(manager);
 }
 
@@ -61,7 +77,9 @@ static void follow_interfaces(struct ms_manager *manager, const struct ms_worker
 	unsigned int words = 0;
 
 	while (!fds[0].revents) {
-		if (poll(fds, ms_array_size(fds), -1) < 0) {
+		bool is_telling = is_beside && manager->is_awaited;
+
+		if (poll(fds, ms_array_size(fds), is_telling ? 0 : -1) < 0) {
 			for (size_t i = 0; i < ms_array_size(fds); i++)
 				fds[i].revents = 0;
 			if (errno != EINTR)
@@ -71,6 +89,8 @@ static void follow_interfaces(struct ms_manager *manager, const struct ms_worker
 			fds[1].fd = -1;
 		if (fds[3].revents)
 			serve_urgent(manager);
+		if (is_telling)
+			tell_round(manager);
 		if (fds[2].revents && ++words < WORDS_MAX)
 			say_word(words_fd);
 		else if (fds[2].revents)

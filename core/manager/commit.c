@@ -142,8 +142,7 @@ struct saving {
 	struct ms_sources_next *next;
 	bool must_save;
 	bool is_late;
-	bool must_tell; /* members that came meanwhile would not be in force with it otherwise */
-	int saved;      /* 0 or -errno */
+	int saved; /* 0 or -errno */
 	struct ms_error *err;
 };
 
@@ -162,9 +161,11 @@ static int save(void *arg)
 	struct ms_manager *manager = saving->manager;
 	int r = saving->is_late ? ready(saving) : 0;
 
+	if (r == 0)
+		r = ms_manager_early_carry(manager, saving->next, saving->is_late, saving->err);
 	if (r < 0)
 		return r;
-	if (saving->must_tell)
+	if (r > 0)
 		ms_manager_tell_all(manager);
 	r = ms_manager_save_rest(manager);
 	/* The number first: after a crash or an error between the two, numbers still never repeat,
@@ -217,6 +218,11 @@ const struct ms_engine_choice *ms_manager_engines_asked(const struct ms_manager 
 	return ms_committer_engines_asked(manager->committer);
 }
 
+const struct ms_unobserved *ms_manager_unobserved_asked(const struct ms_manager *manager)
+{
+	return ms_committer_unobserved_asked(manager->committer);
+}
+
 static bool is_bound_alike(const struct ms_engine_bound *a, const struct ms_engine_bound *b)
 {
 	return a->limit == b->limit && a->needed == b->needed;
@@ -239,6 +245,18 @@ static void log_engines(const struct ms_engine_choice *before, const struct ms_e
 	}
 }
 
+static void log_unobserved(uint32_t before, const struct ms_unobserved *now)
+{
+	char text[MS_UNOBSERVED_SENTENCE];
+
+	if (now->count == before)
+		return;
+	if (ms_unobserved_warn(now, text, sizeof(text)))
+		ms_log_warn("policy", "%s", text);
+	else
+		ms_log_notice("policy", "in audit mode all actions that only look run again");
+}
+
 /*
  * From a merged `next` to a policy in force. `next` is used up on success. `must_save`: a change
  * that cannot be saved is refused. A start is none: with a full disk it is no reason to leave new
@@ -247,17 +265,17 @@ static void log_engines(const struct ms_engine_choice *before, const struct ms_e
 static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next, bool must_save,
 			bool is_late, struct ms_error *err)
 {
-	struct saving saving = { manager, next, must_save, is_late, false, 0, err };
+	struct saving saving = { manager, next, must_save, is_late, 0, err };
 	struct settling settling = { .manager = manager, .before = next, .is_late = is_late };
 	struct ms_engine_choice engines[MS_ENGINE_FAMILIES];
+	uint32_t unobserved = ms_committer_unobserved(manager->committer)->count;
 	/* Of a late rule that is one name, and not worth a worker of its own. */
 	int r = is_late ? 0 : ms_manager_beside(manager, ready, &saving);
 
 	if (r == 0)
-		r = ms_manager_early_carry(manager, next, is_late, err);
-	saving.must_tell = r > 0;
-	if (r >= 0)
 		r = ms_manager_away(manager, save, &saving);
+	if (manager->n_early)
+		ms_manager_plan_telling(manager, false);
 	if (r < 0) {
 		ms_committer_abandon(manager->committer);
 		return r;
@@ -265,6 +283,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	memcpy(engines, ms_committer_engines(manager->committer), sizeof(engines));
 	ms_committer_publish(manager->committer);
 	log_engines(engines, ms_committer_engines(manager->committer));
+	log_unobserved(unobserved, ms_committer_unobserved(manager->committer));
 	manager->generation++;
 	manager->applied_at = ms_sources_wall_ms() / 1000;
 	ms_sources_take(manager->sources, next);

@@ -108,8 +108,6 @@ int ms_manager_early_carry(struct ms_manager *manager, struct ms_sources_next *n
 				     "meanwhile (%s)",
 				     change.set, strerror(-r));
 	}
-	if (manager->n_early)
-		ms_manager_plan_telling(manager, false);
 	return result;
 }
 

@@ -199,6 +199,8 @@ void ms_manager_tell_new_actions(struct ms_manager *manager);
 void ms_manager_tell_plugins(struct ms_manager *manager, const struct ms_event_record *record);
 /* What the netlink socket has to tell; negative: it is beyond repair, and the loop stops. */
 int ms_manager_dispatch_netlink(struct ms_manager *manager);
+/* away.c: the same if it has something, in the middle of what is served while a worker works. */
+void ms_manager_follow_some(struct ms_manager *manager);
 /* change.c: ms_manager_reload(), with the sources of these names out of force. `reads` the
  * directory; else documents stay as they are. */
 int ms_manager_reload_without(struct ms_manager *manager, const char *const *gone, size_t n_gone,
@@ -240,7 +242,8 @@ int ms_manager_save_rest(struct ms_manager *manager);
 int ms_manager_early_note(struct ms_manager *manager, const struct ms_runtime_change *change);
 void ms_manager_early_forget(struct ms_manager *manager, size_t kept);
 /* Right before `next` is saved and comes in force, and behind ms_committer_ready(): it has them,
- * too. From here to its end nothing is done beside. 1 = behind ms_manager_tell_all(). */
+ * too. From here to its end nothing is done beside. 1 = behind ms_manager_tell_all(). On any
+ * thread; there may be something to tell by rounds. */
 int ms_manager_early_carry(struct ms_manager *manager, struct ms_sources_next *next, bool is_late,
 			   struct ms_error *err);
 /* When it is in force, and all of it is over: a set that it has no more, but that has got a member

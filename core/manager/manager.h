@@ -17,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/base/list.h"
 #include "core/classify/engine.h"
+#include "core/classify/unobserved.h"
 #include "core/event/event.h"
 #include "core/iface/set.h"
 #include "core/policy/model.h"
@@ -95,7 +96,8 @@ struct ms_manager_status {
 	bool sets_are_asked;     /* each new flow is asked of every set: tables cannot be written */
 	char fallback_problem[512]; /* a rule is on its fallback, "" = all act as written */
 	size_t rules_on_fallback;
-	bool degraded; /* anything not as desired */
+	struct ms_unobserved unobserved; /* rules that are looked at by nobody in audit mode */
+	bool degraded;                   /* anything not as desired */
 };
 void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret_status);
 /* Each plugin that is not loaded or cannot do its work, and each such source or sink, as a
@@ -152,6 +154,8 @@ int ms_manager_count_flips(struct ms_manager *manager, const struct ms_policy *p
 			   unsigned int *ret_count, bool *ret_is_minimum, struct ms_error *err);
 /* MS_ENGINE_FAMILIES: of what one of these calls loaded last, or asked about only. */
 const struct ms_engine_choice *ms_manager_engines_asked(const struct ms_manager *manager);
+/* The same of rules that are looked at by nobody in audit mode. */
+const struct ms_unobserved *ms_manager_unobserved_asked(const struct ms_manager *manager);
 
 /* Runtime rules. Without an id one is made ("runtime/N"). `replace` of import empties first. */
 int ms_manager_rule_add(struct ms_manager *manager, const struct ms_rule *rule, bool dry_run,

@@ -2,6 +2,7 @@
 /* Members of sets: added, taken out, ended by their own time. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,11 +105,14 @@ static int settle_member(struct ms_manager *manager, const char *set, const stru
 /* So many members are written beside the loop, where it may be; one that is in the set already
  * counts twice. A thread costs as much as a hundred. */
 #define LONG_CHANGE 512
+/* Members that come while a worker has the set table, between two of its turns. */
+#define EARLY_AT_ONCE 32
 
 struct changing {
 	struct ms_manager *manager;
 	const struct ms_runtime_change *change;
-	size_t tried; /* members */
+	size_t tried;  /* members */
+	bool is_early; /* a worker is at its work */
 	bool is_long;
 };
 
@@ -132,20 +136,46 @@ static int settle_changing(struct changing *changing, int (*work)(void *arg))
 				 : work(changing);
 }
 
-/* 1 = in force when all is told. */
-static int settle_members(void *arg)
+/* So many members, or those that are left. 1 = in force when all is told. */
+static int settle_some(struct changing *changing, size_t most)
 {
-	struct changing *changing = arg;
 	const struct ms_runtime_change *change = changing->change;
 	int result = 0;
 
-	while (result >= 0 && changing->tried < change->count) {
+	while (result >= 0 && changing->tried < change->count && most-- > 0) {
 		int r = settle_member(changing->manager, change->set,
 				      &change->members[changing->tried++]);
 
 		result = r < 0 ? r : result | r;
 	}
 	return result;
+}
+
+/* Not a turn for each, which a worker's would come between, and interfaces do not wait for all. */
+static int settle_early(struct changing *changing)
+{
+	struct ms_set_table *table = ms_committer_sets(changing->manager->committer);
+	int result = 0;
+
+	while (result >= 0 && changing->tried < changing->change->count) {
+		int r;
+
+		ms_set_table_take_turn(table);
+		r = settle_some(changing, EARLY_AT_ONCE);
+		ms_set_table_end_turn(table);
+		result = r < 0 ? r : result | r;
+		/* Never in a plugin's callback, which puts in one. */
+		if (changing->tried < changing->change->count)
+			ms_manager_follow_some(changing->manager);
+	}
+	return result;
+}
+
+static int settle_members(void *arg)
+{
+	struct changing *changing = arg;
+
+	return changing->is_early ? settle_early(changing) : settle_some(changing, SIZE_MAX);
 }
 
 /* Those that were tried, as all who hold them say. What cannot be put back is mended later, see
@@ -178,6 +208,7 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 	struct changing changing = {
 		.manager = manager,
 		.change = change,
+		.is_early = manager->is_away,
 		/* Who is away already has the one worker. */
 		.is_long = may_wait && !manager->is_away && is_long(manager, change),
 	};
@@ -198,7 +229,8 @@ static int change_members(struct ms_manager *manager, const struct ms_runtime_ch
 		ms_error_set(err, r, "set %s: the datapath cannot take the change (%s)",
 			     change->set, strerror(-r));
 	is_awaited = r > 0;
-	if (is_awaited && !may_wait) {
+	/* What it takes out it may be late with, as whoever does so by hand. */
+	if (is_awaited && !may_wait && !change->is_removal) {
 		ms_manager_tell_all(manager);
 		is_awaited = false;
 	}

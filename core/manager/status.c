@@ -41,13 +41,14 @@ void ms_manager_status(struct ms_manager *manager, struct ms_manager_status *ret
 	memcpy(status.sweep_problem, manager->sweep_problem, sizeof(status.sweep_problem));
 	memcpy(status.host_problem, manager->host_problem, sizeof(status.host_problem));
 	memcpy(status.fallback_problem, manager->on_fallback, sizeof(status.fallback_problem));
+	status.unobserved = *ms_committer_unobserved(manager->committer);
 	status.sets_are_torn = manager->is_torn;
 	status.sets_are_asked = !ms_set_table_is_told(ms_committer_sets(manager->committer));
 	status.degraded = manager->last_error[0] || has_plugin_problem(manager) ||
 			  status.pins_problem[0] || status.unsaved[0] || status.sweep_problem[0] ||
 			  status.host_problem[0] || status.fallback_problem[0] ||
-			  status.sets_are_torn || status.sets_are_asked ||
-			  status.panic != MS_PANIC_OFF || counts.by_state[MS_IFACE_FAILED] ||
-			  counts.by_state[MS_IFACE_PENDING];
+			  status.unobserved.count || status.sets_are_torn ||
+			  status.sets_are_asked || status.panic != MS_PANIC_OFF ||
+			  counts.by_state[MS_IFACE_FAILED] || counts.by_state[MS_IFACE_PENDING];
 	*ret_status = status;
 }

@@ -91,6 +91,13 @@ const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalog
 	return known ? json_string_value(json_object_get(known->description, "name")) : NULL;
 }
 
+bool ms_plugin_catalogue_observes(const struct ms_plugin_catalogue *catalogue, const char *action)
+{
+	const json_t *what = NULL;
+
+	return find(catalogue, action, &what) && json_is_true(json_object_get(what, "observes"));
+}
+
 json_t *ms_plugin_catalogue_shape(const struct ms_plugin_catalogue *catalogue,
 				  const struct ms_rule *rule, const struct ms_rule_action *action)
 {

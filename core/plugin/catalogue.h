@@ -31,6 +31,8 @@ bool ms_plugin_catalogue_has(const struct ms_plugin_catalogue *catalogue, const 
 /* The plugin that has the action, NULL = it is not known. Borrowed. */
 const char *ms_plugin_catalogue_plugin(const struct ms_plugin_catalogue *catalogue,
 				       const char *action);
+/* It says of itself that it only looks. */
+bool ms_plugin_catalogue_observes(const struct ms_plugin_catalogue *catalogue, const char *action);
 /* What a rule says to an action that is known, for ms_plugin_probe_arguments(). NULL = out of
  * memory. */
 json_t *ms_plugin_catalogue_shape(const struct ms_plugin_catalogue *catalogue,

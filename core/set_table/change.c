@@ -138,11 +138,14 @@ size_t ms_set_table_within(const struct ms_set_table *table, const char *name,
 int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		      const struct ms_cidr *cidr)
 {
+	bool is_taken = table->is_taken;
 	int r;
 
-	ms_set_table_enter(table);
+	if (!is_taken)
+		ms_set_table_enter(table);
 	r = hold(table, &table->live, held, cidr);
-	ms_set_table_exit(table);
+	if (!is_taken)
+		ms_set_table_exit(table);
 	return r;
 }
 
@@ -260,6 +263,7 @@ static void tidy(struct ms_set_table *table)
 	if (ms_set_table_stale_is_idle(table))
 		ms_set_table_drop_stale(table, MS_SET_TABLE_DROPPED_MAX);
 	ms_set_table_tell_less(table);
+	ms_set_table_choose_late(table);
 	if (table->is_untold && ms_set_table_tell_anew(table) == 0)
 		ms_log_notice("policy", "addresses are told again what sets they are members of");
 }

@@ -178,7 +178,8 @@ bool ms_set_table_is_told(const struct ms_set_table *table)
 static bool is_used(const struct ms_set_table *table, uint32_t set)
 {
 	return ms_set_table_find_id(&table->live, set) ||
-	       ms_set_table_find_id(&table->pending, set) || ms_set_table_is_stale(table, set);
+	       ms_set_table_find_id(&table->pending, set) ||
+	       (!table->is_left && ms_set_table_is_stale(table, set));
 }
 
 void ms_set_table_forget_asked(struct ms_set_table *table)
@@ -243,6 +244,12 @@ void ms_set_table_tell_less(struct ms_set_table *table)
 		table->both[i] = MS_SET_TABLE_ASKED_ONLY;
 	}
 	ms_set_table_tell_held(table);
+}
+
+void ms_set_table_choose_late(struct ms_set_table *table)
+{
+	for (size_t i = 0; i < table->live.count; i++)
+		ms_set_table_choose_early(table, &table->live.items[i], table->live.items[i].count);
 }
 
 void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership *set, size_t count)

@@ -44,6 +44,7 @@ enum ms_set_table_both {
 struct ms_set_table {
 	struct ms_dataplane *dp;
 	pthread_mutex_t next, turn; /* turn.c */
+	bool is_taken;              /* for several changes; of who has the turn */
 	/* In force. Until the first publish: as found in the maps, without names. */
 	struct ms_set_table_sets live;
 	bool is_found;
@@ -104,7 +105,8 @@ uint32_t ms_set_table_room(const struct ms_set_table *table, unsigned int family
 
 /* A set that was in force; its members are taken. */
 void ms_set_table_leave(struct ms_set_table *table, struct ms_membership *set);
-/* Until no packet asks what there is any more; at once if that is known. Pauses for as long. */
+/* Until no packet asks what there is any more; at once if that is known. Pauses for as long. Places
+ * of what is left are free then. */
 void ms_set_table_wait_stale(struct ms_set_table *table);
 /* Whether there is something, and no packet asks it any more. */
 bool ms_set_table_stale_is_idle(const struct ms_set_table *table);
@@ -125,6 +127,8 @@ void ms_set_table_choose(struct ms_set_table *table, const struct ms_membership 
 /* The same on the loop: it is told, too, until ms_set_table_tell_less(). */
 void ms_set_table_choose_early(struct ms_set_table *table, const struct ms_membership *set,
 			       size_t count);
+/* The same of all sets in force: where one found no place, there may be one now. */
+void ms_set_table_choose_late(struct ms_set_table *table);
 /* Of sets in force that are asked, addresses are told no more. */
 void ms_set_table_tell_less(struct ms_set_table *table);
 /* Of a member, before it is stored in its set; nothing where addresses are asked of the set. */

@@ -435,6 +435,8 @@ bool ms_set_table_settle(struct ms_set_table *table)
 	bool is_any = false;
 
 	ms_set_table_enter(table);
+	/* What lies within a wide one that goes may be much. */
+	ms_member_tree_hold(table->tree);
 	for (size_t i = 0; i < table->before.count; i++) {
 		struct ms_membership *old = &table->before.items[i];
 		const struct ms_membership *set = ms_set_table_find_id(&table->live, old->set);
@@ -445,6 +447,7 @@ bool ms_set_table_settle(struct ms_set_table *table)
 			ms_set_table_leave(table, old);
 	}
 	free_sets(&table->before);
+	ms_set_table_tell_held(table);
 	ms_set_table_wait_stale(table);
 	ms_set_table_exit(table);
 	return is_any;

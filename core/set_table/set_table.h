@@ -62,6 +62,9 @@ uint32_t ms_set_table_find_live(const struct ms_set_table *table, const char *na
  */
 int ms_set_table_hold(struct ms_set_table *table, const struct ms_set_def *held,
 		      const struct ms_cidr *member);
+/* Around several of these, which are one turn then: a worker's does not come between them. */
+void ms_set_table_take_turn(struct ms_set_table *table);
+void ms_set_table_end_turn(struct ms_set_table *table);
 /* The same of the generation being loaded, behind ms_set_table_ready(). 1 = it is not to come in
  * force before ms_set_table_tell_some() is through. */
 int ms_set_table_hold_next(struct ms_set_table *table, const struct ms_set_def *held,

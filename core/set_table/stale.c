@@ -58,6 +58,7 @@ void ms_set_table_wait_stale(struct ms_set_table *table)
 	is_over = ms_dataplane_wait_grace() == 0;
 	ms_set_table_enter(table);
 	table->is_left = is_over;
+	ms_set_table_forget_asked(table);
 }
 
 bool ms_set_table_stale_is_idle(const struct ms_set_table *table)

@@ -25,6 +25,18 @@ void ms_set_table_pause(struct ms_set_table *table)
 	ms_set_table_enter(table);
 }
 
+void ms_set_table_take_turn(struct ms_set_table *table)
+{
+	ms_set_table_enter(table);
+	table->is_taken = true;
+}
+
+void ms_set_table_end_turn(struct ms_set_table *table)
+{
+	table->is_taken = false;
+	ms_set_table_exit(table);
+}
+
 int ms_set_table_release(struct ms_set_table *table)
 {
 	int result = 0, r;

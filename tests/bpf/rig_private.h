@@ -11,7 +11,7 @@
 #include "microseg/chain.h"
 #include "tests/bpf/rig.h"
 
-#define MS_RIG_AUTHORS_MAX 128
+#define MS_RIG_AUTHORS_MAX 512
 #define MS_RIG_SETS_MAX 32
 #define MS_RIG_SESSIONS 1024
 #define MS_RIG_PLUGINS_MAX 4

@@ -88,6 +88,8 @@ int __wrap_ms_set_table_build(const struct ms_set_table *table, const struct ms_
 			      struct ms_membership *ret_set);
 void __real_ms_set_table_pause(struct ms_set_table *table);
 void __wrap_ms_set_table_pause(struct ms_set_table *table);
+void __real_ms_set_table_end_turn(struct ms_set_table *table);
+void __wrap_ms_set_table_end_turn(struct ms_set_table *table);
 void __real_ms_set_table_abandon(struct ms_set_table *table);
 void __wrap_ms_set_table_abandon(struct ms_set_table *table);
 void __real_ms_set_table_clear_ended(struct ms_set_table *table);
@@ -171,6 +173,15 @@ void __wrap_ms_set_table_pause(struct ms_set_table *table)
 	hold(has_dropped ? "dropped" : "pause");
 	ms_set_table_enter(table);
 	__real_ms_set_table_pause(table);
+}
+
+/* Behind the first members of many that come meanwhile, and behind the next. */
+void __wrap_ms_set_table_end_turn(struct ms_set_table *table)
+{
+	static unsigned int turns;
+
+	__real_ms_set_table_end_turn(table);
+	hold(turns++ == 0 ? "turn" : "next-turn");
 }
 
 void __wrap_ms_set_table_abandon(struct ms_set_table *table)

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "bpf/dataplane.h"
-#include "core/set_table/set_table.h"
+#include "core/set_table/member_tree.h"
+#include "core/set_table/private.h"
 
 int __real_ms_dataplane_set_add(struct ms_dataplane *dp, uint32_t set, const struct ms_cidr *member,
 				uint32_t expires_tick, uint32_t until_tick);
@@ -30,6 +31,10 @@ int __wrap_ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr
 				   const struct ms_member_sets *sets);
 bool __real_ms_set_table_tell_some(struct ms_set_table *table, size_t most);
 bool __wrap_ms_set_table_tell_some(struct ms_set_table *table, size_t most);
+bool __real_ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r);
+bool __wrap_ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r);
+void __real_ms_set_table_pause(struct ms_set_table *table);
+void __wrap_ms_set_table_pause(struct ms_set_table *table);
 int __real_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
 int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_half);
 int __real_ms_dataplane_wait_grace(void);
@@ -94,11 +99,33 @@ int __wrap_ms_dataplane_idle_half(struct ms_dataplane *dp, unsigned int *ret_hal
 	return __real_ms_dataplane_idle_half(dp, ret_half);
 }
 
+/* By a worker, since others had their turn last. */
+static uint64_t told_in_turn;
+
 int __wrap_ms_dataplane_member_put(struct ms_dataplane *dp, const struct ms_cidr *cidr,
 				   const struct ms_member_sets *sets)
 {
 	counts()->told++;
+	if (!is_loop() && ++told_in_turn > counts()->most_in_turn)
+		counts()->most_in_turn = told_in_turn;
 	return __real_ms_dataplane_member_put(dp, cidr, sets);
+}
+
+bool __wrap_ms_member_tree_release_some(struct ms_member_tree *tree, size_t most, int *ret_r)
+{
+	bool is_more;
+
+	/* Where more is left a turn ends behind it. */
+	told_in_turn = 0;
+	is_more = __real_ms_member_tree_release_some(tree, most, ret_r);
+	told_in_turn = 0;
+	return is_more;
+}
+
+void __wrap_ms_set_table_pause(struct ms_set_table *table)
+{
+	told_in_turn = 0;
+	__real_ms_set_table_pause(table);
 }
 
 bool __wrap_ms_set_table_tell_some(struct ms_set_table *table, size_t most)

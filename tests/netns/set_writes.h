@@ -13,6 +13,7 @@ struct set_writes {
 	volatile uint64_t loop_removed, loop_untold, loop_waits;
 	volatile uint64_t told;              /* prefixes */
 	volatile uint64_t rounds, most_told; /* of those that tell; prefixes in one */
+	volatile uint64_t most_in_turn;      /* the same of a worker, between two turns of others */
 };
 
 /* For the next daemon that is started. */

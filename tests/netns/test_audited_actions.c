@@ -284,6 +284,73 @@ START_TEST(only_what_says_that_it_looks_is_run)
 }
 END_TEST
 
+/* ---- more than have a place ---- */
+
+/* So many rules, of which each says something else to what looks, beside what acts. */
+static void write_many(unsigned int count)
+{
+	ms_netns_run_command(
+		"( echo 'version: 1'; echo 'rules:'; seq 2000 %u | awk '{ printf \"  - "
+		"{ id: m/%%d, dir: in, proto: udp, dport: %%d, fallback: deny, action: "
+		"[{ mark: { dscp: ef } }, { capture: { snap: %%d } }, deny] }\\n\", $1, "
+		"10000 + $1, $1 }' ) >%s/policy.d/20-many.yaml",
+		1999 + count, microsegd->dir);
+}
+
+/* The warning of one of the commands that have it; false = there is none. */
+static bool warns(json_t *lines, const char *rules)
+{
+	const json_t *warning = ms_ctl_find(lines, "warnings", "kind", "unobserved");
+	const char *said;
+	char words[64];
+
+	if (!warning)
+		return false;
+	snprintf(words, sizeof(words), "no action runs of %s", rules);
+	said = json_string_value(json_object_get(warning, "message"));
+	ck_assert_msg(strstr(said, words) != NULL, "%s", said);
+	return true;
+}
+
+static bool all_warn(const char *rules)
+{
+	char dir[256];
+	bool is_said = ms_ctl_has_problem(microsegd, "in audit mode no action runs of");
+	json_auto_t *check = NULL, *apply = NULL, *diff = NULL, *reload = NULL;
+
+	snprintf(dir, sizeof(dir), "%s/policy.d", microsegd->dir);
+	check = ms_ctl(microsegd, "policy", "check", dir, NULL);
+	apply = ms_ctl(microsegd, "policy", "apply", NULL);
+	diff = ms_ctl(microsegd, "policy", "diff", NULL);
+	reload = ms_ctl(microsegd, "reload", NULL);
+	ck_assert_int_eq(warns(check, rules), is_said);
+	ck_assert_int_eq(warns(apply, rules), is_said);
+	ck_assert_int_eq(warns(diff, rules), is_said);
+	ck_assert_int_eq(warns(reload, rules), is_said);
+	return is_said;
+}
+
+/* 4,095 lists fit: with 2,050 rules 2,045 of them have two. */
+START_TEST(what_has_no_place_is_said_and_the_policy_taken)
+{
+	policy("audit", "[{ mark: { dscp: ef } }, capture, deny]");
+	write_many(2045);
+	start("mark");
+	ck_assert(!all_warn("0"));
+	write_many(2048);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert(all_warn("4 of the rules that deny, m/4044 the first"));
+	/* What has one runs: both rules for everybody say the same. */
+	ck_assert_int_eq(arrived(), COUNT);
+	expect_captured(COUNT, "rule=u verdict=audit dir=in");
+	ck_assert(ms_proc_logged(microsegd, "in audit mode no action runs of 4"));
+	write_many(2000);
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert(!all_warn("0"));
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/audited_actions");
@@ -299,6 +366,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_later_verdicts_hang_on_is_not_counted, 0,
 			    ms_array_size(counting));
 	tcase_add_loop_test(tcase, only_what_says_that_it_looks_is_run, 0, ms_array_size(says));
+	tcase_add_test(tcase, what_has_no_place_is_said_and_the_policy_taken);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -224,6 +224,51 @@ START_TEST(a_member_by_hand_does_not_wait)
 }
 END_TEST
 
+/* More than is read at once, and as many as a command takes. */
+START_TEST(thousands_by_hand_do_not_wait)
+{
+	json_auto_t *lines = NULL;
+
+	start_held("");
+	write_filled(1, "192.0.2.7", NEW);
+	ms_stage_begin(microsegd, "compile", "policy apply");
+	ms_stage_send(microsegd, "add",
+		      "set add bad " HERE
+		      " $(seq -f 30.0.0.%g 0 255) $(for i in $(seq 14); do seq -f "
+		      "30.0.$i.%g 0 255; done)");
+	ms_stage_expect(microsegd, "add", "0");
+	expect_shut_out();
+	ck_assert(!ms_stage_has_answered(microsegd, "commit"));
+	ms_stage_end(microsegd, "compile", "0");
+	expect_shut_out();
+	lines = ms_ctl(microsegd, "set", "show", "bad", NULL);
+	ck_assert_uint_eq(ms_ctl_count(lines, "members", NULL, NULL), 1 + 1 + 1 + 15 * 256);
+	ms_ctl_do(microsegd, "rule", "show", "new", NULL);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+START_TEST(interfaces_come_between_thousands_by_hand)
+{
+	start_held("");
+	ms_netns_add("c");
+	ms_stage_begin(microsegd, "compile", "policy apply");
+	ms_stage_bar(microsegd, "turn");
+	ms_stage_bar(microsegd, "next-turn");
+	ms_stage_send(microsegd, "add", "set add bad $(seq -f 30.0.0.%g 0 99)");
+	ms_stage_wait(microsegd, "turn");
+	ms_netns_veth("veth-c", "c", "10.4.0.", NULL);
+	ms_stage_let_go(microsegd, "turn");
+	ms_stage_wait(microsegd, "next-turn");
+	ms_stage_wait_attached("veth-c");
+	ck_assert(!ms_stage_has_answered(microsegd, "add"));
+	ms_stage_let_go(microsegd, "next-turn");
+	ms_stage_expect(microsegd, "add", "0");
+	ms_stage_end(microsegd, "compile", "0");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static const struct {
 	const char *words;
 	bool is_shut_out; /* before, and then not */
@@ -502,6 +547,8 @@ int main(void)
 	tcase_add_loop_test(quarantine, who_is_put_in_is_in_at_once, 0,
 			    (int)(ms_array_size(ways) * ms_array_size(sets)));
 	tcase_add_loop_test(hand, a_member_by_hand_does_not_wait, 0, 2);
+	tcase_add_test(hand, thousands_by_hand_do_not_wait);
+	tcase_add_test(hand, interfaces_come_between_thousands_by_hand);
 	tcase_add_loop_test(hand, all_else_waits, 0, (int)ms_array_size(waiters));
 	tcase_add_loop_test(hand, what_was_answered_outlives_a_kill, 0, 2);
 	tcase_add_test(hand, a_set_that_goes_keeps_who_came);

@@ -261,8 +261,14 @@ START_TEST(a_flow_that_was_judged_meanwhile_is_judged_again)
 }
 END_TEST
 
-/* A plugin's callback cannot wait: what it does is in force when its call returns. */
-START_TEST(what_a_plugin_does_is_in_force_at_once)
+static bool is_shut(void *user)
+{
+	(void)user;
+	return ms_traffic_reach(NULL, FAR, 80, MS_SITE_GONE) == -ETIMEDOUT;
+}
+
+/* When its call returns, which cannot wait; what it takes out goes by rounds. */
+START_TEST(what_a_plugin_puts_in_is_in_force_at_once)
 {
 	put_file("half");
 	expect_both(false, false);
@@ -274,6 +280,9 @@ START_TEST(what_a_plugin_does_is_in_force_at_once)
 	expect_both(true, true);
 	put_file("half");
 	ms_ctl_do(microsegd, "plugin", "show", "warden", NULL);
+	expect_reach(FAR, true);
+	take_file("half");
+	ck_assert(ms_netns_wait(is_shut, NULL, 20));
 	expect_both(false, false);
 	ms_proc_stop(microsegd);
 }
@@ -355,12 +364,6 @@ START_TEST(a_daemon_that_ends_meanwhile_has_it_done_by_the_next)
 	ms_proc_stop(microsegd);
 }
 END_TEST
-
-static bool is_shut(void *user)
-{
-	(void)user;
-	return ms_traffic_reach(NULL, FAR, 80, MS_SITE_GONE) == -ETIMEDOUT;
-}
 
 static int connect_daemon(void)
 {
@@ -584,7 +587,7 @@ int main(void)
 	suite_add_tcase(suite, wide);
 	tcase_add_checked_fixture(warden, setup_warden, NULL);
 	tcase_set_timeout(warden, 90);
-	tcase_add_test(warden, what_a_plugin_does_is_in_force_at_once);
+	tcase_add_test(warden, what_a_plugin_puts_in_is_in_force_at_once);
 	suite_add_tcase(suite, warden);
 	tcase_add_checked_fixture(small, setup_small, NULL);
 	tcase_set_timeout(small, 90);

@@ -38,6 +38,7 @@ static const char policy[] =
 #define ROUND 512     /* prefixes that are told at once */
 #define FILL 450      /* twice as many fit a small table, and MORE do not fit then */
 #define MORE 200
+#define WITHIN 900
 
 #define DAEMON MS_TEST_BIN_DIR "/microsegd"
 #define UNTOLD MS_NETNS_DIR "/untold"
@@ -45,6 +46,7 @@ static const char policy[] =
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 static struct set_writes *writes;
+static const char *wide = ""; /* a member of `some`, too */
 
 /* `some` has so many members that are nobody here. The test is in half of the crowd, which rules
  * ask for too: sets have rows of their own then. */
@@ -57,7 +59,7 @@ static void write_sets(unsigned int n_members, unsigned int n_crowd)
 	FILE *out = open_memstream(&text, &size);
 
 	ck_assert_ptr_nonnull(out);
-	fprintf(out, "version: 1\nsets:\n  some: [");
+	fprintf(out, "version: 1\nsets:\n  some: [%s", wide);
 	for (unsigned int i = 0; i < n_members; i++)
 		fprintf(out, "%s10.100.%u.%u", i ? ", " : "", i / 256, i % 256);
 	fprintf(out, "]\n");
@@ -114,6 +116,15 @@ static void setup_many(void)
 static void setup_small(void)
 {
 	prepare(FILL, 0);
+	ms_proc_write_config(microsegd, "limits: { set_members: 1024 }\n");
+	start_prepared(MS_TEST_SET_WRITES_DAEMON);
+}
+
+/* The same, and all others lie within one. */
+static void setup_wide(void)
+{
+	wide = "10.0.0.0/8, ";
+	prepare(WITHIN, 0);
 	ms_proc_write_config(microsegd, "limits: { set_members: 1024 }\n");
 	start_prepared(MS_TEST_SET_WRITES_DAEMON);
 }
@@ -411,6 +422,26 @@ START_TEST(what_generations_leave_is_room)
 }
 END_TEST
 
+/* Whoever comes while a wide one goes has his turn. */
+START_TEST(what_goes_with_a_switch_is_told_in_turns)
+{
+	uint64_t told;
+
+	ms_ctl_do(microsegd, "set", "del", "some", HERE, NULL);
+	expect_judged("let", "else-let");
+	wide = "";
+	write_sets(WITHIN, 0);
+	told = writes->told;
+	writes->most_in_turn = 0;
+	ms_ctl_do(microsegd, "policy", "apply", NULL);
+	ck_assert_uint_ge(writes->told, told + WITHIN);
+	ck_assert_uint_gt(writes->most_in_turn, 0);
+	ck_assert_uint_le(writes->most_in_turn, ROUND);
+	expect_judged("else-let", "let");
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- tables that cannot be written ---- */
 
 static bool has_logged(void *user)
@@ -470,7 +501,7 @@ int main(void)
 	Suite *suite = suite_create("netns/set_changes");
 	TCase *few = tcase_create("few"), *crowd = tcase_create("crowd");
 	TCase *many = tcase_create("many"), *untold = tcase_create("untold");
-	TCase *small = tcase_create("small");
+	TCase *small = tcase_create("small"), *going = tcase_create("going");
 
 	tcase_add_checked_fixture(few, setup, NULL);
 	tcase_add_checked_fixture(crowd, setup_crowd, NULL);
@@ -479,6 +510,10 @@ int main(void)
 	tcase_add_checked_fixture(small, setup_small, NULL);
 	tcase_set_timeout(small, 120);
 	tcase_add_test(small, what_generations_leave_is_room);
+	tcase_add_checked_fixture(going, setup_wide, NULL);
+	tcase_set_timeout(going, 120);
+	tcase_add_test(going, what_goes_with_a_switch_is_told_in_turns);
+	suite_add_tcase(suite, going);
 	suite_add_tcase(suite, small);
 	tcase_add_checked_fixture(untold, setup_untold, NULL);
 	tcase_set_timeout(untold, 120);

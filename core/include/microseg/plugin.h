@@ -222,7 +222,9 @@ struct ms_plugin_host {
 	 * lies within, a peer of the failsafe or a member of an allow-listed set, that is another
 	 * set that a rule which allows names; -ENOSPC: the set is full; -EINVAL: no prefix. Another
 	 * -errno: it cannot be saved. set_del() takes out only what this plugin put in, be it
-	 * before a restart, and nobody else changed (-ENOENT; -EAGAIN: see watch_fd()).
+	 * before a restart, and nobody else changed (-ENOENT; -EAGAIN: see watch_fd()); in force
+	 * when it returns, but of a prefix with many others within it some tenths of a second
+	 * later.
 	 */
 	int (*set_add)(struct ms_plugin_host_state *state, const char *set,
 		       const struct ms_plugin_cidr *member, uint64_t ttl_ns);

@@ -15,7 +15,8 @@
 #include "core/policy/merge.h"
 #include "tests/harness/ms_check.h"
 
-static struct ms_engine_choice choices[MS_ENGINE_FAMILIES];
+static struct ms_plan plan;
+static const struct ms_engine_choice *const choices = plan.engines;
 static struct ms_error err;
 
 /* ---- policies ---- */
@@ -31,8 +32,8 @@ static int plan_as(const char *name, const char *text, size_t length)
 	if (r == 0)
 		r = ms_policy_merge(&inputs, &merged, &err);
 	ck_assert_msg(r == 0, "%s", err.message);
-	memset(choices, 0xff, sizeof(choices));
-	r = ms_plan_engines(merged, choices, &err);
+	memset(&plan, 0xff, sizeof(plan));
+	r = ms_plan_make(merged, NULL, NULL, &plan, &err);
 	ms_policy_free(merged);
 	ms_policy_free(document);
 	return r;

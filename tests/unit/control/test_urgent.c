@@ -209,17 +209,40 @@ static void say_the_rest(void)
 	serve();
 }
 
-/* Half a request, an end, and one that sends ahead of its own answer: nobody turns in circles. */
+/* An end, and one that sends ahead of its own answer: nobody turns in circles. */
 START_TEST(what_cannot_be_answered_is_the_loops)
+{
+	say(keeper, KEEPER);
+	say(keeper, URGENT);
+	shutdown(other, SHUT_WR);
+	settle();
+	ck_assert_str_eq(order, "reload end set.add");
+	ck_assert_uint_eq(hear(keeper), 2);
+}
+END_TEST
+
+START_TEST(a_request_may_come_in_pieces)
 {
 	meanwhile = say_the_rest;
 	say(keeper, KEEPER);
 	ck_assert_int_eq(send(client, URGENT, 5, 0), 5);
-	say(keeper, URGENT);
-	shutdown(other, SHUT_WR);
 	settle();
-	ck_assert_str_eq(order, "reload end set.add set.add");
-	ck_assert_uint_eq(hear(keeper), 2);
+	ck_assert_str_eq(order, "reload set.add end");
+	ck_assert_uint_eq(hear(client), 1);
+}
+END_TEST
+
+static char large[60000];
+
+/* More than is read at once, and less than a request may have. */
+START_TEST(a_large_one_is_answered)
+{
+	memset(large, ' ', sizeof(large) - 1);
+	memcpy(large, URGENT, strlen(URGENT));
+	say(keeper, KEEPER);
+	say(client, large);
+	settle();
+	ck_assert_str_eq(order, "reload set.add end");
 	ck_assert_uint_eq(hear(client), 1);
 }
 END_TEST
@@ -263,6 +286,8 @@ int main(void)
 	tcase_add_test(tcase, who_comes_meanwhile_is_accepted);
 	tcase_add_test(tcase, requests_of_a_connection_keep_their_order);
 	tcase_add_test(tcase, a_connection_may_ask_again);
+	tcase_add_test(tcase, a_request_may_come_in_pieces);
+	tcase_add_test(tcase, a_large_one_is_answered);
 	tcase_add_test(tcase, what_cannot_be_answered_is_the_loops);
 	tcase_add_test(tcase, an_urgent_watch_is_called_once_until_it_is_armed);
 	suite_add_tcase(suite, tcase);

@@ -317,7 +317,7 @@ void ms_bench_gap(const struct ms_bench *bench)
 	bool has_failed = false;
 
 	for (size_t i = 0; i < ms_array_size(sizes); i++) {
-		unsigned int rounds = bench->quick || sizes[i] > 1000 ? 1 : 3;
+		unsigned int rounds = bench->quick ? 1 : 3;
 
 		if ((bench->smoke && sizes[i] > 100) || (bench->quick && sizes[i] > 1000))
 			continue;

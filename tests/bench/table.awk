@@ -4,13 +4,11 @@
 #
 #   awk -f table.awk -v folder=PLOTS tables.tsv goals.tsv SAMPLES DOCUMENT
 #                                  the document with its tables, and links to their plots, replaced
-#   awk -f table.awk -v data=NAME tables.tsv goals.tsv SAMPLES
-#                                  the medians of one table, for gnuplot
 #
 # A table stands between the lines "<!-- bench NAME -->" and "<!-- /bench NAME -->"; one that has no
 # sample stays as it is. A cell is the median over the rounds and, in brackets, the quartiles; a
 # quotient is taken within each round first. A sample that is no number is shown as it is. Beside a
-# figure that has a goal stands the goal, and whether the median reaches it.
+# figure that has a goal stands the goal, and whether the median reaches it, or each single round.
 
 BEGIN { FS = "\t" }
 
@@ -22,6 +20,8 @@ file == 1 && !/^#/ {
   floor_of[$1] = $4
   above[$1] = $5
   below[$1] = $6
+  kind[$1] = $7
+  shown[$1] = $8
 }
 
 file == 2 && !/^#/ {
@@ -35,6 +35,7 @@ file == 2 && !/^#/ {
   goal_of[n_goals] = $3
   goal_sign[n_goals] = $4
   goal_number[n_goals] = $5
+  goal_is_of_all[n_goals] = $6 == "all"
 }
 
 file == 3 && /^#run\t/ { caption = $2 }
@@ -76,8 +77,6 @@ file == 4 {
 }
 
 END {
-  if (data != "")
-    write_data(data)
   if (skipping)
     exit 1
 }
@@ -98,14 +97,32 @@ function quantile(list, n, share, place, low) {
   return low >= n ? list[n] : list[low] + (place - low) * (list[low + 1] - list[low])
 }
 
-function format(number, digits) {
-  if (digits == "")
-    digits = number < 0.095 && number > -0.095 ? 3 : number < 9.95 && number > -9.95 ? 1 : 0
-  return sprintf("%." digits "f", number)
+function digits_of(number) {
+  return number < 0.095 && number > -0.095 ? 3 : number < 9.95 && number > -9.95 ? 1 : 0
 }
 
-function spread(list, n, digits) {
+function format(number, digits) {
+  return sprintf("%." (digits == "" ? digits_of(number) : digits) "f", number)
+}
+
+function reaches(goal, number) {
+  return goal_sign[goal] == "<=" ? number + 0 <= goal_number[goal] + 0 : number + 0 >= goal_number[goal] + 0
+}
+
+# As many digits as it takes to see on which side of its goal the number is; "" = as ever.
+function digits_beside(goal, number, digits, all) {
+  if (!goal || reaches(goal, format(number, digits)) == reaches(goal, number))
+    return digits
+  for (all = digits == "" ? digits_of(number) : digits; all < 6; all++)
+    if (reaches(goal, format(number, all)) == reaches(goal, number))
+      break
+  return all
+}
+
+# Of a figure whose goal is `goal` (0 = it has none).
+function spread(list, n, digits, goal) {
   sort(list, n)
+  digits = digits_beside(goal_is_of_all[goal] ? 0 : goal, quantile(list, n, 0.5), digits)
   if (n == 1)
     return format(list[1], digits)
   return format(quantile(list, n, 0.5), digits) " (" format(quantile(list, n, 0.25), digits) "–" \
@@ -129,7 +146,7 @@ function cell(table, row, column, list, n) {
   if ((table, row, column) in word)
     return word[table, row, column]
   n = samples(table, row, column, list)
-  return n ? spread(list, n) : ""
+  return n ? spread(list, n, "", find_goal(table, row, column)) : ""
 }
 
 # The quotients of single rounds, into ratios; how many.
@@ -165,19 +182,23 @@ function has_goal(table, figure, i) {
 }
 
 # " goal |" behind the figure whose samples are list[1..n], if any row of the table has one for it.
-function goal_cell(table, row, figure, list, n, goal, reached, text) {
+function goal_cell(table, row, figure, list, n, goal, number, text) {
   if (!has_goal(table, figure))
     return ""
   goal = find_goal(table, row, figure)
   if (!goal)
     return "  |"
   text = (goal_sign[goal] == "<=" ? "≤ " : "≥ ") goal_number[goal]
+  text = text (goal_is_of_all[goal] ? " in each round" : "")
   if (n == 0)
     return " " text " |"
   sort(list, n)
-  reached = quantile(list, n, 0.5)
-  reached = goal_sign[goal] == "<=" ? reached <= goal_number[goal] : reached >= goal_number[goal]
-  return " " text (reached ? ", met" : ", missed") " |"
+  number = !goal_is_of_all[goal] ? quantile(list, n, 0.5) : goal_sign[goal] == "<=" ? list[n] : list[1]
+  if (reaches(goal, number))
+    return " " text ", met |"
+  # The cell has the median, which says nothing of one bad round.
+  return " " text ", missed" \
+    (goal_is_of_all[goal] ? ": " format(number, digits_beside(goal, number, "")) : "") " |"
 }
 
 function heading_cell(table, figure) {
@@ -193,10 +214,11 @@ function column_cell(table, row, column, list, n) {
   return " " cell(table, row, column) " |" goal_cell(table, row, column, list, n)
 }
 
-function quotient_cell(table, row, divisor, ratios, n) {
+function quotient_cell(table, row, divisor, figure, ratios, n) {
+  figure = above[table] " / " divisor
   n = quotients(table, row, divisor, ratios)
-  return " " (n ? spread(ratios, n, 2) : "") " |" \
-    goal_cell(table, row, above[table] " / " divisor, ratios, n)
+  return " " (n ? spread(ratios, n, 2, find_goal(table, row, figure)) : "") " |" \
+    goal_cell(table, row, figure, ratios, n)
 }
 
 # What the table's column `above` is divided by, of what was measured, into list; how many.
@@ -237,34 +259,4 @@ function write_table(table, i, j, line, rule, list, n) {
     "; median (quartiles); " caption "*"
   print ""
   print "![" table "](" folder "/" table ".svg)"
-}
-
-# Columns with a figure somewhere, but for what the others are net of.
-function drawn(table, column, i) {
-  if (column == floor_of[table])
-    return 0
-  for (i = 1; i <= n_rows[table]; i++)
-    if ((table, rows[table, i], column) in rounds && !((table, rows[table, i], column) in word))
-      return 1
-  return 0
-}
-
-function median(table, row, column, list, n) {
-  if ((table, row, column) in word)
-    return "-"
-  n = samples(table, row, column, list)
-  if (n == 0)
-    return "-"
-  sort(list, n)
-  return quantile(list, n, 0.5)
-}
-
-function write_data(table, i, j, line) {
-  for (i = 0; i <= n_rows[table]; i++) {
-    line = i ? rows[table, i] : "row"
-    for (j = 1; j <= n_columns[table]; j++)
-      if (drawn(table, columns[table, j]))
-        line = line "\t" (i ? median(table, rows[table, i], columns[table, j]) : columns[table, j])
-    print line
-  }
 }

@@ -30,6 +30,7 @@
 #define BATCH "/run/batch"
 #define LINKS_MAX 20000
 #define PATIENCE_MS 60000
+#define LATE_NS 10000 /* about what the daemon takes before its first message */
 #define RECEIVE_BYTES (64 << 20)
 
 /* By ifindex, in a new namespace small and never used again. */
@@ -37,6 +38,12 @@ static struct {
 	uint64_t appeared_ns, done_ns;
 	unsigned int filters;
 } links[LINKS_MAX];
+
+/* Columns of a table, ended by one without a name. */
+struct quantile {
+	const char *column;
+	double share;
+};
 
 struct watch {
 	int fd;
@@ -150,7 +157,7 @@ static double burst(void)
 }
 
 static void report(const struct ms_bench *bench, const char *table, const char *row,
-		   unsigned int round)
+		   const struct quantile *quantiles, unsigned int round)
 {
 	static double times[LINKS_MAX];
 	size_t count = 0;
@@ -158,9 +165,9 @@ static void report(const struct ms_bench *bench, const char *table, const char *
 	for (unsigned int i = 0; i < LINKS_MAX; i++)
 		if (links[i].done_ns)
 			times[count++] = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
-	ms_bench_sample(bench, table, row, "p50", round, ms_bench_quantile(times, count, 0.5));
-	ms_bench_sample(bench, table, row, "p99", round, ms_bench_quantile(times, count, 0.99));
-	ms_bench_sample(bench, table, row, "max", round, ms_bench_quantile(times, count, 1));
+	for (; quantiles->column; quantiles++)
+		ms_bench_sample(bench, table, row, quantiles->column, round,
+				ms_bench_quantile(times, count, quantiles->share));
 }
 
 /* `column` NULL: what the burst took is told elsewhere. */
@@ -188,14 +195,22 @@ static void watched_burst(const struct ms_bench *bench, const char *row, const c
 			      watch->expected);
 }
 
+static const struct quantile of_a_burst[] = {
+	{ "p50", 0.5 }, { "p99", 0.99 }, { "max", 1 }, { NULL, 0 }
+};
+static const struct quantile of_a_late_loop[] = { { "p50, 10 us late", 0.5 },
+						  { "p99, 10 us late", 0.99 },
+						  { "max, 10 us late", 1 },
+						  { NULL, 0 } };
+
 static void with_bare_loop(const struct ms_bench *bench, const char *row, unsigned int pairs,
-			   unsigned int round)
+			   unsigned int round, bool is_late)
 {
 	struct watch watch = { .expected = pairs, .protects = true };
 
-	ms_bench_bare_loop_start();
-	watched_burst(bench, row, "bare loop", &watch, round);
-	report(bench, "attach_bare", row, round);
+	ms_bench_bare_loop_start(is_late ? LATE_NS : 0);
+	watched_burst(bench, row, is_late ? NULL : "bare loop", &watch, round);
+	report(bench, "attach_bare", row, is_late ? of_a_late_loop : of_a_burst, round);
 	ms_bench_bare_loop_stop();
 }
 
@@ -209,17 +224,17 @@ static void with_daemon(const struct ms_bench *bench, const char *row, unsigned 
 
 	ms_bench_daemon_start(text, length);
 	watched_burst(bench, row, "with microsegd", &watch, round);
-	report(bench, "attach", row, round);
+	report(bench, "attach", row, of_a_burst, round);
 	ms_bench_daemon_stop();
 }
 
 /* Namespaces of the measurement before are taken down by the kernel in its own time, and that takes
  * the same lock as a new link. */
-static void settle(void)
+static void settle(const struct ms_bench *bench)
 {
 	unsigned int quiet = 0;
 
-	while (quiet < 20) {
+	while (!bench->smoke && quiet < 20) {
 		uint64_t began = ms_bench_wall_ns();
 
 		ms_bench_command("ip link set lo mtu 65000");
@@ -227,7 +242,7 @@ static void settle(void)
 	}
 }
 
-enum contender { ALONE, BARE_LOOP, DAEMON, CONTENDERS };
+enum contender { ALONE, BARE_LOOP, LATE_LOOP, DAEMON, CONTENDERS };
 
 static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned int round,
 		      enum contender contender)
@@ -237,11 +252,12 @@ static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned
 
 	ms_bench_world_enter();
 	write_batch(pairs);
-	settle();
+	settle(bench);
 	snprintf(row, sizeof(row), "%u", pairs);
 	switch (contender) {
 	case BARE_LOOP:
-		with_bare_loop(bench, row, pairs, round);
+	case LATE_LOOP:
+		with_bare_loop(bench, row, pairs, round, contender == LATE_LOOP);
 		break;
 	case DAEMON:
 		with_daemon(bench, row, pairs, round);
@@ -255,34 +271,48 @@ static void one_burst(const struct ms_bench *bench, unsigned int pairs, unsigned
 
 #define RELOADED_RULES 99000 /* limits.rules counts the built-in ones as well */
 
-static double slowest_ms(void)
-{
-	double slowest = 0;
+static const struct quantile at_rest[] = { { "p50 at rest", 0.5 },
+					   { "last at rest", 1 },
+					   { NULL, 0 } };
+static const struct quantile during_reloads[] = { { "p50 during reloads", 0.5 },
+						  { "last during reloads", 1 },
+						  { NULL, 0 } };
 
-	for (unsigned int i = 0; i < LINKS_MAX; i++) {
-		double took = (double)(links[i].done_ns - links[i].appeared_ns) / 1e6;
-
-		if (links[i].done_ns && took > slowest)
-			slowest = took;
-	}
-	return slowest;
-}
-
-static void burst_and_delete(const struct ms_bench *bench, const char *row, const char *column,
-			     unsigned int pairs, unsigned int round)
+static void burst_and_delete(const struct ms_bench *bench, const char *row,
+			     const struct quantile *quantiles, unsigned int pairs,
+			     unsigned int round)
 {
 	struct watch watch = { .expected = pairs, .protects = true };
 
 	memset(links, 0, sizeof(links));
 	watched_burst(bench, row, NULL, &watch, round);
-	ms_bench_sample(bench, "attach_reload", row, column, round, slowest_ms());
+	report(bench, "attach_reload", row, quantiles, round);
 	ms_bench_command("sed -E 's/^link add (w[0-9]+) .*/link del \\1/' " BATCH " | ip -batch -");
+}
+
+static unsigned int burst_during_reloads(const struct ms_bench *bench, const char *row,
+					 unsigned int pairs, unsigned int round)
+{
+	const struct timespec moment = { .tv_nsec = 300000000 };
+
+	settle(bench);
+	ms_bench_daemon_ctl_repeat("policy apply");
+	/* Until one is under way; from then on there is always one. */
+	ppoll(NULL, 0, &moment, NULL);
+	burst_and_delete(bench, row, during_reloads, pairs, round);
+	return ms_bench_daemon_ctl_rest();
+}
+
+static void burst_at_rest(const struct ms_bench *bench, const char *row, unsigned int pairs,
+			  unsigned int round)
+{
+	settle(bench);
+	burst_and_delete(bench, row, at_rest, pairs, round);
 }
 
 void ms_bench_reload(const struct ms_bench *bench)
 {
 	static const unsigned int sizes[] = { 1, 100 };
-	const struct timespec moment = { .tv_nsec = 300000000 };
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO,
 							  bench->smoke   ? 1000
 							  : bench->quick ? 10000
@@ -301,12 +331,11 @@ void ms_bench_reload(const struct ms_bench *bench)
 
 		snprintf(row, sizeof(row), "%u", pairs);
 		write_batch(pairs);
-		burst_and_delete(bench, row, "at rest", pairs, round);
-		ms_bench_daemon_ctl_repeat("policy apply");
-		/* Until one is under way; from then on there is always one. */
-		ppoll(NULL, 0, &moment, NULL);
-		burst_and_delete(bench, row, "during reloads", pairs, round);
-		reloads += ms_bench_daemon_ctl_rest();
+		if (round % 2 == 0)
+			burst_at_rest(bench, row, pairs, round);
+		reloads += burst_during_reloads(bench, row, pairs, round);
+		if (round % 2)
+			burst_at_rest(bench, row, pairs, round);
 	}
 	if (reloads == 0)
 		ms_bench_fail("nothing was reloaded");
@@ -323,11 +352,12 @@ void ms_bench_attach(const struct ms_bench *bench)
 		if ((bench->quick && sizes[i] > 1000) || (bench->smoke && sizes[i] > 100))
 			continue;
 		for (unsigned int turn = 0; turn < CONTENDERS * rounds; turn++) {
+			unsigned int round = turn / CONTENDERS;
 			int status;
 			pid_t pid = fork();
 
 			if (pid == 0) {
-				one_burst(bench, sizes[i], turn / CONTENDERS, turn % CONTENDERS);
+				one_burst(bench, sizes[i], round, (turn + round) % CONTENDERS);
 				exit(0);
 			}
 			if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)

@@ -10,7 +10,6 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -21,7 +20,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/thread.h"
-#include "tests/bench/bench.h"
+#include "tests/bench/result.h"
 
 #define LINKS_MAX 20000
 #define RECEIVE_BYTES (16 << 20)
@@ -83,6 +82,15 @@ static void make(struct order *order, int type, int ifindex)
 	};
 }
 
+/* As who has something to work out: its processor is not given away. */
+static void be_late(uint64_t ns)
+{
+	uint64_t began = ms_bench_wall_ns();
+
+	while (ms_bench_wall_ns() - began < ns)
+		;
+}
+
 static void attach(int fd, int program, int ifindex)
 {
 	static const uint32_t sides[] = { TC_H_MIN_INGRESS, TC_H_MIN_EGRESS };
@@ -140,7 +148,7 @@ static bool is_wanted(const struct nlmsghdr *message)
 	return false;
 }
 
-static void follow(int links, int orders, int program)
+static void follow(int links, int orders, int program, uint64_t late_ns)
 {
 	static char buffer[64 << 10] __attribute__((aligned(8)));
 
@@ -152,29 +160,29 @@ static void follow(int links, int orders, int program)
 		     message = NLMSG_NEXT(message, left)) {
 			const struct ifinfomsg *info = NLMSG_DATA(message);
 
-			if (is_wanted(message))
-				attach(orders, program, info->ifi_index);
+			if (!is_wanted(message))
+				continue;
+			be_late(late_ns);
+			attach(orders, program, info->ifi_index);
 		}
 	}
 }
 
-void ms_bench_bare_loop_start(void)
+void ms_bench_bare_loop_start(uint64_t late_ns)
 {
 	int program = load_pass(), links = open_links();
 	int orders = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	cpu_set_t all;
 
 	loop_pid = orders < 0 ? -1 : fork();
 	if (loop_pid < 0)
 		ms_bench_fail("the bare loop: %s", strerror(errno));
 	if (loop_pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		memset(&all, 0xff, sizeof(all));
-		sched_setaffinity(0, sizeof(all), &all);
+		ms_bench_roam();
 		/* As the daemon's loop. */
 		if (ms_thread_go_first() < 0)
 			ms_bench_fail("the bare loop: no realtime priority");
-		follow(links, orders, program);
+		follow(links, orders, program, late_ns);
 	}
 	close(links);
 	close(orders);

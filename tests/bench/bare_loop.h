@@ -7,8 +7,11 @@
 #ifndef MS_BENCH_BARE_LOOP_H
 #define MS_BENCH_BARE_LOOP_H
 
-/* In the network namespace of the caller; listens when this returns. Interfaces named w*. */
-void ms_bench_bare_loop_start(void);
+#include <stdint.h>
+
+/* In the network namespace of the caller; listens when this returns. Interfaces named w*. Busy for
+ * `late_ns` before the first message of each. */
+void ms_bench_bare_loop_start(uint64_t late_ns);
 void ms_bench_bare_loop_stop(void);
 
 #endif

@@ -22,6 +22,9 @@ struct ms_bench {
 
 void ms_bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* Sections are kept on one CPU; what needs not be calls this, for itself and what it starts. */
+void ms_bench_roam(void);
+
 /* The sections. Each is called in a process of its own, in namespaces of its own. */
 void ms_bench_costs(const struct ms_bench *bench);
 void ms_bench_program(const struct ms_bench *bench);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,17 +59,14 @@ static void run_daemon(void)
 	_exit(127);
 }
 
-/* On every CPU again: the bench itself stays on one. */
 static pid_t spawn(void (*run)(void))
 {
 	pid_t pid = fork();
-	cpu_set_t all;
 
 	if (pid < 0)
 		ms_bench_fail("fork: %s", strerror(errno));
 	if (pid == 0) {
-		memset(&all, 0xff, sizeof(all));
-		sched_setaffinity(0, sizeof(all), &all);
+		ms_bench_roam();
 		run();
 	}
 	return pid;

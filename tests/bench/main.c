@@ -97,6 +97,14 @@ static void stay(void)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
+void ms_bench_roam(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 static int run_section(const struct ms_bench *bench, size_t section)
 {
 	int status;

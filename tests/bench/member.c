@@ -120,21 +120,21 @@ static void report(const struct ms_bench *bench, const char *row, unsigned int r
 	}
 }
 
-void ms_bench_member(const struct ms_bench *bench, struct ms_bench_wire *wire, size_t members,
-		     unsigned int round)
+void ms_bench_member(const struct ms_bench *bench, struct ms_bench_wire *wire, size_t rules,
+		     size_t members, unsigned int round)
 {
 	ms_cleanup(ms_close_fd) int fd = ms_bench_daemon_connect();
 	size_t count = bench->smoke ? 2 : bench->quick ? TIMES / 5 : TIMES;
 	double took[METHODS][TIMES][MOMENTS];
-	char row[64];
+	char row[96];
 
 	for (size_t kind = 0; kind < ms_array_size(kinds); kind++) {
 		for (size_t i = 0; i < count * METHODS; i++)
 			change(wire, fd, (int)(i % METHODS), &kinds[kind],
 			       took[i % METHODS][i / METHODS]);
 		for (int i = 0; i < METHODS; i++) {
-			snprintf(row, sizeof(row), "%s, %s, %zu members", methods[i],
-				 kinds[kind].name, members);
+			snprintf(row, sizeof(row), "%s, %s, %zu rules, %zu members", methods[i],
+				 kinds[kind].name, rules, members);
 			report(bench, row, round, took[i], count);
 		}
 	}

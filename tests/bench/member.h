@@ -6,9 +6,9 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/wire.h"
 
-/* One round of each row of the table `member`. The daemon has a set `probes` of that many members
- * whose packets it denies, and lets pass what else `wire` sends. */
-void ms_bench_member(const struct ms_bench *bench, struct ms_bench_wire *wire, size_t members,
-		     unsigned int round);
+/* One round of each row of the table `member`. The daemon has that many rules, and a set `probes`
+ * of that many members whose packets it denies; it lets pass what else `wire` sends. */
+void ms_bench_member(const struct ms_bench *bench, struct ms_bench_wire *wire, size_t rules,
+		     size_t members, unsigned int round);
 
 #endif

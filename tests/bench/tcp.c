@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What applications see: TCP throughput, requests over one connection, and whole connections, from
- * a namespace into ours over a veth pair that nothing, microseg (the daemon's own set-up) or
- * nftables with conntrack looks at. Client and server are one thread each; the wall clock counts.
+ * one namespace into another over a veth pair that nothing, microseg (the daemon's own set-up,
+ * whose namespace is ours) or nftables with conntrack looks at. Each path's server is in a
+ * namespace of its own, so that none pays for the hooks of another's. Clients are one thread, so is
+ * each server; the wall clock counts.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,7 +34,8 @@ static const char *const rows[KIND__COUNT] = { "throughput (MB/s)", "requests (1
 
 struct path {
 	const char *column;
-	int client; /* namespace */
+	int client, serving; /* namespaces */
+	int listener;
 	struct sockaddr_in server;
 	enum kind kind;
 	uint64_t duration_ns;
@@ -82,11 +85,11 @@ static void hang_up(int fd)
 /* One client after the other: takes all there is, and answers each byte that comes alone. */
 static void *serve(void *user)
 {
-	int listener = *(int *)user;
-	static char buf[BLOCK];
+	const struct path *path = user;
+	char buf[BLOCK];
 
 	for (;;) {
-		ms_cleanup(ms_close_fd) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		ms_cleanup(ms_close_fd) int fd = accept4(path->listener, NULL, NULL, SOCK_CLOEXEC);
 		ssize_t n;
 
 		if (fd < 0)
@@ -129,20 +132,42 @@ static double measure(void *user)
 	return (double)count * (path->kind == THROUGHPUT ? BLOCK / 1e6 : 1) / ((double)spent / 1e9);
 }
 
-/* Pair number `n`: `name` here with 10.N.0.1, its peer in a namespace of its own. */
-static void make_path(struct path *path, unsigned int n, const char *name)
+static int open_netns(const char *name)
 {
-	char file[64], address[32];
+	char file[64];
+	int fd;
 
-	ms_bench_command("ip netns add c%u && ip link add %s type veth peer name eth0 netns c%u && "
-			 "ip addr add 10.%u.0.1/24 dev %s && ip link set %s up && "
-			 "ip -n c%u addr add 10.%u.0.2/24 dev eth0 && ip -n c%u link set eth0 up",
-			 n, name, n, n, name, name, n, n, n);
-	snprintf(file, sizeof(file), "/run/netns/c%u", n);
+	snprintf(file, sizeof(file), "/run/netns/%s", name);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		ms_bench_fail("%s: %s", file, strerror(errno));
+	return fd;
+}
+
+/* Pair number `n`: w0 with 10.N.0.1 in the namespace `serving`, its peer in one of its own. */
+static void make_path(struct path *path, unsigned int n, int serving)
+{
+	char client[16], address[32];
+
+	path->serving = serving;
+	snprintf(client, sizeof(client), "c%u", n);
 	snprintf(address, sizeof(address), "10.%u.0.1", n);
-	path->client = open(file, O_RDONLY | O_CLOEXEC);
+	go(serving);
+	ms_bench_command("ip netns add %s && ip link set lo up && "
+			 "ip link add w0 type veth peer name eth0 netns %s && "
+			 "ip addr add %s/24 dev w0 && ip link set w0 up && "
+			 "ip -n %s addr add 10.%u.0.2/24 dev eth0 && ip -n %s link set eth0 up",
+			 client, client, address, client, n, client);
+	go(own_netns);
+	path->client = open_netns(client);
 	path->server = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	inet_pton(AF_INET, address, &path->server.sin_addr);
+}
+
+static int new_netns(const char *name)
+{
+	ms_bench_command("ip netns add %s", name);
+	return open_netns(name);
 }
 
 static int listen_here(void)
@@ -157,6 +182,17 @@ static int listen_here(void)
 	return fd;
 }
 
+static void start_server(struct path *path)
+{
+	pthread_t thread;
+
+	go(path->serving);
+	path->listener = listen_here();
+	if (pthread_create(&thread, NULL, serve, path) != 0)
+		ms_bench_fail("no thread to serve");
+	go(own_netns);
+}
+
 static void start_daemon(void)
 {
 	struct ms_bench_rules rules = ms_bench_rules_make(MS_BENCH_SHAPE_MICRO, 8, 1);
@@ -169,35 +205,35 @@ static void start_daemon(void)
 	ms_bench_rules_fini(&rules);
 }
 
+static void track(const struct path *path)
+{
+	go(path->serving);
+	ms_bench_command(
+		"printf '%%s\\n' 'table ip tracked {' 'chain in {' 'type filter hook input "
+		"priority 0; policy drop;' 'ct state established,related accept' "
+		"'ip saddr 10.0.0.0/8 accept' '}' '}' | nft -f -");
+	go(own_netns);
+}
+
 void ms_bench_tcp(const struct ms_bench *bench)
 {
-	struct path paths[] = { { .column = "nothing" },
-				{ .column = "microseg" },
-				{ .column = "nft ct state" } };
-	struct ms_bench_variant variants[ms_array_size(paths)];
-	pthread_t thread;
-	int listener;
+	enum { NOTHING, MICROSEG, TRACKED, PATHS };
+	struct path paths[PATHS] = { [NOTHING] = { .column = "nothing" },
+				     [MICROSEG] = { .column = "microseg" },
+				     [TRACKED] = { .column = "nft ct state" } };
+	struct ms_bench_variant variants[PATHS];
 
 	ms_bench_world_enter();
 	own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	ms_bench_command("ip link set lo up");
-	make_path(&paths[0], 0, "a0");
-	make_path(&paths[1], 1, "w0");
-	make_path(&paths[2], 2, "a2");
-	/* Only what comes by that device is tracked. */
-	ms_bench_command(
-		"printf '%%s\\n' 'table ip tracked {' 'chain early {' "
-		"'type filter hook prerouting priority raw;' 'iifname != a2 notrack' '}' "
-		"'chain out {' 'type filter hook output priority raw;' "
-		"'oifname != a2 notrack' '}' 'chain in {' 'type filter hook input priority "
-		"0; policy drop;' 'iifname != a2 accept' 'ct state established,related "
-		"accept' 'ip saddr 10.0.0.0/8 accept' '}' '}' | nft -f -");
+	make_path(&paths[NOTHING], 0, new_netns("s0"));
+	make_path(&paths[MICROSEG], 1, own_netns);
+	make_path(&paths[TRACKED], 2, new_netns("s2"));
+	track(&paths[TRACKED]);
 	start_daemon();
-	listener = listen_here();
-	if (pthread_create(&thread, NULL, serve, &listener) != 0)
-		ms_bench_fail("no thread to serve");
+	for (int i = 0; i < PATHS; i++)
+		start_server(&paths[i]);
 	for (int kind = 0; kind < KIND__COUNT; kind++) {
-		for (size_t i = 0; i < ms_array_size(paths); i++) {
+		for (int i = 0; i < PATHS; i++) {
 			paths[i].kind = kind;
 			paths[i].duration_ns = bench->smoke   ? 50000000
 					       : bench->quick ? 200000000
@@ -205,7 +241,7 @@ void ms_bench_tcp(const struct ms_bench *bench)
 			variants[i] =
 				(struct ms_bench_variant) { paths[i].column, measure, &paths[i] };
 		}
-		ms_bench_compare(bench, "tcp", rows[kind], variants, ms_array_size(paths));
+		ms_bench_compare(bench, "tcp", rows[kind], variants, PATHS);
 	}
 	ms_bench_daemon_stop();
 }

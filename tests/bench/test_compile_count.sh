@@ -22,10 +22,10 @@ costs() {
     failures=$((failures + 1))
   fi
 }
-costs ms_compile 0 2000 13
-costs ms_compile 1 2000 12
-costs ms_compile 3 2000 13
-costs ms_compile 3 8000 51
+costs ms_compile 0 2000 14
+costs ms_compile 1 2000 17
+costs ms_compile 3 2000 15
+costs ms_compile 3 8000 60
 # Few enough that one thread does it all (core/policy/document_ahead.h). Three quarters are libfyaml's.
 costs ms_document_parse 3 600 26
 costs ms_policy_merge 3 8000 23

@@ -29,8 +29,8 @@ struct budget {
 };
 
 static const struct budget budgets[] = {
-	{ "ms_ingress", 48000 }, { "ms_egress", 48000 }, { "ms_slow", 100000 },
-	{ "ms_trace", 70000 },   { "ms_reap", 3000 },    { "ms_clock", 100 },
+	{ "ms_ingress", 44000 }, { "ms_egress", 44000 }, { "ms_slow", 90000 },
+	{ "ms_trace", 61000 },   { "ms_reap", 2100 },    { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };
 
@@ -42,8 +42,8 @@ static const struct budget set_budgets[] = {
 };
 
 static const struct budget hardened_budgets[] = {
-	{ "ms_ingress", 43000 }, { "ms_egress", 43000 }, { "ms_slow", 82000 },
-	{ "ms_trace", 53000 },   { "ms_reap", 3000 },    { "ms_clock", 100 },
+	{ "ms_ingress", 31000 }, { "ms_egress", 31000 }, { "ms_slow", 79000 },
+	{ "ms_trace", 49000 },   { "ms_reap", 2100 },    { "ms_clock", 100 },
 	{ "ms_resume", 6500 },
 };
 

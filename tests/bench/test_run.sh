@@ -33,6 +33,7 @@ has costs 11
 has warm 3
 has hit 3
 has action 1
+has hit_parts 13
 has first 2
 has insert 3
 has store 3

@@ -40,6 +40,7 @@ has store 3
 has stream 2
 has classify 7
 has classify_spread 7
+has classify_wait 1
 has classify_lines 4
 has compile 2
 has change 4

@@ -29,6 +29,7 @@
 #include "bpf/lib/packet.h"
 #include "bpf/lib/scene.h"
 #include "bpf/lib/session.h"
+#include "bpf/lib/stage.h"
 
 /* What a session must not have for a packet of it to be plain, beside another TCP state than
  * established. */
@@ -118,6 +119,16 @@ static __always_inline struct ms_session *ms_lean_find4(const struct ms_lean *le
 #endif
 }
 
+/* The set of an IPv4 key, as ms_lines_find() works it out; only for MS_STAGE_HASH. */
+static __always_inline __u32 ms_lean_set4(const struct ms_lean *lean,
+					  const struct ms_denied_ask *ask)
+{
+	const struct ms_control *control = lean->control;
+
+	return ms_lines_index(ms_lines_place(ask->key, 0, control->session_seed).first,
+			      control->session_sets);
+}
+
 static __always_inline struct ms_session *ms_lean_find6(const struct ms_lean *lean,
 							const __u64 *key)
 {
@@ -159,6 +170,7 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 	struct ms_stats *stats;
 	__u64 packets, bytes;
 
+	MS_STAGE_END(MS_STAGE_SESSION, session, MS_LEAN_ALLOWED);
 	if (MS_READ_ONCE(session->epoch) != lean->epoch)
 		return 0;
 	if (proto == MS_PROTO_TCP)
@@ -177,11 +189,15 @@ static __always_inline int ms_lean_take(struct ms_session *session, const struct
 	}
 	packets = ms_scene_packets(skb);
 	bytes = ms_scene_bytes(skb);
-	__sync_fetch_and_add(&session->packets[index], packets);
-	__sync_fetch_and_add(&session->bytes[index], bytes);
+	MS_STAGE_END(MS_STAGE_FRESH, packets + bytes + index, MS_LEAN_ALLOWED);
+	if (MS_STAGE_HAS(MS_STAGE_PACKETS))
+		__sync_fetch_and_add(&session->packets[index], packets);
+	if (MS_STAGE_HAS(MS_STAGE_BYTES))
+		__sync_fetch_and_add(&session->bytes[index], bytes);
+	MS_STAGE_END(MS_STAGE_COUNTED, packets + bytes, MS_LEAN_ALLOWED);
 	if (MS_READ_ONCE(session->epoch) == MS_EPOCH_DEAD)
 		ms_session_fold(session, lean->zone, key_flags, MS_READ_ONCE(session->word));
-	stats = bpf_map_lookup_elem(&ms_stats, &zero);
+	stats = MS_STAGE_HAS(MS_STAGE_STATS) ? bpf_map_lookup_elem(&ms_stats, &zero) : NULL;
 	if (stats) {
 		stats->packets[MS_REASON_SESSION][MS_VERDICT_ALLOW] += packets;
 		stats->bytes[MS_REASON_SESSION][MS_VERDICT_ALLOW] += bytes;
@@ -218,6 +234,7 @@ static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __
 	if (tcp_flags == MS_LEAN_NO_PORTS)
 		return MS_LEAN_NOT;
 	ask->what |= MS_DENIED_DSCP(ip->tos >> 2);
+	MS_STAGE_END(MS_STAGE_HEADERS, ask, MS_LEAN_ALLOWED);
 	src = ip->saddr;
 	dst = ip->daddr;
 	ports = *(const __u32 *)l4;
@@ -239,6 +256,8 @@ static __always_inline int ms_lean_ip4(struct __sk_buff *skb, const void *at, __
 		ask->key[5] = (__u64)MS_KEY_WIDE4 << 32;
 	}
 	lean->is_ip6 = 0;
+	MS_STAGE_END(MS_STAGE_KEY, ask, MS_LEAN_ALLOWED);
+	MS_STAGE_END(MS_STAGE_HASH, ms_lean_set4(lean, ask), MS_LEAN_ALLOWED);
 	if (ms_lean_is_plain(tcp_flags)) {
 		session = ms_lean_find4(lean, ask);
 		if (session)
@@ -332,6 +351,7 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 	int result = MS_LEAN_NOT;
 	__u16 ethertype;
 
+	MS_STAGE_END(MS_STAGE_IFACE, half + side, MS_LEAN_ALLOWED);
 	if (iface->group[half] == 0)
 		return MS_LEAN_NOT;
 	lean.half = half;
@@ -356,6 +376,7 @@ static __always_inline int ms_lean_hit(struct __sk_buff *skb, const struct ms_co
 		if (skb->vlan_present)
 			lean.vlan_outer = skb->vlan_tci & MS_VID_MASK;
 	}
+	MS_STAGE_END(MS_STAGE_ETHERTYPE, &ask, ethertype ? MS_LEAN_ALLOWED : MS_LEAN_NOT);
 	if (ethertype == bpf_htons(ETH_P_IP))
 		result = ms_lean_ip4(skb, at, present, &lean, &ask);
 	else if (ethertype == bpf_htons(ETH_P_IPV6))

@@ -14,6 +14,10 @@ struct ms_bench_baseline {
 
 /* Each of its LRU tables gets `sessions` entries. */
 struct ms_bench_baseline ms_bench_baseline_open(const struct ms_bench *bench, uint32_t sessions);
+/* Ends the bench unless its LRU tables hold so many flows: no fewer, or it did not find them where
+ * it looked; no more, or it took something else for a flow. One that has no such table cannot be
+ * told from one that does nothing. */
+void ms_bench_baseline_holds(const struct ms_bench_baseline *baseline, uint32_t flows);
 void ms_bench_baseline_close(struct ms_bench_baseline *baseline);
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bpf/lib/packet.h"
 #include "drive.skel.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/result.h"
@@ -175,4 +176,15 @@ void ms_bench_establish(int ingress, int egress, int family, uint32_t flows)
 		ms_bench_sequence(ingress, family, 0, first, count);
 		ms_bench_sequence(egress, family, 1, first, count);
 	}
+}
+
+void ms_bench_establish_one(int ingress, int egress, int family, int proto)
+{
+	struct ms_bench_frame frame = ms_bench_frame(family, proto, 0, MS_TCP_SYN_FLAG);
+
+	ms_bench_run(ingress, &frame, 1, NULL);
+	frame = ms_bench_frame(family, proto, 1, MS_TCP_SYN_FLAG | MS_TCP_ACK_FLAG);
+	ms_bench_run(egress, &frame, 1, NULL);
+	frame = ms_bench_frame(family, proto, 0, MS_TCP_ACK_FLAG);
+	ms_bench_run(ingress, &frame, 1, NULL);
 }

@@ -41,6 +41,8 @@ double ms_bench_emit(const struct ms_bench_frame *frame, uint32_t repeat);
 
 /* Flows `first` to `first` + `count` of a stream, in order. */
 double ms_bench_sequence(int target, int family, int reverse, uint32_t first, uint32_t count);
+/* The frames that make flow 0 two-way, one of each. */
+void ms_bench_establish_one(int ingress, int egress, int family, int proto);
 /* Makes the flows from 0 on two-way: a packet of each to `ingress`, its answer to `egress`. */
 void ms_bench_establish(int ingress, int egress, int family, uint32_t flows);
 

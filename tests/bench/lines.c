@@ -14,6 +14,7 @@
 #include "core/classify/image.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/cache.h"
+#include "tests/bench/lines.h"
 #include "tests/bench/look_up.h"
 #include "tests/bench/result.h"
 #include "tests/bench/world.h"
@@ -193,18 +194,24 @@ static void look_up_all(const struct ms_bench_header *headers, struct line *line
 	ms_bench_cache_free(cache);
 }
 
+static double mean_of(const uint32_t *values)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < MS_BENCH_HEADERS; i++)
+		sum += values[i];
+	return sum / MS_BENCH_HEADERS;
+}
+
 /* Sorts them. */
 static void write_figures(const struct ms_bench *bench, const char *row, const char *column,
 			  uint32_t *values)
 {
 	char p99[64];
-	double sum = 0;
 
-	for (size_t i = 0; i < MS_BENCH_HEADERS; i++)
-		sum += values[i];
 	qsort(values, MS_BENCH_HEADERS, sizeof(*values), by_value);
 	snprintf(p99, sizeof(p99), "%s, p99", column);
-	ms_bench_sample(bench, "classify_lines", row, column, 0, sum / MS_BENCH_HEADERS);
+	ms_bench_sample(bench, "classify_lines", row, column, 0, mean_of(values));
 	ms_bench_sample(bench, "classify_lines", row, p99, 0,
 			values[(size_t)((MS_BENCH_HEADERS - 1) * 0.99)]);
 }
@@ -238,16 +245,15 @@ static void check_answers(const struct ms_bench_rules *rules, const struct ms_im
 	}
 }
 
-static void count_rules(const struct ms_bench *bench, const struct ms_bench_rules *rules)
+/* How many lines any header's look-up reads. */
+static size_t count_rules(const struct ms_bench_rules *rules, struct figures *figures)
 {
 	static struct ms_bench_header headers[MS_BENCH_HEADERS];
-	static struct figures figures;
 	ms_cleanup(ms_free) char *document = NULL;
+	ms_cleanup(ms_free) struct line *lines = NULL;
 	struct ms_image *image = NULL;
-	struct line *lines;
 	size_t length, read = 0;
 	uint32_t count, heads;
-	char row[64];
 
 	document = ms_bench_rules_document(rules, "", &length);
 	if (ms_bench_world_compile(document, length, 1, MS_ENGINE_PAIRS, &image) < 0)
@@ -263,11 +269,29 @@ static void count_rules(const struct ms_bench *bench, const struct ms_bench_rule
 	for (uint64_t i = 0, state = 7; i < MS_BENCH_HEADERS; i++)
 		headers[i] = ms_bench_rules_header(rules, &state);
 	check_answers(rules, image, headers);
-	look_up_all(headers, lines, count, &figures);
+	look_up_all(headers, lines, count, figures);
 	for (size_t i = 0; i < count; i++)
 		read += lines[i].readers > 0;
 	if (read == 0)
 		ms_bench_fail("no line was counted: a sanitized build cannot");
+	ms_image_free(image);
+	return read;
+}
+
+double ms_bench_lines_from_far(const struct ms_bench_rules *rules)
+{
+	static struct figures figures;
+
+	count_rules(rules, &figures);
+	return mean_of(figures.missed);
+}
+
+static void write_rules(const struct ms_bench *bench, const struct ms_bench_rules *rules)
+{
+	static struct figures figures;
+	size_t read = count_rules(rules, &figures);
+	char row[64];
+
 	snprintf(row, sizeof(row), "%s, %zu rules", rules->name, rules->count);
 	write_figures(bench, row, "steps", figures.steps);
 	write_figures(bench, row, "lines", figures.lines);
@@ -275,8 +299,6 @@ static void count_rules(const struct ms_bench *bench, const struct ms_bench_rule
 	write_figures(bench, row, "not in the 1 MB read last", figures.missed);
 	ms_bench_sample(bench, "classify_lines", row, "read by any (kB)", 0,
 			(double)read * LINE / 1024);
-	free(lines);
-	ms_image_free(image);
 }
 
 void ms_bench_lines(const struct ms_bench *bench)
@@ -287,13 +309,13 @@ void ms_bench_lines(const struct ms_bench *bench)
 
 	for (size_t i = 0; bench->rules_dir && i < ms_array_size(names); i++) {
 		rules = ms_bench_rules_load(bench->rules_dir, names[i], 0);
-		count_rules(bench, &rules);
+		write_rules(bench, &rules);
 		ms_bench_rules_fini(&rules);
 	}
 	for (int shape = 0; shape < MS_BENCH_SHAPE__COUNT; shape++) {
 		for (size_t i = 0; i < ms_array_size(sizes) - bench->quick; i++) {
 			rules = ms_bench_rules_make((enum ms_bench_shape)shape, sizes[i], 1);
-			count_rules(bench, &rules);
+			write_rules(bench, &rules);
 			ms_bench_rules_fini(&rules);
 		}
 	}

@@ -104,21 +104,54 @@ void ms_bench_word(const struct ms_bench *bench, const char *table, const char *
 	fflush(bench->out);
 }
 
+unsigned int ms_bench_turn(unsigned int i, unsigned int round, unsigned int count)
+{
+	return ((round % 2 ? count - 1 - i : i) + round / 2) % count;
+}
+
+void ms_bench_round(const struct ms_bench_variant *variants, unsigned int n_variants,
+		    unsigned int round, double *ret_values)
+{
+	for (unsigned int i = 0; i < n_variants; i++) {
+		unsigned int which = ms_bench_turn(i, round, n_variants);
+
+		ret_values[which] = variants[which].measure(variants[which].user);
+	}
+}
+
+bool ms_bench_next_part(const struct ms_bench *bench, unsigned int parts,
+			struct ms_bench_part *part)
+{
+	if (parts > bench->rounds)
+		parts = bench->rounds;
+	if (part->number == parts)
+		return false;
+	part->next = bench->rounds * part->number++ / parts;
+	part->end = bench->rounds * part->number / parts;
+	return true;
+}
+
+void ms_bench_compare_part(const struct ms_bench *bench, const struct ms_bench_part *part,
+			   const char *table, const char *row,
+			   const struct ms_bench_variant *variants, unsigned int n_variants)
+{
+	double values[MS_BENCH_VARIANTS];
+
+	/* One round unseen: caches, branch predictors, the CPU's clock. */
+	ms_bench_round(variants, n_variants, 0, values);
+	for (unsigned int round = part->next; round < part->end; round++) {
+		ms_bench_round(variants, n_variants, round, values);
+		for (unsigned int i = 0; i < n_variants; i++)
+			ms_bench_sample(bench, table, row, variants[i].column, round, values[i]);
+	}
+}
+
 void ms_bench_compare(const struct ms_bench *bench, const char *table, const char *row,
 		      const struct ms_bench_variant *variants, unsigned int n_variants)
 {
-	/* One round unseen: caches, branch predictors, the CPU's clock. */
-	for (unsigned int i = 0; i < n_variants; i++)
-		variants[i].measure(variants[i].user);
-	for (unsigned int round = 0; round < bench->rounds; round++) {
-		for (unsigned int i = 0; i < n_variants; i++) {
-			const struct ms_bench_variant *variant =
-				&variants[(i + round) % n_variants];
+	const struct ms_bench_part whole = { .end = bench->rounds };
 
-			ms_bench_sample(bench, table, row, variant->column, round,
-					variant->measure(variant->user));
-		}
-	}
+	ms_bench_compare_part(bench, &whole, table, row, variants, n_variants);
 }
 
 static int by_value(const void *a, const void *b)

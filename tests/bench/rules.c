@@ -308,6 +308,34 @@ static void write_ports(FILE *out, const char *key, unsigned int first, unsigned
 		fprintf(out, ", %s: %u-%u", key, first, last);
 }
 
+static void write_nft_ports(FILE *out, const char *key, uint16_t first, uint16_t last)
+{
+	if (first == last)
+		fprintf(out, " th %s %u", key, first);
+	else if (first != 0 || last != PORT_LAST)
+		fprintf(out, " th %s %u-%u", key, first, last);
+}
+
+void ms_bench_rules_nft(const struct ms_bench_rules *rules, FILE *out)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct ms_bench_rule *rule = &rules->rules[i];
+
+		fprintf(out, "ip saddr %u.%u.%u.%u/%u ip daddr %u.%u.%u.%u/%u", rule->src >> 24,
+			rule->src >> 16 & 255, rule->src >> 8 & 255, rule->src & 255, rule->src_len,
+			rule->dst >> 24, rule->dst >> 16 & 255, rule->dst >> 8 & 255,
+			rule->dst & 255, rule->dst_len);
+		/* Behind the addresses, which most packets differ in. */
+		if (rule->proto)
+			fprintf(out, " meta l4proto %u", rule->proto);
+		else if (asks_ports(rule))
+			fputs(" meta l4proto { tcp, udp, sctp }", out);
+		write_nft_ports(out, "sport", rule->sport_first, rule->sport_last);
+		write_nft_ports(out, "dport", rule->dport_first, rule->dport_last);
+		fputs(" accept\n", out);
+	}
+}
+
 char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *tail,
 			      size_t *ret_length)
 {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "tests/bench/plan.h"
 
@@ -58,6 +59,9 @@ void ms_bench_rules_fini(struct ms_bench_rules *rules);
  */
 char *ms_bench_rules_document(const struct ms_bench_rules *rules, const char *tail,
 			      size_t *ret_length);
+
+/* The same list for nftables' `ip` and `netdev` families, a line each. Prefixes, no sets. */
+void ms_bench_rules_nft(const struct ms_bench_rules *rules, FILE *out);
 
 /* A packet that some rule, picked at random, matches. */
 struct ms_bench_header ms_bench_rules_header(const struct ms_bench_rules *rules, uint64_t *state);

@@ -43,18 +43,9 @@ struct run {
 static struct ms_bench_plan *share_maps(const struct ms_bench_world *world,
 					struct bpf_object *object)
 {
-	struct bpf_map *map;
 	void *plan;
 
-	bpf_object__for_each_map(map, object)
-	{
-		int fd = ms_dataplane_map(world->dp, bpf_map__name(map));
-
-		if (fd >= 0 && bpf_map__reuse_fd(map, fd) < 0)
-			ms_bench_fail("%s cannot be shared", bpf_map__name(map));
-	}
-	if (bpf_object__load(object) < 0)
-		ms_bench_fail("the bench of storing cannot be loaded: %s", strerror(errno));
+	ms_bench_world_share(world, object);
 	plan = mmap(NULL, sizeof(struct ms_bench_plan), PROT_READ | PROT_WRITE, MAP_SHARED,
 		    bpf_object__find_map_fd_by_name(object, "ms_b_plan"), 0);
 	if (plan == MAP_FAILED)

@@ -33,12 +33,14 @@ has costs 11
 has warm 3
 has hit 3
 has action 1
+has hit_parts 13
 has first 2
 has insert 3
 has store 3
 has stream 2
 has classify 7
 has classify_spread 7
+has classify_wait 1
 has classify_lines 4
 has compile 2
 has change 4

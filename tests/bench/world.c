@@ -3,6 +3,7 @@
 #include "tests/bench/world.h"
 
 #include <arpa/inet.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "bpf/dataplane_private.h"
 #include "core/base/cleanup.h"
 #include "core/classify/compile.h"
 #include "core/policy/document.h"
@@ -85,6 +87,21 @@ struct ms_bench_world *ms_bench_world_close(struct ms_bench_world *world)
 		free(world);
 	}
 	return NULL;
+}
+
+void ms_bench_world_share(const struct ms_bench_world *world, struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		int fd = ms_dataplane_map(world->dp, bpf_map__name(map));
+
+		if (fd >= 0 && bpf_map__reuse_fd(map, fd) < 0)
+			ms_bench_fail("%s cannot be shared", bpf_map__name(map));
+	}
+	if (bpf_object__load(object) < 0)
+		ms_bench_fail("programs beside the datapath cannot be loaded: %s", strerror(errno));
 }
 
 /* "r/7" is slot FIRST_FREE_SLOT + 7; whatever else there is gets one below. */

@@ -42,6 +42,9 @@ int ms_bench_world_put(struct ms_bench_world *world, const char *document, size_
 struct ms_numbering; /* core/classify/compile.h */
 /* The numbers that the documents of rules.h need. */
 const struct ms_numbering *ms_bench_world_numbering(void);
+struct bpf_object;
+/* Loads programs that work on this datapath's maps, by their names. */
+void ms_bench_world_share(const struct ms_bench_world *world, struct bpf_object *object);
 /* The slot of rule "r/NUMBER"; of the default where `rule` is negative. */
 uint32_t ms_bench_world_slot(long rule);
 /* The members of the sets that `rules` name; once, before they are put in force. */

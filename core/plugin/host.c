@@ -180,6 +180,13 @@ static int no_take_back(struct ms_plugin_builder *builder, const char *origin,
 	return -ENOTSUP;
 }
 
+static uint64_t no_watch_in_force(struct ms_plugin_builder *builder,
+				  void (*in_force)(void *self, uint64_t number), void *self)
+{
+	(void)builder, (void)in_force, (void)self;
+	return 0;
+}
+
 static int no_add_member(struct ms_plugin_builder *builder, const char *set,
 			 const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 			 struct ms_plugin_error *error)
@@ -235,6 +242,7 @@ void ms_plugin_host_init(struct ms_plugin_host *host, struct ms_plugin_host_stat
 		.keep_set = no_set,
 		.leave_out = no_leave_out,
 		.take_back = no_take_back,
+		.watch_in_force = no_watch_in_force,
 	};
 }
 

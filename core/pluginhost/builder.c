@@ -100,6 +100,13 @@ static int take_back(struct ms_plugin_builder *builder, const char *origin,
 	return 0;
 }
 
+static uint64_t watch_in_force(struct ms_plugin_builder *builder,
+			       void (*in_force)(void *self, uint64_t number), void *self)
+{
+	*builder->in_force = (struct ms_pluginhost_in_force) { in_force, self };
+	return builder->number;
+}
+
 static bool has_host_bits(const struct ms_cidr *cidr)
 {
 	for (unsigned int bit = cidr->len; bit < (cidr->addr.family == 4 ? 32u : 128u); bit++) {
@@ -148,4 +155,5 @@ void ms_pluginhost_builder_serve(struct ms_plugin_host *host)
 	host->keep_set = keep_set;
 	host->leave_out = leave_out;
 	host->take_back = take_back;
+	host->watch_in_force = watch_in_force;
 }

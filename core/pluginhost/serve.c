@@ -41,6 +41,7 @@ struct serving {
 	struct ms_plugin_values *values; /* until create() has had them */
 	struct ms_pluginhost_files files;
 	struct ms_pluginhost_refusals refusals;
+	struct ms_pluginhost_in_force in_force;
 	void *self;
 	bool is_created, is_started;
 	struct ms_source_wire_buffer got; /* of the daemon's, not taken yet */
@@ -157,6 +158,8 @@ static void on_snapshot(void *user)
 		.name = serving->service->name,
 		.refusals = &serving->refusals,
 		.now_ns = now_ns(),
+		.number = serving->refusals.number + 1,
+		.in_force = &serving->in_force,
 	};
 	struct ms_plugin_error error = { "" };
 	int r = 0;
@@ -262,6 +265,11 @@ static int take(struct serving *serving, const struct ms_source_wire_message *me
 
 	if (message->kind == MS_SOURCE_WIRE_REFUSED && serving->plugin.source)
 		return take_refusal(serving, message);
+	if (message->kind == MS_SOURCE_WIRE_IN_FORCE && serving->plugin.source) {
+		if (serving->in_force.tell)
+			serving->in_force.tell(serving->in_force.self, message->number);
+		return 0;
+	}
 	if (message->kind != MS_SOURCE_WIRE_EVENTS || !serving->plugin.sink)
 		return -EPROTO;
 	r = ms_source_events_decode(message->text, message->length, &events);

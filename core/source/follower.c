@@ -16,7 +16,6 @@
 #include "core/source/numbers.h"
 #include "core/source/pace.h"
 #include "core/source/process.h"
-#include "core/source/restart.h"
 #include "core/source/saved.h"
 #include "core/source/turns.h"
 
@@ -59,18 +58,6 @@ struct ms_source_follower {
 
 static void start(struct ms_source_follower *follower);
 static void tell_if_left(void *user);
-
-const char *ms_source_follower_state_name(enum ms_source_state state)
-{
-	static const char *const names[MS_SOURCE_STATE__COUNT] = {
-		[MS_SOURCE_STARTING] = "starting",
-		[MS_SOURCE_RUNNING] = "running",
-		[MS_SOURCE_WAITING] = "waiting",
-		[MS_SOURCE_DISABLED] = "disabled",
-	};
-
-	return names[state];
-}
 
 /* What it says is behind all that it has said: of the transaction that would come next. */
 static struct ms_source_turns_said coming(const struct ms_source_follower *follower)
@@ -181,6 +168,13 @@ static int settle(void *arg)
 	return ms_state_settle_source(follower->config.state, follower->name);
 }
 
+/* Who said that, NULL = it has ended since. */
+static struct ms_source_process *process_of(const struct ms_source_follower *follower,
+					    struct ms_source_turns_said said)
+{
+	return said.run == follower->runs ? follower->process : NULL;
+}
+
 /* It is on disk beside its old self already: after a success only a rename can fail. */
 static int put_in_force(struct ms_source_follower *follower, struct ms_source_turns_said said,
 			struct ms_source_prepared *prepared, struct ms_error *why)
@@ -193,6 +187,7 @@ static int put_in_force(struct ms_source_follower *follower, struct ms_source_tu
 		return ms_error_set(why, r, "%s", strerror(-r));
 	}
 	take_offer(follower, said, &prepared->offer);
+	ms_source_process_in_force(process_of(follower, said), said.number);
 	r = follower->config.away(follower->config.user, settle, follower);
 	if (r < 0)
 		ms_source_follower_say(follower, MS_LOG_ERROR, "source",
@@ -213,16 +208,16 @@ static void on_prepared(void *user, const struct ms_source_turns_said *said, int
 			struct ms_source_prepared *prepared, struct ms_error *why)
 {
 	struct ms_source_follower *follower = user;
-	bool is_its = follower->process && said->run == follower->runs;
 
 	if (result == 0)
 		result = put_in_force(follower, *said, prepared, why);
-	if (result < 0)
+	if (result < 0) {
 		refuse(follower, *said, why);
-	if (result < 0 && is_its)
-		ms_source_process_refuse(follower->process, follower->name, said->number, why);
+		ms_source_process_refuse(process_of(follower, *said), follower->name, said->number,
+					 why);
+	}
 	/* What no builder makes comes from a process that is not ours any more. */
-	if (prepared->is_no_offer && is_its)
+	if (prepared->is_no_offer && process_of(follower, *said))
 		ms_source_process_condemn(follower->process, why->message);
 	listen_as_needed(follower);
 }

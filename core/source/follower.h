@@ -18,17 +18,9 @@
 #include "core/loop.h"
 #include "core/source/offer.h"
 #include "core/source/preparation.h"
+#include "core/source/restart.h"
 #include "core/state/state.h"
 #include "microseg/plugin.h"
-
-enum ms_source_state {
-	MS_SOURCE_STARTING, /* its process runs and has not said that it is ready */
-	MS_SOURCE_RUNNING,
-	MS_SOURCE_WAITING,  /* its process ended and is started again after a pause */
-	MS_SOURCE_DISABLED, /* it crashed too often: `plugin reload` starts it again */
-	MS_SOURCE_STATE__COUNT
-};
-const char *ms_source_follower_state_name(enum ms_source_state state);
 
 struct ms_source_follower;
 

@@ -200,10 +200,30 @@ void ms_source_process_tell(struct ms_source_process *process)
 		ms_watch_arm(process->tell, TELL_MS, false);
 }
 
-/* ---- what is refused ---- */
+/* ---- what becomes of an offer ---- */
 
 /* So short a frame goes as a whole or not at all. One that does not take it is told with its next
- * offer. */
+ * offer. Between the events of a sink it has no place. */
+static void answer(struct ms_source_process *process, const struct ms_source_wire_message *message)
+{
+	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
+
+	if (!process || process->hooks.feed || process->fd < 0 ||
+	    ms_source_wire_put(&buffer, message) < 0)
+		return;
+	(void)send(process->fd, buffer.bytes, buffer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void ms_source_process_in_force(struct ms_source_process *process, uint32_t number)
+{
+	const struct ms_source_wire_message message = {
+		.kind = MS_SOURCE_WIRE_IN_FORCE,
+		.number = number,
+	};
+
+	answer(process, &message);
+}
+
 void ms_source_process_refuse(struct ms_source_process *process, const char *name, uint32_t number,
 			      const struct ms_error *why)
 {
@@ -216,12 +236,9 @@ void ms_source_process_refuse(struct ms_source_process *process, const char *nam
 		.text = why->message,
 		.length = strlen(why->message),
 	};
-	ms_cleanup(ms_source_wire_buffer_fini) struct ms_source_wire_buffer buffer = { 0 };
 
-	if (!origin || !process || process->hooks.feed || process->fd < 0 ||
-	    ms_source_wire_put(&buffer, &message) < 0)
-		return;
-	(void)send(process->fd, buffer.bytes, buffer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (origin)
+		answer(process, &message);
 }
 
 /* ---- what it says ---- */

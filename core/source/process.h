@@ -42,6 +42,8 @@ void ms_source_process_tell(struct ms_source_process *process);
  * one origin, it is told, and may offer the rest. NULL and a sink are fine: those are not told. */
 void ms_source_process_refuse(struct ms_source_process *process, const char *name, uint32_t number,
 			      const struct ms_error *why);
+/* This `number` of them is in force. NULL and a sink are fine, as above. */
+void ms_source_process_in_force(struct ms_source_process *process, uint32_t number);
 pid_t ms_source_process_pid(const struct ms_source_process *process);
 /* It says more than can be used: until that is over, its words are fetched less often. */
 void ms_source_process_slow(struct ms_source_process *process, bool slow);

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/source/restart.h"
 
+const char *ms_source_state_name(enum ms_source_state state)
+{
+	static const char *const names[MS_SOURCE_STATE__COUNT] = {
+		[MS_SOURCE_STARTING] = "starting",
+		[MS_SOURCE_RUNNING] = "running",
+		[MS_SOURCE_WAITING] = "waiting",
+		[MS_SOURCE_DISABLED] = "disabled",
+	};
+
+	return names[state];
+}
+
 static bool crashes_too_often(const struct ms_source_restart *restart, uint64_t now_ns)
 {
 	uint64_t oldest = restart->crashes_ns[restart->n_crashes % MS_SOURCE_RESTART_CRASHES];

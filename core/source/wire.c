@@ -56,6 +56,7 @@ static const struct {
 	[MS_SOURCE_WIRE_KEEP] = { "keep", 0, 1, MS_SOURCE_WIRE_NAME_MAX },
 	[MS_SOURCE_WIRE_LEFT_OUT] = { "left out", 0, 2,
 				      MS_SOURCE_WIRE_ORIGIN_MAX + 1 + MS_SOURCE_WIRE_SENTENCE_MAX },
+	[MS_SOURCE_WIRE_IN_FORCE] = { "in force", 4, 0, 0 },
 	[MS_SOURCE_WIRE_LOG] = { "log", 4, 1, MS_SOURCE_WIRE_SENTENCE_MAX },
 };
 

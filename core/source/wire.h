@@ -22,6 +22,7 @@
  *	EVENTS    from the daemon, to a sink: see core/source/events.h
  *	REFUSED   from the daemon, to a source: which of its transactions, from 1 (32 bits),
  *	          origin, NUL, why the rules from there are refused
+ *	IN_FORCE  from the daemon, to a source: which of its transactions, from 1 (32 bits)
  *
  * Numbers are in the machine's byte order. What stands between BEGIN and COMMIT is a transaction;
  * without its COMMIT it is nothing.
@@ -61,6 +62,7 @@ enum ms_source_wire_kind {
 	MS_SOURCE_WIRE_TAKEN, /* said by a sink */
 	MS_SOURCE_WIRE_KEEP,  /* said by the source again, as the next */
 	MS_SOURCE_WIRE_LEFT_OUT,
+	MS_SOURCE_WIRE_IN_FORCE, /* said by the daemon */
 	MS_SOURCE_WIRE__COUNT,
 };
 
@@ -80,8 +82,8 @@ struct ms_source_member {
 struct ms_source_wire_message {
 	enum ms_source_wire_kind kind;
 	uint32_t number;    /* MEMBERS: of its set; BIND: enum ms_plugin_workload; LOG: severity;
-			       TEXT: enum ms_source_text_kind; REFUSED: of the transaction;
-			       TAKEN: of events */
+			       TEXT: enum ms_source_text_kind; REFUSED, IN_FORCE: of the
+			       transaction; TAKEN: of events */
 	uint64_t workload;  /* BIND; TAKEN: that were lost */
 	const char *origin; /* TEXT, REFUSED, LEFT_OUT */
 	size_t origin_length;

@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 #include "plugins/docker/container.h"
+#include "plugins/docker/gap.h"
 
 struct ms_docker_engine_entry {
 	char id[MS_DOCKER_CONTAINER_ID_MAX + 1];
 	struct ms_docker_container *container; /* NULL = not answered yet */
-	uint64_t seen_start_ns; /* started_ns of the start whose gap was counted already */
-	bool told_early;        /* before its start, with its links */
-	/* The reader's to keep: what its labels came to in the last transaction, and the last that
-	 * was said about them; NULL = "". */
+	/* The reader's to keep: since when its labels are in force, what they came to in the last
+	 * transaction, and the last that was said about them; NULL = "". */
+	struct ms_docker_gap gap;
 	int result;
 	char *why, *said;
 };

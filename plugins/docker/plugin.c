@@ -21,9 +21,7 @@ struct docker {
 	char *socket_path;
 	uint64_t resync_ns;
 	struct ms_docker_engine *engine; /* NULL = not started */
-	uint64_t began_ns;               /* CLOCK_REALTIME */
-	/* From a container's start to the transaction that has it. */
-	uint64_t gaps, gap_last_ns, gap_most_ns;
+	struct ms_docker_gaps gaps;
 	uint64_t containers, refused; /* of the last transaction */
 };
 
@@ -133,7 +131,7 @@ static int start(void *self, struct ms_plugin_error *error)
 	struct docker *docker = self;
 	int r;
 
-	docker->began_ns = realtime_ns();
+	docker->gaps.began_ns = realtime_ns();
 	docker->engine = ms_docker_engine_new(docker->host, docker->socket_path, docker->resync_ns);
 	r = docker->engine ? ms_docker_engine_start(docker->engine) : -ENOMEM;
 	if (r < 0) {
@@ -173,32 +171,28 @@ static void say(struct docker *docker, struct ms_docker_engine_entry *entry)
 			  entry->container->name, why, what_follows(entry->result));
 }
 
-/* How long it ran before the host was told of it; once per start. Not of a start before this
- * process began: another one may have told it in time. */
 static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entry)
 {
 	const struct ms_plugin_host *host = docker->host;
-	const struct ms_docker_container *container = entry->container;
-	uint64_t now_ns = realtime_ns();
 
-	if (container->is_new)
-		entry->told_early = container->pid != 0 || container->mac != 0;
-	if (container->is_new || container->pid == 0 ||
-	    container->started_ns == entry->seen_start_ns)
-		return;
-	entry->seen_start_ns = container->started_ns;
-	if (container->started_ns < docker->began_ns)
-		return;
-	docker->gaps++;
-	docker->gap_last_ns = entry->told_early || now_ns < container->started_ns
-				      ? 0
-				      : now_ns - container->started_ns;
-	entry->told_early = false;
-	if (docker->gap_last_ns > docker->gap_most_ns)
-		docker->gap_most_ns = docker->gap_last_ns;
-	host->log(host->state, MS_PLUGIN_LOG_INFO,
-		  "container %s: its labels were told %llu us after its start", container->name,
-		  (unsigned long long)(docker->gap_last_ns / NS_PER_US));
+	if (ms_docker_gaps_count(&docker->gaps, &entry->gap))
+		host->log(host->state, MS_PLUGIN_LOG_INFO,
+			  "container %s: its labels were in force %llu us after its start",
+			  entry->container->name,
+			  (unsigned long long)(docker->gaps.last_ns / NS_PER_US));
+}
+
+static void in_force(void *self, uint64_t number)
+{
+	struct docker *docker = self;
+	uint64_t now_ns = realtime_ns();
+	size_t count;
+	struct ms_docker_engine_entry *entries = ms_docker_engine_entries(docker->engine, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		ms_docker_gap_end(&entries[i].gap, number, now_ns);
+		count_gap(docker, &entries[i]);
+	}
 }
 
 /* Who has a container of his cut off looks at the source. All are named, as far as there is room;
@@ -268,6 +262,7 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 	uint64_t containers = 0, refused = 0;
 	struct ms_docker_engine_entry *entries;
 	struct complaint complaint = { 0 };
+	uint64_t number;
 	size_t count;
 
 	if (!ms_docker_engine_is_known(docker->engine)) {
@@ -288,13 +283,32 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 	}
 	/* Before the others: a log that has no room for all of them has the names at least. */
 	complain(docker, &complaint);
+	number = docker->host->watch_in_force(builder, in_force, docker);
 	for (size_t i = 0; i < count; i++) {
 		say(docker, &entries[i]);
+		ms_docker_gap_tell(&entries[i].gap, entries[i].container, number);
 		count_gap(docker, &entries[i]);
 	}
 	docker->containers = containers;
 	docker->refused = refused;
 	return 0;
+}
+
+/* The longest that one has run until now. */
+static uint64_t longest_open_ns(const struct docker *docker)
+{
+	uint64_t now_ns = realtime_ns(), longest_ns = 0;
+	const struct ms_docker_engine_entry *entries;
+	size_t count = 0;
+
+	entries = docker->engine ? ms_docker_engine_entries(docker->engine, &count) : NULL;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t open_ns = ms_docker_gaps_open(&docker->gaps, &entries[i].gap, now_ns);
+
+		if (open_ns > longest_ns)
+			longest_ns = open_ns;
+	}
+	return longest_ns;
 }
 
 static void stats(void *self, struct ms_plugin_emit *to)
@@ -310,11 +324,14 @@ static void stats(void *self, struct ms_plugin_emit *to)
 	host->emit(to, "events", "events that were followed", NULL, engine->events, 0);
 	host->emit(to, "syncs", "times all containers were asked for", NULL, engine->syncs, 0);
 	host->emit(to, "losses", "times the engine was lost", NULL, engine->losses, 0);
-	host->emit(to, "gaps", "starts of containers seen", NULL, docker->gaps, 0);
-	host->emit(to, "gap_last_us", "from the last start until its labels were told", NULL,
-		   docker->gap_last_ns / NS_PER_US, 1);
-	host->emit(to, "gap_most_us", "the longest of these", NULL, docker->gap_most_ns / NS_PER_US,
-		   1);
+	host->emit(to, "gaps", "starts of containers whose labels are in force", NULL,
+		   docker->gaps.count, 0);
+	host->emit(to, "gap_last_us", "from the last of these until its labels were in force", NULL,
+		   docker->gaps.last_ns / NS_PER_US, 1);
+	host->emit(to, "gap_most_us", "the longest of these", NULL,
+		   docker->gaps.most_ns / NS_PER_US, 1);
+	host->emit(to, "gap_open_us", "since the longest start whose labels are not in force", NULL,
+		   longest_open_ns(docker) / NS_PER_US, 1);
 }
 
 /* ---- what the host reads before it runs any of this ---- */

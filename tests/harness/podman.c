@@ -13,6 +13,7 @@
 
 #include "tests/harness/netns.h"
 #include "tests/harness/proc.h"
+#include "tests/harness/readme.h"
 
 #define DIR MS_NETNS_DIR "/podman"
 #define PODMAN                                                                                     \
@@ -126,6 +127,19 @@ pid_t ms_podman_serve(const char *socket_path)
 	ck_assert_msg(ms_netns_wait(answers, (void *)socket_path, 30), "podman does not serve %s",
 		      socket_path);
 	return pid;
+}
+
+void ms_podman_put_command(const char *image)
+{
+	ms_netns_run_command("tar -C " DIR "/image -c . | " PODMAN
+			     "import --change 'CMD [\"sleep\", \"1000\"]' - %s",
+			     image);
+	ms_readme_put_command("podman", "#!/bin/sh\n"
+					"PATH=${PATH#*:}\n"
+					"verb=$1\n"
+					"shift\n"
+					"[ \"$verb\" = run ] && set -- " LIMITS "\"$@\"\n"
+					"exec " PODMAN "\"$verb\" \"$@\"\n");
 }
 
 int ms_podman_exec(const char *name, const char *command)

@@ -32,6 +32,9 @@ char *ms_podman_read(char *buf, size_t size, const char *format, ...)
 /* Starts the service that speaks Docker's API on a unix socket, and waits for it. End it with
  * ms_proc_end(). */
 pid_t ms_podman_serve(const char *socket_path);
+/* For ms_readme_follow(): its `podman` is this one, and there is an image of this name, whose
+ * containers do nothing. */
+void ms_podman_put_command(const char *image);
 /* Runs a command inside; its exit status. */
 int ms_podman_exec(const char *name, const char *command);
 /* wget inside the container: 0 = the page came within two seconds. */

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/cleanup.h"
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
 #include "tests/harness/podman.h"
+#include "tests/harness/readme.h"
 
 #define SOCKET MS_NETNS_DIR "/podman/api.sock"
 #define SERVER "10.88.0.10"
@@ -250,6 +252,11 @@ static bool is_left_out(void *user)
 			   "\"nobodys\"; only rules without a group still allow its traffic") == 0;
 }
 
+static bool is_left_out_no_more(void *user)
+{
+	return !is_left_out(user);
+}
+
 /* Each of them can be found, with its reason, however many there are. */
 START_TEST(all_that_are_cut_off_are_named)
 {
@@ -275,7 +282,8 @@ START_TEST(all_that_are_cut_off_are_named)
 	ck_assert(!is_left_out((char *)"container good"));
 	ms_podman_command("rm -f -t 0 bad3");
 	ck_assert(ms_netns_wait(is_told, (char *)"5 containers are cut off (", 30));
-	ck_assert(!is_left_out((char *)"container bad3"));
+	/* The trouble is told at once, the rest with its transaction. */
+	ck_assert(ms_netns_wait(is_left_out_no_more, (char *)"container bad3", 30));
 	ms_proc_stop(microsegd);
 	ms_proc_end(engine);
 }
@@ -327,10 +335,54 @@ START_TEST(rules_that_the_daemon_refuses_are_their_containers_alone)
 }
 END_TEST
 
+/* ---- by hand ---- */
+
+#define SERVICE MS_NETNS_DIR "/service"
+
+/* Its configuration, its policy and its commands, the one after the other, and what those that show
+ * something come to show. The engine is where the README has it. */
+START_TEST(the_readme_is_followed)
+{
+	static const char *const shown[] = {
+		NULL, NULL, NULL, NULL, "container/web/http.*container web", "gaps +1 ",
+	};
+	json_auto_t *lines = NULL, *iface = NULL;
+	char text[4096], link[32];
+
+	ms_plugin_folder_make();
+	ms_plugin_folder_add("docker");
+	ms_podman_setup();
+	ms_proc_init(microsegd, "one");
+	ms_proc_write_policy(microsegd, "50-default.yaml", "version: 1\n");
+	ms_plugin_folder_start(microsegd, "");
+	ms_readme_yaml(text, sizeof(text), MS_TEST_README, 2);
+	ms_proc_write_config(microsegd, text);
+	ms_readme_yaml(text, sizeof(text), MS_TEST_README, 3);
+	ms_proc_write_policy(microsegd, "40-front.yaml", text);
+	ms_readme_serve(microsegd);
+	ms_podman_put_command("docker.io/library/nginx");
+	ms_readme_put_command("systemctl",
+			      "#!/bin/sh\n"
+			      "[ \"$*\" = 'start podman.socket' ] || exit 1\n"
+			      "mkdir -p /run/podman\n"
+			      "podman system service --time=0 unix:///run/podman/podman.sock "
+			      ">" SERVICE ".log 2>&1 &\n"
+			      "echo $! >" SERVICE "\n");
+	ms_readme_follow(MS_TEST_README, shown, ms_array_size(shown));
+	lines = source_now();
+	ck_assert(json_is_null(ms_ctl_at(json_array_get(lines, 0), "source.trouble")));
+	ms_podman_link("web", link, sizeof(link));
+	iface = ms_ctl_iface(microsegd, link);
+	ck_assert_str_eq(ms_ctl_text(iface, "group"), "front");
+	ms_proc_stop(microsegd);
+	ms_netns_run_command("kill $(cat " SERVICE ")");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/docker_daemon");
-	TCase *tcase = tcase_create("docker_daemon");
+	TCase *tcase = tcase_create("docker_daemon"), *by_hand = tcase_create("by_hand");
 
 	tcase_add_checked_fixture(tcase, ms_netns_setup, NULL);
 	tcase_set_timeout(tcase, 240);
@@ -342,5 +394,9 @@ int main(void)
 	tcase_add_test(tcase, a_label_gets_nobody_into_a_set_or_an_action_that_is_not_listed);
 	tcase_add_test(tcase, rules_that_the_daemon_refuses_are_their_containers_alone);
 	suite_add_tcase(suite, tcase);
+	tcase_add_checked_fixture(by_hand, ms_netns_setup, NULL);
+	tcase_set_timeout(by_hand, 240);
+	tcase_add_test(by_hand, the_readme_is_followed);
+	suite_add_tcase(suite, by_hand);
 	return ms_podman_run_suite(suite);
 }

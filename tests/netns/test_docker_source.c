@@ -53,13 +53,16 @@ static void stop_source(void)
 	ms_plugin_descriptor.destroy(source);
 }
 
+/* And what it says is in force at once. */
 static const char *snapshot(void)
 {
 	static struct ms_plugin_builder builder;
 
 	builder.text[0] = '\0';
-	return ms_plugin_descriptor.source->snapshot(source, &builder, &error) == 0 ? builder.text
-										    : "";
+	if (ms_plugin_descriptor.source->snapshot(source, &builder, &error) < 0)
+		return "";
+	builder.in_force(builder.self, builder.number);
+	return builder.text;
 }
 
 /* Turns of the host's loop until the transaction has `text`, or has it no longer. */
@@ -157,10 +160,10 @@ START_TEST(labels_arrive_and_go_with_their_container)
 		 "to: \"set:container/web\", proto: tcp, dport: 80, action: allow} # ",
 		 true);
 	ck_assert_uint_eq(number_of("containers "), 2);
-	/* Since when that one's labels were told nobody knows: it ran before the source did. */
-	ck_assert_ptr_null(strstr(host.log, "container before: its labels were told"));
+	/* Since when that one's labels are in force nobody knows: it ran before the source did. */
+	ck_assert_ptr_null(strstr(host.log, "container before: its labels were in force"));
 	ck_assert_uint_eq(number_of("gaps "), 1);
-	fprintf(stderr, "a label was told %llu us after the start of its container\n",
+	fprintf(stderr, "a label was in force %llu us after the start of its container\n",
 		number_of("gap_last_us "));
 
 	ms_podman_command("stop -t 0 web");

@@ -10,6 +10,7 @@
 #include <microseg/trial.h>
 
 #include "tests/harness/netns.h"
+#include "tests/harness/readme.h"
 #include "tests/netns/etcd_server.h"
 
 #define FLEET "/microseg/v1/policy/"
@@ -516,9 +517,7 @@ START_TEST(the_readme_is_followed)
 	ms_etcd_server_init(1, 0);
 	ms_etcd_server_start_all();
 	start(1);
-	ms_netns_read_command(lines, sizeof(lines),
-			      "awk '/^```console$/ {on = 1; next} /^```/ {on = 0} "
-			      "on && sub(/^\\$ /, \"\")' " MS_TEST_README);
+	ms_readme_commands(lines, sizeof(lines), MS_TEST_README);
 	for (; (line = strsep(&rest, "\n")); i++) {
 		ck_assert_uint_lt(i, sizeof(arrives) / sizeof(arrives[0]));
 		ms_netns_run_command("cd " MS_NETNS_DIR " && export PATH=" MS_TEST_BIN_DIR

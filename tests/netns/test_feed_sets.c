@@ -11,6 +11,7 @@
 #include "tests/harness/ctl.h"
 #include "tests/harness/netns.h"
 #include "tests/harness/plugin_folder.h"
+#include "tests/harness/readme.h"
 #include "tests/harness/site.h"
 
 #define LISTS MS_NETNS_DIR "/lists"
@@ -112,24 +113,6 @@ END_TEST
 
 /* ---- by hand ---- */
 
-#define AT_HOME " | sed 's,/etc/microseg/," MS_NETNS_DIR "/etc/,g'"
-
-/* The nth block of YAML, with paths of the test's own. */
-static void read_block(char *buf, size_t size, int nth)
-{
-	ms_netns_read_command(buf, size,
-			      "awk '/^```yaml$/ {on = ++n == %d; next} /^```/ {on = 0} "
-			      "on' " MS_TEST_README AT_HOME,
-			      nth);
-}
-
-static bool shows(void *user)
-{
-	const char *const *asked = user; /* the command, and a pattern of all it is to say */
-
-	return ms_netns_try_command("%s | grep -Ezq -- '%s'", asked[0], asked[1]) == 0;
-}
-
 /* Its configuration, its policy and its commands, the one after the other, and what those that show
  * something come to show. */
 START_TEST(the_readme_is_followed)
@@ -147,34 +130,15 @@ START_TEST(the_readme_is_followed)
 		"own-drop\\.txt: No such file",
 		"192\\.0\\.2\\.8",
 	};
-	char text[4096], command[1024], *line, *rest = text;
-	size_t i = 0;
+	char text[4096];
 
-	read_block(text, sizeof(text), 2);
+	ms_readme_yaml(text, sizeof(text), MS_TEST_README, 2);
 	ms_proc_write_policy(microsegd, "20-readme.yaml", text);
 	ms_plugin_folder_start(microsegd, "");
-	read_block(text, sizeof(text), 1);
+	ms_readme_yaml(text, sizeof(text), MS_TEST_README, 1);
 	ms_proc_write_config(microsegd, text);
-	ms_netns_run_command("mkdir /run/microseg " MS_NETNS_DIR "/bin && ln -s "
-			     "%s/run/control.sock /run/microseg/ && cd " MS_NETNS_DIR "/bin && "
-			     "printf '#!/bin/sh\\nexec \"$@\"\\n' > sudo && chmod 755 sudo",
-			     microsegd->dir);
-	ms_netns_read_command(text, sizeof(text),
-			      "awk '/^```console$/ {on = 1; next} /^```/ {on = 0} "
-			      "on && sub(/^\\$ /, \"\")' " MS_TEST_README AT_HOME);
-	for (; (line = strsep(&rest, "\n")); i++) {
-		const char *asked[2] = { command };
-
-		ck_assert_uint_lt(i, ms_array_size(shown));
-		asked[1] = shown[i];
-		snprintf(command, sizeof(command),
-			 "export PATH=" MS_NETNS_DIR "/bin:" MS_TEST_BIN_DIR ":$PATH; %s", line);
-		ms_netns_run_command("%s", command);
-		if (asked[1])
-			ck_assert_msg(ms_netns_wait(shows, asked, 60), "%s never shows %s", line,
-				      asked[1]);
-	}
-	ck_assert_uint_eq(i, ms_array_size(shown));
+	ms_readme_serve(microsegd);
+	ms_readme_follow(MS_TEST_README, shown, ms_array_size(shown));
 	ms_proc_stop(microsegd);
 }
 END_TEST

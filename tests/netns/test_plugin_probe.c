@@ -62,8 +62,9 @@ static const struct {
 	{ "older_0", "\"abi\":\"1.0\"", "\"observes\":false" },
 	{ "older_1", "\"abi\":\"1.1\"", "\"observes\":false" },
 	{ "older_2", "\"abi\":\"1.2\"", "\"observes\":false" },
-	{ "fine", "\"abi\":\"1.3\"", "\"observes\":false" },
-	{ "observes", "\"abi\":\"1.3\"", "\"observes\":true" },
+	{ "older_3", "\"abi\":\"1.3\"", "\"observes\":false" },
+	{ "fine", "\"abi\":\"1.4\"", "\"observes\":false" },
+	{ "observes", "\"abi\":\"1.4\"", "\"observes\":true" },
 };
 
 START_TEST(one_of_any_minor_version_so_far_is_taken)
@@ -135,9 +136,9 @@ static const struct {
 	const char *name, *says;
 	bool runs; /* its constructor may */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.3, this microseg has 1.3", false },
-	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.3", false },
-	{ "struct_size", "have not the sizes of plugin ABI 1.3", false },
+	{ "abi_major", "is for plugin ABI 9.4, this microseg has 1.4", false },
+	{ "abi_minor", "is for plugin ABI 1.77, this microseg has 1.4", false },
+	{ "struct_size", "have not the sizes of plugin ABI 1.4", false },
 	{ "no_note", "has no note of microseg", false },
 	{ "runpath", "has a RUNPATH", false },
 	{ "execstack", "asks for an executable stack", false },

@@ -145,9 +145,9 @@ static const struct {
 	enum runs runs;
 	const char *spoil; /* a command, NULL = the file alone is the fault */
 } faults[] = {
-	{ "abi_major", "is for plugin ABI 9.3", NEVER, NULL },
+	{ "abi_major", "is for plugin ABI 9.4", NEVER, NULL },
 	{ "abi_minor", "is for plugin ABI 1.77", NEVER, NULL },
-	{ "struct_size", "have not the sizes of plugin ABI 1.3", NEVER, NULL },
+	{ "struct_size", "have not the sizes of plugin ABI 1.4", NEVER, NULL },
 	{ "no_note", "has no note of microseg", NEVER, NULL },
 	{ "runpath", "has a RUNPATH", NEVER, NULL },
 	{ "fine", "can be written by others than root", NEVER,

@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 #define MS_PLUGIN_ABI_MAJOR 1
-#define MS_PLUGIN_ABI_MINOR 3
+#define MS_PLUGIN_ABI_MINOR 4
 
 /* Longest name of plugin, action, source, sink or item, without its NUL: [a-z0-9_]{1,31}. */
 #define MS_PLUGIN_NAME_MAX 31
@@ -326,6 +326,15 @@ struct ms_plugin_host {
 	 */
 	int (*take_back)(struct ms_plugin_builder *builder, const char *origin,
 			 struct ms_plugin_error *error);
+	/*
+	 * Of minor 4. from C, during snapshot(). The number of this transaction, larger than that
+	 * of any that this process told before. From now on, and until another one is given,
+	 * `in_force(self, number)` is called when one of them has come in force: what was told
+	 * before that one is over by then, and need not have been in force itself. A plugin that is
+	 * a sink too is not told.
+	 */
+	uint64_t (*watch_in_force)(struct ms_plugin_builder *builder,
+				   void (*in_force)(void *self, uint64_t number), void *self);
 };
 
 /* What bind() calls a workload. */

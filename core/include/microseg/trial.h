@@ -52,6 +52,9 @@ struct ms_plugin_error {
 struct ms_plugin_builder {
 	char text[MS_TRIAL_TEXT];
 	size_t origins[MS_TRIAL_TEXT]; /* length of ORIGIN, by where a rule's line begins */
+	uint64_t number;               /* counts calls of watch_in_force(), which gives this */
+	void (*in_force)(void *self, uint64_t number); /* of the last call: for the test to call */
+	void *self;
 };
 
 /* One line a number: "NAME VALUE" or "NAME{RULE} VALUE". */
@@ -380,6 +383,15 @@ static inline int ms_trial_take_back(struct ms_plugin_builder *builder, const ch
 	return 0;
 }
 
+static inline uint64_t ms_trial_watch_in_force(struct ms_plugin_builder *builder,
+					       void (*in_force)(void *self, uint64_t number),
+					       void *self)
+{
+	builder->in_force = in_force;
+	builder->self = self;
+	return ++builder->number;
+}
+
 static inline int ms_trial_add_member(struct ms_plugin_builder *builder, const char *set,
 				      const struct ms_plugin_cidr *member, uint64_t timeout_ns,
 				      struct ms_plugin_error *error)
@@ -450,6 +462,7 @@ static inline void ms_trial_init(struct ms_plugin_host_state *state)
 	table->keep_set = ms_trial_keep_set;
 	table->leave_out = ms_trial_leave_out;
 	table->take_back = ms_trial_take_back;
+	table->watch_in_force = ms_trial_watch_in_force;
 }
 
 /* Lets `ns` pass: every timer that falls due is called, once. */

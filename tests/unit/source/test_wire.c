@@ -50,6 +50,7 @@ static const struct {
 	{ MS_SOURCE_WIRE_REFUSED, "it is wrong" },
 	{ MS_SOURCE_WIRE_KEEP, "blocklist" },
 	{ MS_SOURCE_WIRE_LEFT_OUT, "it is wrong" },
+	{ MS_SOURCE_WIRE_IN_FORCE, NULL },
 };
 
 /* Whatever is said arrives, however the bytes are cut. */
@@ -74,10 +75,12 @@ START_TEST(everything_arrives)
 			ck_assert_uint_eq(message.length, strlen(text));
 			ck_assert_int_eq(memcmp(message.text, text, message.length), 0);
 			if (message.kind == MS_SOURCE_WIRE_TEXT ||
-			    message.kind == MS_SOURCE_WIRE_REFUSED) {
-				ck_assert_uint_eq(message.number, 1);
+			    message.kind == MS_SOURCE_WIRE_REFUSED)
 				ck_assert_int_eq(memcmp(message.origin, "web:1", 6), 0);
-			}
+			if (message.kind == MS_SOURCE_WIRE_TEXT ||
+			    message.kind == MS_SOURCE_WIRE_REFUSED ||
+			    message.kind == MS_SOURCE_WIRE_IN_FORCE)
+				ck_assert_uint_eq(message.number, 1);
 			if (message.kind == MS_SOURCE_WIRE_BIND)
 				ck_assert_uint_eq(message.workload, 77);
 			told++;

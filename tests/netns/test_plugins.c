@@ -128,9 +128,23 @@ END_TEST
 
 START_TEST(what_is_not_named_is_not_loaded)
 {
+	static const char *const verbs[] = { "show", "reload" };
+
 	start("");
 	expect_fallback();
 	ck_assert(ms_proc_logged(microsegd, "is on its fallback, deny"));
+	for (size_t i = 0; i < ms_array_size(verbs); i++) {
+		ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "plugin", verbs[i],
+					       "tally", NULL),
+				 1);
+		ck_assert_msg(strstr(text, "no plugin 'tally' is loaded, but its file is there: "
+					   "`microsegctl plugin probe tally` shows what it is, "
+					   "`microsegctl plugin load tally` loads it"),
+			      "%s", text);
+		/* Nor is anybody told of files elsewhere. */
+		ms_ctl_status(microsegd, text, sizeof(text), "plugin", verbs[i], "./tally", NULL);
+		ck_assert_msg(strstr(text, "no plugin './tally' is loaded\""), "%s", text);
+	}
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
 	expect_acting();
 	ck_assert(ms_proc_logged(microsegd, "no rule is on its fallback any more"));

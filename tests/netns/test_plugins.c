@@ -229,14 +229,24 @@ END_TEST
 
 START_TEST(a_folder_that_others_may_write_is_not_used)
 {
+	pid_t pid;
+
+	ms_plugin_folder_add("fine");
 	ck_assert_int_eq(chmod(MS_PLUGIN_FOLDER, 0777), 0);
-	start("plugins: { tally: {} }\n");
+	start("plugins: { tally: {}, fine: {} }\n");
+	pid = microsegd->pid;
 	expect_state("tally", "failed", "can be written by others than root");
+	expect_state("fine", "failed", "can be written by others than root");
 	expect_fallback();
+	ck_assert_int_ne(access(MS_TEST_CONSTRUCTOR_MARK, F_OK), 0);
 	ck_assert_int_eq(chmod(MS_PLUGIN_FOLDER, 0755), 0);
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	ms_ctl_do(microsegd, "plugin", "load", "fine", NULL);
 	expect_state("tally", "loaded", NULL);
 	expect_acting();
+	/* The mark tells. */
+	ck_assert_int_eq(access(MS_TEST_CONSTRUCTOR_MARK, F_OK), 0);
+	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == pid);
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -10,6 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/cli/command.h"
 #include "core/cli/render.h"
+#include "core/policy/document_parts.h"
 #include "core/state/documents.h"
 
 int ms_cli_cmd_rule_list(const struct ms_cli *cli)
@@ -34,7 +35,7 @@ int ms_cli_cmd_rule_show(const struct ms_cli *cli)
 int ms_cli_cmd_rule_add_check(struct ms_cli_options *options)
 {
 	static const char *const actions[] = { "allow", "deny", "log" };
-	const char *action = options->args[0];
+	const char *action = options->args[0], *meant;
 
 	if (json_object_get(options->match, "iface"))
 		return ms_error_set(
@@ -47,12 +48,16 @@ int ms_cli_cmd_rule_add_check(struct ms_cli_options *options)
 		if (strcmp(action, actions[i]) == 0)
 			return 0;
 	}
+	meant = ms_document_action_meant(action);
+	if (meant)
+		return ms_error_set_at(&options->error, -EINVAL, NULL, 0, 0, action,
+				       "the action is allow, deny or log, not '%s': did you mean "
+				       "%s?",
+				       action, meant);
 	return ms_error_set_at(&options->error, -EINVAL, NULL, 0, 0, action,
-			       "the action is allow, deny or log, not '%s'%s", action,
-			       strcmp(action, "drop") == 0 || strcmp(action, "reject") == 0
-				       ? ": did you mean deny?"
-			       : strcmp(action, "accept") == 0 ? ": did you mean allow?"
-							       : "");
+			       "the action is allow, deny or log, not '%s': a plugin's is written "
+			       "in a document, `microsegctl rule import FILE`",
+			       action);
 }
 
 /* The rule as a mapping of the policy language: MATCH words, --id and the like, the action. */

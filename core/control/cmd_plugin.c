@@ -108,7 +108,7 @@ static int answer(struct ms_manager *manager, const char *name, json_t **ret_rep
 	struct ms_source_status source;
 
 	if (!entry)
-		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+		return ms_plugin_registry_refuse_absent(ms_manager_plugins(manager), name, err);
 	source = source_of(manager, entry);
 	*ret_reply = json_pack("{s:o, s:O?, s:o, s:o}", "entry", shape_entry(manager, entry),
 			       "plugin", ms_plugin_registry_description(entry), "config",

@@ -68,20 +68,32 @@ struct showing {
 	size_t told;
 };
 
+static void format_origin(const struct ms_manager *manager, const char *set,
+			  const struct ms_set_member *member, char *buf, size_t size)
+{
+	const struct ms_origin *origin = &member->origin;
+	const char *who = NULL;
+
+	if (origin->source == MS_SOURCE_RUNTIME)
+		who = ms_manager_set_put_by(manager, set, &member->cidr);
+	else if (origin->source == MS_SOURCE_PLUGIN && !origin->file)
+		who = ms_manager_set_offered_by(manager, set, member);
+	if (who)
+		snprintf(buf, size, "%s%s", origin->source == MS_SOURCE_RUNTIME ? "plugin " : "",
+			 who);
+	else
+		ms_origin_format(origin, buf, size);
+}
+
 /* `timeout_ms` is what the member has left now; null = it stays. */
 static json_t *shape_member(const struct ms_manager *manager, const char *set,
 			    const struct ms_set_member *member)
 {
 	char cidr[MS_CIDR_TEXT], origin[MS_ORIGIN_MAX];
-	const char *plugin = member->origin.source == MS_SOURCE_RUNTIME
-				     ? ms_manager_set_put_by(manager, set, &member->cidr)
-				     : NULL;
 	uint64_t left = UINT64_MAX;
 
 	ms_manager_set_left(manager, set, &member->cidr, &left);
-	ms_origin_format(&member->origin, origin, sizeof(origin));
-	if (plugin)
-		snprintf(origin, sizeof(origin), "plugin %s", plugin);
+	format_origin(manager, set, member, origin, sizeof(origin));
 	return json_pack("{s:s, s:o, s:s, s:s}", "addr",
 			 ms_cidr_format(&member->cidr, cidr, sizeof(cidr)), "timeout_ms",
 			 left == UINT64_MAX ? json_null() : ms_control_shape_ms(left), "source",

@@ -70,6 +70,10 @@ size_t ms_manager_set_count(const struct ms_manager *manager, const char *set); 
  * members change. */
 const char *ms_manager_set_put_by(const struct ms_manager *manager, const char *set,
 				  const struct ms_cidr *member);
+/* The source that offers this member of the merged policy; NULL = none does any more. Lent until
+ * offers change. */
+const char *ms_manager_set_offered_by(const struct ms_manager *manager, const char *set,
+				      const struct ms_set_member *member);
 
 struct ms_keeper_counts; /* core/iface/keeper.h */
 struct ms_keeper_counts ms_manager_iface_counts(const struct ms_manager *manager);

@@ -92,6 +92,33 @@ const char *ms_manager_set_put_by(const struct ms_manager *manager, const char *
 	return held ? put_by(manager, held) : NULL;
 }
 
+struct offering {
+	const struct ms_set_member *member;
+	const char *source; /* NULL = none yet */
+};
+
+/* Of several that offer the prefix the one whose time it is. */
+static int name_source(void *user, const char *source, const struct ms_set_member *offered)
+{
+	struct offering *offering = user;
+	bool is_it = offered->timeout_ns == offering->member->timeout_ns &&
+		     offered->began_ns == offering->member->began_ns;
+
+	if (is_it || !offering->source)
+		offering->source = source;
+	return is_it;
+}
+
+const char *ms_manager_set_offered_by(const struct ms_manager *manager, const char *set,
+				      const struct ms_set_member *member)
+{
+	struct offering offering = { .member = member };
+
+	ms_sources_offers_foreach(ms_sources_offers(manager->sources), set, &member->cidr,
+				  name_source, &offering);
+	return offering.source;
+}
+
 /* ---- add, del ---- */
 
 static bool has_set(const struct ms_manager *manager, const char *set)

@@ -2,6 +2,7 @@
 /* Plugins as the daemon has them. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
@@ -219,6 +220,20 @@ static bool may_be_known(struct questions *questions, const char *action)
 	return json_is_true(has);
 }
 
+static int refuse_action(const struct ms_manager *manager, const struct ms_rule_action *action,
+			 struct ms_error *err)
+{
+	ms_cleanup(ms_free) const char **names = NULL;
+	const struct ms_plugin_entry *entry;
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && (entry = ms_plugin_registry_at(manager->plugins, i)); i++)
+		r = ms_plugin_arguments_add_names(ms_plugin_registry_description(entry), &names,
+						  &count);
+	return r < 0 ? r : ms_plugin_arguments_refuse_unknown(action, names, count, err);
+}
+
 static int judge_action(struct questions *questions, const struct ms_rule *rule,
 			const struct ms_rule_action *action, struct ms_error *err)
 {
@@ -231,11 +246,7 @@ static int judge_action(struct questions *questions, const struct ms_rule *rule,
 	if (rule->states_fallback || ms_manager_rehearses(questions->manager, action->name) ||
 	    may_be_known(questions, action->name))
 		return 0;
-	return ms_error_set_at(
-		err, -EINVAL, NULL, action->place.line, action->place.column, action->name,
-		"no plugin is known that has an action '%s': a rule that names it all the same "
-		"says what holds until one has it, fallback: allow or fallback: deny",
-		action->name);
+	return refuse_action(questions->manager, action, err);
 }
 
 /* What is in force is nobody's change. */

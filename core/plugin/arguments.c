@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/policy/array.h"
+#include "core/policy/document_hint.h"
 #include "core/policy/document_reader.h"
 
 _Static_assert(MS_PLUGIN_VALUE_MAX == MS_DOCUMENT_VALUE_MAX, "what the SDK says can be written");
@@ -129,6 +131,35 @@ static const json_t *find_named(const json_t *list, const char *name)
 const json_t *ms_plugin_arguments_describe(const json_t *plugin, const char *action)
 {
 	return find_named(json_object_get(plugin, "actions"), action);
+}
+
+int ms_plugin_arguments_add_names(const json_t *plugin, const char ***names, size_t *count)
+{
+	const json_t *actions = json_object_get(plugin, "actions"), *action;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach (actions, i, action) {
+		const char *name = json_string_value(json_object_get(action, "name"));
+
+		if (name && r == 0)
+			r = ms_array_append(names, count, name);
+	}
+	return r;
+}
+
+int ms_plugin_arguments_refuse_unknown(const struct ms_rule_action *action,
+				       const char *const *names, size_t count, struct ms_error *err)
+{
+	const char *meant = ms_document_hint_find(action->name, names, count);
+
+	return ms_error_set_at(err, -EINVAL, NULL, action->place.line, action->place.column,
+			       action->name,
+			       "no plugin is known that has an action '%s'%s%s%s: a rule that "
+			       "names it all the same says what holds until one has it, fallback: "
+			       "allow or fallback: deny",
+			       action->name, meant ? " (did you mean " : "", meant ? meant : "",
+			       meant ? "?)" : "");
 }
 
 bool ms_plugin_arguments_is_set(const json_t *action, const char *arg)

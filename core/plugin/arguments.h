@@ -31,6 +31,12 @@ int ms_plugin_arguments_read(const struct ms_rule_action *from, const char *file
 			     struct ms_plugin_values *into, struct ms_error *err);
 /* The action of this name in the description of a plugin (NULL is fine); NULL = there is none. */
 const json_t *ms_plugin_arguments_describe(const json_t *plugin, const char *action);
+/* Appends the names of the actions in a plugin's description (NULL is fine), lent. -ENOMEM */
+int ms_plugin_arguments_add_names(const json_t *plugin, const char ***names, size_t *count);
+/* -EINVAL, with its place: nobody has the action, and one of these names may have been meant. */
+int ms_plugin_arguments_refuse_unknown(const struct ms_rule_action *action,
+				       const char *const *names, size_t count,
+				       struct ms_error *err);
 /* Whether the values of an argument of that action are names of sets. */
 bool ms_plugin_arguments_is_set(const json_t *action, const char *arg);
 /* -EINVAL, with its place, for the first argument of type SET that names a set which `policy` does

@@ -242,6 +242,18 @@ static int check_arguments(const json_t *what, const struct ms_policy *policy,
 						      rule->origin.source == MS_SOURCE_PLUGIN, err);
 }
 
+static int refuse_unknown(const struct ms_plugin_catalogue *catalogue,
+			  const struct ms_rule_action *action, struct ms_error *err)
+{
+	ms_cleanup(ms_free) const char **names = NULL;
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < catalogue->count; i++)
+		r = ms_plugin_arguments_add_names(catalogue->list[i].description, &names, &count);
+	return r < 0 ? r : ms_plugin_arguments_refuse_unknown(action, names, count, err);
+}
+
 /* `knows_enough`: what it does not know is not its concern. */
 static int check_action(const struct ms_plugin_catalogue *catalogue, bool knows_enough,
 			const struct ms_policy *policy, const struct ms_rule *rule,
@@ -251,14 +263,7 @@ static int check_action(const struct ms_plugin_catalogue *catalogue, bool knows_
 
 	if (find(catalogue, action->name, &what))
 		return check_arguments(what, policy, rule, action, err);
-	if (rule->states_fallback || knows_enough)
-		return 0;
-	return ms_error_set_at(
-		err, -EINVAL, NULL, action->place.line, action->place.column, action->name,
-		"no plugin is known that has an action '%s': a rule that names it all "
-		"the same says what holds until one has it, fallback: allow or "
-		"fallback: deny",
-		action->name);
+	return rule->states_fallback || knows_enough ? 0 : refuse_unknown(catalogue, action, err);
 }
 
 static int check(const struct ms_plugin_catalogue *catalogue, bool knows_enough,

@@ -13,6 +13,7 @@
 #include "core/plugin/note.h"
 #include "core/plugin/place.h"
 #include "core/plugin/registry_private.h"
+#include "core/plugin/trust.h"
 #include "core/plugin/values.h"
 
 static void free_values(struct ms_plugin_values **values)
@@ -186,9 +187,22 @@ bool ms_plugin_registry_has_file(const struct ms_plugin_registry *registry, cons
 {
 	char path[sizeof(registry->folder) + MS_PLUGIN_NAME_MAX + 8];
 
-	return snprintf(path, sizeof(path), "%s/%s.so", registry->folder, name) <
+	/* Whoever may ask for a plugin is told of no other files. */
+	return ms_plugin_trust_is_name(name) &&
+	       snprintf(path, sizeof(path), "%s/%s.so", registry->folder, name) <
 		       (int)sizeof(path) &&
 	       access(path, F_OK) == 0;
+}
+
+int ms_plugin_registry_refuse_absent(const struct ms_plugin_registry *registry, const char *name,
+				     struct ms_error *err)
+{
+	if (!ms_plugin_registry_has_file(registry, name))
+		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+	return ms_error_set(err, -ENOENT,
+			    "no plugin '%s' is loaded, but its file is there: `microsegctl plugin "
+			    "probe %s` shows what it is, `microsegctl plugin load %s` loads it",
+			    name, name, name);
 }
 
 /* ---- what is ---- */

@@ -97,6 +97,9 @@ int ms_plugin_registry_encode(struct ms_plugin_registry *registry, const struct 
 struct ms_rule_action_known ms_plugin_registry_known(const struct ms_plugin_registry *registry);
 /* Whether a file of the plugin of this name lies in the folder. */
 bool ms_plugin_registry_has_file(const struct ms_plugin_registry *registry, const char *name);
+/* -ENOENT: it is not loaded; and what to do if its file is there. */
+int ms_plugin_registry_refuse_absent(const struct ms_plugin_registry *registry, const char *name,
+				     struct ms_error *err);
 
 /* A rule in force, by the number that programs know, names an action. */
 struct ms_plugin_registry_use {

@@ -571,6 +571,6 @@ int ms_plugin_registry_reload(struct ms_plugin_registry *registry, const char *n
 	struct ms_plugin_entry *entry = ms_plugin_registry_entry(registry, name);
 
 	if (!entry || entry->state != MS_PLUGIN_LOADED)
-		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
+		return ms_plugin_registry_refuse_absent(registry, name, err);
 	return load_actions(registry, entry, err);
 }

@@ -26,10 +26,9 @@ static bool is_word(const char *text)
 	       ms_document_schema_is_name(text, "_", NAME_MAX_LENGTH);
 }
 
-/* The verdict that was meant by another tool's word or a slip; NULL = it may be a plugin's action.
- */
-static const char *find_meant(const char *name)
+const char *ms_document_action_meant(const char *name)
 {
+	/* One of the plugins' is called as other tools call a verdict. */
 	return strcmp(name, "reject") == 0
 		       ? NULL
 		       : ms_document_hint_find(name, words, ms_array_size(words));
@@ -37,7 +36,7 @@ static const char *find_meant(const char *name)
 
 bool ms_document_action_is_name(const char *name)
 {
-	return is_word(name) && !find_meant(name);
+	return is_word(name) && !ms_document_action_meant(name);
 }
 
 /* The scalar the reader is at: one of ours, or a plugin's. */
@@ -253,7 +252,7 @@ static int read_list(struct ms_document_reader *reader, struct ms_rule *rule)
 /* Whether packets pass behind a plugin's action must be said, not guessed. */
 static int refuse_lone(struct ms_document_reader *reader, const struct ms_rule_action *action)
 {
-	const char *meant = ms_document_hint_find(action->name, words, ms_array_size(words));
+	const char *meant = ms_document_action_meant(action->name);
 
 	if (meant)
 		return ms_document_reader_refuse(reader, action->place, action->name,
@@ -292,7 +291,7 @@ int ms_document_action_check(struct ms_document_reader *reader, const struct ms_
 {
 	for (size_t i = 0; i < rule->n_actions; i++) {
 		const struct ms_rule_action *action = &rule->actions[i];
-		const char *meant = find_meant(action->name);
+		const char *meant = ms_document_action_meant(action->name);
 
 		/* Another tool's word for a verdict is no plugin, whatever the fallback. */
 		if (meant)

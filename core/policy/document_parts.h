@@ -57,6 +57,9 @@ int ms_document_action_read(struct ms_document_reader *reader, void *into);
 int ms_document_action_read_config(struct ms_document_reader *reader, struct ms_rule_action *into);
 /* Whether a rule that says `name` asks for a plugin's action, and nothing else can be meant. */
 bool ms_document_action_is_name(const char *name);
+/* The verdict that was meant by another tool's word or a slip; NULL = it may be a plugin's action.
+ */
+const char *ms_document_action_meant(const char *name);
 /* What is refused of the whole list: words that are no action's name. */
 int ms_document_action_check(struct ms_document_reader *reader, const struct ms_rule *rule);
 

@@ -32,27 +32,46 @@ FIELD = re.compile(r"(\w+)(?:\[[^\]]*\])?\s*(?=[;,])")
 
 
 def names(text):
-    """(offset, name) of all that an author may use."""
+    """(offset, name, struct) of all that an author may use; "" = it is in none."""
     for pattern in (DEFINE, FUNCTION):
         for found in pattern.finditer(text):
-            yield found.start(1), found.group(1)
+            yield found.start(1), found.group(1), ""
     for found in STRUCT.finditer(text):
-        body, start = found.group(2), found.start(2)
-        if found.group(1):
-            yield found.start(1), found.group(1)
+        body, start, struct = found.group(2), found.start(2), found.group(1)
+        if struct:
+            yield found.start(1), struct, ""
         if "(" in found.group(0).split("{")[0] or "__uint(" in body:
             continue
         is_enum = found.group(0).lstrip().startswith("enum")
         for call in CALLBACK.finditer(body):
             # Arguments of a function are not fields.
-            yield start + call.start(1), call.group(1)
+            yield start + call.start(1), call.group(1), struct
         rest = re.sub(r"[^;]*\(\*\w+\)\([^;]*;", lambda m: ";" * len(m.group(0)), body)
         if is_enum:
             for one in re.finditer(r"\b(MS_\w+)", rest):
-                yield start + one.start(1), one.group(1)
+                yield start + one.start(1), one.group(1), ""
         else:
             for one in FIELD.finditer(rest):
-                yield start + one.start(1), one.group(1)
+                yield start + one.start(1), one.group(1), struct
+
+
+def words(text):
+    return {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", code)}
+
+
+def known_by_struct(reference):
+    """What is said of each: where it is named, and on to a paragraph of another, or a heading."""
+    known = {}
+    about = set()
+    for block in re.split(r"\n\n+", reference):
+        named = set(re.findall(r"`struct\s+(\w+)", block))
+        if block.lstrip().startswith("#"):
+            about = set()
+        if named and not block.startswith("|"):
+            about = named
+        for struct in about | named:
+            known.setdefault(struct, set()).update(words(block))
+    return known
 
 
 def main():
@@ -61,21 +80,21 @@ def main():
         page = file.read()
     # The tutorial is no reference.
     reference = re.sub(r"^```.*?^```$", "", page[page.index("\n## Reference"):], flags=re.S | re.M)
-    known = set()
-    for code in re.findall(r"`([^`]+)`", reference):
-        known.update(re.findall(r"\w+", code))
+    known = words(reference)
+    by_struct = known_by_struct(reference)
     complaints = seen = 0
     for path in HEADERS:
         with open(os.path.join(root, path), encoding="utf-8") as file:
             text = file.read()
         # Lines stay where they are.
         text = COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m.group(0)), text)
-        for offset, name in sorted(set(names(text))):
-            if PRIVATE.match(name):
+        for offset, name, struct in sorted(set(names(text))):
+            if PRIVATE.match(name) or PRIVATE.match(struct):
                 continue
             seen += 1
-            if name not in known:
-                print(f"{path}:{text.count(chr(10), 0, offset) + 1}: {name} is not in docs/plugin-sdk.md")
+            if name not in (by_struct.get(struct, ()) if struct else known):
+                of = f" of struct {struct}" if struct else ""
+                print(f"{path}:{text.count(chr(10), 0, offset) + 1}: {name}{of} is not in docs/plugin-sdk.md")
                 complaints += 1
     if seen < 150:
         print(f"only {seen} names were found in the headers")

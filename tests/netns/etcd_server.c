@@ -17,15 +17,19 @@ static unsigned member_count;
 static int with_tls;
 static pid_t pids[MS_ETCD_SERVER_MEMBERS];
 static char urls[MS_ETCD_SERVER_MEMBERS][64];
+static char command_urls[MS_ETCD_SERVER_MEMBERS][64];
 
 void ms_etcd_server_init(unsigned members, int tls)
 {
 	member_count = members;
 	with_tls = tls;
 	memset(pids, 0, sizeof(pids));
-	for (unsigned i = 0; i < MS_ETCD_SERVER_MEMBERS; i++)
+	for (unsigned i = 0; i < MS_ETCD_SERVER_MEMBERS; i++) {
 		snprintf(urls[i], sizeof(urls[i]), "http%s://127.0.1.%u:2379", tls ? "s" : "",
 			 i + 1);
+		snprintf(command_urls[i], sizeof(command_urls[i]), "http%s://127.0.1.%u:2389",
+			 tls ? "s" : "", i + 1);
+	}
 	if (!tls)
 		return;
 	ms_netns_run_command(
@@ -48,7 +52,7 @@ const char *ms_etcd_server_url(unsigned member)
 static void serve(void *user)
 {
 	unsigned i = *(unsigned *)user;
-	char name[16], data[64], peer[64], cluster[256] = "", log[64];
+	char name[16], data[64], peer[64], cluster[256] = "", log[64], clients[130];
 	int fd, used = 0;
 
 	for (unsigned j = 0; j < member_count; j++)
@@ -58,11 +62,12 @@ static void serve(void *user)
 	snprintf(data, sizeof(data), MS_NETNS_DIR "/etcd-m%u", i);
 	snprintf(log, sizeof(log), MS_NETNS_DIR "/etcd-m%u.log", i);
 	snprintf(peer, sizeof(peer), "http://127.0.1.%u:2380", i + 1);
+	snprintf(clients, sizeof(clients), "%s,%s", urls[i], command_urls[i]);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
 	/* The last ones are for TLS alone. */
-	execlp("etcd", "etcd", "--name", name, "--data-dir", data, "--listen-client-urls", urls[i],
+	execlp("etcd", "etcd", "--name", name, "--data-dir", data, "--listen-client-urls", clients,
 	       "--advertise-client-urls", urls[i], "--listen-peer-urls", peer,
 	       "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster, "--log-outputs",
 	       "stderr", with_tls ? "--client-cert-auth" : NULL, "--trusted-ca-file",
@@ -84,8 +89,8 @@ static int ctl(unsigned member, const char *command, int must)
 	const char *format = "ETCDCTL_API=3 etcdctl --endpoints %s %s %s >/dev/null";
 
 	if (!must)
-		return ms_netns_try_command(format, urls[member], tls, command);
-	ms_netns_run_command(format, urls[member], tls, command);
+		return ms_netns_try_command(format, command_urls[member], tls, command);
+	ms_netns_run_command(format, command_urls[member], tls, command);
 	return 0;
 }
 
@@ -113,6 +118,12 @@ void ms_etcd_server_kill(unsigned member)
 	pids[member] = 0;
 }
 
+void ms_etcd_server_kill_all(void)
+{
+	for (unsigned i = 0; i < member_count; i++)
+		ms_etcd_server_kill(i);
+}
+
 void ms_etcd_server_wipe(unsigned member)
 {
 	ms_etcd_server_kill(member);
@@ -127,6 +138,17 @@ void ms_etcd_server_hold(unsigned member)
 void ms_etcd_server_release(unsigned member)
 {
 	ck_assert_int_eq(kill(pids[member], SIGCONT), 0);
+}
+
+void ms_etcd_server_cut(void)
+{
+	ms_netns_run_command("nft 'table inet etcd-cut { chain in { type filter hook input "
+			     "priority 0 ; tcp dport 2379 drop ; tcp sport 2379 drop ; } ; }'");
+}
+
+void ms_etcd_server_mend(void)
+{
+	ms_netns_run_command("nft delete table inet etcd-cut");
 }
 
 void ms_etcd_server_ctl(unsigned member, const char *format, ...)

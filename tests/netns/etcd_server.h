@@ -16,14 +16,21 @@ void ms_etcd_server_start(unsigned member);
 void ms_etcd_server_await(unsigned member);
 /* SIGKILL; what it wrote stays for the next start. */
 void ms_etcd_server_kill(unsigned member);
+void ms_etcd_server_kill_all(void);
 /* Its data are lost, too. */
 void ms_etcd_server_wipe(unsigned member);
-/* Neither answers nor breaks a connection, as one behind a broken network; and does again. */
+/* Takes connections and answers nothing, as one that hangs; and does again. */
 void ms_etcd_server_hold(unsigned member);
 void ms_etcd_server_release(unsigned member);
+/* A broken network between all members and their clients: what stands is silent, nothing new comes
+ * to stand. Members reach each other, and ms_etcd_server_ctl() them. Mended, what was dropped is
+ * sent again as TCP does. */
+void ms_etcd_server_cut(void);
+void ms_etcd_server_mend(void);
 /* "http://127.0.1.1:2379", lent. */
 const char *ms_etcd_server_url(unsigned member);
-/* An etcdctl command with one member, its arguments as for a shell. Must succeed. */
+/* An etcdctl command with one member, at a port of its own, its arguments as for a shell. Must
+ * succeed. */
 void ms_etcd_server_ctl(unsigned member, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -151,7 +151,6 @@ START_TEST(packets_are_written_as_they_were)
 }
 END_TEST
 
-/* A tagged frame: the kernel keeps the tag beside the bytes, and the file has it within. */
 /* The command of the plugin's text, with the file of the test in the place of its own. */
 static void find_command(char *into, size_t size)
 {
@@ -194,6 +193,7 @@ START_TEST(tshark_tells_interface_direction_and_rule)
 }
 END_TEST
 
+/* A tagged frame: the kernel keeps the tag beside the bytes, and the file has it within. */
 START_TEST(a_tag_is_where_it_was)
 {
 	ms_cleanup(ms_close_fd) int fd = -1;

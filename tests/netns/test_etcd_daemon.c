@@ -14,6 +14,7 @@
 #define BASE "/microseg/v1/policy/base"
 #define OWN "/microseg/v1/hosts/web1/policy/own"
 #define GUARDED "10.1.0.2"
+#define URL "http://127.0.1."
 #define SOON 3000
 #define GONE 400
 
@@ -25,15 +26,30 @@ static const char policy[] =
 static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 
-static void setup(void)
+/* `more` items of the source. */
+static void start_with(unsigned members, const char *more)
 {
+	char config[256];
+
 	ms_plugin_folder_setup(microsegd, policy);
 	ms_plugin_folder_add("etcd");
-	ms_etcd_server_init(1, 0);
+	ms_etcd_server_init(members, 0);
 	ms_etcd_server_start_all();
-	ms_proc_write_config(microsegd, "plugins:\n  etcd: { endpoints: \"http://127.0.1.1:2379\", "
-					"hostname: web1 }\n");
-	ms_plugin_folder_start(microsegd, NULL);
+	snprintf(config, sizeof(config),
+		 "plugins:\n  etcd: { endpoints: [\"" URL "1:2379\", \"" URL "2:2379\", \"" URL
+		 "3:2379\"], hostname: web1%s }\n",
+		 more);
+	ms_plugin_folder_start(microsegd, config);
+}
+
+static void setup_one(void)
+{
+	start_with(1, "");
+}
+
+static void setup_three(void)
+{
+	start_with(3, ", check: 1s");
 }
 
 static void put(const char *key, const char *id, unsigned port, const char *action)
@@ -134,17 +150,16 @@ START_TEST(without_etcd_all_stays_and_with_it_all_comes)
 {
 	put(BASE, "fleet/shut", 81, "deny");
 	expect("source.rules", NULL, 1);
-	ms_etcd_server_kill(0);
-	expect("source.trouble", "http://127.0.1.1:2379: ", 0);
+	ms_etcd_server_kill_all();
+	expect("source.trouble", URL, 0);
 	expect_denied(81, "fleet/shut");
 	expect_open(80);
 	/* A daemon that starts now never heard of it from etcd. */
 	ms_proc_kill(microsegd);
 	ms_plugin_folder_start(microsegd, NULL);
-	expect("source.trouble", "http://127.0.1.1:2379: ", 0);
+	expect("source.trouble", URL, 0);
 	expect_denied(81, "fleet/shut");
-	ms_etcd_server_start(0);
-	ms_etcd_server_await(0);
+	ms_etcd_server_start_all();
 	put(OWN, "own/open", 81, "allow");
 	expect("source.rules", NULL, 2);
 	expect_open(81);
@@ -192,14 +207,13 @@ START_TEST(what_is_in_force_has_its_age)
 	after = now_ms();
 	expect_age(before, after, 0);
 	/* It grows as long as nothing else is said, with etcd or without it, and over a restart. */
-	ms_etcd_server_kill(0);
+	ms_etcd_server_kill_all();
 	ck_assert(ms_netns_wait(is_old, &old, 20));
 	expect_age(before, after, 0);
 	ms_proc_kill(microsegd);
 	ms_plugin_folder_start(microsegd, NULL);
 	expect_age(before, after, 1000);
-	ms_etcd_server_start(0);
-	ms_etcd_server_await(0);
+	ms_etcd_server_start_all();
 	before = now_ms();
 	put(OWN, "own/open", 81, "allow");
 	expect("source.rules", NULL, 2);
@@ -208,18 +222,51 @@ START_TEST(what_is_in_force_has_its_age)
 }
 END_TEST
 
+/* Nothing tells: the members live, no connection breaks, and none is refused. */
+START_TEST(a_broken_network_changes_nothing_and_is_caught_up_with)
+{
+	json_int_t before = now_ms(), after, cut;
+
+	put(BASE, "fleet/shut", 81, "deny");
+	expect("source.rules", NULL, 1);
+	after = now_ms();
+	expect("source.trouble", NULL, 0);
+	ms_etcd_server_cut();
+	cut = now_ms();
+	put(OWN, "own/open", 81, "allow");
+	expect("source.trouble", URL, 0);
+	/* An answer may take its time, and so may each member's connection. */
+	ck_assert_int_ge(now_ms() - cut, 10000);
+	expect_denied(81, "fleet/shut");
+	expect_open(80);
+	expect("source.rules", NULL, 1);
+	expect_age(before, after, 0);
+	ms_etcd_server_mend();
+	before = now_ms();
+	expect("source.rules", NULL, 2);
+	expect_age(before, now_ms(), 0);
+	expect_open(81);
+	expect("source.trouble", NULL, 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("etcd daemon");
-	TCase *all = tcase_create("all");
+	TCase *one = tcase_create("one member"), *three = tcase_create("three members");
 
-	tcase_add_checked_fixture(all, setup, NULL);
-	tcase_set_timeout(all, 200);
-	tcase_add_test(all, what_is_put_denies_and_what_is_deleted_does_not);
-	tcase_add_test(all, what_does_not_parse_changes_nothing);
-	tcase_add_test(all, without_etcd_all_stays_and_with_it_all_comes);
-	tcase_add_test(all, what_is_in_force_has_its_age);
-	suite_add_tcase(suite, all);
+	tcase_add_checked_fixture(one, setup_one, NULL);
+	tcase_set_timeout(one, 200);
+	tcase_add_test(one, what_is_put_denies_and_what_is_deleted_does_not);
+	tcase_add_test(one, what_does_not_parse_changes_nothing);
+	suite_add_tcase(suite, one);
+	tcase_add_checked_fixture(three, setup_three, NULL);
+	tcase_set_timeout(three, 200);
+	tcase_add_test(three, without_etcd_all_stays_and_with_it_all_comes);
+	tcase_add_test(three, what_is_in_force_has_its_age);
+	tcase_add_test(three, a_broken_network_changes_nothing_and_is_caught_up_with);
+	suite_add_tcase(suite, three);
 	return suite;
 }
 

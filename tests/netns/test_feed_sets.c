@@ -73,6 +73,22 @@ static bool is_open(void *user)
 	return ms_site_reach(80, MS_SITE_GONE) == 0;
 }
 
+/* Who put a member in is told of each. */
+static void expect_origins(void)
+{
+	json_auto_t *lines = NULL;
+	json_t *member;
+
+	ms_ctl_do(microsegd, "set", "add", "listed", "192.0.2.9", NULL);
+	lines = ms_ctl(microsegd, "set", "show", "listed", NULL);
+	member = ms_ctl_find(lines, "members", "addr", "10.1.0.1");
+	ck_assert_str_eq(ms_ctl_text(member, "source"), "plugin");
+	ck_assert_str_eq(ms_ctl_text(member, "origin"), "feed");
+	member = ms_ctl_find(lines, "members", "addr", "192.0.2.9");
+	ck_assert_str_eq(ms_ctl_text(member, "origin"), "runtime");
+	ms_ctl_do(microsegd, "set", "del", "listed", "192.0.2.9", NULL);
+}
+
 /* ---- what never comes ---- */
 
 /* Its set stays as it was, and all others go on. */
@@ -85,6 +101,7 @@ START_TEST(a_dead_list_holds_up_its_own_set_alone)
 	expect_members(3);
 	ms_site_expect_denied(microsegd, 80, "blocked");
 	ck_assert(ms_proc_logged(microsegd, "http://127.0.0.1:1/dead: "));
+	expect_origins();
 	ms_proc_kill(microsegd);
 
 	/* The next one cannot have the list of the set that is in force either. */

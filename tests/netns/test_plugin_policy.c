@@ -74,7 +74,9 @@ static const struct wrong wrong[] = {
 	{ "{ tally: { count: 1 } }", "there is no item 'count'", "66" },
 	{ "{ tally: { counter: [1, 2] } }", "counter takes one value", "79" },
 	{ "{ warden: { set: nosuch } }", "there is no set 'nosuch'", "72" },
-	{ "nosuch", "no plugin is known that has an action 'nosuch'", "55" },
+	{ "nosuch", "no plugin is known that has an action 'nosuch': a rule", "55" },
+	{ "taly", "no plugin is known that has an action 'taly' (did you mean tally?): a rule",
+	  "55" },
 };
 
 static void expect_refused(const struct wrong *is)

@@ -128,9 +128,23 @@ END_TEST
 
 START_TEST(what_is_not_named_is_not_loaded)
 {
+	static const char *const verbs[] = { "show", "reload" };
+
 	start("");
 	expect_fallback();
 	ck_assert(ms_proc_logged(microsegd, "is on its fallback, deny"));
+	for (size_t i = 0; i < ms_array_size(verbs); i++) {
+		ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "plugin", verbs[i],
+					       "tally", NULL),
+				 1);
+		ck_assert_msg(strstr(text, "no plugin 'tally' is loaded, but its file is there: "
+					   "`microsegctl plugin probe tally` shows what it is, "
+					   "`microsegctl plugin load tally` loads it"),
+			      "%s", text);
+		/* Nor is anybody told of files elsewhere. */
+		ms_ctl_status(microsegd, text, sizeof(text), "plugin", verbs[i], "./tally", NULL);
+		ck_assert_msg(strstr(text, "no plugin './tally' is loaded\""), "%s", text);
+	}
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
 	expect_acting();
 	ck_assert(ms_proc_logged(microsegd, "no rule is on its fallback any more"));
@@ -215,14 +229,24 @@ END_TEST
 
 START_TEST(a_folder_that_others_may_write_is_not_used)
 {
+	pid_t pid;
+
+	ms_plugin_folder_add("fine");
 	ck_assert_int_eq(chmod(MS_PLUGIN_FOLDER, 0777), 0);
-	start("plugins: { tally: {} }\n");
+	start("plugins: { tally: {}, fine: {} }\n");
+	pid = microsegd->pid;
 	expect_state("tally", "failed", "can be written by others than root");
+	expect_state("fine", "failed", "can be written by others than root");
 	expect_fallback();
+	ck_assert_int_ne(access(MS_TEST_CONSTRUCTOR_MARK, F_OK), 0);
 	ck_assert_int_eq(chmod(MS_PLUGIN_FOLDER, 0755), 0);
 	ms_ctl_do(microsegd, "plugin", "load", "tally", NULL);
+	ms_ctl_do(microsegd, "plugin", "load", "fine", NULL);
 	expect_state("tally", "loaded", NULL);
 	expect_acting();
+	/* The mark tells. */
+	ck_assert_int_eq(access(MS_TEST_CONSTRUCTOR_MARK, F_OK), 0);
+	ck_assert(ms_proc_is_alive(microsegd) && microsegd->pid == pid);
 	ms_proc_stop(microsegd);
 }
 END_TEST

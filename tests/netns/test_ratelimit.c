@@ -112,6 +112,9 @@ START_TEST(a_rate_is_kept_within_a_twentieth)
 		sent++;
 	} while (bucket.passed < burst + 2 * rate);
 	took = now() - began;
+	/* A sender that is slower than the rate would show nothing. */
+	ck_assert_msg((double)sent > 1.5 * bucket.passed, "only %lld sent in %.3f s, %u may pass",
+		      (long long)sent, took, bucket.passed);
 	within = stat_of("within");
 	ck_assert_msg((double)within > 0.95 * bucket.passed &&
 			      (double)within < 1.05 * bucket.passed &&

@@ -27,8 +27,10 @@ mount -t tmpfs -o mode=0755 tmpfs /opt
 scratch=/opt
 mkdir "$scratch/home" "$scratch/copies"
 
-expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix /usr
-prefix=$scratch/dest/usr
+# What lies below /etc stays in DESTDIR.
+prefix=$scratch/microseg
+expect 'the project installs' env DESTDIR="$scratch/dest" cmake --install "$build" --prefix "$prefix"
+mv "$scratch/dest$prefix" "$prefix"
 examples=$prefix/share/doc/microseg/examples
 
 # A tree that is read in spite of all is seen by what the compilers say they read.
@@ -112,8 +114,7 @@ is_tried cxx_length null
 plugin_of_make example_count
 is_tried example_count null
 
-# A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command. What is
-# said of /usr is true of the prefix.
+# A block of code below a line "`FILE`:" is that file; "$ " in a console block is a command.
 tutorial() {
   awk '
     /^`[^` ]+`:$/ { file = $0; gsub(/[`:]/, "", file); next }
@@ -122,7 +123,7 @@ tutorial() {
     /^```$/ { if (writing) { print "END OF FILE"; file = "" } writing = console = 0; next }
     writing { print; next }
     console && sub(/^\$ /, "") { gsub(/sudo /, ""); print "echo \"+ " $0 "\""; print }
-  ' "$prefix/share/doc/microseg/plugin-sdk.md" | sed "s,/usr/share,$prefix/share,"
+  ' "$prefix/share/doc/microseg/plugin-sdk.md"
 }
 
 mkdir "$scratch/copies/tutorial"
@@ -145,8 +146,7 @@ run_taught
 # The page for man, too.
 mkdir "$scratch/copies/man"
 cd "$scratch/copies/man"
-sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" |
-  sed "s,/usr/share,$prefix/share," >"$scratch/man"
+sed -n 's/^\$ \(sudo \)\{0,1\}//p' "$prefix/share/man/man7/microseg-plugin.7" >"$scratch/man"
 expect 'microseg-plugin.7: its commands' outside bash -eux "$scratch/man"
 cp "$scratch/out" "$scratch/said"
 expect 'of which one runs a test' grep -q 'tests passed, 0 tests failed out of 1' "$scratch/said"

@@ -192,6 +192,14 @@ static const struct {
 	{ "session flush", "say which sessions to flush, e.g. --to 10.0.0.9, or --all" },
 	{ "session flush --all --proto tcp",
 	  "--all is every session: say --all or which ones, not both" },
+	{ "rule add drop", "the action is allow, deny or log, not 'drop': did you mean deny?" },
+	{ "rule add Allow", "the action is allow, deny or log, not 'Allow': did you mean allow?" },
+	{ "rule add hop_floor",
+	  "the action is allow, deny or log, not 'hop_floor': a plugin's is written in a document, "
+	  "`microsegctl rule import FILE`" },
+	{ "rule add reject",
+	  "the action is allow, deny or log, not 'reject': a plugin's is written in a document, "
+	  "`microsegctl rule import FILE`" },
 	{ "rule add deny --for 99999999d", "--for: '99999999d' is too long a time" },
 	{ "rule add deny --for 99999999",
 	  "--for: '99999999' is not a time such as 30s, 5m or 24h" },

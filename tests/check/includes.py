@@ -29,9 +29,10 @@ ROOMS = {
     "netlink": ("netlink/", "base"),
     "policy": ("core/policy/", "base abi layout"),
     "engine": ("core/classify/engine", "base"),
-    "image": ("core/classify/image.h", "base abi layout engine"),
-    "classify": ("core/classify/", "base abi layout blocks rows policy image engine"),
-    "plan": ("core/classify/plan", "base policy engine image classify"),
+    "unobserved": ("core/classify/unobserved", "base abi layout"),
+    "image": ("core/classify/image.h", "base abi layout engine unobserved"),
+    "classify": ("core/classify/", "base abi layout blocks rows policy image engine unobserved"),
+    "plan": ("core/classify/plan", "base policy engine unobserved image classify"),
     "iface": ("core/iface/", "base abi layout netlink dataplane tcx policy"),
     "event": ("core/event/", "base abi layout dataplane"),
     "session": ("core/session/", "base abi layout dataplane"),
@@ -74,7 +75,7 @@ ROOMS = {
         "base abi layout sdk loader watches loop policy source events sandbox dataplane_trial",
     ),
     "message": ("core/control/message", "base"),
-    "engines": ("core/control/engines", "base policy engine"),
+    "engines": ("core/control/engines", "base policy engine unobserved"),
     "cli": ("core/cli/", "base policy documents message loader arguments catalogue judge config plan engines"),
     "loop": ("core/loop", "base"),
     "config": ("core/config", "base abi layout policy"),
@@ -89,13 +90,13 @@ ROOMS = {
     "encoding": ("core/encoding", "base abi policy"),
     "committer": (
         "core/committer",
-        "base abi layout dataplane policy image engine classify set_table encoding",
+        "base abi layout dataplane policy image engine unobserved classify set_table encoding",
     ),
     "flips": ("core/flips", "base abi layout dataplane iface session trace"),
     "removal": ("core/removal", "base dataplane iface config"),
     "manager": (
         "core/manager/",
-        "base abi layout sdk dataplane tcx netlink policy image engine classify iface event session trace "
+        "base abi layout sdk dataplane tcx netlink policy image engine unobserved classify iface event session trace "
         "state documents loop touch worker config sources membership set_table committer flips registry "
         "watches trial loader arguments catalogue judge source follower",
     ),

@@ -16,12 +16,10 @@
 #include "core/base/cleanup.h"
 #include "netlink/packets.h"
 #include "netlink/request.h"
+#include "netlink/tc_filters.h"
 #include "netlink/tc_hooks.h"
 
-/* Steps that keep MS_TC_HANDLE and MS_TC_GUEST readable in a handle that had to give way. */
-#define HANDLE_STEP 0x100000
-#define PLACES 16 /* handles and priorities tried */
-#define LOOKS 3   /* at one interface whose filters change under our hands */
+#define LOOKS 3 /* at one interface whose filters change under our hands */
 
 /* The qdisc, filters on it, the question for the counters: in this order. */
 #define MESSAGES_MAX (1 + MS_TC_HOOKS + 1)
@@ -41,6 +39,8 @@ struct ms_tc {
 	struct ms_request *request;
 	struct batch batch;
 };
+
+static const struct ms_tc_owner datapath = { .priority = MS_TC_PRIORITY };
 
 static void batch_drop(struct batch *batch)
 {
@@ -86,72 +86,6 @@ int ms_tc_read_packets(struct ms_tc *tc, uint32_t ifindex, uint64_t *ret_receive
 	return ms_packets_read(tc->request, ifindex, ret_received, ret_sent);
 }
 
-/* ---- messages ---- */
-
-static void free_message(struct nl_msg **message)
-{
-	nlmsg_free(*message);
-}
-
-static struct nl_msg *make_qdisc_message(int type, int flags, uint32_t ifindex)
-{
-	const struct tcmsg header = {
-		.tcm_family = AF_UNSPEC,
-		.tcm_ifindex = (int)ifindex,
-		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
-		.tcm_parent = TC_H_CLSACT,
-	};
-	struct nl_msg *message = ms_tc_hooks_message(type, flags, &header);
-
-	if (message && type == RTM_NEWQDISC && nla_put_string(message, TCA_KIND, "clsact") < 0) {
-		nlmsg_free(message);
-		return NULL;
-	}
-	return message;
-}
-
-static struct nl_msg *make_filter_message(int type, int flags, uint32_t ifindex, int hook,
-					  const struct ms_tc_filter *place, int program)
-{
-	const struct tcmsg header = {
-		.tcm_family = AF_UNSPEC,
-		.tcm_ifindex = (int)ifindex,
-		.tcm_handle = place->handle,
-		.tcm_parent = ms_tc_hooks_parents[hook],
-		.tcm_info = TC_H_MAKE((uint32_t)place->priority << 16, place->protocol),
-	};
-	struct nl_msg *message = ms_tc_hooks_message(type, flags, &header);
-	struct nlattr *options;
-
-	if (!message)
-		return NULL;
-	if (nla_put_string(message, TCA_KIND, "bpf") < 0)
-		goto failed;
-	if (type == RTM_NEWTFILTER) {
-		options = nla_nest_start(message, TCA_OPTIONS);
-		if (!options || nla_put_u32(message, TCA_BPF_FD, (uint32_t)program) < 0 ||
-		    nla_put_string(message, TCA_BPF_NAME, ms_tc_hooks_programs[hook]) < 0 ||
-		    nla_put_u32(message, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) < 0)
-			goto failed;
-		nla_nest_end(message, options);
-	}
-	return message;
-failed:
-	nlmsg_free(message);
-	return NULL;
-}
-
-static int send_one(struct ms_tc *tc, struct nl_msg *message, ms_request_on_answer on_answer,
-		    void *user)
-{
-	int result = 0, r;
-
-	if (!message)
-		return -ENOMEM;
-	r = ms_request_send(tc->request, &message, 1, &result, on_answer, user);
-	return r < 0 ? r : result;
-}
-
 /* ---- what is there ---- */
 
 int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_state)
@@ -168,6 +102,7 @@ int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_stat
 
 			if (!filter->is_ours) {
 				state.foreign[hook]++;
+				state.actions[hook] += filter->action[0] != '\0';
 				continue;
 			}
 			if (state.ours[hook]++ == 0) {
@@ -182,139 +117,8 @@ int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_stat
 
 /* ---- one interface that may already have filters ---- */
 
-static int remove_filter(struct ms_tc *tc, uint32_t ifindex, int hook,
-			 const struct ms_tc_filter *filter)
-{
-	ms_cleanup(free_message) struct nl_msg *message =
-		make_filter_message(RTM_DELTFILTER, 0, ifindex, hook, filter, -1);
-	int r = send_one(tc, message, NULL, NULL);
-
-	/* Somebody was quicker: with the filter, its priority, the qdisc. */
-	return r == -ENOENT || r == -EINVAL ? 0 : r;
-}
-
-/* A priority belongs to one kind and protocol altogether. */
-static bool is_priority_usable(const struct ms_tc_hook *list, const struct ms_tc_filter *place)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		const struct ms_tc_filter *filter = &list->filters[i];
-
-		if (filter->priority == place->priority &&
-		    (!filter->is_bpf || filter->protocol != place->protocol))
-			return false;
-	}
-	return true;
-}
-
-static bool is_handle_taken(const struct ms_tc_hook *list, const struct ms_tc_filter *place)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->filters[i].priority == place->priority &&
-		    list->filters[i].handle == place->handle)
-			return true;
-	}
-	return false;
-}
-
-static int find_place(const struct ms_tc_hook *list, bool guest, struct ms_tc_filter *ret_place)
-{
-	struct ms_tc_filter place = { .protocol = htons(ETH_P_ALL) };
-
-	for (uint16_t p = 0; p < PLACES; p++) {
-		place.priority = (uint16_t)(MS_TC_PRIORITY + p);
-		if (!is_priority_usable(list, &place))
-			continue;
-		for (uint32_t h = 0; h < PLACES; h++) {
-			place.handle = MS_TC_HANDLE + (guest ? MS_TC_GUEST : 0) + h * HANDLE_STEP;
-			if (is_handle_taken(list, &place))
-				continue;
-			*ret_place = place;
-			return 0;
-		}
-	}
-	return -EBUSY;
-}
-
-/* A filter of ours says that the qdisc is our own work. */
-static bool is_qdisc_ours(const struct ms_tc_hooks *hooks)
-{
-	for (int hook = 0; hook < MS_TC_HOOKS; hook++) {
-		const struct ms_tc_filter *ours = ms_tc_hooks_ours(hooks, hook);
-
-		if (ours && !(ours->handle & MS_TC_GUEST))
-			return true;
-	}
-	return false;
-}
-
-/* Exactly one of ours, running `program`; the others of ours go after it stands. */
-static int settle_hook(struct ms_tc *tc, uint32_t ifindex, int hook,
-		       const struct ms_tc_hooks *hooks, bool guest, int program)
-{
-	const struct ms_tc_filter *kept = ms_tc_hooks_ours(hooks, hook);
-	const struct ms_tc_hook *list = &hooks->hook[hook];
-	struct ms_tc_filter place;
-	int r = 0;
-
-	if (program >= 0) {
-		ms_cleanup(free_message) struct nl_msg *message = NULL;
-
-		if (kept)
-			place = *kept;
-		else
-			r = find_place(list, guest, &place);
-		if (r < 0)
-			return r;
-		message = make_filter_message(RTM_NEWTFILTER,
-					      NLM_F_CREATE | (kept ? NLM_F_REPLACE : NLM_F_EXCL),
-					      ifindex, hook, &place, program);
-		r = send_one(tc, message, NULL, NULL);
-	}
-	for (size_t i = 0; r == 0 && i < list->count; i++) {
-		const struct ms_tc_filter *filter = &list->filters[i];
-
-		if (filter->is_ours && (program < 0 || filter != kept))
-			r = remove_filter(tc, ifindex, hook, filter);
-	}
-	return r;
-}
-
-/* Who has a clsact qdisc, read when it is first asked in a call: only interfaces with somebody
- * else's need it. */
-struct clsact {
-	bool is_read;
-	struct ms_ifindex_set set;
-};
-
-static void free_clsact(struct clsact *clsact)
-{
-	ms_ifindex_set_fini(&clsact->set);
-}
-
-static int read_clsact(struct ms_tc *tc, struct clsact *clsact)
-{
-	int r;
-
-	ms_ifindex_set_fini(&clsact->set);
-	r = ms_tc_hooks_read_clsact(tc->request, &clsact->set);
-	clsact->is_read = r == 0;
-	return r;
-}
-
-static int must_have_clsact(struct ms_tc *tc, struct clsact *clsact, uint32_t ifindex)
-{
-	int r = 0;
-
-	/* What was read for another interface may be from before this one's qdisc. */
-	if (!clsact->is_read || !ms_ifindex_set_has(&clsact->set, ifindex))
-		r = read_clsact(tc, clsact);
-	if (r < 0)
-		return r;
-	/* An ingress qdisc takes filters for egress, too, and runs them at ingress. */
-	return ms_ifindex_set_has(&clsact->set, ifindex) ? 0 : -EBUSY;
-}
-
-static int settle_interface(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *request)
+static int settle_interface(struct ms_tc *tc, struct ms_tc_clsact *clsact,
+			    struct ms_tc_request *request)
 {
 	ms_cleanup(ms_tc_hooks_fini) struct ms_tc_hooks hooks = MS_TC_HOOKS_INIT;
 	bool guest;
@@ -322,31 +126,18 @@ static int settle_interface(struct ms_tc *tc, struct clsact *clsact, struct ms_t
 
 	/* Where ours is already, it is on clsact. */
 	if (r == 0 && !ms_tc_hooks_ours(&hooks, 0) && !ms_tc_hooks_ours(&hooks, 1))
-		r = must_have_clsact(tc, clsact, request->ifindex);
+		r = ms_tc_filters_must_have_clsact(tc->request, clsact, request->ifindex);
 	if (r < 0)
 		return r;
-	guest = !is_qdisc_ours(&hooks);
+	guest = !ms_tc_filters_qdisc_is_ours(&hooks);
 	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++)
-		r = settle_hook(tc, request->ifindex, hook, &hooks, guest, request->program[hook]);
+		r = ms_tc_filters_settle(tc->request, request->ifindex, hook, &hooks, &datapath,
+					 guest, request->program[hook]);
 	if (r < 0)
 		return r;
 	r = ms_tc_read_packets(tc, request->ifindex, &request->received, &request->sent);
 	request->has_packets = r == 0;
 	return r;
-}
-
-/* Looks first: the kernel has no "delete if empty", so what somebody adds between this look and
- * the deletion is the one thing we cannot save. */
-static int remove_qdisc_if_empty(struct ms_tc *tc, uint32_t ifindex)
-{
-	ms_cleanup(ms_tc_hooks_fini) struct ms_tc_hooks hooks = MS_TC_HOOKS_INIT;
-	ms_cleanup(free_message) struct nl_msg *message = NULL;
-	int r = ms_tc_hooks_read(tc->request, ifindex, &hooks);
-
-	if (r < 0 || hooks.hook[0].count > 0 || hooks.hook[1].count > 0)
-		return r;
-	message = make_qdisc_message(RTM_DELQDISC, 0, ifindex);
-	return send_one(tc, message, NULL, NULL);
 }
 
 /* ---- new interfaces ---- */
@@ -366,16 +157,18 @@ static int batch_make(struct batch *batch, const struct ms_tc_request *request)
 		.priority = MS_TC_PRIORITY,
 		.protocol = htons(ETH_P_ALL),
 	};
-	int r = batch_add(batch, make_qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
-						    request->ifindex));
+	int r = batch_add(batch,
+			  ms_tc_filters_qdisc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL,
+						      request->ifindex));
 
 	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++) {
 		batch->program[hook] = request->program[hook];
 		if (request->program[hook] >= 0)
-			r = batch_add(batch,
-				      make_filter_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL,
-							  request->ifindex, hook, &place,
-							  request->program[hook]));
+			r = batch_add(batch, ms_tc_filters_message(RTM_NEWTFILTER,
+								   NLM_F_CREATE | NLM_F_EXCL,
+								   request->ifindex, hook, &place,
+								   ms_tc_hooks_programs[hook],
+								   request->program[hook]));
 	}
 	if (r == 0)
 		r = batch_add(batch, ms_packets_ask(request->ifindex));
@@ -442,7 +235,7 @@ static void on_packets(void *user, size_t index, struct nlmsghdr *message)
  * at its end, it comes too late if the filters come at once, and else they wait for all of its next
  * interface.
  */
-static int attach_one(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_request *request)
+static int attach_one(struct ms_tc *tc, struct ms_tc_clsact *clsact, struct ms_tc_request *request)
 {
 	size_t behind; /* the qdisc */
 	bool made;
@@ -463,13 +256,13 @@ static int attach_one(struct ms_tc *tc, struct clsact *clsact, struct ms_tc_requ
 	for (int look = 0; request->result == -EEXIST && look < LOOKS; look++)
 		request->result = settle_interface(tc, clsact, request);
 	if (request->result < 0 && made)
-		remove_qdisc_if_empty(tc, request->ifindex);
+		ms_tc_filters_remove_qdisc(tc->request, request->ifindex);
 	return 0;
 }
 
 int ms_tc_attach(struct ms_tc *tc, struct ms_tc_request *requests, size_t count)
 {
-	ms_cleanup(free_clsact) struct clsact clsact = { .is_read = false };
+	ms_cleanup(ms_tc_filters_clsact_fini) struct ms_tc_clsact clsact = { .is_read = false };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < count; i++)
@@ -485,15 +278,16 @@ int ms_tc_detach(struct ms_tc *tc, uint32_t ifindex)
 	bool own_qdisc;
 	int r = ms_tc_hooks_read(tc->request, ifindex, &hooks);
 
-	own_qdisc = r == 0 && is_qdisc_ours(&hooks);
+	own_qdisc = r == 0 && ms_tc_filters_qdisc_is_ours(&hooks);
 	for (int hook = 0; r == 0 && hook < MS_TC_HOOKS; hook++) {
 		for (size_t i = 0; r == 0 && i < hooks.hook[hook].count; i++) {
 			if (hooks.hook[hook].filters[i].is_ours)
-				r = remove_filter(tc, ifindex, hook, &hooks.hook[hook].filters[i]);
+				r = ms_tc_filters_remove(tc->request, ifindex, hook,
+							 &hooks.hook[hook].filters[i]);
 		}
 	}
 	if (r == 0 && own_qdisc)
-		r = remove_qdisc_if_empty(tc, ifindex);
+		r = ms_tc_filters_remove_qdisc(tc->request, ifindex);
 	/* The device, or the qdisc with all on it, went before we came. */
 	return r == -ENODEV || r == -ENOENT || r == -EINVAL ? 0 : r;
 }

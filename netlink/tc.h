@@ -54,10 +54,12 @@ struct ms_tc_state {
 	unsigned int ours[2];    /* filters of ours: more than one is a defect to mend */
 	unsigned int foreign[2]; /* other filters on the hook */
 	unsigned int before[2];  /* of these, how many are asked before ours */
+	unsigned int actions[2]; /* of these, how many actions put there (netlink/tc_action.h) */
 };
 int ms_tc_query(struct ms_tc *tc, uint32_t ifindex, struct ms_tc_state *ret_state);
 
-/* Removes our filters; the qdisc too if we made it and it is then empty. -ENODEV is success. */
+/* Removes our filters, not those of actions; the qdisc too if we made it and it is then empty.
+ * -ENODEV is success. */
 int ms_tc_detach(struct ms_tc *tc, uint32_t ifindex);
 
 #endif

@@ -76,6 +76,9 @@ static void on_filter(void *user, size_t index, struct nlmsghdr *message)
 		name = options[TCA_BPF_NAME] ? nla_get_string(options[TCA_BPF_NAME]) : "";
 		filter.is_ours = strcmp(name, ms_tc_hooks_programs[0]) == 0 ||
 				 strcmp(name, ms_tc_hooks_programs[1]) == 0;
+		if (strncmp(name, MS_TC_HOOKS_ACTION, strlen(MS_TC_HOOKS_ACTION)) == 0 &&
+		    strlen(name) < sizeof(filter.action))
+			memcpy(filter.action, name, strlen(name) + 1);
 		if (options[TCA_BPF_ID])
 			filter.program_id = nla_get_u32(options[TCA_BPF_ID]);
 	}

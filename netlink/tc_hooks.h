@@ -14,6 +14,9 @@ struct ms_request;
 struct tcmsg;
 
 #define MS_TC_HOOKS 2
+/* How the names of actions' filters begin, and their most with the NUL. */
+#define MS_TC_HOOKS_ACTION "ms_action_"
+#define MS_TC_HOOKS_ACTION_SIZE 48
 
 /* Our programs' names and the hooks' handles: ingress, egress. */
 extern const char *const ms_tc_hooks_programs[MS_TC_HOOKS];
@@ -25,6 +28,7 @@ struct ms_tc_filter {
 	uint16_t protocol; /* as on the wire */
 	bool is_bpf, is_ours;
 	uint32_t program_id;
+	char action[MS_TC_HOOKS_ACTION_SIZE]; /* its name if an action put it there, else "" */
 };
 
 struct ms_tc_hooks {

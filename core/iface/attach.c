@@ -8,6 +8,7 @@
 
 #include "bpf/tcx.h"
 #include "core/base/cleanup.h"
+#include "netlink/tc_action.h"
 
 struct ms_attacher {
 	struct ms_dataplane *dp;
@@ -266,13 +267,13 @@ struct cleanup {
 };
 
 static void found(const struct cleanup *cleanup, const char *ifname, enum ms_attach_how how,
-		  int hook)
+		  int hook, const char *whose)
 {
 	char what[32];
 
 	if (!cleanup->on_found)
 		return;
-	snprintf(what, sizeof(what), "%s %s", ms_attach_how_name(how), hook_names[hook]);
+	snprintf(what, sizeof(what), "%s %s%s", ms_attach_how_name(how), hook_names[hook], whose);
 	cleanup->on_found(cleanup->user, ifname, what);
 }
 
@@ -290,17 +291,21 @@ static void clear_link(void *user, const struct ms_link *link)
 {
 	struct cleanup *cleanup = user;
 	struct ms_tc_state tc;
-	bool on_tc = false, on_tcx = false;
+	bool on_tc = false, on_tcx = false, has_actions = false;
 	int r = ms_tc_query(cleanup->tc, link->ifindex, &tc);
 
 	for (int hook = 0; r == 0 && hook < MS_HOOK__COUNT; hook++) {
 		if (tc.ours[hook] > 0) {
 			on_tc = true;
-			found(cleanup, link->name, MS_ATTACHED_TC, hook);
+			found(cleanup, link->name, MS_ATTACHED_TC, hook, "");
+		}
+		if (tc.actions[hook] > 0) {
+			has_actions = true;
+			found(cleanup, link->name, MS_ATTACHED_TC, hook, " of an action");
 		}
 		if (count_tcx(cleanup, link->ifindex, hook) > 0) {
 			on_tcx = true;
-			found(cleanup, link->name, MS_ATTACHED_TCX, hook);
+			found(cleanup, link->name, MS_ATTACHED_TCX, hook, "");
 			if (!cleanup->dry_run)
 				r = ms_tcx_detach(cleanup->pin_dir, link->ifindex,
 						  (enum ms_hook)hook);
@@ -308,7 +313,9 @@ static void clear_link(void *user, const struct ms_link *link)
 	}
 	if (r == 0 && on_tc && !cleanup->dry_run)
 		r = ms_tc_detach(cleanup->tc, link->ifindex);
-	if (r == 0 && (on_tc || on_tcx))
+	if (r == 0 && has_actions && !cleanup->dry_run)
+		r = ms_tc_action_remove(link->ifindex, NULL);
+	if (r == 0 && (on_tc || on_tcx || has_actions))
 		cleanup->cleared++;
 	if (r < 0 && r != -ENODEV)
 		cleanup->error = r;
@@ -325,7 +332,7 @@ static void clear_pin(void *user, uint32_t ifindex, enum ms_hook hook)
 	if (ms_monitor_find(cleanup->monitor, ifindex) && count_tcx(cleanup, ifindex, hook) > 0)
 		return;
 	snprintf(name, sizeof(name), "interface %u", ifindex);
-	found(cleanup, name, MS_ATTACHED_TCX, hook);
+	found(cleanup, name, MS_ATTACHED_TCX, hook, "");
 	if (cleanup->dry_run)
 		return;
 	r = ms_tcx_detach(cleanup->pin_dir, ifindex, hook);

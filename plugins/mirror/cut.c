@@ -5,33 +5,33 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#define PREFIX "cut_"
+#include "netlink/tc_action.h"
+
+#define ACTION "mirror"
+#define LINK "cut_"      /* a pinned link */
+#define FILTER "filter_" /* the program, where a filter runs it */
 /* enum bpf_attach_type of <linux/bpf.h> since 6.6, which is newer than the headers of 6.1. */
 #define TCX_EGRESS ((enum bpf_attach_type)47)
+#define PATH_SIZE 96
 
-bool ms_mirror_cut_is_possible(void)
+static void pin_path(char path[PATH_SIZE], int dir_fd, const char *prefix, uint32_t ifindex)
 {
-	unsigned int first[2] = { 0 }, here[2] = { 0 };
-	struct utsname name;
-
-	sscanf(MS_MIRROR_CUT_KERNEL, "%u.%u", &first[0], &first[1]);
-	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &here[0], &here[1]) != 2)
-		return false;
-	return here[0] > first[0] || (here[0] == first[0] && here[1] >= first[1]);
+	snprintf(path, PATH_SIZE, "/proc/self/fd/%d/%s%u", dir_fd, prefix, ifindex);
 }
 
-int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
+/* -EINVAL: the kernel has no such links. */
+static int put_link(int dir_fd, int prog_fd, uint32_t ifindex)
 {
-	char path[96];
+	char path[PATH_SIZE];
 	int link, r = 0;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/" PREFIX "%u", dir_fd, ifindex);
+	pin_path(path, dir_fd, LINK, ifindex);
 	link = bpf_obj_get(path);
 	if (link >= 0) {
 		r = bpf_link_update(link, prog_fd, NULL);
@@ -48,14 +48,65 @@ int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
 	return r;
 }
 
-static bool is_kept(const char *name, const uint32_t *keep, size_t count)
+/* In the place of that of an older program, never a moment without. */
+static int pin_program(int dir_fd, int prog_fd, uint32_t ifindex)
 {
-	unsigned long ifindex = strtoul(name + strlen(PREFIX), NULL, 10);
+	char path[PATH_SIZE], beside[PATH_SIZE];
+
+	pin_path(path, dir_fd, FILTER, ifindex);
+	pin_path(beside, dir_fd, "next_" FILTER, ifindex);
+	unlink(beside);
+	if (bpf_obj_pin(prog_fd, beside) < 0 || rename(beside, path) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The pin first: what has a filter of ours has one, wherever the daemon ends. */
+static int put_filter(int dir_fd, int prog_fd, uint32_t ifindex)
+{
+	struct bpf_prog_info info;
+	uint32_t size = sizeof(info);
+	int r;
+
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) < 0)
+		return -errno;
+	r = pin_program(dir_fd, prog_fd, ifindex);
+	return r < 0 ? r : ms_tc_action_put(ifindex, ACTION, prog_fd, info.id);
+}
+
+int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
+{
+	int r = put_link(dir_fd, prog_fd, ifindex);
+
+	return r == -EINVAL ? put_filter(dir_fd, prog_fd, ifindex) : r;
+}
+
+static bool is_kept(const char *number, const uint32_t *keep, size_t count)
+{
+	unsigned long ifindex = strtoul(number, NULL, 10);
 
 	for (size_t i = 0; i < count; i++)
 		if (keep[i] == ifindex)
 			return true;
 	return false;
+}
+
+/* The number in the name of a pin that begins so, NULL = another's. */
+static const char *number_of(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : NULL;
+}
+
+static void sweep_one(int dir_fd, const char *name, const uint32_t *keep, size_t count)
+{
+	const char *filter = number_of(name, FILTER), *link = number_of(name, LINK);
+
+	if ((!filter && !link) || is_kept(filter ? filter : link, keep, count))
+		return;
+	if (filter && ms_tc_action_remove((uint32_t)strtoul(filter, NULL, 10), ACTION) < 0)
+		return; /* found by its pin the next time */
+	unlinkat(dir_fd, name, 0);
 }
 
 void ms_mirror_cut_sweep(int dir_fd, const uint32_t *keep, size_t count)
@@ -70,8 +121,6 @@ void ms_mirror_cut_sweep(int dir_fd, const uint32_t *keep, size_t count)
 		return;
 	}
 	while ((entry = readdir(dir)))
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 &&
-		    !is_kept(entry->d_name, keep, count))
-			unlinkat(dir_fd, entry->d_name, 0);
+		sweep_one(dir_fd, entry->d_name, keep, count);
 	closedir(dir);
 }

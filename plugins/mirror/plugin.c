@@ -33,7 +33,8 @@ struct tap {
 	char name[MIRROR_NAME_SIZE];
 	struct wish in_force; /* of the rules in force */
 	struct wish asked;    /* of those that encode_args() was asked for in this turn */
-	bool is_cut;          /* copies are shortened */
+	bool is_cut;          /* copies are shortened, when it was last looked at */
+	int cut_error;        /* why they could not be */
 	uint32_t ifindex;     /* as the program knows it, 0 = it does not */
 	const char *why;      /* it takes none, NULL = it does */
 };
@@ -67,8 +68,7 @@ static const struct ms_plugin_item arguments[] = {
 	{ .name = "snap",
 	  .type = MS_PLUGIN_BYTES,
 	  .help = "bytes of a copy, link header included, but its headers (up to 72 bytes, more "
-		  "with tags or options) at least; default: all (needs "
-		  "kernel " MS_MIRROR_CUT_KERNEL ")",
+		  "with tags or options) at least; default: all",
 	  .min = 14,
 	  .max = 65535 },
 };
@@ -124,16 +124,17 @@ static uint32_t find_usable(struct mirror *self, struct tap *tap)
 		tap->why = "it is protected itself; a tap must be in no group";
 		return 0;
 	}
-	if (is_to_cut(tap) && (ifindex != tap->ifindex || !tap->is_cut))
-		tap->is_cut = ms_mirror_cut_put(self->pin_dir_fd,
-						bpf_program__fd(self->object->progs.mirror_cut),
-						ifindex) == 0;
+	if (is_to_cut(tap) && (ifindex != tap->ifindex || !tap->is_cut)) {
+		tap->cut_error = ms_mirror_cut_put(
+			self->pin_dir_fd, bpf_program__fd(self->object->progs.mirror_cut), ifindex);
+		tap->is_cut = tap->cut_error == 0;
+	}
 	/* The rules in force have theirs, whatever one that is only asked about would want. */
 	if (tap->in_force.cuts && !tap->is_cut) {
-		tap->why =
-			ms_mirror_cut_is_possible()
-				? "its copies cannot be shortened"
-				: "its copies cannot be shortened before kernel " MS_MIRROR_CUT_KERNEL;
+		tap->why = tap->cut_error == -EBUSY
+				   ? "its copies cannot be shortened: an ingress qdisc is in the "
+				     "place of clsact"
+				   : "its copies cannot be shortened";
 		return 0;
 	}
 	return ifindex;
@@ -272,10 +273,15 @@ static void links_changed(void *user, int fd, uint32_t what)
 	resolve(user);
 }
 
-/* What becomes protected, or stops to be, sends no message of the kernel's. */
+/* What becomes protected, or stops to be, sends no message of the kernel's, and whoever empties
+ * the hooks of a tap none that is listened to. */
 static void look_again(void *user)
 {
-	resolve(user);
+	struct mirror *self = user;
+
+	for (size_t i = 0; i < self->n_taps; i++)
+		self->taps[i].is_cut = false;
+	resolve(self);
 }
 
 /* ---- lifecycle ---- */
@@ -352,11 +358,6 @@ static int encode_args(void *user, const struct ms_plugin_values *values,
 	struct tap *tap;
 
 	args.snap = (uint32_t)host->value_uint(values, "snap", 0);
-	if (args.snap && !ms_mirror_cut_is_possible()) {
-		host->error_set(error, "'snap' needs kernel " MS_MIRROR_CUT_KERNEL
-				       " or later; without it copies are whole");
-		return -EOPNOTSUPP;
-	}
 	tap = ask_for(self, name);
 	if (!tap) {
 		host->error_set(error,

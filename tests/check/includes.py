@@ -16,7 +16,8 @@ ROOMS = {
     "base": ("core/base/", ""),
     "abi": ("bpf/include/microseg/", ""),
     "sdk": ("core/include/microseg/", "abi"),
-    "plugin": ("plugins/", "abi sdk"),
+    "plugin": ("plugins/", "abi sdk cut"),
+    "cut": ("plugins/mirror/cut", "netlink"),
     "layout": ("bpf/lib/layout", "abi"),
     "blocks": ("bpf/lib/blocks.h", "abi"),
     "rows": ("bpf/lib/rules.h", "abi layout blocks"),
@@ -197,7 +198,7 @@ def check_file(root, path, graph):
                 continue
             quoted, name = found.group(1) == '"', found.group(2)
             target = resolve(root, name)
-            if quoted and room == "plugin" and not target:
+            if quoted and path.startswith("plugins/") and not target:
                 # A plugin's folder is all there is of it: it builds out of the tree too.
                 target = resolve(root, os.path.join(os.path.dirname(path), name))
             if target:

@@ -25,6 +25,14 @@ void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy)
 	ms_plugin_folder_make();
 	if (policy)
 		ms_proc_write_policy(daemon, "10-test.yaml", policy);
+	if (getenv("MS_TEST_NO_TCX"))
+		ms_plugin_folder_without_tcx(getenv("MS_TEST_NO_TCX"));
+}
+
+void ms_plugin_folder_without_tcx(const char *library)
+{
+	setenv("LD_PRELOAD", library, 1);
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
 }
 
 void ms_plugin_folder_say(const char *lines)

@@ -15,8 +15,10 @@
 /* Makes it, empty. After ms_netns_setup(). */
 void ms_plugin_folder_make(void);
 /* ms_site_setup() with such a folder and, unless it is NULL, this policy in the place of the
- * site's. */
+ * site's. Without TCX if the environment has MS_TEST_NO_TCX, the library for that. */
 void ms_plugin_folder_setup(struct ms_proc *daemon, const char *policy);
+/* The daemon meets a kernel without TCX; `library` is tests/netns/no_tcx.c. */
+void ms_plugin_folder_without_tcx(const char *library);
 void ms_plugin_folder_add(const char *plugin);
 /* What the tests' source `script` is to say, from now on. */
 void ms_plugin_folder_say(const char *lines);

@@ -27,7 +27,7 @@ list_tests() {
 }
 
 # What the datapath and the tests may ask for; the kernel loads it by itself when they do.
-modules=(veth sch_ingress cls_bpf cls_matchall act_gact 8021q dummy tun bridge)
+modules=(veth sch_ingress cls_bpf cls_matchall cls_u32 act_gact unix_diag 8021q dummy tun bridge)
 
 fail() {
   echo "kernel $version: $*" >&2
@@ -47,7 +47,9 @@ pack() {
   local test file environment tests number=100
   mkdir -p "$work/root"/{bin,sbin,dev,proc,sys,tmp,tests,etc}
   cp /bin/busybox "$work/root/bin/busybox"
-  ln -s busybox "$work/root/bin/sh"
+  # Busybox's own shell would take its applets before the programs that a test brings.
+  put /bin/dash
+  ln -s dash "$work/root/bin/sh"
   cp "$here/init" "$work/root/init"
   chmod 755 "$work/root/init"
   ln -s /bin/busybox "$work/root/sbin/modprobe"

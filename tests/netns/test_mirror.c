@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a tap of the plugin mirror gets where not every device has Ethernet frames, how short copies
- * of what this machine sends can be, what a policy that is only tried does to them, and what an
- * older kernel is told. Plain copies are in test_actions.c.
+ * of what this machine sends can be, and what a policy that is only tried does to them. Plain
+ * copies are in test_actions.c, and what sits on a tap for short ones before kernel 6.6 in
+ * test_mirror_filter.c.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -359,6 +360,28 @@ START_TEST(copies_go_on_as_they_were_without_the_daemon)
 }
 END_TEST
 
+/* Pins of what shortens copies. */
+static unsigned int count_pins(void)
+{
+	ms_netns_read_command(text, sizeof(text),
+			      "ls " MS_NETNS_BPFFS "/microseg/action-mirror | grep -c _%u || :",
+			      if_nametoindex("tap0"));
+	return (unsigned int)atoi(text);
+}
+
+START_TEST(what_shortens_goes_with_the_plugin)
+{
+	ms_plugin_folder_start(microsegd, "plugins: { mirror: {} }\n");
+	rule("to: tap0, snap: 100");
+	ck_assert_uint_eq(count_pins(), 1);
+	ms_proc_write_config(microsegd, "plugins: {}\n");
+	ms_proc_write_policy(microsegd, "05-action.yaml", "version: 1\n");
+	ms_ctl_do(microsegd, "reload", NULL);
+	ck_assert_uint_eq(count_pins(), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 /* ---- what is only tried ---- */
 
 struct sending {
@@ -377,8 +400,8 @@ static void send_on(void *user)
 	}
 }
 
-/* The folder of the plugin's pins has something else where the cutter's would be, so copies cannot
- * be shortened there. Those that are whole go on, packet by packet. */
+/* The folder of the plugin's pins has something else where the cutter's would be, whichever way it
+ * is put there, so copies cannot be shortened. Those that are whole go on, packet by packet. */
 START_TEST(a_policy_that_is_tried_takes_no_copies_away)
 {
 	struct sending *sending = mmap(NULL, sizeof(*sending), PROT_READ | PROT_WRITE,
@@ -389,8 +412,8 @@ START_TEST(a_policy_that_is_tried_takes_no_copies_away)
 	ck_assert_ptr_ne(sending, MAP_FAILED);
 	ms_plugin_folder_start(microsegd, "plugins: { mirror: {} }\n");
 	rule("to: tap0");
-	ms_netns_run_command("mkdir " MS_NETNS_BPFFS "/microseg/action-mirror/cut_%u",
-			     if_nametoindex("tap0"));
+	ms_netns_run_command("cd " MS_NETNS_BPFFS "/microseg/action-mirror; mkdir cut_%u filter_%u",
+			     if_nametoindex("tap0"), if_nametoindex("tap0"));
 	sender = ms_proc_fork(NULL, send_on, sending);
 	write_rule("to: tap0, snap: 100");
 	sent = sending->sent;
@@ -410,68 +433,6 @@ START_TEST(a_policy_that_is_tried_takes_no_copies_away)
 }
 END_TEST
 
-/* ---- an older kernel ---- */
-
-/* It calls itself 2.6 for whoever asks from this process. */
-static int check_on_older(void)
-{
-	ms_netns_read_command(text, sizeof(text),
-			      "setarch --uname-2.6 " MS_TEST_BIN_DIR
-			      "/microsegctl policy check -o json --plugin-dir " MS_PLUGIN_FOLDER
-			      " %s/policy.d 2>&1; echo exit $?",
-			      microsegd->dir);
-	return strstr(text, "exit 0") ? 0 : 1;
-}
-
-static void expect_refused_with_its_place(void)
-{
-	ck_assert_msg(strstr(text, "'snap' needs kernel 6.6 or later") &&
-			      strstr(text, "05-action.yaml") && strstr(text, "\"line\":4"),
-		      "%s", text);
-}
-
-START_TEST(an_older_kernel_refuses_to_shorten_with_its_place)
-{
-	write_rule("to: tap0, snap: 100");
-	ck_assert_int_eq(check_on_older(), 1);
-	expect_refused_with_its_place();
-	write_rule("to: tap0");
-	ck_assert_msg(check_on_older() == 0, "%s", text);
-}
-END_TEST
-
-static void expect_reload_refused(void)
-{
-	ck_assert_int_ne(ms_ctl_status(microsegd, text, sizeof(text), "reload", NULL), 0);
-	expect_refused_with_its_place();
-}
-
-START_TEST(an_older_kernel_refuses_it_with_the_plugin_that_comes)
-{
-	/* A daemon refuses 2.6 itself. */
-	setenv("LD_PRELOAD", MS_TEST_OLDER_KERNEL, 1);
-	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
-	ms_plugin_folder_start(microsegd, "plugins: {}\n");
-	ms_proc_write_config(microsegd, "plugins: { mirror: {} }\n");
-	write_rule("to: tap0, snap: 100");
-	expect_reload_refused();
-	/* A rule that waits on its fallback for the plugin is none that was in force. */
-	ms_proc_write_config(microsegd, "plugins: {}\n");
-	ms_ctl_do(microsegd, "reload", NULL);
-	ms_proc_write_config(microsegd, "plugins: { mirror: {} }\n");
-	expect_reload_refused();
-	ck_assert_int_eq(
-		ms_ctl_status(microsegd, text, sizeof(text), "plugin", "load", "mirror", NULL), 1);
-	ck_assert_msg(strstr(text, "'snap' needs kernel 6.6 or later"), "%s", text);
-	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
-			 4);
-	ck_assert_msg(strstr(text, "rule u is on its fallback"), "%s", text);
-	write_rule("to: tap0");
-	ms_ctl_do(microsegd, "reload", NULL);
-	ms_proc_stop(microsegd);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("netns/mirror");
@@ -486,9 +447,8 @@ int main(void)
 			    (int)ms_array_size(talks) * SNAPS);
 	tcase_add_test(tcase, what_has_its_headers_too_deep_in_is_not_copied);
 	tcase_add_test(tcase, copies_go_on_as_they_were_without_the_daemon);
+	tcase_add_test(tcase, what_shortens_goes_with_the_plugin);
 	tcase_add_test(tcase, a_policy_that_is_tried_takes_no_copies_away);
-	tcase_add_test(tcase, an_older_kernel_refuses_to_shorten_with_its_place);
-	tcase_add_test(tcase, an_older_kernel_refuses_it_with_the_plugin_that_comes);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -92,15 +92,15 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
-/* Requests of user space to its own programs, and what these keep for one packet, are nobody
- * else's. */
+/* Requests of user space to its own programs, and what these keep for one packet, or for the
+ * moment that one is on its way back, are nobody else's. */
 static bool is_private(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 	size_t length = strlen(name);
 
 	return bpf_map__is_internal(map) || strcmp(name, "ms_judged") == 0 ||
-	       strcmp(name, "ms_seen") == 0 ||
+	       strcmp(name, "ms_seen") == 0 || strcmp(name, "ms_returned") == 0 ||
 	       (length > 3 && strcmp(name + length - 3, "_io") == 0);
 }
 

@@ -20,6 +20,7 @@
 #include "bpf/lib/maps.h"
 #include "bpf/lib/parse.h"
 #include "bpf/lib/reap.h"
+#include "bpf/lib/returned.h"
 #include "bpf/lib/slow.h"
 #include "bpf/lib/tailcall.h"
 #include "bpf/lib/verdict.h"
@@ -82,6 +83,9 @@ static __always_inline int resume(struct __sk_buff *skb, struct ms_chain *chain)
 	/* Only an event tells of the packet. */
 	if (answer.verdict != MS_VERDICT_ALLOW || (answer.flags & MS_DECISION_LOG))
 		ms_chain_packet(skb, chain, &scene, &pkt);
+	if (answer.verdict == MS_VERDICT_DENY && ms_chain_is_taken(chain) &&
+	    ms_chain_code(chain) == TC_ACT_REDIRECT)
+		ms_returned_note(skb, &scene, &pkt, &answer);
 	code = ms_verdict(&pkt, &scene, &answer, chain->rule & MS_CHAIN_COUNTED);
 	return ms_chain_is_taken(chain) ? ms_chain_code(chain) : code;
 }

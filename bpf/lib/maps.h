@@ -259,6 +259,13 @@ struct {
 } ms_judged SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MS_RETURNED);
+	__type(key, struct ms_returned_key);
+	__type(value, struct ms_returned);
+} ms_returned SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MS_DENIED_LINES);
 	__type(key, __u32);

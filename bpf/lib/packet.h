@@ -47,6 +47,26 @@ struct ms_judged {
 
 #define MS_JUDGED 16 /* a power of two */
 
+/* What an action sends back, and the note of it (returned.h). */
+#define MS_RETURNED 4096   /* on their way at a time; more push the oldest out, which are denied */
+#define MS_RETURNED_MAX 96 /* an ICMPv6 error that quotes an IPv6 header and eight bytes */
+
+struct ms_returned_key {
+	__u32 ifindex;
+	__u16 vlan_outer, vlan_inner;
+	__u16 length;
+	__u8 dir, family;
+	__u8 bytes[MS_RETURNED_MAX]; /* from the IP header on, zeroes behind them */
+};
+_Static_assert(sizeof(struct ms_returned_key) == 12 + MS_RETURNED_MAX, "no padding");
+
+struct ms_returned {
+	__u32 made;  /* tick */
+	__u32 slot;  /* of the rule whose action it is */
+	__u32 flags; /* MS_DECISION_LOG or 0 */
+};
+_Static_assert(sizeof(struct ms_returned) == 12, "no padding");
+
 #define MS_TCP_FIN_FLAG 0x01
 #define MS_TCP_SYN_FLAG 0x02
 #define MS_TCP_RST_FLAG 0x04

@@ -14,6 +14,7 @@
 #include "bpf/lib/frag.h"
 #include "bpf/lib/judge.h"
 #include "bpf/lib/related.h"
+#include "bpf/lib/returned.h"
 #include "bpf/lib/session.h"
 #include "bpf/lib/verdict.h"
 
@@ -263,6 +264,9 @@ static __always_inline int ms_slow_consider(struct __sk_buff *skb, struct ms_sce
 		ms_verdict_temper(scene, answer);
 		return 0;
 	}
+	/* Before sessions: a reset of ours is of the session that was denied. */
+	if (!dry && ms_returned_may_be(pkt) && ms_returned_take(skb, scene, pkt, answer))
+		return 0;
 	ms_flow_place(flow, scene, pkt, scene->dir);
 	if (!dry)
 		scene->begun = ms_denied_begun(flow);

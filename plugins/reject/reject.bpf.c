@@ -10,6 +10,8 @@
  * field, and its place is a field of the answer too: a RST gets the sum of its own pseudo header
  * there, and an ICMP error, where it is the unused half word, whatever makes the whole come out
  * right.
+ *
+ * The datapath lets an answer pass once where it meets it again: see ms_action_taken().
  */
 #include "microseg/action.bpf.h"
 
@@ -25,9 +27,6 @@
 #include "reject.h"
 
 #define RULES 4096
-#define ANSWERS 4096 /* on their way at a time; more push the oldest out, which is denied then */
-#define ANSWER_NS 100000000ull /* longer than any answer is on its way through this machine */
-#define LOOPBACK 1 /* lo in every namespace: what leaves by it is met when it comes in */
 #define SECOND_NS 1000000000ull
 #define BURST_NS (SECOND_NS / 10)
 #define TTL 64
@@ -86,25 +85,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } buckets SEC(".maps");
-
-/* A reset of ours, and where it will be met: its checksum is 0 here. */
-struct sent {
-	__u32 ifindex, egress;
-	__u8 src[16], dst[16];
-	struct tcphdr tcp;
-};
-
-/*
- * Resets on their way back, and when they were made: they are packets of the session that was
- * denied, and come here again. Nothing else may pass for one, least of all what the denied endpoint
- * sends: it is another hook, or another interface, by which that would come.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, ANSWERS);
-	__type(key, struct sent);
-	__type(value, __u64);
-} answers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -327,58 +307,6 @@ static __always_inline int answer6(struct __sk_buff *skb, const struct ms_action
 	return put(skb, ctx, &answer, sizeof(answer));
 }
 
-/* 0, or -1: it is no reset like ours, a header and no more. The packet may be one just made. */
-static __always_inline int read_reset(struct __sk_buff *skb, const struct ms_action_ctx *ctx,
-				      struct sent *ret_sent)
-{
-	__u32 at = ctx->l3_off + (ctx->ip_version == 4 ? offsetof(struct iphdr, saddr)
-						       : offsetof(struct ipv6hdr, saddr));
-
-	if (ctx->l4_proto != IPPROTO_TCP || ctx->flags & MS_ACTION_FRAGMENT ||
-	    skb->len != ctx->l4_off + sizeof(ret_sent->tcp) ||
-	    bpf_skb_load_bytes(skb, ctx->l4_off, &ret_sent->tcp, sizeof(ret_sent->tcp)) ||
-	    !ret_sent->tcp.rst)
-		return -1;
-	if (ctx->ip_version == 4) {
-		if (bpf_skb_load_bytes(skb, at, ret_sent->src, 4) ||
-		    bpf_skb_load_bytes(skb, at + 4, ret_sent->dst, 4))
-			return -1;
-	} else if (bpf_skb_load_bytes(skb, at, ret_sent->src, 16) ||
-		   bpf_skb_load_bytes(skb, at + 16, ret_sent->dst, 16)) {
-		return -1;
-	}
-	ret_sent->tcp.check = 0;
-	ret_sent->ifindex = ctx->ifindex;
-	return 0;
-}
-
-static __always_inline void remember(struct __sk_buff *skb, const struct ms_action_ctx *ctx)
-{
-	struct sent sent = {};
-	__u64 now = bpf_ktime_get_ns();
-
-	if (read_reset(skb, ctx, &sent) < 0)
-		return;
-	sent.egress = !(ctx->flags & MS_ACTION_EGRESS) && ctx->ifindex != LOOPBACK;
-	bpf_map_update_elem(&answers, &sent, &now, BPF_ANY);
-}
-
-/* Once. */
-static __always_inline int is_answer(struct __sk_buff *skb, const struct ms_action_ctx *ctx)
-{
-	struct sent sent = {};
-	__u64 *made, since;
-
-	if (read_reset(skb, ctx, &sent) < 0)
-		return 0;
-	sent.egress = !!(ctx->flags & MS_ACTION_EGRESS);
-	made = bpf_map_lookup_elem(&answers, &sent);
-	if (!made)
-		return 0;
-	since = bpf_ktime_get_ns() - *made;
-	return bpf_map_delete_elem(&answers, &sent) == 0 && since < ANSWER_NS;
-}
-
 SEC("tc")
 int reject(struct __sk_buff *skb)
 {
@@ -391,8 +319,6 @@ int reject(struct __sk_buff *skb)
 	args = ctx.args;
 	if (!args->rate)
 		return ms_action_next(skb);
-	if (is_answer(skb, &ctx))
-		return ms_action_end(skb, MS_VERDICT_ALLOW);
 	/* SCTP waits for a checksum of another kind, in a place where the answer has none. */
 	if (ctx.flags & MS_ACTION_FRAGMENT || skb->pkt_type == PACKET_BROADCAST ||
 	    skb->pkt_type == PACKET_MULTICAST || ctx.l4_proto == IPPROTO_SCTP) {
@@ -403,7 +329,6 @@ int reject(struct __sk_buff *skb)
 	ms_action_tally(&counts, r);
 	if (r != REJECT_ANSWERED)
 		return ms_action_next(skb);
-	remember(skb, &ctx);
 	bpf_redirect(ctx.ifindex, ctx.flags & MS_ACTION_EGRESS ? BPF_F_INGRESS : 0);
 	return ms_action_taken(skb, TC_ACT_REDIRECT);
 }

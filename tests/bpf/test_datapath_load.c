@@ -31,20 +31,20 @@ struct budget {
 static const struct budget budgets[] = {
 	{ "ms_ingress", 44000 }, { "ms_egress", 44000 }, { "ms_slow", 90000 },
 	{ "ms_trace", 61000 },   { "ms_reap", 2100 },    { "ms_clock", 100 },
-	{ "ms_resume", 6500 },
+	{ "ms_resume", 8700 },
 };
 
 /* What stands behind the look for a session is verified for each line in which it may lie. */
 static const struct budget set_budgets[] = {
 	{ "ms_ingress", 114000 }, { "ms_egress", 114000 }, { "ms_slow", 112000 },
 	{ "ms_trace", 84000 },    { "ms_reap", 17000 },    { "ms_clock", 100 },
-	{ "ms_resume", 6500 },
+	{ "ms_resume", 8700 },
 };
 
 static const struct budget hardened_budgets[] = {
 	{ "ms_ingress", 31000 }, { "ms_egress", 31000 }, { "ms_slow", 79000 },
 	{ "ms_trace", 49000 },   { "ms_reap", 2100 },    { "ms_clock", 100 },
-	{ "ms_resume", 6500 },
+	{ "ms_resume", 8700 },
 };
 
 static void hold_to(struct bpf_object *object, const struct budget *budget, size_t n_budgets)

@@ -5,6 +5,9 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
@@ -219,53 +222,213 @@ START_TEST(an_event_tells_of_the_packet_that_was_answered)
 }
 END_TEST
 
-/* The only one that there is was made at the start of the machine. */
-static void make_answers_old(struct bpf_object *object)
-{
-	int fd = bpf_object__find_map_fd_by_name(object, "answers");
-	const uint64_t made = 0;
-	uint8_t key[128], none[128];
+/* ---- the way back ---- */
 
-	ck_assert_int_eq(bpf_map_get_next_key(fd, NULL, key), 0);
-	ck_assert_int_lt(bpf_map_get_next_key(fd, key, none), 0);
-	ck_assert_int_eq(bpf_map_update_elem(fd, key, &made, BPF_EXIST), 0);
+static enum ms_rig_hook back_of(enum ms_rig_hook hook)
+{
+	return hook == MS_RIG_INGRESS ? MS_RIG_EGRESS : MS_RIG_INGRESS;
 }
 
-/*
- * Judged both ways by the rule, as the packets of a session that was denied are. What is made at
- * egress comes in; what is made at ingress of interface 1, which is lo everywhere, comes in, too.
- */
-START_TEST(its_own_reset_passes_once)
-{
-	struct ms_pkt data = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_ACK), answer;
-	struct bpf_object *object = reject();
-	struct ms_pkt changed;
+/* By each end a TCP packet, and another one, whose answer is an ICMP error. */
+static const int n_questions = 2 * (int)ms_array_size(ends);
 
+static struct ms_pkt question(int i, enum ms_rig_hook *ret_hook)
+{
+	const char *a = ends[i / 2].a, *b = ends[i / 2].b;
+	struct ms_pkt data = ms_pkt_tcp(a, 1000, b, 80, MS_PKT_ACK);
+
+	*ret_hook = ends[i / 2].hook;
+	if (i % 2)
+		return ms_pkt_udp(a, 1000, b, 80);
 	put16(data.frame + data.l4 + 8, 0x4321);
-	answer_to(ends[_i].hook, &data, &answer);
+	return data;
+}
+
+START_TEST(its_answer_passes_once)
+{
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer;
+	enum ms_rig_hook back = back_of(hook);
+
+	reject();
+	answer_to(hook, &asked, &answer);
+	/* Asking takes nothing away. */
+	ck_assert_str_eq(ms_rig_trace(back, &answer, NULL), "deny rule r");
 	/* By the hook that it does not come by: the endpoint that was denied may send the same. */
-	ms_rig_plugin_expect(MS_RIG_EGRESS, &answer, "deny rule r");
-	/* With another flag, another number, or with data. */
+	ms_rig_plugin_expect(hook, &answer, "deny rule r");
+	ms_rig_plugin_expect(back, &answer, "allow action r");
+	ms_rig_plugin_expect(back, &answer, "deny rule r");
+	/* Too late. */
+	answer_to(hook, &asked, &answer);
+	ms_rig_advance(2); /* of a tenth of a second */
+	ms_rig_plugin_expect(back, &answer, "deny rule r");
+	/* The twin: in time. */
+	answer_to(hook, &asked, &answer);
+	ms_rig_plugin_expect(back, &answer, "allow action r");
+}
+END_TEST
+
+/* Runs `changed` where the answer to `asked` is awaited: it is denied, and takes nothing away. */
+static void expect_other(enum ms_rig_hook hook, const struct ms_pkt *asked,
+			 const struct ms_pkt *changed)
+{
+	struct ms_pkt answer;
+
+	answer_to(hook, asked, &answer);
+	ms_rig_plugin_expect(back_of(hook), changed, "deny rule r");
+	ms_rig_plugin_expect(back_of(hook), &answer, "allow action r");
+}
+
+/* Whichever byte it is, or one more. */
+START_TEST(what_is_like_its_answer_is_denied)
+{
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer, changed;
+
+	reject();
+	answer_to(hook, &asked, &answer);
+	for (size_t at = answer.l4 + 2; at < answer.len; at++) {
+		/* What makes another kind of packet of it, which is answered itself. */
+		if (_i % 2 == 0 && (at == answer.l4 + 12 || at == answer.l4 + 13))
+			continue;
+		changed = answer;
+		changed.frame[at] ^= 1;
+		expect_other(hook, &asked, &changed);
+	}
 	changed = answer;
-	changed.frame[changed.l4 + 13] |= MS_PKT_FIN;
-	ms_rig_plugin_expect(MS_RIG_INGRESS, &changed, "deny rule r");
-	changed = answer;
-	changed.frame[changed.l4 + 7] ^= 1;
-	ms_rig_plugin_expect(MS_RIG_INGRESS, &changed, "deny rule r");
+	changed.frame[changed.l3 + (changed.family == 4 ? 8 : 7)]--; /* hops left */
+	expect_other(hook, &asked, &changed);
 	changed = answer;
 	changed.len += 4;
-	if (changed.family == 4)
-		changed.frame[changed.l3 + 3] += 4;
-	else
-		changed.frame[changed.l3 + 5] += 4;
-	ms_rig_plugin_expect(MS_RIG_INGRESS, &changed, "deny rule r");
-	/* The twin, and once. */
-	ms_rig_plugin_expect(MS_RIG_INGRESS, &answer, "allow action r");
-	ms_rig_plugin_expect(MS_RIG_INGRESS, &answer, "deny rule r");
-	/* Too late. */
-	answer_to(ends[_i].hook, &data, &answer);
-	make_answers_old(object);
-	ms_rig_plugin_expect(MS_RIG_INGRESS, &answer, "deny rule r");
+	expect_other(hook, &asked, &changed);
+	changed = answer;
+	ms_pkt_tag(&changed, 0x8100, 7);
+	expect_other(hook, &asked, &changed);
+}
+END_TEST
+
+START_TEST(its_answer_passes_on_its_interface_alone)
+{
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer;
+
+	reject();
+	/* It stays for all of these. */
+	ck_assert_int_eq(system("ip link show other0 >/dev/null 2>&1 || "
+				"ip link add other0 type veth peer name other1"),
+			 0);
+	answer_to(hook, &asked, &answer);
+	ms_rig_iface(&(struct ms_rig_iface) {
+		.group = "g", .zone = 2, .ifindex = if_nametoindex("other0") });
+	ms_rig_plugin_expect(back_of(hook), &answer, "deny rule r");
+	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = 1 });
+	ms_rig_plugin_expect(back_of(hook), &answer, "allow action r");
+}
+END_TEST
+
+/* A reset, of the session that the rule has just denied, and an error that no session is asked for.
+ */
+START_TEST(its_answer_passes_where_there_was_a_session)
+{
+	enum ms_rig_hook hook = ends[_i].hook, back = back_of(hook);
+	const char *a = ends[_i].a, *b = ends[_i].b;
+	struct ms_pkt syn = ms_pkt_tcp(a, 1000, b, 80, MS_PKT_SYN);
+	struct ms_pkt syn_ack = ms_pkt_tcp(b, 80, a, 1000, MS_PKT_SYN | MS_PKT_ACK);
+	struct ms_pkt data = ms_pkt_tcp(a, 1000, b, 80, MS_PKT_ACK), answer;
+	struct ms_pkt forged = ms_pkt_tcp(b, 80, a, 1000, MS_PKT_RST);
+
+	ms_rig_plugin_rule("allow", "");
+	ms_rig_plugin_expect(hook, &syn, "allow rule r");
+	ms_rig_plugin_expect(back, &syn_ack, "allow session r");
+	ms_rig_plugin_expect(hook, &data, "allow session r");
+	reject();
+	for (int i = 0; i < 2; i++) {
+		answer_to(hook, &data, &answer);
+		ms_rig_run(back, &forged);
+		ms_rig_plugin_expect(back, &answer, "allow action r");
+		ck_assert_str_eq(ms_rig_run(back, &answer).verdict, "deny");
+	}
+}
+END_TEST
+
+/* What was denied the other way a moment ago, by no action, is denied again without a judgement. */
+START_TEST(its_answer_passes_where_its_flow_was_denied_before)
+{
+	enum ms_rig_hook hook = ends[_i].hook, back = back_of(hook);
+	struct ms_pkt syn = ms_pkt_tcp(ends[_i].a, 1000, ends[_i].b, 80, MS_PKT_SYN), answer;
+	struct ms_pkt forged = ms_pkt_tcp(ends[_i].b, 80, ends[_i].a, 1000, MS_PKT_RST);
+	const char *dir = hook == MS_RIG_INGRESS ? "in" : "out";
+	char rest[32], denied[64];
+
+	ms_rig_add_plugin("reject", &many, sizeof(many));
+	snprintf(rest, sizeof(rest), ", dir: %s", dir);
+	snprintf(denied, sizeof(denied), "deny default default/g/%s",
+		 hook == MS_RIG_INGRESS ? "out" : "in");
+	ms_rig_plugin_rule("[reject, deny]", rest);
+	for (int i = 0; i < 100; i++)
+		ms_rig_plugin_expect(back, &forged, denied);
+	ck_assert_uint_gt(ms_rig_denied_again(), 0);
+	answer_to(hook, &syn, &answer);
+	ms_rig_plugin_expect(back, &answer, "allow action r");
+	ms_rig_plugin_expect(back, &answer, denied);
+}
+END_TEST
+
+/* What leaves by it is met when it comes in. */
+START_TEST(its_answer_passes_on_loopback)
+{
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer;
+
+	reject();
+	ms_rig_iface(
+		&(struct ms_rig_iface) { .group = "g", .zone = 1, .flags = MS_IFACE_LOOPBACK });
+	if (hook == MS_RIG_EGRESS)
+		return; /* nothing is judged there */
+	answer_to(hook, &asked, &answer);
+	ms_rig_plugin_expect(hook, &answer, "allow action r");
+	ms_rig_plugin_expect(hook, &answer, "deny rule r");
+}
+END_TEST
+
+/* From the workload's end. */
+START_TEST(its_answer_passes_in_a_tag)
+{
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer, other;
+	enum ms_rig_hook back = back_of(hook);
+
+	reject();
+	ms_rig_iface(&(struct ms_rig_iface) { .group = "g", .zone = 1, .side = MS_SIDE_WORKLOAD });
+	ms_pkt_tag(&asked, 0x8100, 7);
+	answer_to(hook, &asked, &answer);
+	other = answer;
+	other.frame[15] = 8;
+	ms_rig_plugin_expect(back, &other, "deny rule r");
+	ms_rig_plugin_expect(back, &answer, "allow action r");
+	ms_rig_plugin_expect(back, &answer, "deny rule r");
+}
+END_TEST
+
+START_TEST(its_answer_is_told_of_where_the_rule_logs)
+{
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer;
+	struct ms_event event;
+
+	ms_rig_add_plugin("reject", &many, sizeof(many));
+	for (int logs = 0; logs < 2; logs++) {
+		ms_rig_plugin_rule("[reject, deny]", logs ? ", log: true" : "");
+		answer_to(hook, &asked, &answer);
+		ck_assert(ms_rig_event(&event));
+		ck_assert_uint_eq(event.verdict, MS_VERDICT_DENY);
+		ms_rig_plugin_expect(back_of(hook), &answer, "allow action r");
+		ck_assert_int_eq(ms_rig_event(&event), logs);
+	}
+	ck_assert_uint_eq(event.verdict, MS_VERDICT_ALLOW);
+	ck_assert_uint_eq(event.reason, MS_REASON_ACTION);
+	ck_assert_uint_eq(event.dir, hook == MS_RIG_INGRESS ? MS_DIR_OUT : MS_DIR_IN);
+	ck_assert_mem_eq(&event.src, answer.frame + answer.l3 + (answer.family == 4 ? 12 : 8), 4);
 }
 END_TEST
 
@@ -375,7 +538,16 @@ int main(void)
 			    (int)ms_array_size(ends));
 	tcase_add_loop_test(rejects, an_event_tells_of_the_packet_that_was_answered, 0,
 			    (int)ms_array_size(ends));
-	tcase_add_loop_test(rejects, its_own_reset_passes_once, 0, (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, its_answer_passes_once, 0, n_questions);
+	tcase_add_loop_test(rejects, what_is_like_its_answer_is_denied, 0, n_questions);
+	tcase_add_loop_test(rejects, its_answer_passes_on_its_interface_alone, 0, n_questions);
+	tcase_add_loop_test(rejects, its_answer_passes_where_there_was_a_session, 0,
+			    (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, its_answer_passes_where_its_flow_was_denied_before, 0,
+			    (int)ms_array_size(ends));
+	tcase_add_loop_test(rejects, its_answer_passes_on_loopback, 0, n_questions);
+	tcase_add_loop_test(rejects, its_answer_passes_in_a_tag, 0, n_questions);
+	tcase_add_loop_test(rejects, its_answer_is_told_of_where_the_rule_logs, 0, n_questions);
 	tcase_add_test(rejects, what_gets_no_answer_is_denied);
 	tcase_add_test(rejects, no_more_answers_than_the_rate);
 	tcase_add_test(rejects, what_gets_no_answer_takes_nothing_of_the_rate);

@@ -5,8 +5,10 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +117,160 @@ START_TEST(a_client_is_told_by_its_own_calls)
 			 -client->tcp);
 	ck_assert_int_eq(ask_by_udp(client, MS_SITE_SOON), client->udp);
 	ck_assert_int_eq(stat_of("reject", "answered"), 2);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* ---- what is rejected under a default that denies ---- */
+
+/* What the group says of the one way and of the other. */
+static const struct {
+	const char *in, *out;
+} closed[] = { { "deny", "allow" }, { "deny", "deny" } };
+
+static void close_by_default(int i)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "version: 1\ngroups:\n"
+		 "  - { name: work, match: { name: \"veth-*\" }, default: { in: %s, out: %s } }\n",
+		 closed[i].in, closed[i].out);
+	ms_proc_write_policy(microsegd, "10-test.yaml", text);
+}
+
+static bool is_out(const struct client *client)
+{
+	return strcmp(client->dir, "out") == 0;
+}
+
+/* Packets on their way to the client that were denied. */
+static json_int_t denied_back(const struct client *client)
+{
+	json_auto_t *iface = ms_ctl_iface(microsegd, "veth-a");
+
+	return ms_ctl_int(iface, is_out(client) ? "in_dropped_packets" : "out_dropped_packets");
+}
+
+static void reject_them(const struct client *client, const char *action)
+{
+	char rule[80];
+
+	snprintf(rule, sizeof(rule), "dir: %s, proto: [tcp, udp], dport: 82, log: true",
+		 client->dir);
+	put_rule(rule, action);
+}
+
+static int ask_by_tcp(const struct client *client, unsigned int ms)
+{
+	return -ms_traffic_reach(client->ns, client->address, 82, ms);
+}
+
+START_TEST(a_client_is_told_where_all_else_is_closed)
+{
+	const struct client *client = &clients[_i / (int)ms_array_size(closed)];
+	int policy = _i % (int)ms_array_size(closed);
+	const char *by_default = is_out(client) ? closed[policy].out : closed[policy].in;
+	json_auto_t *denied = NULL;
+	json_auto_t *answer = NULL;
+	char author[32];
+
+	ms_traffic_server(NULL, 82);
+	ms_traffic_server("a", 82);
+	close_by_default(policy);
+	start("reject");
+	reject_them(client, "[reject, deny]");
+	ck_assert_int_eq(ask_by_tcp(client, MS_SITE_SOON), client->tcp);
+	ck_assert_int_eq(ask_by_udp(client, MS_SITE_SOON), client->udp);
+	ck_assert_int_eq(stat_of("reject", "answered"), 2);
+	/* Both are of the rule, the packet and what answered it. */
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "r"), 4);
+	ck_assert_int_eq(denied_back(client), 0);
+	answer = ms_ctl_event_for(microsegd, "r", "allow", "action");
+	ck_assert_str_eq(ms_ctl_text(answer, "dir"), is_out(client) ? "in" : "out");
+	/* The twins: denied without an answer, and without the rule. */
+	reject_them(client, "deny");
+	ck_assert_int_eq(ask_by_tcp(client, MS_SITE_GONE), ETIMEDOUT);
+	ck_assert_int_eq(ask_by_udp(client, MS_SITE_GONE), ETIMEDOUT);
+	json_decref(ms_ctl_event_for(microsegd, "r", "deny", "rule"));
+	put_rule(NULL, NULL);
+	if (strcmp(by_default, "allow") == 0) {
+		ck_assert_int_eq(ask_by_tcp(client, MS_SITE_SOON), 0);
+	} else {
+		ck_assert_int_eq(ask_by_tcp(client, MS_SITE_GONE), ETIMEDOUT);
+		ck_assert_int_eq(ask_by_udp(client, MS_SITE_GONE), ETIMEDOUT);
+		snprintf(author, sizeof(author), "default/work/%s", client->dir);
+		denied = ms_ctl_event_for(microsegd, author, "deny", "default");
+	}
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
+/* The next reset or ICMP error that comes in by it; its length. */
+static size_t catch_answer(int fd, uint8_t *frame, size_t size)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	struct sockaddr_ll from;
+	socklen_t length;
+	ssize_t n;
+
+	for (;;) {
+		length = sizeof(from);
+		ck_assert_msg(poll(&ready, 1, MS_SITE_SOON) == 1, "no answer was seen");
+		n = recvfrom(fd, frame, size, 0, (struct sockaddr *)&from, &length);
+		ck_assert_int_gt(n, 0);
+		if (from.sll_pkttype == PACKET_OUTGOING)
+			continue;
+		if (frame[12] == 8 &&
+		    (frame[23] == IPPROTO_ICMP || (frame[23] == IPPROTO_TCP && frame[47] & TH_RST)))
+			return (size_t)n;
+		if (frame[12] == 0x86 && ((frame[20] == IPPROTO_ICMPV6 && frame[54] == 1) ||
+					  (frame[20] == IPPROTO_TCP && frame[67] & TH_RST)))
+			return (size_t)n;
+	}
+}
+
+/* The rule of the group's own for what comes to the client. */
+static const char *back_by_default(const struct client *client)
+{
+	return is_out(client) ? "default/work/in" : "default/work/out";
+}
+
+/* Sends it the way that the answer came, and holds it to be denied by the group's default. */
+static void expect_forged(int fd, const uint8_t *frame, size_t size, const struct client *client)
+{
+	json_int_t before = denied_back(client);
+
+	if (send(fd, frame, size, 0) < 0)
+		ck_assert_int_eq(errno, ENOBUFS); /* by the hook on its way */
+	ck_assert_int_eq(denied_back(client), before + 1);
+	json_decref(ms_ctl_event_for(microsegd, back_by_default(client), "deny", "default"));
+}
+
+/* By whoever is on the other side, be it the very same once more. */
+START_TEST(what_looks_like_an_answer_is_denied)
+{
+	const struct client *client = &clients[_i / 2];
+	ms_cleanup(ms_close_fd) int here = -1;
+	ms_cleanup(ms_close_fd) int there = -1;
+	uint8_t frame[256];
+	size_t size;
+
+	close_by_default(1);
+	start("reject");
+	reject_them(client, "[reject, deny]");
+	here = ms_traffic_raw(client->ns, client->ns ? "eth0" : "veth-a");
+	there = ms_traffic_raw(client->ns ? NULL : "a", client->ns ? "veth-a" : "eth0");
+	if (_i % 2)
+		ck_assert_int_eq(ask_by_udp(client, MS_SITE_SOON), client->udp);
+	else
+		ck_assert_int_eq(ask_by_tcp(client, MS_SITE_SOON), client->tcp);
+	size = catch_answer(here, frame, sizeof(frame));
+	expect_forged(there, frame, size, client);
+	/* Another sequence number, or another quoted port. */
+	frame[size - 1 - (_i % 2 ? 4 : 12)] ^= 1;
+	expect_forged(there, frame, size, client);
+	ck_assert_int_eq(stat_of("reject", "answered"), 1);
 	ms_proc_stop(microsegd);
 }
 END_TEST
@@ -297,6 +453,10 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_client_is_told_by_its_own_calls, 0,
 			    (int)ms_array_size(clients));
+	tcase_add_loop_test(tcase, a_client_is_told_where_all_else_is_closed, 0,
+			    (int)(ms_array_size(clients) * ms_array_size(closed)));
+	tcase_add_loop_test(tcase, what_looks_like_an_answer_is_denied, 0,
+			    2 * (int)ms_array_size(clients));
 	tcase_add_test(tcase, a_mark_chooses_the_route_and_is_seen_by_nft);
 	tcase_add_loop_test(tcase, a_stream_is_let_through_as_a_bucket_would, 0,
 			    (int)ms_array_size(rates));

@@ -308,7 +308,8 @@ START_TEST(a_rejection_is_sent_without_the_daemon)
 	ck_assert_int_eq(stat_of("reject", "answered"), 4);
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), -ECONNREFUSED);
 	ck_assert_int_eq(stat_of("reject", "answered"), 5);
-	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "r"), 5);
+	/* Those and their answers. */
+	ck_assert_int_eq(ms_ctl_rule_packets(microsegd, "r"), 10);
 	ms_proc_stop(microsegd);
 }
 END_TEST

@@ -202,6 +202,12 @@ static __always_inline int ms_action_end(struct __sk_buff *skb, enum ms_verdict 
  * Stops: the action has dealt with the packet itself. It is counted under the rule with the verdict
  * at the end of its list, reason `action`, and `tc_act` (TC_ACT_REDIRECT, TC_ACT_STOLEN or
  * TC_ACT_SHOT) is returned to the kernel.
+ *
+ * Of minor 4. What a denied packet was turned into and is redirected back as, by its interface in
+ * the other direction, passes there once, whatever the rules say: a TCP reset or an ICMP error that
+ * goes from where the packet went to where that came from, in its tags, no longer than 96 bytes
+ * from its IP header on, unchanged, within 100 ms. It is counted as allowed under the rule, reason
+ * `action`.
  */
 static __always_inline int ms_action_taken(struct __sk_buff *skb, int tc_act)
 {

@@ -27,7 +27,8 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 STRUCT = re.compile(r"^(?:static )?(?:const )?(?:struct|enum)\s*(\w*)\s*(?:\w+\s*)?{(.*?)^}", re.S | re.M)
 DEFINE = re.compile(r"^#define (\w+)", re.M)
 FUNCTION = re.compile(r"^static (?:inline|__always_inline) \w+ (\w+)\(", re.M)
-CALLBACK = re.compile(r"\(\*(\w+)\)\(")
+# Of a field, not of an argument of one.
+CALLBACK = re.compile(r"^\t(?!\t)[^()]*\(\*(\w+)\)\(", re.M)
 FIELD = re.compile(r"(\w+)(?:\[[^\]]*\])?\s*(?=[;,])")
 
 

@@ -40,7 +40,7 @@ static json_t *shape_source(struct ms_manager *manager, const struct ms_source_f
 	ms_source_follower_status(follower, &status);
 	return json_pack(
 		"{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:b, s:s?, s:o, s:s?, s:o}", "name",
-		name, "state", ms_source_state_name(status.state), "before",
+		name, "state", ms_source_restart_state_name(status.state), "before",
 		ms_manager_source_is_before(manager, name), "groups", (json_int_t)policy->n_groups,
 		"rules", (json_int_t)policy->n_rules, "sets", (json_int_t)policy->n_sets, "members",
 		(json_int_t)count_members(policy), "delivered_at",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/source/restart.h"
 
-const char *ms_source_state_name(enum ms_source_state state)
+const char *ms_source_restart_state_name(enum ms_source_state state)
 {
 	static const char *const names[MS_SOURCE_STATE__COUNT] = {
 		[MS_SOURCE_STARTING] = "starting",

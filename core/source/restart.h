@@ -22,7 +22,7 @@ enum ms_source_state {
 	MS_SOURCE_DISABLED, /* it crashed too often: `plugin reload` starts it again */
 	MS_SOURCE_STATE__COUNT
 };
-const char *ms_source_state_name(enum ms_source_state state);
+const char *ms_source_restart_state_name(enum ms_source_state state);
 
 /* Starts as zeroes. */
 struct ms_source_restart {

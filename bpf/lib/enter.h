@@ -21,8 +21,8 @@
 #include "bpf/lib/verdict.h"
 
 /* The slow program is not there: nobody judges, so nothing passes that enforce mode would keep. */
-static __always_inline int ms_enter_incomplete(struct ms_pkt *pkt, struct ms_scene *scene,
-					       struct ms_answer *answer)
+static __always_inline int ms_enter_say_incomplete(struct ms_pkt *pkt, struct ms_scene *scene,
+						   struct ms_answer *answer)
 {
 	ms_answer_deny(answer, MS_REASON_INCOMPLETE);
 	if (scene->group == 0) {
@@ -73,11 +73,11 @@ static __always_inline int ms_enter(struct __sk_buff *skb, const int egress)
 	}
 	ms_tailcall_slow(skb, word.word, egress);
 	ms_tailcall_clear(skb);
-	return ms_enter_incomplete(&pkt, &scene, &answer);
+	return ms_enter_say_incomplete(&pkt, &scene, &answer);
 }
 #else
 /* Global, so that its stack is not the hit's. */
-__noinline int ms_incomplete(struct __sk_buff *skb, __u64 control_word, __u32 egress)
+__noinline int ms_enter_incomplete(struct __sk_buff *skb, __u64 control_word, __u32 egress)
 {
 	union ms_control_word word = { .word = control_word };
 	struct ms_answer answer = {};
@@ -88,7 +88,7 @@ __noinline int ms_incomplete(struct __sk_buff *skb, __u64 control_word, __u32 eg
 	ms_scene_measure(&scene, skb);
 	if (scene.group != 0)
 		ms_parse(skb, &pkt, scene.iface_flags & MS_IFACE_L3);
-	return ms_enter_incomplete(&pkt, &scene, &answer);
+	return ms_enter_say_incomplete(&pkt, &scene, &answer);
 }
 
 static __always_inline int ms_enter(struct __sk_buff *skb, const int egress)
@@ -115,7 +115,7 @@ static __always_inline int ms_enter(struct __sk_buff *skb, const int egress)
 		return result == MS_LEAN_DENIED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	ms_tailcall_slow(skb, word.word, egress);
 	ms_tailcall_clear(skb);
-	return ms_incomplete(skb, word.word, egress);
+	return ms_enter_incomplete(skb, word.word, egress);
 }
 #endif
 

@@ -48,7 +48,7 @@ struct ms_judged {
 #define MS_JUDGED 16 /* a power of two */
 
 /* What an action sends back, and the note of it (returned.h). */
-#define MS_RETURNED 4096   /* on their way at a time; more push the oldest out, which are denied */
+#define MS_RETURNED 4096   /* about as many on their way at a time; more push older ones out */
 #define MS_RETURNED_MAX 96 /* an ICMPv6 error that quotes an IPv6 header and eight bytes */
 
 struct ms_returned_key {

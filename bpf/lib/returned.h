@@ -20,7 +20,9 @@
 #include "bpf/lib/scene.h"
 #include "bpf/lib/session.h"
 
-#define MS_RETURNED_LIFE_US 100000 /* longer than any is on its way through this machine */
+/* At least as long, in whole ticks, one of which may be all but over when it is made: longer than
+ * any is on its way through this machine. */
+#define MS_RETURNED_LIFE_US 100000
 #define MS_RETURNED_MIN 28         /* IPv4, and eight bytes */
 
 /* `pkt` says where the IP header begins, and the tags. 0, or -1: it is too long, or too short. */
@@ -115,7 +117,7 @@ __noinline int ms_returned_take(struct __sk_buff *skb, struct ms_scene *scene, s
 	slot = note->slot;
 	flags = note->flags;
 	if (bpf_map_delete_elem(&ms_returned, &key) ||
-	    age > MS_RETURNED_LIFE_US / (control->tick_us ?: MS_RETURNED_LIFE_US))
+	    age > 1 + MS_RETURNED_LIFE_US / (control->tick_us ?: MS_RETURNED_LIFE_US))
 		return 0;
 	__builtin_memset(answer, 0, sizeof(*answer));
 	answer->slot = slot;

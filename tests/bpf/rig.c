@@ -265,6 +265,14 @@ void ms_rig_bump_epoch(void)
 	write_control(&control);
 }
 
+void ms_rig_set_tick(uint32_t tick_us)
+{
+	struct ms_control control = read_control();
+
+	control.tick_us = tick_us;
+	write_control(&control);
+}
+
 void ms_rig_set_panic(enum ms_panic panic)
 {
 	struct ms_control control = read_control();

@@ -34,6 +34,7 @@ void ms_rig_setup(void);
  * The built-in rules and the default failsafe are in it, unless the text has its own. */
 void ms_rig_policy(const char *yaml);
 void ms_rig_bump_epoch(void);
+void ms_rig_set_tick(uint32_t tick_us); /* what one is said to last */
 void ms_rig_set_panic(enum ms_panic panic);
 void ms_rig_set_group_panic(const char *group, enum ms_panic panic);
 void ms_rig_set_member(const char *set, const char *cidr, uint32_t expires_tick);

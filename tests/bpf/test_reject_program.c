@@ -260,11 +260,32 @@ START_TEST(its_answer_passes_once)
 	ms_rig_plugin_expect(back, &answer, "deny rule r");
 	/* Too late. */
 	answer_to(hook, &asked, &answer);
-	ms_rig_advance(2); /* of a tenth of a second */
+	ms_rig_advance(3); /* of a tenth of a second */
 	ms_rig_plugin_expect(back, &answer, "deny rule r");
 	/* The twin: in time. */
 	answer_to(hook, &asked, &answer);
+	ms_rig_advance(2);
 	ms_rig_plugin_expect(back, &answer, "allow action r");
+}
+END_TEST
+
+/* A kernel of 250 jiffies a second has ticks of 128 ms, and one may end at any time. */
+START_TEST(a_tick_between_is_not_too_late)
+{
+	static const uint32_t ticks_us[] = { 32000, 107000, 128000, 320000 };
+	enum ms_rig_hook hook;
+	struct ms_pkt asked = question(_i, &hook), answer;
+
+	reject();
+	for (size_t i = 0; i < ms_array_size(ticks_us); i++) {
+		ms_rig_set_tick(ticks_us[i]);
+		answer_to(hook, &asked, &answer);
+		ms_rig_advance(1);
+		ms_rig_plugin_expect(back_of(hook), &answer, "allow action r");
+		answer_to(hook, &asked, &answer);
+		ms_rig_advance(2 + 100000 / ticks_us[i]);
+		ms_rig_plugin_expect(back_of(hook), &answer, "deny rule r");
+	}
 }
 END_TEST
 
@@ -539,6 +560,7 @@ int main(void)
 	tcase_add_loop_test(rejects, an_event_tells_of_the_packet_that_was_answered, 0,
 			    (int)ms_array_size(ends));
 	tcase_add_loop_test(rejects, its_answer_passes_once, 0, n_questions);
+	tcase_add_loop_test(rejects, a_tick_between_is_not_too_late, 0, n_questions);
 	tcase_add_loop_test(rejects, what_is_like_its_answer_is_denied, 0, n_questions);
 	tcase_add_loop_test(rejects, its_answer_passes_on_its_interface_alone, 0, n_questions);
 	tcase_add_loop_test(rejects, its_answer_passes_where_there_was_a_session, 0,

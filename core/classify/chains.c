@@ -35,6 +35,7 @@ struct ms_chains {
 	struct chain *items;
 	size_t count;
 };
+
 /* Of all groups but those that are never judged. */
 static enum ms_mode common_mode(const struct ms_policy *policy)
 {

@@ -29,9 +29,12 @@ static int begin(void *arg)
 int ms_manager_begin(struct ms_manager *manager, struct ms_sources_next *ret_next)
 {
 	struct beginning beginning = { manager, ret_next };
+	int r;
 
 	ms_manager_early_forget(manager, 0);
-	return ms_manager_away(manager, begin, &beginning);
+	r = ms_manager_away(manager, begin, &beginning);
+	manager->is_coming = r >= 0;
+	return r;
 }
 
 static int give_up(void *arg)
@@ -42,7 +45,12 @@ static int give_up(void *arg)
 
 void ms_manager_give_up(struct ms_manager *manager, struct ms_sources_next *next)
 {
-	ms_manager_beside(manager, give_up, next);
+	manager->is_coming = false;
+	/* What was amended is the policy in force, which is asked about members that come. */
+	if (next->amend.policy)
+		ms_manager_away(manager, give_up, next);
+	else
+		ms_manager_beside(manager, give_up, next);
 }
 
 /* ---- sessions that would end ---- */
@@ -287,6 +295,7 @@ static int put_in_force(struct ms_manager *manager, struct ms_sources_next *next
 	manager->generation++;
 	manager->applied_at = ms_sources_wall_ms() / 1000;
 	ms_sources_take(manager->sources, next);
+	manager->is_coming = false;
 	settling.saved = saving.saved;
 	if (is_late) {
 		/* Neither groups nor actions are other ones, and little is to be settled. */
@@ -417,6 +426,7 @@ static int commit_merged(struct ms_manager *manager, struct ms_sources_next *nex
 		ms_committer_abandon(manager->committer);
 	else
 		r = put_in_force(manager, next, true, late == 1, err);
+	manager->is_coming = false;
 	if (late == 1)
 		ms_sources_next_fini(next);
 	else

@@ -64,7 +64,7 @@ int ms_manager_early_note(struct ms_manager *manager, const struct ms_runtime_ch
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && manager->is_away && i < change->count; i++)
+	for (size_t i = 0; r == 0 && manager->is_coming && i < change->count; i++)
 		r = note_one(manager, change, &change->members[i]);
 	return r;
 }

@@ -66,6 +66,7 @@ struct ms_manager {
 	bool is_away;        /* a worker has everything but interfaces, or but members that come */
 	bool addresses_wait; /* for its end */
 	enum ms_manager_refusals refusals; /* of the commit under way */
+	bool is_coming;                    /* a policy is, from ms_manager_begin() on */
 	struct ms_manager_early *early;    /* members that came meanwhile, early.c */
 	size_t n_early;
 	struct ms_name_index acting; /* of rules in force with actions, once one is asked for */

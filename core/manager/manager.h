@@ -129,7 +129,8 @@ int ms_manager_away(void *user, int (*work)(void *arg), void *arg);
  * The same, and members come to sets in force meanwhile: urgent watches of the loop are served. Of
  * work that leaves alone, and does not read, what they change: the members of sets in force, but by
  * the set table's turns; runtime changes but rules, groups' modes and panic; and where those are
- * saved.
+ * saved. Nor does it change what is asked about them: the merged policy in force, offers and
+ * places.
  */
 int ms_manager_beside(void *user, int (*work)(void *arg), void *arg);
 

@@ -165,7 +165,7 @@ int ms_manager_member_del(struct ms_manager *manager, const char *plugin, const 
 	if (!has_set(manager, set) || !held || !is_of(manager, held, plugin))
 		return -ENOENT;
 	/* The policy that comes may have it already: see ms_manager_early_note(). */
-	if (manager->is_away)
+	if (manager->is_away || manager->is_coming)
 		return -EAGAIN;
 	return ms_manager_set_take_out(manager, set, cidr);
 }

@@ -142,6 +142,20 @@ START_TEST(a_member_is_in_force_when_it_is_in)
 END_TEST
 
 /* What it would put there would go nowhere, and nobody would be denied. */
+/* By a callback between two pieces of work: what comes was copied from what is in force before. */
+START_TEST(who_is_put_in_while_a_policy_is_made_stays)
+{
+	policy("way: other", "");
+	start();
+	policy("way: on_encode, set: bad, member: \"" HERE "/32\", ttl: 1h", "");
+	ck_assert_int_eq(told("code"), 0);
+	ck_assert(has_member("bad", HERE));
+	ck_assert_int_eq(ms_site_reach(80, MS_SITE_GONE), -ETIMEDOUT);
+	ck_assert_int_gt(ms_ctl_rule_packets(microsegd, "in/bad"), 0);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 START_TEST(an_argument_names_a_set_of_the_policy)
 {
 	static const char *const wrong[] = { "nosuch", "host" };
@@ -465,6 +479,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, events_of_its_rule_are_told);
 	tcase_add_test(tcase, a_member_is_in_force_when_it_is_in);
+	tcase_add_test(tcase, who_is_put_in_while_a_policy_is_made_stays);
 	tcase_add_test(tcase, an_argument_names_a_set_of_the_policy);
 	tcase_add_test(tcase, some_addresses_are_never_put_in);
 	tcase_add_test(tcase, peers_of_the_failsafe_are_never_put_in);

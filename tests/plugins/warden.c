@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Puts members into sets, as the arguments that were encoded last say: the source of an event when
- * one comes, or a member of their own whenever somebody asks for statistics, which have the answer.
+ * one comes, or a member of their own whenever somebody asks for statistics, which have the answer,
+ * or while they are encoded.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "microseg/action.h"
 #include "warden.skel.h"
 
-enum way { ON_EVENT, ADD, DEL, OTHER };
+enum way { ON_EVENT, ADD, DEL, OTHER, ON_ENCODE };
 
 struct warden {
 	const struct ms_plugin_host *host;
@@ -69,6 +70,15 @@ static int load(void *self, const struct ms_plugin_env *env, int *ret_fd,
 	return 0;
 }
 
+/* That somebody else has it in for longer is as good as done. */
+static void add(struct warden *warden, const struct ms_plugin_cidr *member)
+{
+	int r = warden->host->set_add(warden->host->state, warden->set, member, warden->ttl_ns);
+
+	warden->code = r < 0 ? -r : 0;
+	warden->longer += r > 0;
+}
+
 static int encode(void *self, const struct ms_plugin_values *values,
 		  uint8_t ret_args[MS_PLUGIN_ARGS_SIZE], struct ms_plugin_error *error)
 {
@@ -81,16 +91,9 @@ static int encode(void *self, const struct ms_plugin_values *values,
 	snprintf(warden->set, sizeof(warden->set), "%s",
 		 warden->host->value_string(values, "set", 0));
 	warden->host->value_cidr(values, "member", 0, &warden->member);
+	if (warden->way == ON_ENCODE)
+		add(warden, &warden->member);
 	return 0;
-}
-
-/* That somebody else has it in for longer is as good as done. */
-static void add(struct warden *warden, const struct ms_plugin_cidr *member)
-{
-	int r = warden->host->set_add(warden->host->state, warden->set, member, warden->ttl_ns);
-
-	warden->code = r < 0 ? -r : 0;
-	warden->longer += r > 0;
 }
 
 static void on_event(void *self, const struct ms_plugin_event *event)
@@ -135,7 +138,7 @@ static void stats(void *self, struct ms_plugin_emit *to)
 	host->emit(to, "gone_rule", "the last one", NULL, warden->gone_rule, 1);
 }
 
-static const char *const ways[] = { "on_event", "add", "del", "other", NULL };
+static const char *const ways[] = { "on_event", "add", "del", "other", "on_encode", NULL };
 
 static const struct ms_plugin_item args[] = {
 	{ .name = "way",

@@ -186,7 +186,9 @@ static void resolve(struct mirror *self)
 		else
 			tap->is_cut = false;
 	}
-	ms_mirror_cut_sweep(self->pin_dir_fd, keep, count);
+	/* Before that, rules of the last instance are in force and want what it left. */
+	if (self->is_told)
+		ms_mirror_cut_sweep(self->pin_dir_fd, keep, count);
 	tell(self);
 }
 

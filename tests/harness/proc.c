@@ -127,7 +127,7 @@ static uint64_t deadline_ns(void)
 	return ms_netns_now_ns() + READY_SECONDS * ms_netns_patience() * 1000000000ull;
 }
 
-static void wait_ready(struct ms_proc *daemon)
+void ms_proc_wait_ready(struct ms_proc *daemon)
 {
 	uint64_t deadline = deadline_ns();
 	struct pollfd wait = { .fd = daemon->notify_fd, .events = POLLIN };
@@ -163,7 +163,7 @@ void ms_proc_start(struct ms_proc *daemon, ...)
 	va_start(args, daemon);
 	spawn(daemon, MS_TEST_BIN_DIR "/microsegd", args);
 	va_end(args);
-	wait_ready(daemon);
+	ms_proc_wait_ready(daemon);
 }
 
 void ms_proc_start_program(struct ms_proc *daemon, const char *program, ...)
@@ -173,7 +173,16 @@ void ms_proc_start_program(struct ms_proc *daemon, const char *program, ...)
 	va_start(args, program);
 	spawn(daemon, program, args);
 	va_end(args);
-	wait_ready(daemon);
+	ms_proc_wait_ready(daemon);
+}
+
+void ms_proc_begin_program(struct ms_proc *daemon, const char *program, ...)
+{
+	va_list args;
+
+	va_start(args, program);
+	spawn(daemon, program, args);
+	va_end(args);
 }
 
 /* Collects a child that is on its way out, with a deadline. */

@@ -27,6 +27,10 @@ void ms_proc_start(struct ms_proc *daemon, ...) __attribute__((sentinel));
 /* The same with another program in its place, e.g. a test-only build. */
 void ms_proc_start_program(struct ms_proc *daemon, const char *program, ...)
 	__attribute__((sentinel));
+/* That in two steps: a test may look at what the daemon does before it is ready. */
+void ms_proc_begin_program(struct ms_proc *daemon, const char *program, ...)
+	__attribute__((sentinel));
+void ms_proc_wait_ready(struct ms_proc *daemon);
 /* Starts it, expects it to give up by itself: its exit status. */
 int ms_proc_start_refused(struct ms_proc *daemon, ...) __attribute__((sentinel));
 /* SIGKILL, and waits for its end. */

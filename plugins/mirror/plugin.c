@@ -94,17 +94,25 @@ static bool is_protected(const struct mirror *self, uint32_t ifindex)
 	return self->host->iface_foreach(self->host->state, compare_iface, &asked) != 0;
 }
 
+/* By a socket that is there: one that cannot be had now says nothing of the tap. 0 or -errno */
+static int ask(const struct mirror *self, const struct tap *tap, unsigned long what,
+	       struct ifreq *ret_answer)
+{
+	*ret_answer = (struct ifreq) { .ifr_flags = 0 };
+	memcpy(ret_answer->ifr_name, tap->name, sizeof(ret_answer->ifr_name));
+	return ioctl(self->links_fd, what, ret_answer) < 0 ? -errno : 0;
+}
+
 /* NULL = what is sent there arrives somewhere. */
 static const char *find_fault(const struct mirror *self, const struct tap *tap)
 {
-	struct ifreq asked = { 0 };
+	struct ifreq answer;
 
-	memcpy(asked.ifr_name, tap->name, sizeof(asked.ifr_name));
-	if (ioctl(self->links_fd, SIOCGIFFLAGS, &asked) < 0)
+	if (ask(self, tap, SIOCGIFFLAGS, &answer) < 0)
 		return "there is no such interface";
-	if (!(asked.ifr_flags & IFF_UP))
+	if (!(answer.ifr_flags & IFF_UP))
 		return "it is down";
-	return asked.ifr_flags & IFF_RUNNING ? NULL : "it has no carrier";
+	return answer.ifr_flags & IFF_RUNNING ? NULL : "it has no carrier";
 }
 
 static bool is_to_cut(const struct tap *tap)
@@ -112,37 +120,44 @@ static bool is_to_cut(const struct tap *tap)
 	return tap->in_force.cuts || tap->asked.cuts;
 }
 
-/* The interface to copy to now, 0 = none. One that is down stays what it is. */
-static uint32_t find_usable(struct mirror *self, struct tap *tap)
+/* The interface of that name if it may be a tap, 0 = none. One that is down stays what it is. */
+static uint32_t find_interface(const struct mirror *self, struct tap *tap)
 {
-	uint32_t ifindex = if_nametoindex(tap->name);
+	struct ifreq answer;
 
 	tap->why = find_fault(self, tap);
-	if (!ifindex)
+	if (ask(self, tap, SIOCGIFINDEX, &answer) < 0)
 		return 0;
-	if (is_protected(self, ifindex)) {
-		tap->why = "it is protected itself; a tap must be in no group";
-		return 0;
-	}
+	if (!is_protected(self, (uint32_t)answer.ifr_ifindex))
+		return (uint32_t)answer.ifr_ifindex;
+	tap->why = "it is protected itself; a tap must be in no group";
+	return 0;
+}
+
+/* Whether copies may go there as they are asked for. */
+static bool is_usable(const struct mirror *self, struct tap *tap, uint32_t ifindex)
+{
 	if (is_to_cut(tap) && (ifindex != tap->ifindex || !tap->is_cut)) {
 		tap->cut_error = ms_mirror_cut_put(
 			self->pin_dir_fd, bpf_program__fd(self->object->progs.mirror_cut), ifindex);
 		tap->is_cut = tap->cut_error == 0;
 	}
 	/* The rules in force have theirs, whatever one that is only asked about would want. */
-	if (tap->in_force.cuts && !tap->is_cut) {
-		tap->why = tap->cut_error == -EBUSY
-				   ? "its copies cannot be shortened: an ingress qdisc is in the "
-				     "place of clsact"
-				   : "its copies cannot be shortened";
-		return 0;
-	}
-	return ifindex;
+	if (!tap->in_force.cuts || tap->is_cut)
+		return true;
+	tap->why = tap->cut_error == -EBUSY
+			   ? "its copies cannot be shortened: an ingress qdisc is in the place of "
+			     "clsact"
+			   : "its copies cannot be shortened";
+	return false;
 }
 
-static void resolve_tap(struct mirror *self, struct tap *tap)
+/* The interface where what shortens copies has to stay, 0 = none: also where it could not be looked
+ * at this time, or not be put in the place of an older one. */
+static uint32_t resolve_tap(struct mirror *self, struct tap *tap)
 {
-	uint32_t ifindex = find_usable(self, tap);
+	uint32_t found = find_interface(self, tap);
+	uint32_t ifindex = found && is_usable(self, tap, found) ? found : 0;
 	int map = bpf_map__fd(self->object->maps.taps);
 
 	if (!ifindex)
@@ -150,6 +165,10 @@ static void resolve_tap(struct mirror *self, struct tap *tap)
 	else if (bpf_map_update_elem(map, tap->name, &ifindex, BPF_ANY) < 0)
 		ifindex = 0;
 	tap->ifindex = ifindex;
+	if (found && is_to_cut(tap))
+		return found;
+	tap->is_cut = false;
+	return 0;
 }
 
 static void tell(const struct mirror *self)
@@ -178,13 +197,10 @@ static void resolve(struct mirror *self)
 	if (!self->object || self->pin_dir_fd < 0)
 		return;
 	for (size_t i = 0; i < self->n_taps; i++) {
-		struct tap *tap = &self->taps[i];
+		uint32_t kept = resolve_tap(self, &self->taps[i]);
 
-		resolve_tap(self, tap);
-		if (is_to_cut(tap) && tap->ifindex)
-			keep[count++] = tap->ifindex;
-		else
-			tap->is_cut = false;
+		if (kept)
+			keep[count++] = kept;
 	}
 	/* Before that, rules of the last instance are in force and want what it left. */
 	if (self->is_told)

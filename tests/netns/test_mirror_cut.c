@@ -200,6 +200,42 @@ START_TEST(it_stays_while_the_plugin_is_configured)
 }
 END_TEST
 
+static bool are_copied(void *user)
+{
+	(void)user;
+	return copy_some(5) == 5;
+}
+
+/* Its pin has another spelling of its name for a while and a folder is in its place, so that the
+ * plugin can neither look at it nor put the next program there. */
+START_TEST(it_stays_where_it_cannot_be_looked_at)
+{
+	unsigned int before, ifindex = if_nametoindex("tap0");
+
+	ms_plugin_folder_start(microsegd, config);
+	before = cutter();
+	ck_assert_uint_ne(before, 0);
+	ms_netns_run_command("cd " PINS "; n=%u; for pin in cut_ filter_; do "
+			     "[ ! -e $pin$n ] || { mv $pin$n ${pin}0$n; mkdir $pin$n; }; done",
+			     ifindex);
+	ms_ctl_do(microsegd, "plugin", "reload", "mirror", NULL);
+	/* None rather than whole ones. */
+	ck_assert_uint_eq(copy_some(5), 0);
+	ck_assert_int_eq(ms_ctl_status(microsegd, text, sizeof(text), "status", "--check", NULL),
+			 4);
+	ck_assert_msg(strstr(text, "nothing is copied to tap0: its copies cannot be shortened"),
+		      "%s", text);
+	ck_assert_uint_eq(cutter(), before);
+	ms_netns_run_command("cd " PINS "; n=%u; for pin in cut_ filter_; do "
+			     "[ ! -e ${pin}0$n ] || { rmdir $pin$n; mv ${pin}0$n $pin$n; }; done",
+			     ifindex);
+	ck_assert(ms_netns_wait(are_copied, NULL, 10));
+	ck_assert_uint_ne(cutter(), 0);
+	ck_assert_uint_ne(cutter(), before);
+	ms_proc_stop(microsegd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/mirror_cut");
@@ -209,6 +245,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, it_stays_while_a_daemon_starts);
 	tcase_add_test(tcase, it_stays_while_the_plugin_is_configured);
+	tcase_add_test(tcase, it_stays_where_it_cannot_be_looked_at);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -23,7 +23,7 @@
 /* At least as long, in whole ticks, one of which may be all but over when it is made: longer than
  * any is on its way through this machine. */
 #define MS_RETURNED_LIFE_US 100000
-#define MS_RETURNED_MIN 28         /* IPv4, and eight bytes */
+#define MS_RETURNED_MIN 28 /* IPv4, and eight bytes */
 
 /* `pkt` says where the IP header begins, and the tags. 0, or -1: it is too long, or too short. */
 static __always_inline int ms_returned_read(struct __sk_buff *skb, const struct ms_scene *scene,

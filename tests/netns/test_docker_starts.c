@@ -190,6 +190,7 @@ static uint64_t expect_gap_with_all_that_passed(uint64_t start_ns)
 	ck_assert_int_eq(number_of("gap_most_us"), number_of("gap_last_us"));
 	ck_assert_int_gt(number_of("gap_last_us"), 0);
 	ck_assert_int_eq(number_of("gap_open_us"), 0);
+	ck_assert_msg(last_ns > start_ns, "no packet has passed after the start");
 	ck_assert_msg(last_ns <= start_ns + gap_ns, "a packet passed %llu us after the start",
 		      (unsigned long long)(last_ns - start_ns) / 1000);
 	return gap_ns;

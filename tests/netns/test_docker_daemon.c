@@ -344,7 +344,13 @@ END_TEST
 START_TEST(the_readme_is_followed)
 {
 	static const char *const shown[] = {
-		NULL, NULL, NULL, NULL, "container/web/http.*container web", "gaps +1 ",
+		NULL,
+		NULL,
+		NULL,
+		NULL,
+		"veth[^ ]* +[^ ]+ +front ",
+		"container/web/http.*container web",
+		"gaps +1 ",
 	};
 	json_auto_t *lines = NULL, *iface = NULL;
 	char text[4096], link[32];
@@ -358,7 +364,7 @@ START_TEST(the_readme_is_followed)
 	ms_readme_yaml(text, sizeof(text), MS_TEST_README, 2);
 	ms_proc_write_config(microsegd, text);
 	ms_readme_yaml(text, sizeof(text), MS_TEST_README, 3);
-	ms_proc_write_policy(microsegd, "40-front.yaml", text);
+	ms_proc_write_policy(microsegd, "40-podman.yaml", text);
 	ms_readme_serve(microsegd);
 	ms_podman_put_command("docker.io/library/nginx");
 	ms_readme_put_command("systemctl",

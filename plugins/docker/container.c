@@ -84,6 +84,7 @@ static int take_network(struct ms_docker_container *container, const json_t *net
 
 	if (r == 0)
 		r = add_address(container, *six ? six : text_of(asked, "IPv6Address"));
+	container->network_count++;
 	if (container->mac == 0)
 		container->mac = parse_mac(text_of(network, "MacAddress"));
 	return r;

@@ -30,6 +30,7 @@ struct ms_docker_container {
 	uint64_t started_ns; /* CLOCK_REALTIME, 0 = not */
 	struct ms_plugin_cidr *addresses;
 	size_t address_count;
+	size_t network_count; /* that it is in */
 	/* Labels; NULL = there is none. */
 	char *group, *sets, *rules, *project, *service;
 	char *unknown; /* the first that is called microseg.SOMETHING and none of these */

@@ -118,20 +118,31 @@ static void stop(void *self)
 	docker->engine = NULL;
 }
 
-static uint64_t realtime_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static struct ms_docker_gap_clock read_clock(void)
+{
+	struct ms_docker_gap_clock clock;
+
+	clock.before_ns = clock_ns(CLOCK_BOOTTIME);
+	clock.real_ns = clock_ns(CLOCK_REALTIME);
+	clock.after_ns = clock_ns(CLOCK_BOOTTIME);
+	return clock;
 }
 
 static int start(void *self, struct ms_plugin_error *error)
 {
 	struct docker *docker = self;
+	const struct ms_docker_gap_clock clock = read_clock();
 	int r;
 
-	docker->gaps.began_ns = realtime_ns();
+	ms_docker_gaps_begin(&docker->gaps, &clock);
 	docker->engine = ms_docker_engine_new(docker->host, docker->socket_path, docker->resync_ns);
 	r = docker->engine ? ms_docker_engine_start(docker->engine) : -ENOMEM;
 	if (r < 0) {
@@ -139,6 +150,53 @@ static int start(void *self, struct ms_plugin_error *error)
 		docker->host->error_set(error, "out of memory");
 	}
 	return r;
+}
+
+/* ---- from a start until it is in force ---- */
+
+/* Before any gap is looked at. */
+static void look_at_clock(struct docker *docker)
+{
+	const struct ms_docker_gap_clock clock = read_clock();
+	int64_t step_ns = ms_docker_gaps_look(&docker->gaps, &clock);
+	struct ms_docker_engine_entry *entries;
+	size_t count;
+
+	if (step_ns == 0)
+		return;
+	entries = ms_docker_engine_entries(docker->engine, &count);
+	for (size_t i = 0; i < count; i++)
+		ms_docker_gap_move(&entries[i].gap, step_ns);
+}
+
+static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entry)
+{
+	const struct ms_plugin_host *host = docker->host;
+	const char *what = entry->gap.is_cut_off ? "it was cut off" : "its labels were in force";
+	uint64_t gap_ns;
+
+	if (!ms_docker_gaps_count(&docker->gaps, &entry->gap, &gap_ns))
+		return;
+	if (gap_ns == 0)
+		host->log(host->state, MS_PLUGIN_LOG_INFO, "container %s: %s before its start",
+			  entry->container->name, what);
+	else
+		host->log(host->state, MS_PLUGIN_LOG_INFO,
+			  "container %s: %s %llu us after its start", entry->container->name, what,
+			  (unsigned long long)(gap_ns / NS_PER_US));
+}
+
+static void in_force(void *self, uint64_t number)
+{
+	struct docker *docker = self;
+	size_t count;
+	struct ms_docker_engine_entry *entries = ms_docker_engine_entries(docker->engine, &count);
+
+	look_at_clock(docker);
+	for (size_t i = 0; i < count; i++) {
+		ms_docker_gaps_end(&docker->gaps, &entries[i].gap, number);
+		count_gap(docker, &entries[i]);
+	}
 }
 
 /* ---- a transaction ---- */
@@ -169,30 +227,6 @@ static void say(struct docker *docker, struct ms_docker_engine_entry *entry)
 	else
 		host->log(host->state, MS_PLUGIN_LOG_WARNING, "container %s: %s%s",
 			  entry->container->name, why, what_follows(entry->result));
-}
-
-static void count_gap(struct docker *docker, struct ms_docker_engine_entry *entry)
-{
-	const struct ms_plugin_host *host = docker->host;
-
-	if (ms_docker_gaps_count(&docker->gaps, &entry->gap))
-		host->log(host->state, MS_PLUGIN_LOG_INFO,
-			  "container %s: its labels were in force %llu us after its start",
-			  entry->container->name,
-			  (unsigned long long)(docker->gaps.last_ns / NS_PER_US));
-}
-
-static void in_force(void *self, uint64_t number)
-{
-	struct docker *docker = self;
-	uint64_t now_ns = realtime_ns();
-	size_t count;
-	struct ms_docker_engine_entry *entries = ms_docker_engine_entries(docker->engine, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		ms_docker_gap_end(&entries[i].gap, number, now_ns);
-		count_gap(docker, &entries[i]);
-	}
 }
 
 /* Who has a container of his cut off looks at the source. All are named, as far as there is room;
@@ -284,9 +318,11 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 	/* Before the others: a log that has no room for all of them has the names at least. */
 	complain(docker, &complaint);
 	number = docker->host->watch_in_force(builder, in_force, docker);
+	look_at_clock(docker);
 	for (size_t i = 0; i < count; i++) {
 		say(docker, &entries[i]);
-		ms_docker_gap_tell(&entries[i].gap, entries[i].container, number);
+		ms_docker_gaps_tell(&docker->gaps, &entries[i].gap, entries[i].container,
+				    (enum ms_docker_policy_result)entries[i].result, number);
 		count_gap(docker, &entries[i]);
 	}
 	docker->containers = containers;
@@ -295,15 +331,18 @@ static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plu
 }
 
 /* The longest that one has run until now. */
-static uint64_t longest_open_ns(const struct docker *docker)
+static uint64_t longest_open_ns(struct docker *docker)
 {
-	uint64_t now_ns = realtime_ns(), longest_ns = 0;
 	const struct ms_docker_engine_entry *entries;
-	size_t count = 0;
+	uint64_t longest_ns = 0;
+	size_t count;
 
-	entries = docker->engine ? ms_docker_engine_entries(docker->engine, &count) : NULL;
+	if (!docker->engine)
+		return 0;
+	look_at_clock(docker);
+	entries = ms_docker_engine_entries(docker->engine, &count);
 	for (size_t i = 0; i < count; i++) {
-		uint64_t open_ns = ms_docker_gaps_open(&docker->gaps, &entries[i].gap, now_ns);
+		uint64_t open_ns = ms_docker_gaps_open(&docker->gaps, &entries[i].gap);
 
 		if (open_ns > longest_ns)
 			longest_ns = open_ns;

@@ -328,6 +328,8 @@ START_TEST(rules_that_the_daemon_refuses_are_their_containers_alone)
 	ck_assert(ms_proc_logged(microsegd,
 				 "container evil: label microseg.rules: the daemon refused its "
 				 "rules: "));
+	ck_assert(ms_proc_logged(microsegd, "container evil: it was cut off "));
+	ck_assert(!ms_proc_logged(microsegd, "container evil: its labels were in force"));
 	/* No place in what the plugin made of the label. */
 	ck_assert(ms_proc_logged(microsegd, "in force stays: docker:container evil: "));
 	ms_proc_stop(microsegd);

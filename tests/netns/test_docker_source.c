@@ -203,6 +203,8 @@ START_TEST(all_is_there_before_the_start)
 	ms_podman_command("start web");
 	wait_for_gaps(1);
 	ck_assert_uint_eq(number_of("gap_most_us "), 0);
+	ck_assert_ptr_nonnull(
+		strstr(host.log, "container web: its labels were in force before its start\n"));
 	stop_source();
 	ms_proc_end(engine);
 }
@@ -225,6 +227,10 @@ START_TEST(a_wrong_label_is_its_containers_alone)
 		"this container alone; only rules without a group still allow its traffic\n"));
 	ck_assert_ptr_null(strstr(host.log, "container good: label"));
 	ck_assert_uint_eq(number_of("refused "), 1);
+	/* Its labels are never in force. */
+	wait_for_log("container bad: it was cut off ");
+	ck_assert_ptr_null(strstr(host.log, "container bad: its labels were in force"));
+	wait_for_gaps(1);
 	stop_source();
 	ms_proc_end(engine);
 }
@@ -243,6 +249,26 @@ START_TEST(a_wrong_label_in_the_hosts_network_is_said_to_deny_nothing)
 	ck_assert_ptr_null(strstr(host.log, "rules without a group"));
 	ck_assert_ptr_null(strstr(snapshot(), "bind"));
 	ck_assert_uint_eq(number_of("refused "), 1);
+	stop_source();
+	ms_proc_end(engine);
+}
+END_TEST
+
+START_TEST(what_is_never_in_force_has_no_gap)
+{
+	ms_podman_setup();
+	engine = ms_podman_serve(SOCKET);
+	start_source();
+	ms_podman_make("run -d", "plain", NETWORK A);
+	ms_podman_make("run -d", "aside", "--network host --label microseg.group=front");
+	ms_podman_make("run -d", "last", NETWORK B " --label microseg.group=front");
+	expect_bound("front", "last");
+	wait_for_gaps(1);
+	wait_for_log("container aside: label microseg.group: its network is that of the host");
+	ck_assert_ptr_null(strstr(host.log, "container plain: "));
+	ck_assert_ptr_null(strstr(host.log, "container aside: its labels were in force"));
+	ck_assert_uint_eq(number_of("containers "), 3);
+	ck_assert_uint_eq(number_of("gaps "), 1);
 	stop_source();
 	ms_proc_end(engine);
 }
@@ -313,6 +339,7 @@ int main(void)
 	tcase_add_test(tcase, all_is_there_before_the_start);
 	tcase_add_test(tcase, a_wrong_label_is_its_containers_alone);
 	tcase_add_test(tcase, a_wrong_label_in_the_hosts_network_is_said_to_deny_nothing);
+	tcase_add_test(tcase, what_is_never_in_force_has_no_gap);
 	tcase_add_test(tcase, an_engine_that_was_lost_is_asked_for_all_again);
 	suite_add_tcase(suite, tcase);
 	return ms_podman_run_suite(suite);

@@ -228,9 +228,11 @@ static int refuse_action(const struct ms_manager *manager, const struct ms_rule_
 	size_t count = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && (entry = ms_plugin_registry_at(manager->plugins, i)); i++)
-		r = ms_plugin_arguments_add_names(ms_plugin_registry_description(entry), &names,
-						  &count);
+	for (size_t i = 0; r == 0 && (entry = ms_plugin_registry_at(manager->plugins, i)); i++) {
+		if (!ms_manager_replaces(manager, entry))
+			r = ms_plugin_arguments_add_names(ms_plugin_registry_description(entry),
+							  &names, &count);
+	}
 	return r < 0 ? r : ms_plugin_arguments_refuse_unknown(action, names, count, err);
 }
 

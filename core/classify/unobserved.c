@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/base/plural.h"
 #include "microseg/chain.h"
 
 bool ms_unobserved_warn(const struct ms_unobserved *unobserved, char *buf, size_t size)
@@ -11,9 +12,12 @@ bool ms_unobserved_warn(const struct ms_unobserved *unobserved, char *buf, size_
 	if (unobserved->count == 0)
 		return false;
 	snprintf(buf, size,
-		 "in audit mode no action runs of %" PRIu32 " of the rules that deny, %s the first "
-		 "of them: those that only look are a list of their own there, and the policy has "
-		 "as many lists of actions as fit, which are %d",
-		 unobserved->count, unobserved->first, MS_ACTION_LISTS - 1);
+		 "in audit mode nothing runs of the actions of %" PRIu32 " rule%s with a deny (%s "
+		 "first), not even what only looks (capture, mirror): a policy has no room for "
+		 "more than %d lists of actions; verdicts and counts are as ever; give what looks "
+		 "the same arguments in such rules, which then share a list, or have fewer rules "
+		 "with actions",
+		 unobserved->count, ms_plural(unobserved->count), unobserved->first,
+		 MS_ACTION_LISTS - 1);
 	return true;
 }

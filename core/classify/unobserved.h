@@ -15,7 +15,7 @@ struct ms_unobserved {
 	char first[MS_RULE_ID_MAX]; /* in the order of judgement */
 };
 
-#define MS_UNOBSERVED_SENTENCE 320 /* bytes that the sentence takes */
+#define MS_UNOBSERVED_SENTENCE 400 /* bytes that the sentence takes */
 
 /* False: there is no such rule. */
 bool ms_unobserved_warn(const struct ms_unobserved *unobserved, char *buf, size_t size);

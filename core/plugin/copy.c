@@ -55,32 +55,36 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return 0;
 }
 
-/* 0 or -errno; -EFBIG */
+/* 0 or -errno. One that grows and grows is left off; is_unchanged() finds it out. */
 static int fill(int from, int into)
 {
 	char buf[32u << 10];
 	size_t total = 0;
-	ssize_t n;
+	ssize_t n = 0;
 
-	while ((n = read_some(from, buf, sizeof(buf))) > 0) {
+	while (total <= MS_PLUGIN_COPY_MAX && (n = read_some(from, buf, sizeof(buf))) > 0) {
 		int r = write_all(into, buf, (size_t)n);
 
 		if (r < 0)
 			return r;
 		total += (size_t)n;
-		if (total > MS_PLUGIN_COPY_MAX)
-			return -EFBIG;
 	}
 	return n < 0 ? -errno : 0;
 }
 
+static bool is_same_time(const struct timespec *one, const struct timespec *other)
+{
+	return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
+}
+
+/* `cp -p` and others set the first time back, and nobody the second. */
 static bool is_unchanged(int fd, const struct stat *before)
 {
 	struct stat now;
 
 	return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
-	       now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+	       is_same_time(&now.st_mtim, &before->st_mtim) &&
+	       is_same_time(&now.st_ctim, &before->st_ctim);
 }
 
 int ms_plugin_copy_open(const char *path, const char *name, int *ret_fd, struct ms_error *err)
@@ -97,13 +101,14 @@ int ms_plugin_copy_open(const char *path, const char *name, int *ret_fd, struct 
 	snprintf(file, sizeof(file), "%s.so", name);
 	if (fstat(from, &before) < 0)
 		return ms_error_set(err, -errno, "cannot look at %s: %s", file, strerror(errno));
+	if (before.st_size > MS_PLUGIN_COPY_MAX)
+		return ms_error_set(err, -EFBIG, "%s has more than %u MiB", file,
+				    MS_PLUGIN_COPY_MAX >> 20);
 	fd = make(file);
 	r = fd < 0 ? -errno : fill(from, fd);
-	if (r == -EFBIG)
-		return ms_error_set(err, r, "%s has more than %u MiB", file,
-				    MS_PLUGIN_COPY_MAX >> 20);
 	if (r == 0 && !is_unchanged(from, &before))
-		return ms_error_set(err, -EAGAIN, "%s was written to while it was read", file);
+		return ms_error_set(err, -EAGAIN, "%s was written to while it was read; try again",
+				    file);
 	if (r == 0 && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
 		r = -errno;
 	if (r < 0)

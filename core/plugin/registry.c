@@ -200,9 +200,9 @@ int ms_plugin_registry_refuse_absent(const struct ms_plugin_registry *registry, 
 	if (!ms_plugin_registry_has_file(registry, name))
 		return ms_error_set(err, -ENOENT, "no plugin '%s' is loaded", name);
 	return ms_error_set(err, -ENOENT,
-			    "no plugin '%s' is loaded, but its file is there: `microsegctl plugin "
-			    "probe %s` shows what it is, `microsegctl plugin load %s` loads it",
-			    name, name, name);
+			    "no plugin '%s' is loaded, but its file is there: see `microsegctl "
+			    "plugin probe` and `plugin load`",
+			    name);
 }
 
 /* ---- what is ---- */

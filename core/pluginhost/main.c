@@ -81,7 +81,10 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		request->own_folder = *arg ? arg : NULL;
 		return 0;
 	case OPTION_COPY:
-		request->trial.has_copy = strcmp(arg, MS_PLUGIN_SPAWN_HAS_COPY) == 0;
+		if (*arg && strcmp(arg, MS_PLUGIN_SPAWN_HAS_COPY) != 0)
+			argp_error(state, "--copy takes " MS_PLUGIN_SPAWN_HAS_COPY ", not '%s'",
+				   arg);
+		request->trial.has_copy = *arg != '\0';
 		return 0;
 	case OPTION_CONTROL_SOCKET:
 		request->control_socket = *arg ? arg : NULL;

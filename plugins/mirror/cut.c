@@ -16,6 +16,7 @@
 #define ACTION "mirror"
 #define LINK "cut_"      /* a pinned link */
 #define FILTER "filter_" /* the program, where a filter runs it */
+#define NEXT "next_"     /* in front of the last: it is about to take its place */
 /* enum bpf_attach_type of <linux/bpf.h> since 6.6, which is newer than the headers of 6.1. */
 #define TCX_EGRESS ((enum bpf_attach_type)47)
 #define PATH_SIZE 96
@@ -48,13 +49,35 @@ static int put_link(int dir_fd, int prog_fd, uint32_t ifindex)
 	return r;
 }
 
+/* 0 = nobody knows. */
+static uint32_t id_of(int prog_fd)
+{
+	struct bpf_prog_info info;
+	uint32_t size = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	return bpf_obj_get_info_by_fd(prog_fd, &info, &size) < 0 ? 0 : info.id;
+}
+
+static bool is_pinned(const char *path, uint32_t id)
+{
+	int fd = bpf_obj_get(path);
+	bool is_it = fd >= 0 && id_of(fd) == id;
+
+	if (fd >= 0)
+		close(fd);
+	return is_it;
+}
+
 /* In the place of that of an older program, never a moment without. */
-static int pin_program(int dir_fd, int prog_fd, uint32_t ifindex)
+static int pin_program(int dir_fd, int prog_fd, uint32_t id, uint32_t ifindex)
 {
 	char path[PATH_SIZE], beside[PATH_SIZE];
 
 	pin_path(path, dir_fd, FILTER, ifindex);
-	pin_path(beside, dir_fd, "next_" FILTER, ifindex);
+	if (is_pinned(path, id))
+		return 0;
+	pin_path(beside, dir_fd, NEXT FILTER, ifindex);
 	unlink(beside);
 	if (bpf_obj_pin(prog_fd, beside) < 0 || rename(beside, path) < 0)
 		return -errno;
@@ -64,15 +87,10 @@ static int pin_program(int dir_fd, int prog_fd, uint32_t ifindex)
 /* The pin first: what has a filter of ours has one, wherever the daemon ends. */
 static int put_filter(int dir_fd, int prog_fd, uint32_t ifindex)
 {
-	struct bpf_prog_info info;
-	uint32_t size = sizeof(info);
-	int r;
+	uint32_t id = id_of(prog_fd);
+	int r = id ? pin_program(dir_fd, prog_fd, id, ifindex) : -errno;
 
-	memset(&info, 0, sizeof(info));
-	if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) < 0)
-		return -errno;
-	r = pin_program(dir_fd, prog_fd, ifindex);
-	return r < 0 ? r : ms_tc_action_put(ifindex, ACTION, prog_fd, info.id);
+	return r < 0 ? r : ms_tc_action_put(ifindex, ACTION, prog_fd, id);
 }
 
 int ms_mirror_cut_put(int dir_fd, int prog_fd, uint32_t ifindex)
@@ -102,6 +120,10 @@ static void sweep_one(int dir_fd, const char *name, const uint32_t *keep, size_t
 {
 	const char *filter = number_of(name, FILTER), *link = number_of(name, LINK);
 
+	if (number_of(name, NEXT FILTER)) {
+		unlinkat(dir_fd, name, 0); /* of a daemon that ended before it was in its place */
+		return;
+	}
 	if ((!filter && !link) || is_kept(filter ? filter : link, keep, count))
 		return;
 	if (filter && ms_tc_action_remove((uint32_t)strtoul(filter, NULL, 10), ACTION) < 0)

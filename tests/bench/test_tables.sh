@@ -231,6 +231,18 @@ if ! awk -v tables="$here/tables.tsv" -v page="$top/docs/performance.md" '
   failures=$((failures + 1))
 fi
 
+# Nor would anybody miss a table that was never measured.
+checks=$((checks + 1))
+if ! awk '
+    /^<!-- bench [a-z0-9_]+ -->$/ { name = $3; is_empty = 1; next }
+    /^[|]/ { is_empty = 0 }
+    $0 == "<!-- /bench " name " -->" {
+      if (is_empty) { print "docs/performance.md: the table " name " is empty"; bad = 1 }
+    }
+    END { exit bad }' "$top/docs/performance.md"; then
+  failures=$((failures + 1))
+fi
+
 # What costs less than the device that nobody looks at has a plot, too.
 checks=$((checks + 1))
 printf 'hook\t1\t%s\t0\t%s\n' nothing 900 no-op 411 microseg 667 lru_hash 593 'nft ct state' 760 \

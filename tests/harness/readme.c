@@ -70,7 +70,9 @@ void ms_readme_follow(const char *readme, const char *const *shown, size_t count
 
 		ck_assert_uint_lt(i, count);
 		asked[1] = shown[i];
-		snprintf(command, sizeof(command), "export PATH=" MS_README_BIN ":$PATH; %s", line);
+		ck_assert_int_lt(snprintf(command, sizeof(command),
+					  "export PATH=" MS_README_BIN ":$PATH; %s", line),
+				 (int)sizeof(command));
 		ms_netns_run_command("%s", command);
 		if (asked[1])
 			ck_assert_msg(ms_netns_wait(shows, asked, 60), "%s never shows %s", line,

@@ -302,11 +302,11 @@ static bool warns(json_t *lines, const char *rules)
 {
 	const json_t *warning = ms_ctl_find(lines, "warnings", "kind", "unobserved");
 	const char *said;
-	char words[64];
+	char words[96];
 
 	if (!warning)
 		return false;
-	snprintf(words, sizeof(words), "no action runs of %s", rules);
+	snprintf(words, sizeof(words), "nothing runs of the actions of %s", rules);
 	said = json_string_value(json_object_get(warning, "message"));
 	ck_assert_msg(strstr(said, words) != NULL, "%s", said);
 	return true;
@@ -315,7 +315,8 @@ static bool warns(json_t *lines, const char *rules)
 static bool all_warn(const char *rules)
 {
 	char dir[256];
-	bool is_said = ms_ctl_has_problem(microsegd, "in audit mode no action runs of");
+	bool is_said =
+		ms_ctl_has_problem(microsegd, "in audit mode nothing runs of the actions of");
 	json_auto_t *check = NULL, *apply = NULL, *diff = NULL, *reload = NULL;
 
 	snprintf(dir, sizeof(dir), "%s/policy.d", microsegd->dir);
@@ -339,11 +340,12 @@ START_TEST(what_has_no_place_is_said_and_the_policy_taken)
 	ck_assert(!all_warn("0"));
 	write_many(2048);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
-	ck_assert(all_warn("4 of the rules that deny, m/4044 the first"));
+	ck_assert(all_warn("4 rules with a deny (m/4044 first)"));
 	/* What has one runs: both rules for everybody say the same. */
 	ck_assert_int_eq(arrived(), COUNT);
 	expect_captured(COUNT, "rule=u verdict=audit dir=in");
-	ck_assert(ms_proc_logged(microsegd, "in audit mode no action runs of 4"));
+	ck_assert(
+		ms_proc_logged(microsegd, "in audit mode nothing runs of the actions of 4 rules"));
 	write_many(2000);
 	ms_ctl_do(microsegd, "policy", "apply", NULL);
 	ck_assert(!all_warn("0"));

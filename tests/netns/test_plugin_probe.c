@@ -236,6 +236,20 @@ START_TEST(a_file_or_folder_that_is_not_roots_alone_is_not_loaded)
 }
 END_TEST
 
+/* The daemon and its program are of one version, or the file would be what was not tried. */
+START_TEST(a_copy_is_where_both_say)
+{
+	static const char command[] = MS_TEST_BIN_DIR
+		"/../libexec/microseg/microseg-plugin-host --describe --plugin-dir " FOLDER
+		" --copy '%s' fine 2>&1";
+
+	install("fine", "fine");
+	ck_assert_int_eq(ms_netns_try_command(command, ""), 0);
+	ck_assert_int_eq(ms_netns_try_command(command, "4"), 2);
+	ck_assert_int_eq(ms_netns_try_command(command, "3 "), 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("netns/plugin_probe");
@@ -253,6 +267,7 @@ int main(void)
 	tcase_add_loop_test(tcase, an_endless_one_is_ended, 0, ms_array_size(endless));
 	tcase_add_loop_test(tcase, a_file_or_folder_that_is_not_roots_alone_is_not_loaded, 0,
 			    ms_array_size(places));
+	tcase_add_test(tcase, a_copy_is_where_both_say);
 	suite_add_tcase(suite, tcase);
 	return ms_netns_run(suite);
 }

@@ -19,7 +19,7 @@ static struct ms_proc *const microsegd = &daemon_proc;
 static char text[8192];
 
 static const char *const running[] = {
-	"create", "start", "snapshot", "on_events", "stats", "woken", "ready", "due",
+	"create", "start", "snapshot", "in_force", "on_events", "stats", "woken", "ready", "due",
 };
 static const char *const ending[] = { "stop", "destroy" };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A source and sink that crashes, or does not come back, in the callback it is called after. In a
- * trial it does not: there it is told of no control socket.
+ * A source and sink that crashes, or does not come back, in the callback it is called after; with
+ * SOURCE_ALONE a source alone, which is told more. In a trial it does not: there it is told of no
+ * control socket.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -97,18 +98,20 @@ static void stats(void *self, struct ms_plugin_emit *to)
 	fall(self, "stats");
 }
 
-static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
+static void in_force(void *self, uint64_t number)
 {
-	(void)builder, (void)error;
-	fall(self, "snapshot");
-	return 0;
+	(void)number;
+	fall(self, "in_force");
 }
 
-static void on_events(void *self, const struct ms_plugin_event *const *events, size_t count,
-		      uint64_t lost)
+static int snapshot(void *self, struct ms_plugin_builder *builder, struct ms_plugin_error *error)
 {
-	(void)events, (void)count, (void)lost;
-	fall(self, "on_events");
+	struct falls *falls = self;
+
+	(void)error;
+	fall(falls, "snapshot");
+	falls->host->watch_in_force(builder, in_force, falls);
+	return 0;
 }
 
 static const struct ms_plugin_item config[] = {
@@ -116,9 +119,24 @@ static const struct ms_plugin_item config[] = {
 };
 
 static const struct ms_plugin_source source = { .help = "says nothing", .snapshot = snapshot };
-static const struct ms_plugin_sink sink = { .help = "hears all", .on_events = on_events };
 
-MS_PLUGIN(MS_PLUGIN_SOURCE | MS_PLUGIN_SINK, .name = PLUGIN_NAME, .version = "1.0",
-	  .summary = "falls", .license = "GPL-2.0-or-later", .needs = MS_PLUGIN_NEEDS_UNIX,
-	  .config = config, .config_count = 1, .create = create, .start = start, .stop = stop,
-	  .destroy = destroy, .woken = woken, .stats = stats, .source = &source, .sink = &sink);
+#ifdef SOURCE_ALONE
+#define KINDS MS_PLUGIN_SOURCE
+#define SINK NULL
+#else
+static void on_events(void *self, const struct ms_plugin_event *const *events, size_t count,
+		      uint64_t lost)
+{
+	(void)events, (void)count, (void)lost;
+	fall(self, "on_events");
+}
+
+static const struct ms_plugin_sink sink = { .help = "hears all", .on_events = on_events };
+#define KINDS (MS_PLUGIN_SOURCE | MS_PLUGIN_SINK)
+#define SINK &sink
+#endif
+
+MS_PLUGIN(KINDS, .name = PLUGIN_NAME, .version = "1.0", .summary = "falls",
+	  .license = "GPL-2.0-or-later", .needs = MS_PLUGIN_NEEDS_UNIX, .config = config,
+	  .config_count = 1, .create = create, .start = start, .stop = stop, .destroy = destroy,
+	  .woken = woken, .stats = stats, .source = &source, .sink = SINK);

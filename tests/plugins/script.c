@@ -4,6 +4,8 @@
  *	origin TEXT (of all lines behind it; otherwise it is line-NUMBER)
  *	set NAME; keep NAME; member NAME ADDRESS SECONDS; rule TEXT; group TEXT; document TEXT
  *	bind GROUP KIND NUMBER; wait; once (wait, if this is the first file that the process sees)
+ *	watch NAME (says so when a transaction from here on is in force, and now the number of this
+ *	one); blind (that is over)
  *	fail SENTENCE; trouble SENTENCE; well; exit; crash; hang
  *	read PATH (its trouble says whether it could)
  *	flood NUMBER; chatter NUMBER; babble (for ever); garbage
@@ -31,11 +33,29 @@
 #define WITH_SECRET 0
 #endif
 
+/* One that is a sink, too. */
+#ifdef SINK
+#define KINDS (MS_PLUGIN_SOURCE | MS_PLUGIN_SINK)
+#else
+#define KINDS MS_PLUGIN_SOURCE
+#endif
+
 #define LOOK_NS 20000000ull
 #define NS_PER_S 1000000000ull
 
+#define WATCHERS 8
+
+struct script;
+
+struct watcher {
+	struct script *script;
+	char name[16];
+};
+
 struct script {
 	const struct ms_plugin_host *host;
+	struct watcher watchers[WATCHERS]; /* of as many snapshots as a test has */
+	size_t n_watchers;
 	char path[512];
 	char origin[256]; /* "" = each line's own */
 	ino_t seen;
@@ -103,6 +123,34 @@ static int bind_one(const struct script *script, struct ms_plugin_builder *build
 
 	return script->host->bind(builder, group, (uint32_t)strtoul(kind, NULL, 10),
 				  strtoull(number, NULL, 0), error);
+}
+
+/* ---- what is in force ---- */
+
+/* Warnings, since lines that are none share what a source may say with what is said of it. */
+
+static void in_force(void *self, uint64_t number)
+{
+	const struct watcher *watcher = self;
+	const struct ms_plugin_host *host = watcher->script->host;
+
+	host->log(host->state, MS_PLUGIN_LOG_WARNING, "%s: %llu is in force", watcher->name,
+		  (unsigned long long)number);
+}
+
+static int watch(struct script *script, struct ms_plugin_builder *builder, const char *name)
+{
+	const struct ms_plugin_host *host = script->host;
+	struct watcher *watcher = &script->watchers[script->n_watchers];
+
+	if (script->n_watchers == WATCHERS)
+		return -ENOSPC;
+	script->n_watchers++;
+	*watcher = (struct watcher) { .script = script };
+	snprintf(watcher->name, sizeof(watcher->name), "%s", name);
+	host->log(host->state, MS_PLUGIN_LOG_WARNING, "%s: %llu is told", name,
+		  (unsigned long long)host->watch_in_force(builder, in_force, watcher));
+	return 0;
 }
 
 /* ---- what no builder says, past the host ---- */
@@ -222,6 +270,10 @@ static int do_line(struct script *script, struct ms_plugin_builder *builder, cha
 		return host->add_document(builder, origin, text, strlen(text), error);
 	if (strcmp(line, "bind") == 0)
 		return bind_one(script, builder, text, error);
+	if (strcmp(line, "watch") == 0)
+		return watch(script, builder, text);
+	if (strcmp(line, "blind") == 0)
+		host->watch_in_force(builder, NULL, NULL);
 	if (strcmp(line, "fail") == 0) {
 		host->error_set(error, "%s", text);
 		return -EIO;
@@ -287,7 +339,20 @@ static const struct ms_plugin_item items[] = {
 static const struct ms_plugin_source source = { .help = "does what a file says",
 						.snapshot = snapshot };
 
-MS_PLUGIN(MS_PLUGIN_SOURCE, .name = PLUGIN_NAME, .version = "1.0",
-	  .summary = "does what a file says", .license = "GPL-2.0-or-later",
-	  .needs = MS_PLUGIN_NEEDS_FILES, .config = items, .config_count = 1, .create = create,
-	  .start = start, .destroy = destroy, .stats = stats, .source = &source);
+#ifdef SINK
+static void on_events(void *self, const struct ms_plugin_event *const *events, size_t count,
+		      uint64_t lost)
+{
+	(void)self, (void)events, (void)count, (void)lost;
+}
+
+static const struct ms_plugin_sink sink = { .help = "hears all", .on_events = on_events };
+#define SINK_PART &sink
+#else
+#define SINK_PART NULL
+#endif
+
+MS_PLUGIN(KINDS, .name = PLUGIN_NAME, .version = "1.0", .summary = "does what a file says",
+	  .license = "GPL-2.0-or-later", .needs = MS_PLUGIN_NEEDS_FILES, .config = items,
+	  .config_count = 1, .create = create, .start = start, .destroy = destroy, .stats = stats,
+	  .source = &source, .sink = SINK_PART);

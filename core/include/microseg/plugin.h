@@ -143,7 +143,7 @@ enum ms_plugin_level {
 
 #define MS_PLUGIN_READABLE (1u << 0)
 #define MS_PLUGIN_WRITABLE (1u << 1)
-#define MS_PLUGIN_URGENT (1u << 2) /* beside MS_PLUGIN_READABLE, see watch_fd() */
+#define MS_PLUGIN_URGENT (1u << 2) /* of minor 4; beside MS_PLUGIN_READABLE, see watch_fd() */
 
 /* An interface the policy protects, during iface_foreach(). */
 struct ms_plugin_iface {
@@ -192,8 +192,9 @@ struct ms_plugin_host {
 	 * from D, C. Calls ready(self, fd, MS_PLUGIN_READABLE | ...) while `fd` is ready (level
 	 * triggered). The descriptor stays the plugin's and is closed after unwatch(). unwatch()
 	 * may be called from the watch's own callback. All watches end by themselves after stop().
-	 * With MS_PLUGIN_URGENT it is called while the daemon works out a new policy, too, when
-	 * other callbacks wait; set_del() is -EAGAIN then. Daemons that do not know it ignore it.
+	 * Of minor 4: with MS_PLUGIN_URGENT it is called while the daemon works out a new policy,
+	 * too, when other callbacks wait; set_del() is -EAGAIN then. In a source or sink it makes
+	 * no difference.
 	 */
 	int (*watch_fd)(struct ms_plugin_host_state *state, int fd, uint32_t wanted,
 			void (*ready)(void *self, int fd, uint32_t what), void *self,
@@ -329,9 +330,9 @@ struct ms_plugin_host {
 	/*
 	 * Of minor 4. from C, during snapshot(). The number of this transaction, larger than that
 	 * of any that this process told before. From now on, and until another one is given,
-	 * `in_force(self, number)` is called when one of them has come in force: what was told
-	 * before that one is over by then, and need not have been in force itself. A plugin that is
-	 * a sink too is not told.
+	 * `in_force(self, number)` is called when the transaction of that number is in force: every
+	 * earlier one was before, or never will be. NULL ends it. Not during snapshot(). A plugin
+	 * that is a sink too is not told.
 	 */
 	uint64_t (*watch_in_force)(struct ms_plugin_builder *builder,
 				   void (*in_force)(void *self, uint64_t number), void *self);

@@ -211,7 +211,7 @@ static int by_number(void *user, const struct ms_rule_action *action,
 	return 0;
 }
 
-static char names[ROOM][MS_RULE_ID_MAX], looks[ROOM][8];
+static char names[ROOM][MS_RULE_ID_MAX], looks[ROOM][16];
 static struct ms_rule_action pairs[ROOM][2];
 static struct ms_rule many[ROOM];
 

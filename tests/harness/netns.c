@@ -238,6 +238,13 @@ void ms_netns_veth(const char *name, const char *ns, const char *prefix, const c
 		ms_netns_run_command("ip -n %s -6 route add default via %s1", ns, prefix6);
 }
 
+void ms_netns_tap(void)
+{
+	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
+			     "ip link add tap0 type veth peer name tap1; "
+			     "ip link set tap1 up; ip link set tap0 up");
+}
+
 uint64_t ms_netns_now_ns(void)
 {
 	struct timespec ts;

@@ -46,6 +46,10 @@ void ms_netns_put_file(const char *path, const char *text);
  * ("fd01::") is given, its peer "eth0" in namespace `ns` with A.2, default route through us. */
 void ms_netns_veth(const char *name, const char *ns, const char *prefix, const char *prefix6);
 
+/* "tap0" that copies are sent to, and "tap1" where they come out; devices made here from now on
+ * have no IPv6, as their own router solicitations would be copies that nobody sent. */
+void ms_netns_tap(void);
+
 /* Until the device `name`, where the calling thread is, has a carrier that the kernel has noted:
  * before, it has no IPv6, and drops without a word what is sent over it. */
 void ms_netns_wait_carrier(const char *name);

@@ -27,6 +27,16 @@ void ms_site_setup(struct ms_proc *daemon)
 	ms_proc_write_policy(daemon, "10-test.yaml", ms_site_policy);
 }
 
+void ms_site_put_crowd(FILE *out, unsigned int count)
+{
+	fprintf(out, "rules:\n");
+	for (unsigned int i = 0; i < count; i++)
+		fprintf(out,
+			"  - { id: crowd%u, group: work, dir: in, proto: udp, dport: %u, from: "
+			"\"set:crowd%u\", action: allow }\n",
+			i, 1000 + i, i);
+}
+
 int ms_site_reach(uint16_t port, unsigned int ms)
 {
 	return ms_traffic_reach(NULL, "10.1.0.2", port, ms);

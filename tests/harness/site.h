@@ -7,6 +7,7 @@
  */
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "tests/harness/proc.h"
 
@@ -19,6 +20,10 @@ extern const char ms_site_policy[];
 /* Makes the namespaces, the link, the servers and the daemon's folders with the policy. The daemon
  * is not started. Call it in place of ms_netns_setup(). */
 void ms_site_setup(struct ms_proc *daemon);
+
+/* A document's rules that ask for so many sets, crowd0 and on, which the caller defines: with more
+ * than are asked of one by one, addresses are told their sets. */
+void ms_site_put_crowd(FILE *out, unsigned int count);
 
 /* 0 when a TCP connection to that port of "a" comes about within ms, -errno otherwise. */
 int ms_site_reach(uint16_t port, unsigned int ms);

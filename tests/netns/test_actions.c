@@ -316,18 +316,11 @@ END_TEST
 
 /* ---- mirror ---- */
 
-static void make_tap(void)
-{
-	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
-			     "ip link add tap0 type veth peer name tap1; "
-			     "ip link set tap1 up; ip link set tap0 up");
-}
-
 START_TEST(copies_are_as_long_as_the_rule_says)
 {
 	uint64_t bytes, packets;
 
-	make_tap();
+	ms_netns_tap();
 	start("mirror");
 	rule("[{ mirror: { to: tap0 } }, allow]");
 	bytes = received_by("tap1", "bytes");
@@ -345,7 +338,7 @@ END_TEST
 
 START_TEST(one_in_so_many_is_copied)
 {
-	make_tap();
+	ms_netns_tap();
 	start("mirror");
 	rule("[{ mirror: { to: tap0, one_in: 2 } }, allow]");
 	send_datagrams(400, 100);
@@ -380,7 +373,7 @@ START_TEST(copies_follow_the_name_of_their_interface)
 	ck_assert_int_gt(stat_of("mirror", "failed"), 0);
 	ck_assert_int_eq(stat_of("mirror", "copied"), 0);
 	/* It appears while the daemon runs, without an address of its own. */
-	make_tap();
+	ms_netns_tap();
 	ms_ctl_do(microsegd, "status", NULL); /* the loop has been round */
 	before = received_by("tap1", "packets");
 	ck_assert_int_eq(ms_site_reach(80, MS_SITE_SOON), 0);
@@ -425,7 +418,7 @@ static void expect_no_problem(void)
 
 START_TEST(a_tap_that_takes_nothing_is_a_problem)
 {
-	make_tap();
+	ms_netns_tap();
 	start("mirror");
 	rule("[{ mirror: { to: tap0 } }, allow]");
 	expect_no_problem();
@@ -536,7 +529,7 @@ END_TEST
 /* The name of a tap goes with the last rule that names it, also over the daemon's end. */
 START_TEST(a_tap_that_is_named_no_more_is_forgotten)
 {
-	make_tap();
+	ms_netns_tap();
 	start("mirror");
 	rule("[{ mirror: { to: tap0, snap: 100 } }, allow]");
 	ck_assert(ms_netns_wait(has_names, (void *)"1", 10));

@@ -54,12 +54,7 @@ static void write_sets(unsigned int n_members, const char *more)
 		fprintf(out, "  crowd%u: [192.0.2.%u]\n", i, i);
 	for (unsigned int i = 0; i < PLACES; i++)
 		fprintf(out, "  fill%u: []\n", i);
-	fprintf(out, "rules:\n");
-	for (unsigned int i = 0; i < CROWD; i++)
-		fprintf(out,
-			"  - { id: crowd%u, group: work, dir: in, proto: udp, dport: %u, from: "
-			"\"set:crowd%u\", action: allow }\n",
-			i, 1000 + i, i);
+	ms_site_put_crowd(out, CROWD);
 	ck_assert_int_eq(fclose(out), 0);
 	ms_proc_write_policy(microsegd, "20-sets.yaml", text);
 }

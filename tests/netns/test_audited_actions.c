@@ -178,9 +178,7 @@ static void expect_copied(json_int_t count)
 
 START_TEST(what_would_be_denied_arrives_and_is_copied)
 {
-	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
-			     "ip link add tap0 type veth peer name tap1; "
-			     "ip link set tap1 up; ip link set tap0 up");
+	ms_netns_tap();
 	policy("audit", "[{ mirror: { to: tap0 } }, deny]");
 	start("mirror");
 	ck_assert_int_eq(arrived(), COUNT);

@@ -45,10 +45,7 @@ static char text[8192];
 static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, policy);
-	/* Its own router solicitations would be copies that nobody sent. */
-	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
-			     "ip link add tap0 type veth peer name tap1; "
-			     "ip link set tap1 up; ip link set tap0 up");
+	ms_netns_tap();
 	ms_plugin_folder_add("mirror");
 }
 

@@ -43,18 +43,10 @@ static struct ms_proc daemon_proc;
 static struct ms_proc *const microsegd = &daemon_proc;
 static char text[8192];
 
-static void make_tap(void)
-{
-	ms_netns_run_command("ip link add tap0 type veth peer name tap1; "
-			     "ip link set tap1 up; ip link set tap0 up");
-}
-
 static void setup(void)
 {
 	ms_plugin_folder_setup(microsegd, policy);
-	/* Its own router solicitations would be copies that nobody sent. */
-	ms_netns_run_command("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
-	make_tap();
+	ms_netns_tap();
 	ms_plugin_folder_add("mirror");
 	ms_plugin_folder_without_tcx(MS_TEST_NO_TCX);
 }
@@ -346,7 +338,7 @@ START_TEST(it_follows_the_name_of_the_tap)
 	start(short_rule);
 	ms_netns_run_command("ip link del tap0");
 	ck_assert(ms_netns_wait(says, (void *)"there is no such interface", 10));
-	make_tap();
+	ms_netns_tap();
 	ck_assert(ms_netns_wait(is_there, NULL, 10));
 	ck_assert_uint_eq(copy_length(), SNAP);
 	ck_assert(has_one_pin(NULL));

@@ -66,12 +66,7 @@ static void write_sets(unsigned int n_members, unsigned int n_crowd)
 	for (unsigned int i = 0; i < n_crowd; i++)
 		fprintf(out, "  crowd%u: [%s]\n", i, crowd[i % ms_array_size(crowd)]);
 	if (n_crowd)
-		fprintf(out, "rules:\n");
-	for (unsigned int i = 0; i < n_crowd; i++)
-		fprintf(out,
-			"  - { id: crowd%u, group: work, dir: in, proto: udp, dport: %u, from: "
-			"\"set:crowd%u\", action: allow }\n",
-			i, 1000 + i, i);
+		ms_site_put_crowd(out, n_crowd);
 	ck_assert_int_eq(fclose(out), 0);
 	ms_proc_write_policy(microsegd, "20-sets.yaml", text);
 }
